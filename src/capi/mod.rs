@@ -1,0 +1,1 @@
+//! The C ABI: parse, call, convert. Floor 6.

@@ -1,0 +1,532 @@
+//! The flow: plan → fill → blend → image. Loads nothing until it must; usable from several threads.
+#![forbid(unsafe_code)]
+
+use crate::blend;
+use crate::engines::{self, Crop, Engine, Run};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory;
+use crate::params::Extent;
+use crate::pixels::{
+    Coverage, ImageView, ImageViewMut, MaskView, Plane, Rect, RunMask, Working, read_working,
+    write_back,
+};
+use crate::plan::{self, Plan, Region};
+use crate::progress::{Cancel, Progress, Step};
+use crate::request::{self, Request};
+use serde_json::{Value as Json, json};
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+/// What an inpainter may use.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// Threads; 0 takes as many as the process may use.
+    pub threads: usize,
+    /// Most bytes that a call may take over what the process holds at its start; `None`: no bound.
+    pub max_memory: Option<u64>,
+    /// Folder of model files; `None`: the user's own.
+    pub models: Option<PathBuf>,
+}
+
+/// Fills regions of images. Creating one costs nothing; threads start with the first fill.
+pub struct Inpainter {
+    options: Options,
+    engines: Vec<Arc<dyn Engine>>,
+    pool: OnceLock<rayon::ThreadPool>,
+}
+
+/// What a fill did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The engine that ran; empty when there was nothing to fill.
+    pub engine: String,
+    /// Regions filled.
+    pub regions: usize,
+    /// Pixels whose mask was not 0, after growing it.
+    pub pixels: u64,
+    /// Seconds of the whole call.
+    pub seconds: f64,
+    /// What the caller should tell the user, such as that the mask was empty.
+    pub notes: Vec<String>,
+}
+
+impl Report {
+    /// The report as JSON, the form of `mend_inpaint`.
+    pub fn to_json(&self) -> Json {
+        json!({
+            "engine": self.engine, "regions": self.regions, "pixels": self.pixels,
+            "seconds": self.seconds, "notes": self.notes,
+        })
+    }
+}
+
+/// A finished fill that has not been written anywhere yet.
+pub struct Filled {
+    parts: Vec<Part>,
+    /// What was done.
+    pub report: Report,
+}
+
+struct Part {
+    rect: Rect,
+    working: Working,
+    coverage: Coverage,
+}
+
+impl Filled {
+    /// Writes the fill into `dst`, which holds the source picture. Every pixel whose mask is 0
+    /// keeps its bits.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Image`] when `dst` has not the size and format of the picture that was filled.
+    pub fn apply(&self, dst: &mut ImageViewMut<'_>) -> Result<()> {
+        for part in &self.parts {
+            let bounds = dst.as_view().bounds();
+            if part.rect.intersect(&bounds) != part.rect
+                || dst.format().layout.has_alpha() != part.working.alpha.is_some()
+            {
+                return Err(Error::new(
+                    ErrorKind::Image,
+                    "the destination has another size or format than the image that was filled",
+                ));
+            }
+        }
+        for part in &self.parts {
+            write_back(dst, part.rect, &part.working, &part.coverage);
+        }
+        Ok(())
+    }
+}
+
+impl Inpainter {
+    /// An inpainter with these options. Loads nothing and starts no thread.
+    pub fn new(options: Options) -> Self {
+        Self {
+            options,
+            engines: engines::all(),
+            pool: OnceLock::new(),
+        }
+    }
+
+    /// The options.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Engines, models and parameters as JSON: what dialogs and `--help` are drawn from.
+    pub fn describe(&self) -> Json {
+        let params = |list: Vec<crate::params::ParamSpec>| -> Vec<Json> {
+            list.iter().map(crate::params::ParamSpec::to_json).collect()
+        };
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "params": params(request::common_params()),
+            "engines": self.engines.iter().map(|e| {
+                let d = e.description();
+                json!({
+                    "id": d.id, "label": d.label, "summary": d.summary,
+                    "params": params(d.params), "available": true,
+                })
+            }).collect::<Vec<_>>(),
+            "models": [],
+        })
+    }
+
+    /// What [`Self::fill`] would do, without doing it.
+    ///
+    /// # Errors
+    /// As [`Self::fill`].
+    pub fn plan(
+        &self,
+        request: &Request,
+        image: &ImageView<'_>,
+        mask: &MaskView<'_>,
+    ) -> Result<Plan> {
+        check_sizes(image, mask)?;
+        let runs = RunMask::of(mask)?;
+        Ok(self.plan_runs(request, &runs)?.1)
+    }
+
+    /// Fills the pixels of `image` that `mask` selects, in place.
+    ///
+    /// # Errors
+    /// As [`Self::fill`]; the image is untouched then.
+    pub fn inpaint(
+        &self,
+        request: &Request,
+        image: &mut ImageViewMut<'_>,
+        mask: &MaskView<'_>,
+        progress: &mut dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Report> {
+        let filled = self.fill(request, &image.as_view(), mask, progress, cancel)?;
+        filled.apply(image)?;
+        Ok(filled.report)
+    }
+
+    /// Fills the pixels of `image` that `mask` selects, and holds the result.
+    ///
+    /// An empty mask is no error: the report has 0 regions and a note that says so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mask`] when the sizes differ or no pixel is left to fill from;
+    /// [`ErrorKind::Image`] for NaN pixels around the hole; [`ErrorKind::Budget`],
+    /// [`ErrorKind::Memory`], [`ErrorKind::Cancelled`].
+    pub fn fill(
+        &self,
+        request: &Request,
+        image: &ImageView<'_>,
+        mask: &MaskView<'_>,
+        progress: &mut dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Filled> {
+        let start = Instant::now();
+        check_sizes(image, mask)?;
+        cancel.check()?;
+        let runs = RunMask::of(mask)?;
+        let mut report = Report {
+            engine: String::new(),
+            regions: 0,
+            pixels: 0,
+            seconds: 0.0,
+            notes: Vec::new(),
+        };
+        if runs.count() == 0 {
+            report
+                .notes
+                .push("the mask is empty: nothing was filled".into());
+            report.seconds = start.elapsed().as_secs_f64();
+            return Ok(Filled {
+                parts: Vec::new(),
+                report,
+            });
+        }
+        let (engine, plan) = self.plan_runs(request, &runs)?;
+        let grow = request.integer("grow")? as u32;
+        let feather = request.integer("feather")? as u32;
+        let seed = request.integer("seed")? as u64;
+        let pool = self.pool()?;
+        let costs = engine.costs();
+        let weights: Vec<f64> = plan
+            .regions
+            .iter()
+            .map(|r| costs.region_seconds(r.rect.area(), r.hole_pixels))
+            .collect();
+        let total: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        let mut parts = memory::with_capacity(plan.regions.len(), "the filled regions")?;
+        let mut done = 0.0;
+        let mut pace = Pace {
+            start,
+            last: None,
+            progress,
+        };
+        for (region, weight) in plan.regions.iter().zip(&weights) {
+            let mut run = Run {
+                pool,
+                cancel,
+                seed,
+                values: request.values(),
+                report: &mut |share| pace.report((done + share * weight) / total),
+            };
+            let part = fill_region(
+                engine.as_ref(),
+                image,
+                mask,
+                &runs,
+                request,
+                region,
+                grow,
+                feather,
+                &mut run,
+            )?;
+            report.pixels += part.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
+            parts.push(part);
+            done += weight;
+        }
+        cancel.check()?;
+        if !pace.report(1.0) {
+            return Err(Error::cancelled());
+        }
+        report.engine = plan.engine;
+        report.regions = parts.len();
+        report.seconds = start.elapsed().as_secs_f64();
+        Ok(Filled { parts, report })
+    }
+
+    fn plan_runs(&self, request: &Request, runs: &RunMask) -> Result<(Arc<dyn Engine>, Plan)> {
+        let id = request.text("engine")?;
+        let (engine, reason) = if id == "auto" {
+            let first =
+                self.engines.first().cloned().ok_or_else(|| {
+                    Error::new(ErrorKind::Engine, "this build of Mend has no engine")
+                })?;
+            (first, "the only engine that needs no model".to_owned())
+        } else {
+            (engines::find(&self.engines, &id)?, "asked for".to_owned())
+        };
+        if let Some(source) = request.source()
+            && (source.width() != runs.width() || source.height() != runs.height())
+        {
+            return Err(Error::new(
+                ErrorKind::Mask,
+                format!(
+                    "the source mask is {}×{} and the image {}×{}: give one of the image's size",
+                    source.width(),
+                    source.height(),
+                    runs.width(),
+                    runs.height()
+                ),
+            ));
+        }
+        let all = u64::from(runs.width()) * u64::from(runs.height());
+        if runs.count() == all {
+            return Err(whole_image());
+        }
+        let grow = request.integer("grow")? as u32;
+        let context = request.extent("context")?;
+        let (needs, costs) = (engine.needs(), engine.costs());
+        let threads = self.threads() as f64;
+        let plan_with = |context: Extent| -> Result<Plan> {
+            let mut regions = plan::regions(runs, grow, context, &needs, &costs)?;
+            if let Some(bounds) = request.source().map(RunMask::bounds) {
+                for r in &mut regions {
+                    r.rect = r.rect.union(&bounds);
+                }
+            }
+            // A region's result waits for the last one: 20 bytes a pixel of its hole's box.
+            let held: f64 = regions.iter().map(|r| r.hole.area() as f64 * 20.0).sum();
+            let peak = regions
+                .iter()
+                .map(|r| costs.region_bytes(r.rect.area(), r.hole_pixels))
+                .fold(0.0, f64::max);
+            let seconds: f64 = regions
+                .iter()
+                .map(|r| costs.region_seconds(r.rect.area(), r.hole_pixels))
+                .sum();
+            Ok(Plan {
+                engine: engine.description().id.to_owned(),
+                reason: reason.clone(),
+                regions,
+                peak_bytes: (peak + held) as u64,
+                seconds: seconds / (1.0 + 0.85 * (threads - 1.0)),
+            })
+        };
+        let plan = plan_with(context)?;
+        let Some(budget) = self.options.max_memory else {
+            return Ok((engine, plan));
+        };
+        if plan.peak_bytes <= budget {
+            return Ok((engine, plan));
+        }
+        // Less context is the one thing that can be given up unasked, and only if none was asked for.
+        let mut smallest = plan.peak_bytes;
+        if context == Extent::Auto {
+            for share in [0.5, 0.25, 0.0] {
+                let mut plan = plan_with(Extent::Share(share * needs.context_share))?;
+                smallest = smallest.min(plan.peak_bytes);
+                if plan.peak_bytes <= budget {
+                    plan.reason
+                        .push_str("; context lowered to keep the memory budget");
+                    return Ok((engine, plan));
+                }
+            }
+        }
+        let mib = |bytes: u64| (bytes as f64 / (1024.0 * 1024.0)).ceil();
+        Err(Error::new(
+            ErrorKind::Budget,
+            format!(
+                "the memory budget of {} MiB is too small: this fill needs at least {} MiB; raise \
+                 max-memory or select a smaller region",
+                mib(budget),
+                mib(smallest)
+            ),
+        ))
+    }
+
+    /// Threads that fills run on.
+    pub fn threads(&self) -> usize {
+        match self.options.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        }
+    }
+
+    fn pool(&self) -> Result<&rayon::ThreadPool> {
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads())
+            .thread_name(|i| format!("mend-{i}"))
+            .build()
+            .map_err(|e| {
+                Error::new(
+                    ErrorKind::Memory,
+                    format!("threads could not be started: {e}"),
+                )
+            })?;
+        Ok(self.pool.get_or_init(|| pool))
+    }
+}
+
+/// Reports at most some ten times a second, with the seconds left.
+struct Pace<'a> {
+    start: Instant,
+    last: Option<Instant>,
+    progress: &'a mut dyn Progress,
+}
+
+impl Pace<'_> {
+    fn report(&mut self, share: f64) -> bool {
+        let now = Instant::now();
+        let due = self.last.is_none_or(|l| (now - l).as_secs_f64() > 0.08) || share >= 1.0;
+        if !due {
+            return true;
+        }
+        self.last = Some(now);
+        let elapsed = (now - self.start).as_secs_f64();
+        let left = (share > 0.02).then(|| elapsed * (1.0 - share) / share);
+        let step = (share * 100.0).round() as u32;
+        self.progress.report(&Step {
+            stage: "fill",
+            step,
+            steps: 100,
+            seconds_left: left,
+        })
+    }
+}
+
+fn check_sizes(image: &ImageView<'_>, mask: &MaskView<'_>) -> Result<()> {
+    if (image.width(), image.height()) == (mask.width(), mask.height()) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Mask,
+        format!(
+            "the image is {}×{} and the mask {}×{}: give a mask of the image's size",
+            image.width(),
+            image.height(),
+            mask.width(),
+            mask.height()
+        ),
+    ))
+}
+
+fn whole_image() -> Error {
+    Error::new(
+        ErrorKind::Mask,
+        "the mask covers the whole image: nothing is left to fill from; select less",
+    )
+}
+
+#[allow(clippy::too_many_arguments)]
+fn fill_region(
+    engine: &dyn Engine,
+    image: &ImageView<'_>,
+    mask: &MaskView<'_>,
+    runs: &RunMask,
+    request: &Request,
+    region: &Region,
+    grow: u32,
+    feather: u32,
+    run: &mut Run<'_>,
+) -> Result<Part> {
+    let rect = region.rect;
+    let (w, h) = (rect.width as usize, rect.height as usize);
+    let coverage = mask.coverage(rect, grow, feather)?;
+    let mut working = read_working(image, rect, &coverage)?;
+    // Which pixels are to be filled here, and which are known and may be sampled from. Pixels of
+    // another region's hole and transparent ones are neither.
+    let inner = Rect::new(
+        region.hole.x - rect.x,
+        region.hole.y - rect.y,
+        region.hole.width,
+        region.hole.height,
+    );
+    let mut hole = Plane::filled(w, h, 0u8, "the region's hole")?;
+    let mut source = match request.source() {
+        Some(mask) => mask.crop(rect)?,
+        None => Plane::filled(w, h, 1u8, "the region's sources")?,
+    };
+    let mut known = Plane::filled(w, h, 1u8, "the region's known pixels")?;
+    let inside = |x: usize, y: usize| {
+        (inner.x as usize..inner.right() as usize).contains(&x)
+            && (inner.y as usize..inner.bottom() as usize).contains(&y)
+    };
+    for y in 0..h {
+        for x in 0..w {
+            let i = y * w + x;
+            let masked = coverage.data[i] > 0.0;
+            let transparent = working.alpha.as_ref().is_some_and(|a| a.data[i] <= 0.0);
+            if masked && inside(x, y) {
+                hole.data[i] = 1;
+            }
+            if masked || transparent {
+                known.data[i] = 0;
+                source.data[i] = 0;
+            }
+        }
+    }
+    if source.data.iter().all(|s| *s == 0) {
+        let all = u64::from(runs.width()) * u64::from(runs.height());
+        return Err(if runs.count() >= all {
+            whole_image()
+        } else if request.source().is_some() {
+            Error::new(
+                ErrorKind::Mask,
+                "the source mask leaves nothing to fill from: select some opaque pixels outside \
+                 the hole",
+            )
+        } else {
+            Error::new(
+                ErrorKind::Mask,
+                "there is nothing to fill from around the hole: every pixel there is masked or \
+                 transparent; select less or raise the context",
+            )
+        });
+    }
+    blend::extend(&mut working.rgb.data, 3, w, h, &known.data)?;
+    let crop = Crop {
+        image: &working.rgb,
+        hole: &hole,
+        source: &source,
+    };
+    let filled = engine.fill(&crop, run)?;
+    working.rgb = filled;
+    if let Some(alpha) = &mut working.alpha {
+        // Alpha goes on smoothly from around the hole: opaque surroundings make an opaque fill.
+        let around: Vec<u8> = coverage.data.iter().map(|c| u8::from(*c <= 0.0)).collect();
+        blend::extend(&mut alpha.data, 1, w, h, &around)?;
+    }
+    // Only the hole's box is kept until the end.
+    let at = |x: usize, y: usize| (y + inner.y as usize) * w + x + inner.x as usize;
+    let (iw, ih) = (inner.width as usize, inner.height as usize);
+    let mut part = Part {
+        rect: region.hole,
+        working: Working {
+            rgb: crate::pixels::RgbImage::black(iw, ih, "the filled hole")?,
+            alpha: None,
+        },
+        coverage: Plane::filled(iw, ih, 0.0, "the hole's mask")?,
+    };
+    for y in 0..ih {
+        let i = at(0, y);
+        part.working
+            .rgb
+            .row_mut(y)
+            .copy_from_slice(&working.rgb.data[i * 3..(i + iw) * 3]);
+        part.coverage
+            .row_mut(y)
+            .copy_from_slice(&coverage.data[i..i + iw]);
+    }
+    if let Some(alpha) = &working.alpha {
+        let mut cut = Plane::filled(iw, ih, 0.0, "the hole's alpha")?;
+        for y in 0..ih {
+            let i = at(0, y);
+            cut.row_mut(y).copy_from_slice(&alpha.data[i..i + iw]);
+        }
+        part.working.alpha = Some(cut);
+    }
+    Ok(part)
+}

@@ -1,0 +1,1 @@
+//! CPU kernels, dispatched by CPU feature. Floor 1.

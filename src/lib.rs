@@ -1,0 +1,51 @@
+//! **Mend** fills a selected region of an image so that nobody sees it was ever filled.
+//!
+//! The flow, from the caller's pixels back to the caller's pixels:
+//!
+//! ```text
+//! image + mask + request
+//!   → plan     mask → parts → regions of interest, and what fits the memory budget
+//!   → fill     each region's crop goes through one engine
+//!   → blend    colour match, seam-free paste
+//!   → image    in the caller's own pixel format; mask 0 stays bit-identical
+//! ```
+//!
+//! # The rooms
+//!
+//! Imports go only downward; `tests/rooms.rs` parses them and holds them to this table.
+//!
+//! | room | floor | what it holds |
+//! |---|---|---|
+//! | [`error`], [`memory`], [`progress`] | 0 | errors with a kind, fallible buffers, progress and cancel |
+//! | [`pixels`] | 0 | views with checked strides, pixel formats, working RGB, masks, rectangles |
+//! | [`params`] | 0 | descriptions of parameters, their parsing |
+//! | [`plan`] | 1 | parts of a mask, regions, memory and time prediction |
+//! | [`blend`] | 1 | colour match, seam, smooth extension |
+//! | `kernels` | 1 | CPU kernels, dispatched by CPU feature |
+//! | `match` | 2 | PatchMatch, voting |
+//! | [`engines`] | 4 | the [`engines::Engine`] trait, one file an engine |
+//! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
+//! | [`capi`] | 6 | the C ABI |
+#![deny(unsafe_op_in_unsafe_fn)]
+#![warn(missing_docs)]
+
+pub mod blend;
+pub mod capi;
+pub mod engines;
+pub mod error;
+pub mod inpainter;
+mod kernels;
+mod r#match;
+pub mod memory;
+pub mod params;
+pub mod pixels;
+pub mod plan;
+pub mod progress;
+pub mod request;
+
+pub use error::{Error, ErrorKind, Result};
+pub use inpainter::{Inpainter, Options, Report};
+pub use pixels::{ImageView, ImageViewMut, PixelFormat};
+pub use plan::Plan;
+pub use progress::{Cancel, Progress};
+pub use request::Request;

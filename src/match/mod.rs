@@ -1,0 +1,2 @@
+//! Patch search and voting. Floor 2.
+#![forbid(unsafe_code)]

@@ -1,0 +1,219 @@
+//! Parameters as data: names, types, ranges, defaults and help, from which the C API, the command
+//! line and the hosts' dialogs are drawn.
+#![forbid(unsafe_code)]
+
+use crate::error::{Error, ErrorKind, Result};
+use serde_json::{Value as Json, json};
+
+/// What values a parameter takes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParamKind {
+    /// A whole number, `min ..= max`.
+    Integer {
+        /// Smallest value.
+        min: i64,
+        /// Largest value.
+        max: i64,
+    },
+    /// A real number, `min ..= max`.
+    Number {
+        /// Smallest value.
+        min: f64,
+        /// Largest value.
+        max: f64,
+    },
+    /// `true` or `false`.
+    Flag,
+    /// Any text.
+    Text,
+    /// One of these, each an id and a label for people.
+    Choice(Vec<(&'static str, &'static str)>),
+    /// A length: `auto`, pixels (`64`), or a share of the hole's longer side (`50%`).
+    Extent {
+        /// Most pixels.
+        max_pixels: u32,
+        /// Largest share, in percent.
+        max_percent: f64,
+    },
+}
+
+/// A parsed value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Of [`ParamKind::Integer`].
+    Integer(i64),
+    /// Of [`ParamKind::Number`].
+    Number(f64),
+    /// Of [`ParamKind::Flag`].
+    Flag(bool),
+    /// Of [`ParamKind::Text`] and [`ParamKind::Choice`].
+    Text(String),
+    /// Of [`ParamKind::Extent`].
+    Extent(Extent),
+}
+
+/// A length around a hole.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Extent {
+    /// The engine chooses.
+    Auto,
+    /// So many pixels of the image.
+    Pixels(u32),
+    /// This share of the longer side of the hole's bounding box; 1.0 is the whole side.
+    Share(f64),
+}
+
+/// One parameter's description.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParamSpec {
+    /// The name in every surface: `mend_request_set`, `--NAME`, the procedures of the hosts.
+    pub name: &'static str,
+    /// A short label for dialogs.
+    pub label: &'static str,
+    /// One or two sentences for tooltips and `--help`.
+    pub help: &'static str,
+    /// The values it takes.
+    pub kind: ParamKind,
+    /// The default, in the form that [`ParamSpec::parse`] reads.
+    pub default: &'static str,
+}
+
+impl ParamSpec {
+    /// Reads a value in its text form.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] that names the parameter, the value, and what is accepted.
+    pub fn parse(&self, text: &str) -> Result<Value> {
+        let text = text.trim();
+        let fail = |accepted: String| {
+            Err(Error::new(
+                ErrorKind::Parameter,
+                format!(
+                    "parameter '{}' cannot be '{text}': give {accepted}",
+                    self.name
+                ),
+            ))
+        };
+        match &self.kind {
+            ParamKind::Integer { min, max } => match text.parse::<i64>() {
+                Ok(v) if (*min..=*max).contains(&v) => Ok(Value::Integer(v)),
+                _ => fail(format!("a whole number from {min} to {max}")),
+            },
+            ParamKind::Number { min, max } => match text.parse::<f64>() {
+                Ok(v) if (*min..=*max).contains(&v) => Ok(Value::Number(v)),
+                _ => fail(format!("a number from {min} to {max}")),
+            },
+            ParamKind::Flag => match text {
+                "true" | "1" | "yes" | "on" => Ok(Value::Flag(true)),
+                "false" | "0" | "no" | "off" => Ok(Value::Flag(false)),
+                _ => fail("true or false".into()),
+            },
+            ParamKind::Text => Ok(Value::Text(text.to_owned())),
+            ParamKind::Choice(choices) => {
+                if choices.iter().any(|(id, _)| *id == text) {
+                    return Ok(Value::Text(text.to_owned()));
+                }
+                let ids: Vec<_> = choices.iter().map(|(id, _)| *id).collect();
+                fail(format!(
+                    "one of {}{}",
+                    ids.join(", "),
+                    did_you_mean(text, &ids)
+                ))
+            }
+            ParamKind::Extent {
+                max_pixels,
+                max_percent,
+            } => {
+                if text == "auto" {
+                    return Ok(Value::Extent(Extent::Auto));
+                }
+                if let Some(percent) = text.strip_suffix('%') {
+                    if let Ok(p) = percent.trim().parse::<f64>()
+                        && (0.0..=*max_percent).contains(&p)
+                    {
+                        return Ok(Value::Extent(Extent::Share(p / 100.0)));
+                    }
+                } else if let Ok(p) = text
+                    .strip_suffix("px")
+                    .unwrap_or(text)
+                    .trim()
+                    .parse::<u32>()
+                    && p <= *max_pixels
+                {
+                    return Ok(Value::Extent(Extent::Pixels(p)));
+                }
+                fail(format!(
+                    "auto, pixels from 0 to {max_pixels}, or a share from 0% to {max_percent}%"
+                ))
+            }
+        }
+    }
+
+    /// The description as JSON, the form of `mend_describe`.
+    pub fn to_json(&self) -> Json {
+        let mut j = json!({
+            "name": self.name, "label": self.label, "help": self.help, "default": self.default,
+        });
+        let fields = match &self.kind {
+            ParamKind::Integer { min, max } => json!({"type": "integer", "min": min, "max": max}),
+            ParamKind::Number { min, max } => json!({"type": "number", "min": min, "max": max}),
+            ParamKind::Flag => json!({"type": "flag"}),
+            ParamKind::Text => json!({"type": "text"}),
+            ParamKind::Choice(c) => json!({
+                "type": "choice",
+                "choices": c.iter().map(|(id, label)| json!({"id": id, "label": label}))
+                    .collect::<Vec<_>>(),
+            }),
+            ParamKind::Extent {
+                max_pixels,
+                max_percent,
+            } => {
+                json!({"type": "extent", "max_pixels": max_pixels, "max_percent": max_percent})
+            }
+        };
+        if let (Json::Object(to), Json::Object(from)) = (&mut j, fields) {
+            to.extend(from);
+        }
+        j
+    }
+}
+
+/// `"; did you mean 'x'?"` for the nearest candidate, or nothing where none is near.
+pub fn did_you_mean(name: &str, candidates: &[&str]) -> String {
+    candidates
+        .iter()
+        .map(|c| (edit_distance(name, c), c))
+        .min()
+        .filter(|(d, c)| *d <= 1 + c.len().max(name.len()) / 3)
+        .map_or(String::new(), |(_, c)| format!("; did you mean '{c}'?"))
+}
+
+/// Levenshtein distance over bytes, `-` and `_` alike and case ignored.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let fold = |s: &str| -> Vec<u8> {
+        s.bytes()
+            .map(|c| {
+                if c == b'_' {
+                    b'-'
+                } else {
+                    c.to_ascii_lowercase()
+                }
+            })
+            .take(64)
+            .collect()
+    };
+    let (a, b) = (fold(a), fold(b));
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let above = row[j + 1];
+            row[j + 1] = (diagonal + usize::from(ca != cb))
+                .min(above + 1)
+                .min(row[j] + 1);
+            diagonal = above;
+        }
+    }
+    row[b.len()]
+}

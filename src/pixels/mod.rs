@@ -1,0 +1,19 @@
+//! The caller's pixels and the working pixels: views, formats, masks, conversion. Floor 0, pure.
+#![forbid(unsafe_code)]
+
+mod convert;
+mod coverage;
+mod format;
+mod plane;
+mod rect;
+pub mod resample;
+mod runs;
+mod view;
+
+pub use convert::{Working, read_working, write_back};
+pub use coverage::{Coverage, MaskView};
+pub use format::{Depth, Layout, PixelFormat};
+pub use plane::{Plane, RgbImage};
+pub use rect::Rect;
+pub use runs::RunMask;
+pub use view::{ImageView, ImageViewMut};

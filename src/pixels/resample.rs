@@ -1,0 +1,2 @@
+//! Resampling of working pictures.
+#![forbid(unsafe_code)]

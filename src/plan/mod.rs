@@ -1,0 +1,103 @@
+//! From a mask to regions of interest, and what they will cost. Floor 1, pure.
+#![forbid(unsafe_code)]
+
+mod regions;
+
+pub use regions::regions;
+
+use crate::pixels::Rect;
+use serde_json::{Value as Json, json};
+
+/// What an engine asks of a region.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Needs {
+    /// Width and height of the crop must be multiples of this (1: any size). Where the image is too
+    /// small for that the engine pads by itself.
+    pub alignment: u32,
+    /// Pixels of context on every side that the engine wants at the least.
+    pub min_context: u32,
+    /// With [`crate::params::Extent::Auto`], the context as a share of the hole's longer side.
+    pub context_share: f64,
+    /// With `Auto`, the most pixels of context on a side.
+    pub max_context: u32,
+    /// The longest side that the engine can work on; a larger region is scaled down. `None`: any.
+    pub max_side: Option<u32>,
+}
+
+/// What a region costs, linear in its pixels: measured coefficients of one engine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Costs {
+    /// Bytes whatever the region.
+    pub bytes: f64,
+    /// Bytes a pixel of the crop.
+    pub bytes_per_pixel: f64,
+    /// Bytes a pixel of the hole, in addition.
+    pub bytes_per_hole_pixel: f64,
+    /// Seconds on one thread whatever the region.
+    pub seconds: f64,
+    /// Seconds on one thread a pixel of the crop.
+    pub seconds_per_pixel: f64,
+    /// Seconds on one thread a pixel of the hole, in addition.
+    pub seconds_per_hole_pixel: f64,
+}
+
+impl Costs {
+    /// Predicted seconds of one region on one thread.
+    pub fn region_seconds(&self, pixels: u64, hole_pixels: u64) -> f64 {
+        self.seconds
+            + self.seconds_per_pixel * pixels as f64
+            + self.seconds_per_hole_pixel * hole_pixels as f64
+    }
+
+    /// Predicted peak bytes of one region.
+    pub fn region_bytes(&self, pixels: u64, hole_pixels: u64) -> f64 {
+        self.bytes
+            + self.bytes_per_pixel * pixels as f64
+            + self.bytes_per_hole_pixel * hole_pixels as f64
+    }
+}
+
+/// One region of interest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Region {
+    /// The crop: the hole and its context.
+    pub rect: Rect,
+    /// The bounding box of the hole inside, the mask's growth included.
+    pub hole: Rect,
+    /// Pixels of the hole (those the mask's growth adds not counted).
+    pub hole_pixels: u64,
+    /// Working size over native size; 1 unless the engine must work smaller.
+    pub scale: f64,
+}
+
+/// What a fill will do, before it is done.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The engine that will run.
+    pub engine: String,
+    /// Why this engine.
+    pub reason: String,
+    /// The regions, in the order they will be filled.
+    pub regions: Vec<Region>,
+    /// Predicted peak of the memory that the call itself takes, in bytes.
+    pub peak_bytes: u64,
+    /// Predicted seconds.
+    pub seconds: f64,
+}
+
+impl Plan {
+    /// The plan as JSON, the form of `mend_plan`.
+    pub fn to_json(&self) -> Json {
+        let rect = |r: &Rect| json!({"x": r.x, "y": r.y, "width": r.width, "height": r.height});
+        json!({
+            "engine": self.engine,
+            "reason": self.reason,
+            "regions": self.regions.iter().map(|r| json!({
+                "rect": rect(&r.rect), "hole": rect(&r.hole),
+                "hole_pixels": r.hole_pixels, "scale": r.scale,
+            })).collect::<Vec<_>>(),
+            "peak_bytes": self.peak_bytes,
+            "seconds": self.seconds,
+        })
+    }
+}

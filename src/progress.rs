@@ -1,0 +1,71 @@
+//! Progress and cancelling: a trait that C, the command line and tests each adapt.
+#![forbid(unsafe_code)]
+
+use crate::error::{Error, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// One report of how far a fill has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// What is being done: `"plan"`, `"fill"`, `"blend"`, … in plain English.
+    pub stage: &'static str,
+    /// Steps done so far over all regions, `0 ..= steps`.
+    pub step: u32,
+    /// All steps of this call; at least 1.
+    pub steps: u32,
+    /// Estimated seconds left, or `None` before anything can be said.
+    pub seconds_left: Option<f64>,
+}
+
+/// Receives progress on the thread that called the fill. Returning `false` cancels it.
+pub trait Progress {
+    /// Called a few times a second at most; must return soon.
+    fn report(&mut self, step: &Step) -> bool;
+}
+
+impl<F: FnMut(&Step) -> bool> Progress for F {
+    fn report(&mut self, step: &Step) -> bool {
+        self(step)
+    }
+}
+
+/// Progress for callers that want none.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn report(&mut self, _: &Step) -> bool {
+        true
+    }
+}
+
+/// A flag that any thread may raise to stop a running fill. Clones share the flag.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// A flag that is not raised.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Raises the flag. Running and later calls that were given it end with
+    /// [`crate::ErrorKind::Cancelled`].
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the flag is raised.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// `Err(cancelled)` once the flag is raised.
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() {
+            Err(Error::cancelled())
+        } else {
+            Ok(())
+        }
+    }
+}
