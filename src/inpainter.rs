@@ -1,6 +1,10 @@
 //! The flow: plan → fill → blend → image. Loads nothing until it must; usable from several threads.
 #![forbid(unsafe_code)]
 
+mod options;
+
+pub use options::Options;
+
 use crate::blend;
 use crate::engines::{self, Crop, Engine, Run};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,20 +18,8 @@ use crate::plan::{self, Plan, Region};
 use crate::progress::{Cancel, Progress, Step};
 use crate::request::{self, Request};
 use serde_json::{Value as Json, json};
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
-
-/// What an inpainter may use.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Options {
-    /// Threads; 0 takes as many as the process may use.
-    pub threads: usize,
-    /// Most bytes that a call may take over what the process holds at its start; `None`: no bound.
-    pub max_memory: Option<u64>,
-    /// Folder of model files; `None`: the user's own.
-    pub models: Option<PathBuf>,
-}
 
 /// Fills regions of images. Creating one costs nothing; threads start with the first fill.
 pub struct Inpainter {
@@ -121,6 +113,7 @@ impl Inpainter {
         };
         json!({
             "version": env!("CARGO_PKG_VERSION"),
+            "options": params(Options::params()),
             "params": params(request::common_params()),
             "engines": self.engines.iter().map(|e| {
                 let d = e.description();
@@ -133,17 +126,20 @@ impl Inpainter {
         })
     }
 
-    /// What [`Self::fill`] would do, without doing it.
+    /// What [`Self::fill`] would do, without doing it. Without an image the plan is judged from the
+    /// mask alone, whose size the image is taken to have.
     ///
     /// # Errors
     /// As [`Self::fill`].
     pub fn plan(
         &self,
         request: &Request,
-        image: &ImageView<'_>,
+        image: Option<&ImageView<'_>>,
         mask: &MaskView<'_>,
     ) -> Result<Plan> {
-        check_sizes(image, mask)?;
+        if let Some(image) = image {
+            check_sizes(image, mask)?;
+        }
         let runs = RunMask::of(mask)?;
         Ok(self.plan_runs(request, &runs)?.1)
     }

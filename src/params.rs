@@ -35,6 +35,8 @@ pub enum ParamKind {
         /// Largest share, in percent.
         max_percent: f64,
     },
+    /// An amount of memory: bytes (`1500000000`) or with a unit (`1500M`, `2G`, `1.5GiB`, `2GB`).
+    Bytes,
 }
 
 /// A parsed value.
@@ -50,6 +52,8 @@ pub enum Value {
     Text(String),
     /// Of [`ParamKind::Extent`].
     Extent(Extent),
+    /// Of [`ParamKind::Bytes`].
+    Bytes(u64),
 }
 
 /// A length around a hole.
@@ -146,6 +150,10 @@ impl ParamSpec {
                     "auto, pixels from 0 to {max_pixels}, or a share from 0% to {max_percent}%"
                 ))
             }
+            ParamKind::Bytes => match parse_bytes(text) {
+                Some(v) => Ok(Value::Bytes(v)),
+                None => fail("bytes, or a number with a unit such as 800M, 1.5G or 2GiB".into()),
+            },
         }
     }
 
@@ -170,12 +178,41 @@ impl ParamSpec {
             } => {
                 json!({"type": "extent", "max_pixels": max_pixels, "max_percent": max_percent})
             }
+            ParamKind::Bytes => json!({"type": "bytes"}),
         };
         if let (Json::Object(to), Json::Object(from)) = (&mut j, fields) {
             to.extend(from);
         }
         j
     }
+}
+
+/// Bytes from text: a number, then nothing or a unit in any case. `K`, `M`, `G`, `T` and `KiB` …
+/// `TiB` are powers of 1024, `KB` … `TB` powers of 1000, as GNU tools have it. `None` for anything
+/// else, and for 2^63 bytes or more.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kib" => 1024.0,
+        "m" | "mib" => 1024.0 * 1024.0,
+        "g" | "gib" => 1024.0 * 1024.0 * 1024.0,
+        "t" | "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        _ => return None,
+    };
+    if factor == 1.0 {
+        // Whole bytes only, and exactly: a double would round above 2^53.
+        return number.parse::<u64>().ok().filter(|v| *v < 1 << 63);
+    }
+    let bytes = number.parse::<f64>().ok()? * factor;
+    (bytes < (1u64 << 63) as f64).then_some(bytes as u64)
 }
 
 /// `"; did you mean 'x'?"` for the nearest candidate, or nothing where none is near.
@@ -216,4 +253,38 @@ fn edit_distance(a: &str, b: &str) -> usize {
         }
     }
     row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_with_units_and_nothing_else_is() {
+        for (text, bytes) in [
+            ("0", Some(0)),
+            ("1500000000", Some(1_500_000_000)),
+            ("9007199254740993", Some(9_007_199_254_740_993)),
+            ("2G", Some(2 << 30)),
+            ("2 gib", Some(2 << 30)),
+            ("1.5M", Some(3 << 19)),
+            ("2GB", Some(2_000_000_000)),
+            ("64KiB", Some(65536)),
+            ("1T", Some(1 << 40)),
+            ("9223372036854775807", Some((1 << 63) - 1)),
+            ("9223372036854775808", None),
+            ("8388608T", None),
+            ("1.5", None),
+            ("-1", None),
+            ("", None),
+            ("G", None),
+            (".", None),
+            ("1e9", None),
+            ("inf", None),
+            ("2G2", None),
+            ("2 ГБ", None),
+        ] {
+            assert_eq!(parse_bytes(text), bytes, "{text:?}");
+        }
+    }
 }

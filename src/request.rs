@@ -94,10 +94,8 @@ impl Request {
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let all = all_params();
         if let Some(spec) = all.iter().find(|s| s.name == name) {
-            if name == "engine" {
-                if value != "auto" {
-                    engines::find(&engines::all(), value)?;
-                }
+            if name == "engine" && value != "auto" {
+                engines::find(&engines::all(), value)?;
             }
             self.values.insert(spec.name, spec.parse(value)?);
             return Ok(());

@@ -1,0 +1,519 @@
+/*
+ * Mend fills a selected region of a picture so that nobody sees it.
+ *
+ * In short:
+ *
+ *     mend_inpainter *inpainter = NULL;
+ *     mend_request *request = NULL;
+ *     mend_error *err = NULL;
+ *     if (mend_inpainter_new(&inpainter, &err) == MEND_OK &&
+ *         mend_request_new(&request, &err) == MEND_OK &&
+ *         mend_inpaint(inpainter, request, &picture, &mask, &picture,
+ *                      NULL, NULL, NULL, NULL, &err) == MEND_OK) {
+ *         ... the pixels that the mask selects are filled, in place ...
+ *     }
+ *     if (err) fprintf(stderr, "%s\n", mend_error_message(err));
+ *     mend_error_free(err);
+ *     mend_request_free(request);
+ *     mend_inpainter_free(inpainter);
+ *
+ * What holds for every function:
+ *
+ * - A function returns a mend_status: MEND_OK, which is 0, or what went wrong. A failure changes
+ *   nothing but *err, and sets what would be given back by pointer to NULL.
+ * - A NULL where one is not allowed gives MEND_ERR_NULL. Every *_free takes NULL and does nothing.
+ * - Strings are UTF-8, end in a NUL byte, and are copied. Text in JSON is UTF-8 too.
+ * - A pointer to a const handle may be used by any number of threads at once; one to a handle that
+ *   is not const, by one thread while no other uses it.
+ * - There is no global state: nothing to start, nothing to shut down. Nothing is
+ *   printed, unless a defect is met (a line on stderr), and no signal is handled.
+ * - A defect inside the library comes back as MEND_ERR_INTERNAL; the program lives on.
+ */
+
+
+#ifndef MEND_H
+#define MEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * The library's own version that this header came with; compare mend_version.
+ */
+#define MEND_VERSION "0.1.0"
+
+/**
+ * The version of this interface. It changes only when a program compiled against an older header
+ * could misbehave with a newer library; the shared library's file name carries it
+ * (`libmend.so.1`). New functions, status codes and parameters do not change it.
+ */
+#define MEND_ABI_VERSION 1
+
+/**
+ * Layout: one gray channel.
+ */
+#define MEND_LAYOUT_GRAY 1
+
+/**
+ * Layout: gray, alpha.
+ */
+#define MEND_LAYOUT_GRAYA 2
+
+/**
+ * Layout: red, green, blue.
+ */
+#define MEND_LAYOUT_RGB 3
+
+/**
+ * Layout: red, green, blue, alpha.
+ */
+#define MEND_LAYOUT_RGBA 4
+
+/**
+ * Layout: blue, green, red.
+ */
+#define MEND_LAYOUT_BGR 5
+
+/**
+ * Layout: blue, green, red, alpha.
+ */
+#define MEND_LAYOUT_BGRA 6
+
+/**
+ * Depth: 8-bit unsigned integers, 0 to 255.
+ */
+#define MEND_DEPTH_U8 16
+
+/**
+ * Depth: 16-bit unsigned integers in the machine's byte order, 0 to 65535.
+ */
+#define MEND_DEPTH_U16 32
+
+/**
+ * Depth: IEEE half floats in the machine's byte order, nominally 0 to 1. Not for masks.
+ */
+#define MEND_DEPTH_F16 48
+
+/**
+ * Depth: IEEE single floats in the machine's byte order, nominally 0 to 1.
+ */
+#define MEND_DEPTH_F32 64
+
+/**
+ * Flag: the colour channels are already multiplied by alpha.
+ */
+#define MEND_PREMULTIPLIED 256
+
+/**
+ * Flag: values are proportional to light (scene-linear). Without it they are display-encoded,
+ * sRGB-like, which 8-bit pictures nearly always are.
+ */
+#define MEND_LINEAR 512
+
+/**
+ * A flag that any thread may raise to stop a running fill, such as the thread of a dialog's button.
+ * It stays raised: make a new one for the next fill.
+ */
+typedef struct mend_cancel mend_cancel;
+
+/**
+ * Why a call failed: a status and a message for people. Where a function takes 'err', a failure
+ * stores a new error in *err, which the caller frees with mend_error_free; what *err held before
+ * is overwritten, not freed. On success *err is left alone. NULL for 'err' asks for no error.
+ */
+typedef struct mend_error mend_error;
+
+/**
+ * What fills: options, engines and threads. Making one costs nothing; threads start and models
+ * load with the first fill that needs them and stay warm for the next. Make one and keep it.
+ */
+typedef struct mend_inpainter mend_inpainter;
+
+/**
+ * What is asked of a fill: parameters by name, and images that go with them. What is not set has
+ * its default. One request may serve any number of calls.
+ */
+typedef struct mend_request mend_request;
+
+/**
+ * What a call came to: MEND_OK or one of MEND_ERR_*. The values never change; later versions may
+ * add some, so treat an unknown one as a failure.
+ */
+typedef int32_t mend_status;
+
+/**
+ * A picture or a mask in the caller's memory.
+ *
+ * The struct and its pixels belong to the caller, who keeps them until the call returns; the
+ * library keeps no pointer to them. Its layout is frozen.
+ */
+typedef struct mend_image {
+    /**
+     * The first byte of the top row. Need not be aligned. Never written through, but for the
+     * 'dst' of mend_inpaint. Not NULL.
+     */
+    void *data;
+    /**
+     * Bytes from 'data' on that belong to the picture: at least stride * (height - 1) and the
+     * bytes of one row; at most PTRDIFF_MAX.
+     */
+    size_t length;
+    /**
+     * Bytes from the start of a row to the start of the next: at least a row's. Bytes between the
+     * rows are neither read nor written.
+     */
+    size_t stride;
+    /**
+     * Columns, 1 to 1048576.
+     */
+    uint32_t width;
+    /**
+     * Rows, 1 to 1048576.
+     */
+    uint32_t height;
+    /**
+     * One MEND_LAYOUT_*, one MEND_DEPTH_* and any flags, or-ed together, such as
+     * MEND_LAYOUT_RGBA | MEND_DEPTH_U8.
+     */
+    uint32_t format;
+} mend_image;
+
+/**
+ * How far a fill has come. The struct and what it points to live only during the callback.
+ */
+typedef struct mend_progress {
+    /**
+     * What is being done, in English: "fill", say. Never NULL.
+     */
+    const char *stage;
+    /**
+     * Steps done, 0 to 'steps'.
+     */
+    uint32_t step;
+    /**
+     * All steps, at least 1.
+     */
+    uint32_t steps;
+    /**
+     * Estimated seconds left; below 0 while nothing can be said.
+     */
+    double seconds_left;
+    /**
+     * The picture as it stands, or NULL, which it is for engines that have no preview.
+     */
+    const struct mend_image *preview;
+} mend_progress;
+
+/**
+ * Receives progress, at most some ten times a second, on the thread that called mend_inpaint.
+ *
+ * 'user' is what mend_inpaint was given. Return exactly 1 to go on; anything else cancels the
+ * fill. It must return: no longjmp, no C++ exception. It may call the library, but for freeing or
+ * setting what the running call uses.
+ */
+typedef int32_t (*mend_progress_fn)(const struct mend_progress *progress, void *user);
+
+/**
+ * The call did what it says.
+ */
+#define MEND_OK 0
+
+/**
+ * A pointer that must not be NULL was NULL; the message names the parameter.
+ */
+#define MEND_ERR_NULL 1
+
+/**
+ * An argument is malformed: a string that is not UTF-8, say.
+ */
+#define MEND_ERR_ARGUMENT 2
+
+/**
+ * An image cannot be used: its size, stride, length or format, NaN pixels, or a destination that
+ * does not fit its source.
+ */
+#define MEND_ERR_IMAGE 3
+
+/**
+ * A mask cannot be used: its size is not the image's, its format is no mask's, or it leaves
+ * nothing to fill from.
+ */
+#define MEND_ERR_MASK 4
+
+/**
+ * A parameter or option is unknown, or its value is not accepted.
+ */
+#define MEND_ERR_PARAMETER 5
+
+/**
+ * The engine is unknown or cannot run here.
+ */
+#define MEND_ERR_ENGINE 6
+
+/**
+ * A model file is missing, damaged or of another kind.
+ */
+#define MEND_ERR_MODEL 7
+
+/**
+ * The system would not give the memory.
+ */
+#define MEND_ERR_MEMORY 8
+
+/**
+ * The option "max-memory" is too small for this request.
+ */
+#define MEND_ERR_BUDGET 9
+
+/**
+ * The caller cancelled, by the progress callback or a mend_cancel.
+ */
+#define MEND_ERR_CANCELLED 10
+
+/**
+ * A file could not be read or written.
+ */
+#define MEND_ERR_IO 11
+
+/**
+ * The request is valid, but this build cannot serve it.
+ */
+#define MEND_ERR_UNSUPPORTED 12
+
+/**
+ * A defect in Mend. The library remains usable; please report the message.
+ */
+#define MEND_ERR_INTERNAL 13
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The MEND_ABI_VERSION that the library was built with. A program that loads the library at run
+ * time compares it with its header's before it calls anything else.
+ *
+ * Any thread.
+ */
+uint32_t mend_abi_version(void);
+
+/**
+ * The library's own version, such as "0.1.0", in UTF-8.
+ *
+ * The string belongs to the library and lives as long as it; it is never NULL. Any thread.
+ */
+const char *mend_version(void);
+
+/**
+ * The error's status: what the call that failed returned. MEND_ERR_NULL for NULL.
+ *
+ * Any thread.
+ */
+mend_status mend_error_status(const struct mend_error *error);
+
+/**
+ * The error's message for people: one or two sentences in UTF-8 that name the parameter or file,
+ * what is wrong with it, and what to do.
+ *
+ * The string belongs to the error and lives as long as it. It is never NULL; for a NULL error it
+ * is empty. Any thread.
+ */
+const char *mend_error_message(const struct mend_error *error);
+
+/**
+ * Frees an error and its message. NULL does nothing.
+ */
+void mend_error_free(struct mend_error *error);
+
+/**
+ * Frees a string that mend_describe, mend_plan or mend_inpaint gave. NULL does nothing.
+ */
+void mend_string_free(char *string);
+
+/**
+ * Makes an inpainter with every option at its default.
+ *
+ * *out receives it; free it with mend_inpainter_free. On failure *out is NULL. 'err' may be NULL.
+ * Any thread.
+ */
+mend_status mend_inpainter_new(struct mend_inpainter **out, struct mend_error **err);
+
+/**
+ * Sets an option by name. The options, each with its default:
+ *
+ * - "threads", "0": how many threads a fill runs on, 0 to 1024; 0 takes as many as there are
+ *   processors. The result is the same on any number.
+ * - "max-memory", "0": the most memory that a fill may take: bytes, or a number with a unit such
+ *   as "1500M" or "2G" (K, M, G, T and KiB to TiB are powers of 1024; KB to TB powers of 1000);
+ *   0 sets no bound.
+ * - "models", "": the folder with the model files; empty takes the user's own.
+ *
+ * mend_describe lists them too. Both strings are copied. No pointer but 'err' may be NULL. No
+ * other thread may use the inpainter during the call.
+ *
+ * MEND_ERR_PARAMETER for an unknown name or a value that is not accepted, and the message says
+ * what is; MEND_ERR_ARGUMENT for a string that is not UTF-8. The inpainter stays as it was.
+ */
+mend_status mend_inpainter_set(struct mend_inpainter *inpainter,
+                               const char *name,
+                               const char *value,
+                               struct mend_error **err);
+
+/**
+ * Frees an inpainter, its threads and what it loaded. NULL does nothing. No call may be using it.
+ */
+void mend_inpainter_free(struct mend_inpainter *inpainter);
+
+/**
+ * Describes what there is to choose, as a JSON object in UTF-8: dialogs are drawn from it, so that
+ * a new engine or parameter appears by itself.
+ *
+ * - "version": as mend_version.
+ * - "options": what mend_inpainter_set takes. "params": what mend_request_set takes, whatever the
+ *   engine. Both are arrays of objects with "name", "label" (short), "help" (a sentence or two),
+ *   "default" (a string, as 'value' takes it) and "type":
+ *   "integer" and "number" have "min" and "max"; "flag" is "true" or "false"; "text" is any text;
+ *   "choice" has "choices", an array of {"id", "label"}; "extent" is "auto", pixels such as "64"
+ *   up to "max_pixels", or a share such as "50%" up to "max_percent"; "bytes" is as "max-memory".
+ * - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
+ * - "models": an array of the models known.
+ *
+ * Later versions may add members and types. *json receives the string; free it with
+ * mend_string_free. On failure *json is NULL. No pointer but 'err' may be NULL. Any number of
+ * threads may use one inpainter at once.
+ */
+mend_status mend_describe(const struct mend_inpainter *inpainter,
+                          char **json,
+                          struct mend_error **err);
+
+/**
+ * Makes a request with every parameter at its default.
+ *
+ * *out receives it; free it with mend_request_free. On failure *out is NULL. 'err' may be NULL.
+ * Any thread.
+ */
+mend_status mend_request_new(struct mend_request **out, struct mend_error **err);
+
+/**
+ * Sets a parameter by name, such as "seed" to "7" or "context" to "50%". mend_describe lists the
+ * names, what values they take and their defaults; numbers are written with a point.
+ *
+ * Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the request
+ * during the call.
+ *
+ * MEND_ERR_PARAMETER for an unknown name (the message has the nearest right one) or a value that
+ * is not accepted (the message says what is); MEND_ERR_ENGINE for an unknown engine;
+ * MEND_ERR_ARGUMENT for a string that is not UTF-8. The request stays as it was.
+ */
+mend_status mend_request_set(struct mend_request *request,
+                             const char *name,
+                             const char *value,
+                             struct mend_error **err);
+
+/**
+ * Sets an image that goes with the request. There is one: "source", a mask of where the fill may
+ * take its samples from (not 0: it may). Without it that is everywhere outside the hole.
+ *
+ * The mask has one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, and the size of the image
+ * that is filled later. Pixels and struct are copied. No pointer but 'err' may be NULL. No other
+ * thread may use the request during the call.
+ *
+ * MEND_ERR_PARAMETER for an unknown name, MEND_ERR_MASK for a mask that cannot be used,
+ * MEND_ERR_MEMORY. The request stays as it was.
+ */
+mend_status mend_request_set_mask(struct mend_request *request,
+                                  const char *name,
+                                  const struct mend_image *mask,
+                                  struct mend_error **err);
+
+/**
+ * Frees a request. NULL does nothing. No call may be using it.
+ */
+void mend_request_free(struct mend_request *request);
+
+/**
+ * Makes a flag that is not raised.
+ *
+ * *out receives it; free it with mend_cancel_free. On failure *out is NULL. 'err' may be NULL. Any
+ * thread.
+ */
+mend_status mend_cancel_new(struct mend_cancel **out, struct mend_error **err);
+
+/**
+ * Raises the flag: running and later calls that were given it end with MEND_ERR_CANCELLED, running
+ * ones within about a tenth of a second. Raising it again does nothing.
+ *
+ * Any thread, at any time between mend_cancel_new and mend_cancel_free. MEND_ERR_NULL for NULL.
+ */
+mend_status mend_cancel_trigger(const struct mend_cancel *cancel);
+
+/**
+ * Frees a flag. NULL does nothing. No call may be using it.
+ */
+void mend_cancel_free(struct mend_cancel *cancel);
+
+/**
+ * Says what mend_inpaint would do, without doing it, as a JSON object in UTF-8: "engine", "reason"
+ * (why this engine), "regions" (an array, in the order they are filled, of {"rect", "hole":
+ * {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "peak_bytes" (predicted memory) and
+ * "seconds" (predicted time). An empty mask has no regions.
+ *
+ * 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then judged from
+ * the mask alone. *json receives the string; free it with mend_string_free. On failure *json is
+ * NULL. No pointer but 'image' and 'err' may be NULL. Any number of threads may use one inpainter
+ * and one request at once.
+ *
+ * Errors as mend_inpaint.
+ */
+mend_status mend_plan(const struct mend_inpainter *inpainter,
+                      const struct mend_request *request,
+                      const struct mend_image *image,
+                      const struct mend_image *mask,
+                      char **json,
+                      struct mend_error **err);
+
+/**
+ * Fills the pixels of 'src' that 'mask' selects, and writes the picture to 'dst'.
+ *
+ * 'src': the picture, in any format. Pixels where the mask is full may hold anything; elsewhere
+ * near the hole they must be finite. 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32
+ * and the size of 'src'; 0 keeps the pixel, the largest value (255, 65535, 1.0) replaces it,
+ * between is a partial replacement. 'dst': the size and format of 'src', and either the very same
+ * memory (same 'data', same 'stride') or memory apart from 'src' and 'mask'. Apart, it receives a
+ * copy of every pixel of 'src', and the fill. Every pixel whose mask is 0 (after the parameter
+ * "grow" has widened it) has the same bits in 'dst' as in 'src'; bytes between the rows are not
+ * touched. On any failure, and when cancelled, 'dst' is not touched at all.
+ *
+ * An empty mask is no failure: nothing is filled, and the report says so. The same request on the
+ * same picture gives the same bits, on any number of threads.
+ *
+ * 'progress' is told how far the fill has come, with 'user', which may be anything; see
+ * mend_progress_fn. 'cancel' stops the fill when it is raised. *report receives a JSON object in
+ * UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds" and
+ * "notes" (an array of strings for the user, such as that the mask was empty); free it with
+ * mend_string_free; on failure it is NULL.
+ *
+ * Nothing given is kept after the call. 'progress', 'user', 'cancel', 'report' and 'err' may be
+ * NULL. Any number of threads may use one inpainter, one request and one cancel at once, each with
+ * a 'dst' of its own; nobody may change 'src' or 'mask', or use 'dst', during the call.
+ *
+ * MEND_ERR_IMAGE, MEND_ERR_MASK: one of the three cannot be used, the message says which and why;
+ * so does MEND_ERR_MASK when the hole is the whole image. MEND_ERR_BUDGET: "max-memory" is too
+ * small. MEND_ERR_MEMORY, MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
+ */
+mend_status mend_inpaint(const struct mend_inpainter *inpainter,
+                         const struct mend_request *request,
+                         const struct mend_image *src,
+                         const struct mend_image *mask,
+                         const struct mend_image *dst,
+                         mend_progress_fn progress,
+                         void *user,
+                         const struct mend_cancel *cancel,
+                         char **report,
+                         struct mend_error **err);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MEND_H */

@@ -1,0 +1,112 @@
+//! `mend_request` and its methods.
+
+use super::error::mend_error;
+use super::guard::{Give, guard, guard_out, shield};
+use super::handle::{exclusive, free};
+use super::image::{Checked, mend_image};
+use super::status::mend_status;
+use super::text::text;
+use crate::error::{Error, ErrorKind, Result};
+use crate::params::did_you_mean;
+use crate::request::Request;
+use std::ffi::c_char;
+
+/// What is asked of a fill: parameters by name, and images that go with them. What is not set has
+/// its default. One request may serve any number of calls.
+pub struct mend_request(pub(super) Request);
+
+impl Give for mend_request {
+    type Out = Self;
+    fn give(self) -> *mut Self {
+        Box::into_raw(Box::new(self))
+    }
+}
+
+impl mend_request {
+    /// # Safety
+    /// As [`Checked::image_of`].
+    unsafe fn set_mask(&mut self, name: &str, mask: *const mend_image) -> Result<()> {
+        if name != "source" {
+            return Err(Error::new(
+                ErrorKind::Parameter,
+                format!(
+                    "there is no mask '{name}' to set{}; there is source",
+                    did_you_mean(name, &["source"])
+                ),
+            ));
+        }
+        // SAFETY: as this function's; the view ends with the call.
+        self.0
+            .set_source(&unsafe { Checked::mask_of(mask, "mask")?.mask()? })
+    }
+}
+
+/// Makes a request with every parameter at its default.
+///
+/// *out receives it; free it with mend_request_free. On failure *out is NULL. 'err' may be NULL.
+/// Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mend_request_new(
+    out: *mut *mut mend_request,
+    err: *mut *mut mend_error,
+) -> mend_status {
+    // SAFETY: both are null or may be written.
+    unsafe { guard_out(out, Some("out"), err, || Ok(mend_request(Request::new()))) }
+}
+
+/// Sets a parameter by name, such as "seed" to "7" or "context" to "50%". mend_describe lists the
+/// names, what values they take and their defaults; numbers are written with a point.
+///
+/// Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the request
+/// during the call.
+///
+/// MEND_ERR_PARAMETER for an unknown name (the message has the nearest right one) or a value that
+/// is not accepted (the message says what is); MEND_ERR_ENGINE for an unknown engine;
+/// MEND_ERR_ARGUMENT for a string that is not UTF-8. The request stays as it was.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mend_request_set(
+    request: *mut mend_request,
+    name: *const c_char,
+    value: *const c_char,
+    err: *mut *mut mend_error,
+) -> mend_status {
+    // SAFETY: a live request for this call alone, strings that end in NUL, or null.
+    unsafe {
+        guard(err, || {
+            exclusive(request, "request")?
+                .0
+                .set(text(name, "name")?, text(value, "value")?)
+        })
+    }
+}
+
+/// Sets an image that goes with the request. There is one: "source", a mask of where the fill may
+/// take its samples from (not 0: it may). Without it that is everywhere outside the hole.
+///
+/// The mask has one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, and the size of the image
+/// that is filled later. Pixels and struct are copied. No pointer but 'err' may be NULL. No other
+/// thread may use the request during the call.
+///
+/// MEND_ERR_PARAMETER for an unknown name, MEND_ERR_MASK for a mask that cannot be used,
+/// MEND_ERR_MEMORY. The request stays as it was.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mend_request_set_mask(
+    request: *mut mend_request,
+    name: *const c_char,
+    mask: *const mend_image,
+    err: *mut *mut mend_error,
+) -> mend_status {
+    // SAFETY: a live request for this call alone, a string that ends in NUL, an image, or null.
+    unsafe {
+        guard(err, || {
+            exclusive(request, "request")?.set_mask(text(name, "name")?, mask)
+        })
+    }
+}
+
+/// Frees a request. NULL does nothing. No call may be using it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mend_request_free(request: *mut mend_request) {
+    // SAFETY: null or a request that was not freed.
+    shield((), || unsafe { free(request) })
+}

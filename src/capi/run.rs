@@ -1,0 +1,236 @@
+//! `mend_plan` and `mend_inpaint`.
+
+use super::cancel::mend_cancel;
+use super::error::mend_error;
+use super::guard::guard_out;
+use super::handle::shared;
+use super::image::{Checked, mend_image};
+use super::inpainter::mend_inpainter;
+use super::request::mend_request;
+use super::status::mend_status;
+use super::text::lossless;
+use crate::error::Result;
+use crate::progress::{Cancel, Progress, Step};
+use std::ffi::{c_char, c_void};
+use std::ptr;
+
+/// How far a fill has come. The struct and what it points to live only during the callback.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct mend_progress {
+    /// What is being done, in English: "fill", say. Never NULL.
+    pub stage: *const c_char,
+    /// Steps done, 0 to 'steps'.
+    pub step: u32,
+    /// All steps, at least 1.
+    pub steps: u32,
+    /// Estimated seconds left; below 0 while nothing can be said.
+    pub seconds_left: f64,
+    /// The picture as it stands, or NULL, which it is for engines that have no preview.
+    pub preview: *const mend_image,
+}
+
+/// Receives progress, at most some ten times a second, on the thread that called mend_inpaint.
+///
+/// 'user' is what mend_inpaint was given. Return exactly 1 to go on; anything else cancels the
+/// fill. It must return: no longjmp, no C++ exception. It may call the library, but for freeing or
+/// setting what the running call uses.
+pub type mend_progress_fn =
+    Option<unsafe extern "C" fn(progress: *const mend_progress, user: *mut c_void) -> i32>;
+
+/// Says what mend_inpaint would do, without doing it, as a JSON object in UTF-8: "engine", "reason"
+/// (why this engine), "regions" (an array, in the order they are filled, of {"rect", "hole":
+/// {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "peak_bytes" (predicted memory) and
+/// "seconds" (predicted time). An empty mask has no regions.
+///
+/// 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then judged from
+/// the mask alone. *json receives the string; free it with mend_string_free. On failure *json is
+/// NULL. No pointer but 'image' and 'err' may be NULL. Any number of threads may use one inpainter
+/// and one request at once.
+///
+/// Errors as mend_inpaint.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mend_plan(
+    inpainter: *const mend_inpainter,
+    request: *const mend_request,
+    image: *const mend_image,
+    mask: *const mend_image,
+    json: *mut *mut c_char,
+    err: *mut *mut mend_error,
+) -> mend_status {
+    // SAFETY: live handles and images that nobody changes now, pointers to write, or null.
+    unsafe {
+        guard_out(json, Some("json"), err, || {
+            plan(
+                shared(inpainter, "inpainter")?,
+                shared(request, "request")?,
+                image,
+                mask,
+            )
+        })
+    }
+}
+
+/// Fills the pixels of 'src' that 'mask' selects, and writes the picture to 'dst'.
+///
+/// 'src': the picture, in any format. Pixels where the mask is full may hold anything; elsewhere
+/// near the hole they must be finite. 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32
+/// and the size of 'src'; 0 keeps the pixel, the largest value (255, 65535, 1.0) replaces it,
+/// between is a partial replacement. 'dst': the size and format of 'src', and either the very same
+/// memory (same 'data', same 'stride') or memory apart from 'src' and 'mask'. Apart, it receives a
+/// copy of every pixel of 'src', and the fill. Every pixel whose mask is 0 (after the parameter
+/// "grow" has widened it) has the same bits in 'dst' as in 'src'; bytes between the rows are not
+/// touched. On any failure, and when cancelled, 'dst' is not touched at all.
+///
+/// An empty mask is no failure: nothing is filled, and the report says so. The same request on the
+/// same picture gives the same bits, on any number of threads.
+///
+/// 'progress' is told how far the fill has come, with 'user', which may be anything; see
+/// mend_progress_fn. 'cancel' stops the fill when it is raised. *report receives a JSON object in
+/// UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds" and
+/// "notes" (an array of strings for the user, such as that the mask was empty); free it with
+/// mend_string_free; on failure it is NULL.
+///
+/// Nothing given is kept after the call. 'progress', 'user', 'cancel', 'report' and 'err' may be
+/// NULL. Any number of threads may use one inpainter, one request and one cancel at once, each with
+/// a 'dst' of its own; nobody may change 'src' or 'mask', or use 'dst', during the call.
+///
+/// MEND_ERR_IMAGE, MEND_ERR_MASK: one of the three cannot be used, the message says which and why;
+/// so does MEND_ERR_MASK when the hole is the whole image. MEND_ERR_BUDGET: "max-memory" is too
+/// small. MEND_ERR_MEMORY, MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mend_inpaint(
+    inpainter: *const mend_inpainter,
+    request: *const mend_request,
+    src: *const mend_image,
+    mask: *const mend_image,
+    dst: *const mend_image,
+    progress: mend_progress_fn,
+    user: *mut c_void,
+    cancel: *const mend_cancel,
+    report: *mut *mut c_char,
+    err: *mut *mut mend_error,
+) -> mend_status {
+    // SAFETY: live handles and images used as the header says, pointers to write, or null.
+    unsafe {
+        guard_out(report, None, err, || {
+            Call {
+                inpainter: shared(inpainter, "inpainter")?,
+                request: shared(request, "request")?,
+                cancel: cancel.as_ref(),
+                pictures: Pictures::of(src, mask, dst)?,
+            }
+            .run(Callback { progress, user })
+        })
+    }
+}
+
+/// A plan as text.
+///
+/// # Safety
+/// Both images are null or live, and nobody writes their pixels now.
+unsafe fn plan(
+    inpainter: &mend_inpainter,
+    request: &mend_request,
+    image: *const mend_image,
+    mask: *const mend_image,
+) -> Result<String> {
+    // SAFETY: as this function's.
+    let (image, mask) = unsafe {
+        let mask = Checked::mask_of(mask, "mask")?.mask()?;
+        if image.is_null() {
+            (None, mask)
+        } else {
+            (Some(Checked::image_of(image, "image")?.view()?), mask)
+        }
+    };
+    let plan = inpainter.0.plan(&request.0, image.as_ref(), &mask)?;
+    Ok(plan.to_json().to_string())
+}
+
+/// The three pictures of a fill, checked against each other.
+struct Pictures {
+    src: Checked,
+    mask: Checked,
+    dst: Checked,
+}
+
+impl Pictures {
+    /// # Safety
+    /// As [`Checked::image_of`], for each.
+    unsafe fn of(
+        src: *const mend_image,
+        mask: *const mend_image,
+        dst: *const mend_image,
+    ) -> Result<Self> {
+        // SAFETY: as this function's.
+        let (src, mask, dst) = unsafe {
+            (
+                Checked::image_of(src, "src")?,
+                Checked::mask_of(mask, "mask")?,
+                Checked::image_of(dst, "dst")?,
+            )
+        };
+        dst.check_destination(&src, &mask)?;
+        Ok(Self { src, mask, dst })
+    }
+}
+
+/// A call of `mend_inpaint`, parsed.
+struct Call<'a> {
+    inpainter: &'a mend_inpainter,
+    request: &'a mend_request,
+    cancel: Option<&'a mend_cancel>,
+    pictures: Pictures,
+}
+
+impl Call<'_> {
+    /// Fills and gives the report as text. Until everything that can fail is done, the destination
+    /// is not touched.
+    ///
+    /// # Safety
+    /// The pictures' memories are live; nobody writes 'src' and 'mask' or uses 'dst' meanwhile.
+    unsafe fn run(self, mut progress: Callback) -> Result<String> {
+        let Pictures { src, mask, dst } = self.pictures;
+        let cancel = self.cancel.map_or_else(Cancel::new, |c| c.0.clone());
+        let filled = {
+            // SAFETY: nothing is written while these views are alive, which is in this block.
+            let (image, mask) = unsafe { (src.view()?, mask.mask()?) };
+            self.inpainter
+                .0
+                .fill(&self.request.0, &image, &mask, &mut progress, &cancel)?
+        };
+        let report = filled.report.to_json().to_string();
+        // SAFETY: no other view is alive, and `dst` is the caller's to be written.
+        let mut view = unsafe {
+            dst.copy_from(&src);
+            dst.view_mut()?
+        };
+        filled.apply(&mut view)?;
+        Ok(report)
+    }
+}
+
+/// C's progress callback.
+struct Callback {
+    progress: mend_progress_fn,
+    user: *mut c_void,
+}
+
+impl Progress for Callback {
+    fn report(&mut self, step: &Step) -> bool {
+        let Some(progress) = self.progress else {
+            return true;
+        };
+        let stage = lossless(step.stage.to_owned());
+        let told = mend_progress {
+            stage: stage.as_ptr(),
+            step: step.step,
+            steps: step.steps,
+            seconds_left: step.seconds_left.unwrap_or(-1.0),
+            preview: ptr::null(),
+        };
+        // SAFETY: a function of C's with this signature; the struct outlives the call.
+        unsafe { progress(&told, self.user) == 1 }
+    }
+}

@@ -1,0 +1,324 @@
+//! A panic in any entry point becomes `MEND_ERR_INTERNAL` and changes nothing.
+
+use super::guard::injection;
+use super::*;
+use std::collections::BTreeSet;
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::{null, null_mut};
+
+/// The functions that the header declares.
+fn declared() -> BTreeSet<String> {
+    let header = include_str!("../../include/mend.h");
+    let mut code = String::new();
+    let mut rest = header;
+    while let Some((before, comment)) = rest.split_once("/*") {
+        code.push_str(before);
+        rest = comment.split_once("*/").map_or("", |(_, after)| after);
+    }
+    code.push_str(rest);
+    code.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '('))
+        .filter_map(|word| word.split_once('('))
+        .filter(|(name, _)| name.starts_with("mend_"))
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// One of everything, ready to be used.
+struct World {
+    inpainter: *mut mend_inpainter,
+    request: *mut mend_request,
+    cancel: *mut mend_cancel,
+    error: *mut mend_error,
+    json: *mut c_char,
+    pixels: [u8; 64],
+    mask: [u8; 64],
+}
+
+impl World {
+    fn new() -> Self {
+        let mut w = Self {
+            inpainter: null_mut(),
+            request: null_mut(),
+            cancel: null_mut(),
+            error: null_mut(),
+            json: null_mut(),
+            pixels: std::array::from_fn(|i| i as u8),
+            mask: [0; 64],
+        };
+        w.mask[27] = 255;
+        // SAFETY: everything passed is live.
+        unsafe {
+            assert_eq!(mend_inpainter_new(&mut w.inpainter, null_mut()), MEND_OK);
+            assert_eq!(mend_request_new(&mut w.request, null_mut()), MEND_OK);
+            assert_eq!(mend_cancel_new(&mut w.cancel, null_mut()), MEND_OK);
+            assert_eq!(mend_describe(w.inpainter, &mut w.json, null_mut()), MEND_OK);
+            let name = c"nonsense".as_ptr();
+            let status = mend_request_set(w.request, name, name, &mut w.error);
+            assert_eq!(status, MEND_ERR_PARAMETER);
+        }
+        w
+    }
+
+    fn image(data: &mut [u8; 64]) -> mend_image {
+        mend_image {
+            data: data.as_mut_ptr().cast(),
+            length: 64,
+            stride: 8,
+            width: 8,
+            height: 8,
+            format: MEND_LAYOUT_GRAY | MEND_DEPTH_U8,
+        }
+    }
+
+    /// All that a call could have changed.
+    fn state(&self) -> String {
+        // SAFETY: the handles are live.
+        unsafe {
+            format!(
+                "{:?} {:?} {:?} {:?} {:?} {:?}",
+                (*self.inpainter).0.options(),
+                (*self.request).0,
+                (*self.cancel).0,
+                CStr::from_ptr(mend_error_message(self.error)),
+                CStr::from_ptr(self.json),
+                (self.pixels, self.mask),
+            )
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // SAFETY: live, and not used again.
+        unsafe {
+            mend_inpainter_free(self.inpainter);
+            mend_request_free(self.request);
+            mend_cancel_free(self.cancel);
+            mend_error_free(self.error);
+            mend_string_free(self.json);
+        }
+    }
+}
+
+/// What a function with a panic in it gave: a status with an error, or something else in its place.
+enum Gave {
+    Status(mend_status),
+    Fallback(bool),
+}
+use Gave::{Fallback, Status};
+
+type Entry = unsafe fn(&mut World, out: *mut *mut c_void, err: *mut *mut mend_error) -> Gave;
+
+/// Every entry point, called with arguments that it would accept.
+const ENTRIES: &[(&str, Entry)] = &[
+    ("mend_abi_version", |_, _, _| {
+        Fallback(mend_abi_version() == 0)
+    }),
+    ("mend_version", |_, _, _| {
+        // SAFETY: a string of the library's.
+        Fallback(
+            unsafe { CStr::from_ptr(mend_version()) }.to_str() == Ok(env!("CARGO_PKG_VERSION")),
+        )
+    }),
+    // SAFETY, here and below: everything passed is live.
+    ("mend_error_status", |w, _, _| unsafe {
+        Fallback(mend_error_status(w.error) == MEND_ERR_INTERNAL)
+    }),
+    ("mend_error_message", |w, _, _| unsafe {
+        Fallback(CStr::from_ptr(mend_error_message(w.error)).is_empty())
+    }),
+    // A panic before the freeing: the objects live on.
+    ("mend_error_free", |w, _, _| unsafe {
+        mend_error_free(w.error);
+        Fallback(true)
+    }),
+    ("mend_string_free", |w, _, _| unsafe {
+        mend_string_free(w.json);
+        Fallback(true)
+    }),
+    ("mend_inpainter_free", |w, _, _| unsafe {
+        mend_inpainter_free(w.inpainter);
+        Fallback(true)
+    }),
+    ("mend_request_free", |w, _, _| unsafe {
+        mend_request_free(w.request);
+        Fallback(true)
+    }),
+    ("mend_cancel_free", |w, _, _| unsafe {
+        mend_cancel_free(w.cancel);
+        Fallback(true)
+    }),
+    ("mend_inpainter_new", |_, out, err| unsafe {
+        Status(mend_inpainter_new(out.cast(), err))
+    }),
+    ("mend_request_new", |_, out, err| unsafe {
+        Status(mend_request_new(out.cast(), err))
+    }),
+    ("mend_cancel_new", |_, out, err| unsafe {
+        Status(mend_cancel_new(out.cast(), err))
+    }),
+    ("mend_inpainter_set", |w, _, err| unsafe {
+        Status(mend_inpainter_set(
+            w.inpainter,
+            c"threads".as_ptr(),
+            c"3".as_ptr(),
+            err,
+        ))
+    }),
+    ("mend_request_set", |w, _, err| unsafe {
+        Status(mend_request_set(
+            w.request,
+            c"seed".as_ptr(),
+            c"3".as_ptr(),
+            err,
+        ))
+    }),
+    ("mend_request_set_mask", |w, _, err| unsafe {
+        let mask = World::image(&mut w.mask);
+        Status(mend_request_set_mask(
+            w.request,
+            c"source".as_ptr(),
+            &mask,
+            err,
+        ))
+    }),
+    // It has no `err`; its status says it.
+    ("mend_cancel_trigger", |w, _, _| unsafe {
+        Fallback(mend_cancel_trigger(w.cancel) == MEND_ERR_INTERNAL)
+    }),
+    ("mend_describe", |w, out, err| unsafe {
+        Status(mend_describe(w.inpainter, out.cast(), err))
+    }),
+    ("mend_plan", |w, out, err| unsafe {
+        let mask = World::image(&mut w.mask);
+        Status(mend_plan(
+            w.inpainter,
+            w.request,
+            null(),
+            &mask,
+            out.cast(),
+            err,
+        ))
+    }),
+    ("mend_inpaint", |w, out, err| unsafe {
+        let (image, mask) = (World::image(&mut w.pixels), World::image(&mut w.mask));
+        Status(mend_inpaint(
+            w.inpainter,
+            w.request,
+            &image,
+            &mask,
+            &image,
+            None,
+            null_mut(),
+            w.cancel,
+            out.cast(),
+            err,
+        ))
+    }),
+];
+
+#[test]
+fn a_panic_in_any_entry_point_is_an_error_and_changes_nothing() {
+    let tested: BTreeSet<_> = ENTRIES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(
+        tested,
+        declared(),
+        "the entry points tested here are not the header's"
+    );
+    for (name, entry) in ENTRIES {
+        let mut world = World::new();
+        let before = world.state();
+        let mut err = null_mut();
+        // What C may have left in a variable; it must not stay there to be freed.
+        let dangling = std::ptr::dangling_mut::<c_void>();
+        let mut out = dangling;
+        injection::arm();
+        // SAFETY: `out` and `err` are live.
+        let gave = unsafe { entry(&mut world, &mut out, &mut err) };
+        assert!(!injection::armed(), "{name} has no guard");
+        match gave {
+            Fallback(right) => assert!(right, "{name}"),
+            Status(status) => {
+                assert_eq!(status, MEND_ERR_INTERNAL, "{name}");
+                assert!(!err.is_null(), "{name}");
+                assert!(out == dangling || out.is_null(), "{name}");
+                // SAFETY: an error that was just given.
+                unsafe {
+                    assert_eq!(mend_error_status(err), status, "{name}");
+                    let said = CStr::from_ptr(mend_error_message(err)).to_string_lossy();
+                    assert!(said.contains("injected panic"), "{name}: {said}");
+                    mend_error_free(err);
+                }
+            }
+        }
+        assert_eq!(world.state(), before, "{name}");
+    }
+}
+
+#[test]
+fn formats_in_the_header_are_the_ones_that_are_understood() {
+    use crate::pixels::{Depth, Layout, PixelFormat};
+    let layouts = [
+        (MEND_LAYOUT_GRAY, Layout::Gray),
+        (MEND_LAYOUT_GRAYA, Layout::GrayA),
+        (MEND_LAYOUT_RGB, Layout::Rgb),
+        (MEND_LAYOUT_RGBA, Layout::Rgba),
+        (MEND_LAYOUT_BGR, Layout::Bgr),
+        (MEND_LAYOUT_BGRA, Layout::Bgra),
+    ];
+    let depths = [
+        (MEND_DEPTH_U8, Depth::U8),
+        (MEND_DEPTH_U16, Depth::U16),
+        (MEND_DEPTH_F16, Depth::F16),
+        (MEND_DEPTH_F32, Depth::F32),
+    ];
+    for (l, layout) in layouts {
+        for (d, depth) in depths {
+            for flags in 0..4u32 {
+                let (premultiplied, linear) = (flags & 1 != 0, flags & 2 != 0);
+                let mut bits = l | d;
+                bits |= if premultiplied { MEND_PREMULTIPLIED } else { 0 };
+                bits |= if linear { MEND_LINEAR } else { 0 };
+                let format = PixelFormat {
+                    layout,
+                    depth,
+                    premultiplied,
+                    linear,
+                };
+                assert_eq!(PixelFormat::from_bits(bits).as_ref(), Ok(&format));
+                assert_eq!(format.to_bits(), bits);
+            }
+        }
+    }
+}
+
+#[test]
+fn status_codes_are_the_kinds_own_values() {
+    use crate::error::ErrorKind;
+    for kind in [
+        ErrorKind::Null,
+        ErrorKind::Argument,
+        ErrorKind::Image,
+        ErrorKind::Mask,
+        ErrorKind::Parameter,
+        ErrorKind::Engine,
+        ErrorKind::Model,
+        ErrorKind::Memory,
+        ErrorKind::Budget,
+        ErrorKind::Cancelled,
+        ErrorKind::Io,
+        ErrorKind::Unsupported,
+        ErrorKind::Internal,
+    ] {
+        assert_eq!(status::status_of(kind), kind as i32);
+    }
+}
+
+#[test]
+fn const_handles_may_be_shared_and_moved() {
+    fn check<T: Send + Sync>() {}
+    check::<mend_inpainter>();
+    check::<mend_request>();
+    check::<mend_cancel>();
+    check::<mend_error>();
+}
