@@ -85,7 +85,7 @@ impl Filled {
             }
         }
         for part in &self.parts {
-            write_back(dst, part.rect, &part.working, &part.coverage);
+            write_back(dst, part.rect, &part.working, &part.coverage)?;
         }
         Ok(())
     }

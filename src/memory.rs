@@ -25,3 +25,21 @@ pub fn with_capacity<T>(len: usize, what: &str) -> Result<Vec<T>> {
     })?;
     Ok(v)
 }
+
+/// Appends `item`, or [`ErrorKind::Memory`] naming `what` was to be held.
+pub fn push<T>(v: &mut Vec<T>, item: T, what: &str) -> Result<()> {
+    if v.len() == v.capacity() {
+        v.try_reserve(1).map_err(|_| {
+            let mib = (v.len() as f64 * size_of::<T>() as f64) / (1024.0 * 1024.0);
+            Error::new(
+                ErrorKind::Memory,
+                format!(
+                    "out of memory: more than {mib:.0} MiB for {what} could not be had; close \
+                     other programs or select a smaller region"
+                ),
+            )
+        })?;
+    }
+    v.push(item);
+    Ok(())
+}

@@ -3,11 +3,14 @@
 
 mod convert;
 mod coverage;
+mod disk;
 mod format;
 mod plane;
 mod rect;
 pub mod resample;
 mod runs;
+mod sample;
+mod transfer;
 mod view;
 
 pub use convert::{Working, read_working, write_back};
@@ -17,3 +20,6 @@ pub use plane::{Plane, RgbImage};
 pub use rect::Rect;
 pub use runs::RunMask;
 pub use view::{ImageView, ImageViewMut};
+
+#[cfg(test)]
+mod tests;

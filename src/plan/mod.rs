@@ -1,7 +1,10 @@
 //! From a mask to regions of interest, and what they will cost. Floor 1, pure.
 #![forbid(unsafe_code)]
 
+mod parts;
 mod regions;
+#[cfg(test)]
+mod tests;
 
 pub use regions::regions;
 

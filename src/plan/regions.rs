@@ -1,12 +1,23 @@
-//! Parts of a mask and the regions around them.
+//! From the parts of a mask to the regions that fill them at the least predicted cost.
 #![forbid(unsafe_code)]
 
+use super::parts::{Part, parts};
 use super::{Costs, Needs, Region};
 use crate::error::Result;
+use crate::memory;
 use crate::params::Extent;
-use crate::pixels::RunMask;
+use crate::pixels::{Rect, RunMask};
 
-/// The regions that fill `mask` at the least predicted cost.
+/// Pixels of context at the least, whatever was asked for: something must be known.
+const LEAST_CONTEXT: u32 = 8;
+/// Regions that the exact search may start from; more parts than that are first gathered by cells.
+const MOST_GROUPS: usize = 1 << 14;
+
+/// The regions that fill `mask` at the least predicted cost, from top to bottom and left to right.
+///
+/// The boxes of their holes neither overlap nor touch, and together they hold every selected pixel,
+/// grown by `grow`. Two regions become one while that is predicted to be cheaper, as long as the
+/// engine need not scale further down for it.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Memory`].
@@ -17,6 +28,205 @@ pub fn regions(
     needs: &Needs,
     costs: &Costs,
 ) -> Result<Vec<Region>> {
-    let _ = (mask, grow, context, needs, costs);
-    todo!()
+    let frame = Frame {
+        width: mask.width(),
+        height: mask.height(),
+        context,
+        needs,
+        costs,
+    };
+    let mut parts = parts(mask)?;
+    for part in &mut parts {
+        part.hole = part.hole.grown_within(grow, mask.width(), mask.height());
+    }
+    let parts = gather(parts, frame.context_of(&Rect::new(0, 0, 1, 1)))?;
+    let mut regions = memory::with_capacity(parts.len(), "the plan's regions")?;
+    regions.extend(parts.iter().map(|p| frame.region(p.hole, p.pixels)));
+    while frame.merge(&mut regions)? {}
+    regions.sort_unstable_by_key(|r| (r.hole.y, r.hole.x));
+    Ok(regions)
+}
+
+/// Gathers small parts that lie so close together that one region is sure to be cheaper, and many
+/// parts down to a number that can be searched.
+fn gather(mut parts: Vec<Part>, context: u32) -> Result<Vec<Part>> {
+    let mut cell = (context / 2).max(1);
+    loop {
+        // Parts no larger than the cell, by the cell that their middle lies in.
+        let key = |p: &Part| {
+            let small = p.hole.width.max(p.hole.height) <= cell;
+            let middle = |at: u32, len: u32| (u64::from(at) + u64::from(len) / 2) / u64::from(cell);
+            small.then(|| {
+                (
+                    middle(p.hole.y, p.hole.height),
+                    middle(p.hole.x, p.hole.width),
+                )
+            })
+        };
+        parts.sort_unstable_by_key(|p| (key(p), p.hole.y, p.hole.x));
+        let mut kept = 0;
+        let mut last = None;
+        for i in 0..parts.len() {
+            let (part, at) = (parts[i], key(&parts[i]));
+            if at.is_some() && at == last {
+                let group = &mut parts[kept - 1];
+                group.hole = group.hole.union(&part.hole);
+                group.pixels += part.pixels;
+            } else {
+                parts[kept] = part;
+                kept += 1;
+                last = at;
+            }
+        }
+        parts.truncate(kept);
+        if kept <= MOST_GROUPS {
+            return Ok(parts);
+        }
+        cell = cell.saturating_mul(2);
+    }
+}
+
+struct Frame<'a> {
+    width: u32,
+    height: u32,
+    context: Extent,
+    needs: &'a Needs,
+    costs: &'a Costs,
+}
+
+impl Frame<'_> {
+    /// Pixels of context around `hole`.
+    fn context_of(&self, hole: &Rect) -> u32 {
+        let longer = f64::from(hole.width.max(hole.height));
+        // A cast of a float saturates, and NaN becomes 0.
+        match self.context {
+            Extent::Pixels(p) => p.max(LEAST_CONTEXT),
+            Extent::Share(s) => ((s * longer).ceil() as u32).max(LEAST_CONTEXT),
+            Extent::Auto => ((self.needs.context_share * longer).ceil() as u32)
+                .min(self.needs.max_context)
+                .max(self.needs.min_context)
+                .max(LEAST_CONTEXT),
+        }
+    }
+
+    fn region(&self, hole: Rect, hole_pixels: u64) -> Region {
+        let grown = hole.grown_within(self.context_of(&hole), self.width, self.height);
+        let (x, width) = aligned(grown.x, grown.width, self.width, self.needs.alignment);
+        let (y, height) = aligned(grown.y, grown.height, self.height, self.needs.alignment);
+        let longer = f64::from(width.max(height));
+        let scale = match self.needs.max_side {
+            Some(side) => (f64::from(side) / longer).min(1.0),
+            None => 1.0,
+        };
+        Region {
+            rect: Rect::new(x, y, width, height),
+            hole,
+            hole_pixels,
+            scale,
+        }
+    }
+
+    /// Predicted seconds at the region's working size.
+    fn seconds(&self, region: &Region) -> f64 {
+        let share = region.scale * region.scale;
+        let pixels = region.rect.area() as f64 * share;
+        let hole = region.hole_pixels as f64 * share;
+        self.costs.region_seconds(pixels as u64, hole as u64)
+    }
+
+    /// What the region of both saves, or `None` where they should stay two.
+    fn saved(&self, a: &Region, b: &Region) -> Option<(f64, Region)> {
+        let both = self.region(a.hole.union(&b.hole), a.hole_pixels + b.hole_pixels);
+        if touch(&a.hole, &b.hole) {
+            return Some((f64::INFINITY, both));
+        }
+        if both.scale < a.scale.min(b.scale) {
+            return None;
+        }
+        let saved = self.seconds(a) + self.seconds(b) - self.seconds(&both);
+        (saved > 0.0).then_some((saved, both))
+    }
+
+    /// Merges regions in one sweep from top to bottom; whether any were merged.
+    ///
+    /// Regions that are apart can only save the fixed cost, which pays for so many more pixels: how
+    /// far apart two of the given height may be follows from that.
+    fn merge(&self, regions: &mut Vec<Region>) -> Result<bool> {
+        regions.sort_unstable_by_key(|r| (r.rect.y, r.rect.x));
+        let mut merged = false;
+        let mut done = memory::with_capacity(regions.len(), "the plan's regions")?;
+        let mut open: Vec<Region> = memory::with_capacity(regions.len(), "the plan's regions")?;
+        for region in regions.iter() {
+            let mut region = *region;
+            let line = u64::from(region.rect.y);
+            open.retain(|r| {
+                let near = u64::from(r.rect.bottom()) + self.reach(r.rect.width) >= line;
+                if !near {
+                    done.push(*r);
+                }
+                near
+            });
+            loop {
+                let mut best: Option<(f64, usize, Region)> = None;
+                for (i, other) in open.iter().enumerate() {
+                    if !self.near(&region.rect, &other.rect) {
+                        continue;
+                    }
+                    if let Some((saved, both)) = self.saved(&region, other)
+                        && best.as_ref().is_none_or(|b| saved > b.0)
+                    {
+                        best = Some((saved, i, both));
+                    }
+                }
+                let Some((_, i, both)) = best else { break };
+                open.remove(i);
+                region = both;
+                merged = true;
+            }
+            open.push(region);
+        }
+        done.append(&mut open);
+        *regions = done;
+        Ok(merged)
+    }
+
+    /// How far from a region with a side of `side` pixels another may lie, at a right angle to that
+    /// side, for one fixed cost to pay for the gap.
+    fn reach(&self, side: u32) -> u64 {
+        let pixel = self.costs.seconds_per_pixel;
+        let reach = self.costs.seconds / (pixel * f64::from(side.max(1)));
+        // Without a cost a pixel every distance would pay; nothing is gained by going so far.
+        if reach.is_finite() {
+            (reach as u64).min(1 << 12)
+        } else {
+            0
+        }
+    }
+
+    /// Whether one region for both could be cheaper.
+    fn near(&self, a: &Rect, b: &Rect) -> bool {
+        let gap =
+            |a0: u32, a1: u32, b0: u32, b1: u32| u64::from(a0.max(b0).saturating_sub(a1.min(b1)));
+        let across = gap(a.x, a.right(), b.x, b.right());
+        let down = gap(a.y, a.bottom(), b.y, b.bottom());
+        (across == 0 || across <= self.reach(a.height.max(b.height)))
+            && (down == 0 || down <= self.reach(a.width.max(b.width)))
+    }
+}
+
+/// Whether the two share a pixel, a side or a corner.
+fn touch(a: &Rect, b: &Rect) -> bool {
+    a.x <= b.right() && b.x <= a.right() && a.y <= b.bottom() && b.y <= a.bottom()
+}
+
+/// The stretch `at .. at + len` widened to a multiple of `alignment` within `0 .. all`, evenly and
+/// shifted at the ends; as it is where `all` is too small for that.
+fn aligned(at: u32, len: u32, all: u32, alignment: u32) -> (u32, u32) {
+    let wide = u64::from(len).next_multiple_of(u64::from(alignment.max(1)));
+    if wide > u64::from(all) {
+        return (at, len);
+    }
+    let wide = wide as u32;
+    let at = at.saturating_sub((wide - len) / 2).min(all - wide);
+    (at, wide)
 }
