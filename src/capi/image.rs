@@ -123,7 +123,8 @@ impl Checked {
             _ => e,
         })?;
         // SAFETY: C's memory is live and nobody writes it now.
-        unsafe { checked.mask() }?;
+        unsafe { checked.mask() }
+            .map_err(|e| Error::new(e.kind(), format!("'{name}': {}", e.message())))?;
         Ok(checked)
     }
 

@@ -1,4 +1,12 @@
 //! The C interface: its header, its symbols, its behaviour next to the Rust API's, and programs in C,
 //! C++ and Python that use it.
 
+mod agreement;
+mod c;
+mod declared;
 mod header;
+mod misuse;
+mod picture;
+#[cfg(target_os = "linux")]
+mod programs;
+mod rust;

@@ -1,0 +1,555 @@
+//! What C may do wrong, and what only C can do: NULLs, overlaps, odd strings, odd callbacks, threads.
+
+use crate::agreement::Failure;
+use crate::c::{Handle, cancel, image, image_mut, inpainter, outcome, request, taken};
+use crate::picture::{Picture, RGB8};
+use mend::capi::*;
+use mend::pixels::Depth;
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::{null, null_mut};
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ThreadId};
+
+const SIZE: (u32, u32) = (32, 24);
+
+fn picture() -> Picture {
+    Picture::textured(SIZE, RGB8, 0)
+}
+
+fn hole() -> Picture {
+    Picture::mask(SIZE, Depth::U8, 0, 10..16, 8..14)
+}
+
+/// A fill with nothing but the three images, which must be live.
+unsafe fn fill(src: &mend_image, mask: &mend_image, dst: &mend_image) -> Result<(), Failure> {
+    let (inpainter, request) = (inpainter(), request());
+    let mut err = null_mut();
+    // SAFETY: the images are live by this function's contract, the rest is.
+    let status = unsafe {
+        mend_inpaint(
+            inpainter.0,
+            request.0,
+            src,
+            mask,
+            dst,
+            None,
+            null_mut(),
+            null(),
+            null_mut(),
+            &mut err,
+        )
+    };
+    outcome(status, err)
+}
+
+#[test]
+fn every_null_is_named_and_nothing_crashes() {
+    let (inp, req) = (inpainter(), request());
+    let (mut pixels, mask) = (picture(), hole());
+    let before = pixels.clone();
+    let dst = image_mut(&mut pixels);
+    let mask = image(&mask);
+    let no_data = mend_image {
+        data: null_mut(),
+        ..dst
+    };
+    let (s, n) = (c"seed".as_ptr(), null::<c_char>());
+    // What a variable of C may hold that nobody set.
+    let dangling = std::ptr::dangling_mut::<c_char>();
+    let mut out = dangling;
+    type Fill = (
+        *const mend_inpainter,
+        *const mend_request,
+        [*const mend_image; 3],
+    );
+    // SAFETY: everything that is not null is live.
+    unsafe {
+        let check = |name: &str, call: &mut dyn FnMut(*mut *mut mend_error) -> mend_status| {
+            let mut err = null_mut();
+            let failed = outcome(call(&mut err), err).expect_err(name);
+            assert_eq!(failed.status, MEND_ERR_NULL, "{}", failed.message);
+            assert!(
+                failed.message.contains(&format!("'{name}'")),
+                "{}",
+                failed.message
+            );
+            // And where the caller does not want the error:
+            assert_eq!(call(null_mut()), MEND_ERR_NULL);
+        };
+        check("out", &mut |e| mend_inpainter_new(null_mut(), e));
+        check("out", &mut |e| mend_request_new(null_mut(), e));
+        check("out", &mut |e| mend_cancel_new(null_mut(), e));
+        check("inpainter", &mut |e| {
+            mend_inpainter_set(null_mut(), s, s, e)
+        });
+        check("name", &mut |e| mend_inpainter_set(inp.0, n, s, e));
+        check("value", &mut |e| mend_inpainter_set(inp.0, s, n, e));
+        check("request", &mut |e| mend_request_set(null_mut(), s, s, e));
+        check("name", &mut |e| mend_request_set(req.0, n, s, e));
+        check("value", &mut |e| mend_request_set(req.0, s, n, e));
+        let source = c"source".as_ptr();
+        check("request", &mut |e| {
+            mend_request_set_mask(null_mut(), source, &mask, e)
+        });
+        check("name", &mut |e| mend_request_set_mask(req.0, n, &mask, e));
+        check("mask", &mut |e| {
+            mend_request_set_mask(req.0, source, null(), e)
+        });
+        check("mask->data", &mut |e| {
+            mend_request_set_mask(req.0, source, &no_data, e)
+        });
+        check("inpainter", &mut |e| mend_describe(null(), &mut out, e));
+        assert!(std::mem::replace(&mut out, dangling).is_null());
+        check("json", &mut |e| mend_describe(inp.0, null_mut(), e));
+        check("inpainter", &mut |e| {
+            mend_plan(null(), req.0, &dst, &mask, &mut out, e)
+        });
+        assert!(std::mem::replace(&mut out, dangling).is_null());
+        check("request", &mut |e| {
+            mend_plan(inp.0, null(), &dst, &mask, &mut out, e)
+        });
+        check("mask", &mut |e| {
+            mend_plan(inp.0, req.0, &dst, null(), &mut out, e)
+        });
+        check("image->data", &mut |e| {
+            mend_plan(inp.0, req.0, &no_data, &mask, &mut out, e)
+        });
+        check("json", &mut |e| {
+            mend_plan(inp.0, req.0, &dst, &mask, null_mut(), e)
+        });
+        let fills: [(&str, Fill); 8] = [
+            ("inpainter", (null(), req.0, [&dst, &mask, &dst])),
+            ("request", (inp.0, null(), [&dst, &mask, &dst])),
+            ("src", (inp.0, req.0, [null(), &mask, &dst])),
+            ("mask", (inp.0, req.0, [&dst, null(), &dst])),
+            ("dst", (inp.0, req.0, [&dst, &mask, null()])),
+            ("src->data", (inp.0, req.0, [&no_data, &mask, &dst])),
+            ("mask->data", (inp.0, req.0, [&dst, &no_data, &dst])),
+            ("dst->data", (inp.0, req.0, [&dst, &mask, &no_data])),
+        ];
+        for (name, (i, r, [src, mask, to])) in fills {
+            out = dangling;
+            check(name, &mut |e| {
+                let no = null_mut();
+                mend_inpaint(i, r, src, mask, to, None, no, null(), &mut out, e)
+            });
+            assert!(out.is_null(), "{name}");
+        }
+        assert_eq!(mend_cancel_trigger(null()), MEND_ERR_NULL);
+        assert_eq!(mend_error_status(null()), MEND_ERR_NULL);
+        assert!(CStr::from_ptr(mend_error_message(null())).is_empty());
+        mend_inpainter_free(null_mut());
+        mend_request_free(null_mut());
+        mend_cancel_free(null_mut());
+        mend_error_free(null_mut());
+        mend_string_free(null_mut());
+    }
+    assert_eq!(pixels, before);
+}
+
+#[test]
+fn images_that_cannot_be_are_refused_by_name() {
+    let (mut pixels, selected) = (picture(), hole());
+    let before = pixels.clone();
+    let good = image_mut(&mut pixels);
+    let mask = image(&selected);
+    type Spoil = fn(mend_image) -> mend_image;
+    let spoils: [(&str, Spoil); 10] = [
+        ("no column", |i| mend_image { width: 0, ..i }),
+        ("no row", |i| mend_image { height: 0, ..i }),
+        ("too wide", |i| mend_image {
+            width: u32::MAX,
+            ..i
+        }),
+        ("too high", |i| mend_image {
+            height: u32::MAX,
+            ..i
+        }),
+        ("a short stride", |i| mend_image {
+            stride: i.stride - 1,
+            ..i
+        }),
+        ("a stride that overflows", |i| mend_image {
+            stride: usize::MAX / 2,
+            ..i
+        }),
+        ("a short length", |i| mend_image {
+            length: i.length - 1,
+            ..i
+        }),
+        ("a length beyond memory", |i| mend_image {
+            length: usize::MAX,
+            ..i
+        }),
+        ("no format", |i| mend_image { format: 0, ..i }),
+        ("an unknown flag", |i| mend_image {
+            format: i.format | 0x8000_0000,
+            ..i
+        }),
+    ];
+    for (what, spoil) in spoils {
+        let (bad, bad_mask) = (spoil(good), spoil(mask));
+        // SAFETY: the memory is live; what the structs say beyond it must be refused unread.
+        let [src, masked, dst] = unsafe {
+            [
+                fill(&bad, &mask, &good),
+                fill(&good, &bad_mask, &good),
+                fill(&good, &mask, &bad),
+            ]
+        };
+        for (name, status, result) in [
+            ("src", MEND_ERR_IMAGE, src),
+            ("mask", MEND_ERR_MASK, masked),
+            ("dst", MEND_ERR_IMAGE, dst),
+        ] {
+            let failed = result.expect_err(what);
+            assert_eq!(failed.status, status, "{what}: {}", failed.message);
+            assert!(
+                failed.message.contains(&format!("'{name}'")),
+                "{what}: {}",
+                failed.message
+            );
+        }
+    }
+    assert_eq!(pixels, before);
+}
+
+#[test]
+fn destinations_lie_on_the_source_or_apart() {
+    let row = SIZE.0 as usize * 3;
+    let bytes = row * SIZE.1 as usize;
+    // One stretch of memory for all, so that its parts can lie in each other's way.
+    let mut memory = vec![0u8; bytes * 3];
+    memory[..bytes].copy_from_slice(&picture().bytes);
+    let before = memory.clone();
+    let base = memory.as_mut_ptr();
+    let at = |offset: usize, stride: usize| mend_image {
+        // SAFETY: within `memory`.
+        data: unsafe { base.add(offset) }.cast(),
+        length: stride * (SIZE.1 as usize - 1) + row,
+        stride,
+        width: SIZE.0,
+        height: SIZE.1,
+        format: RGB8.to_bits(),
+    };
+    let selected = hole();
+    let mask = image(&selected);
+    let src = at(0, row);
+    let mask_in_dst = mend_image {
+        data: at(bytes + 5, row).data,
+        ..mask
+    };
+    for (what, mask, dst) in [
+        ("a byte on", mask, at(1, row)),
+        ("a row on", mask, at(row, row)),
+        ("the last byte", mask, at(bytes - 1, row)),
+        ("another stride", mask, at(0, row + 2)),
+        ("a mask in the destination", mask_in_dst, at(bytes, row)),
+        (
+            "another width",
+            mask,
+            mend_image {
+                width: SIZE.0 - 1,
+                ..at(0, row)
+            },
+        ),
+        (
+            "another height",
+            mask,
+            mend_image {
+                height: SIZE.1 - 1,
+                ..at(bytes, row)
+            },
+        ),
+        (
+            "another layout",
+            mask,
+            mend_image {
+                format: 0x15,
+                ..at(0, row)
+            },
+        ),
+        (
+            "another flag",
+            mask,
+            mend_image {
+                format: 0x213,
+                ..at(bytes, row)
+            },
+        ),
+    ] {
+        // SAFETY: all within `memory`, which is live.
+        let failed = unsafe { fill(&src, &mask, &dst) }.expect_err(what);
+        assert_eq!(failed.status, MEND_ERR_IMAGE, "{what}: {}", failed.message);
+        assert!(
+            failed.message.contains("'dst'"),
+            "{what}: {}",
+            failed.message
+        );
+    }
+    // SAFETY: as above.
+    unsafe { assert_eq!(std::slice::from_raw_parts(base, before.len()), before) };
+    // Right behind the source is apart, and so is memory that the length counts but no row reaches.
+    let long = mend_image {
+        length: bytes + 7,
+        ..src
+    };
+    // SAFETY: as above.
+    unsafe { fill(&long, &mask, &at(bytes, row)) }.expect("apart");
+    assert_eq!(memory[..bytes], before[..bytes]);
+    assert_eq!(memory[bytes * 2..], before[bytes * 2..]);
+    let filled = Picture {
+        bytes: memory[bytes..bytes * 2].to_vec(),
+        ..picture()
+    };
+    filled.assert_fill_of(&picture(), &hole());
+}
+
+#[test]
+fn text_that_is_no_utf8_is_an_argument_error() {
+    let (inp, req) = (inpainter(), request());
+    let (bad, good) = (c"se\xffed".as_ptr(), c"seed".as_ptr());
+    let mask = hole();
+    let mask = image(&mask);
+    for (name, bad_name) in [("name", true), ("value", false)] {
+        let (n, v) = if bad_name { (bad, good) } else { (good, bad) };
+        let mut errs = [null_mut(); 2];
+        // SAFETY: everything passed is live.
+        let statuses = unsafe {
+            [
+                mend_inpainter_set(inp.0, n, v, &mut errs[0]),
+                mend_request_set(req.0, n, v, &mut errs[1]),
+            ]
+        };
+        for (status, err) in statuses.into_iter().zip(errs) {
+            let failed = outcome(status, err).expect_err(name);
+            assert_eq!(failed.status, MEND_ERR_ARGUMENT);
+            assert!(
+                failed.message.contains(&format!("'{name}'")),
+                "{}",
+                failed.message
+            );
+        }
+    }
+    let mut err = null_mut();
+    // SAFETY: everything passed is live.
+    let status = unsafe { mend_request_set_mask(req.0, c"sauce".as_ptr(), &mask, &mut err) };
+    let failed = outcome(status, err).expect_err("sauce");
+    assert_eq!(failed.status, MEND_ERR_PARAMETER);
+    assert!(
+        failed.message.contains("did you mean 'source'?"),
+        "{}",
+        failed.message
+    );
+}
+
+/// A callback's instructions and what it saw.
+struct Watch {
+    says: i32,
+    calls: u32,
+    thread: Option<ThreadId>,
+}
+
+unsafe extern "C" fn watch(_: *const mend_progress, user: *mut c_void) -> i32 {
+    // SAFETY: what the fill was given.
+    let watch = unsafe { &mut *user.cast::<Watch>() };
+    watch.calls += 1;
+    watch.thread = Some(thread::current().id());
+    watch.says
+}
+
+#[test]
+fn only_exactly_one_goes_on_and_the_callback_stays_on_its_thread() {
+    let selected = hole();
+    let (inp, req) = (inpainter(), request());
+    for says in [1, 0, 2, -1, 256, i32::MIN, i32::MAX] {
+        let mut pixels = picture();
+        let (dst, mask) = (image_mut(&mut pixels), image(&selected));
+        let mut seen = Watch {
+            says,
+            calls: 0,
+            thread: None,
+        };
+        let mut err = null_mut();
+        // SAFETY: everything passed is live.
+        let status = unsafe {
+            let user = (&raw mut seen).cast();
+            let no_report = null_mut();
+            mend_inpaint(
+                inp.0,
+                req.0,
+                &dst,
+                &mask,
+                &dst,
+                Some(watch),
+                user,
+                null(),
+                no_report,
+                &mut err,
+            )
+        };
+        assert_eq!(seen.thread, Some(thread::current().id()));
+        if says == 1 {
+            outcome(status, err).expect("a fill");
+            pixels.assert_fill_of(&picture(), &selected);
+        } else {
+            assert_eq!(
+                outcome(status, err).expect_err("a cancel").status,
+                MEND_ERR_CANCELLED
+            );
+            assert_eq!(seen.calls, 1);
+            assert_eq!(pixels, picture());
+        }
+    }
+}
+
+/// Lets another thread raise the flag while the fill is inside its first callback.
+struct Button {
+    pressed: AtomicBool,
+    running: AtomicBool,
+}
+
+unsafe extern "C" fn wait_for_press(_: *const mend_progress, user: *mut c_void) -> i32 {
+    // SAFETY: what the fill was given; only its atomics are touched.
+    let button = unsafe { &*user.cast::<Button>() };
+    button.running.store(true, Ordering::SeqCst);
+    while !button.pressed.load(Ordering::SeqCst) {
+        thread::yield_now();
+    }
+    1
+}
+
+#[test]
+fn another_thread_cancels_and_nothing_changes() {
+    struct Shared(*const mend_cancel);
+    // SAFETY: the header lets any thread trigger it.
+    unsafe impl Sync for Shared {}
+    let (inp, req, flag) = (inpainter(), request(), cancel());
+    let selected = hole();
+    let mut pixels = picture();
+    let (dst, mask) = (image_mut(&mut pixels), image(&selected));
+    let button = Button {
+        pressed: AtomicBool::new(false),
+        running: AtomicBool::new(false),
+    };
+    let shared = Shared(flag.0);
+    let mut err = null_mut();
+    let status = thread::scope(|scope| {
+        scope.spawn(|| {
+            while !button.running.load(Ordering::SeqCst) {
+                thread::yield_now();
+            }
+            let shared = &shared;
+            // SAFETY: live until the scope ends.
+            assert_eq!(unsafe { mend_cancel_trigger(shared.0) }, MEND_OK);
+            button.pressed.store(true, Ordering::SeqCst);
+        });
+        let user = (&raw const button).cast_mut().cast();
+        let press = Some(wait_for_press as unsafe extern "C" fn(_, _) -> _);
+        let no_report = null_mut();
+        // SAFETY: everything passed is live.
+        unsafe {
+            mend_inpaint(
+                inp.0, req.0, &dst, &mask, &dst, press, user, flag.0, no_report, &mut err,
+            )
+        }
+    });
+    assert_eq!(
+        outcome(status, err).expect_err("a cancel").status,
+        MEND_ERR_CANCELLED
+    );
+    // It stays raised.
+    let mut err = null_mut();
+    // SAFETY: everything passed is live.
+    let status = unsafe {
+        let no = null_mut();
+        mend_inpaint(
+            inp.0,
+            req.0,
+            &dst,
+            &mask,
+            &dst,
+            None,
+            no,
+            flag.0,
+            null_mut(),
+            &mut err,
+        )
+    };
+    assert_eq!(
+        outcome(status, err).expect_err("a cancel").status,
+        MEND_ERR_CANCELLED
+    );
+    assert_eq!(pixels, picture());
+}
+
+#[test]
+fn one_inpainter_serves_several_threads_at_once() {
+    struct Shared(Handle<mend_inpainter>, Handle<mend_request>);
+    // SAFETY: the header lets any number of threads use const handles at once.
+    unsafe impl Sync for Shared {}
+    const THREADS: usize = 4;
+    let shared = Shared(inpainter(), request());
+    let start = Barrier::new(THREADS);
+    let selected = hole();
+    let results: Vec<Picture> = thread::scope(|scope| {
+        let fill = || {
+            let shared = &shared;
+            let mut last = None;
+            start.wait();
+            for _ in 0..5 {
+                let mut pixels = picture();
+                let (dst, mask) = (image_mut(&mut pixels), image(&selected));
+                let (mut report, mut err) = (null_mut(), null_mut());
+                // SAFETY: everything passed is live, and the destination this thread's own.
+                let status = unsafe {
+                    let no = null_mut();
+                    let (inp, req) = (shared.0.0, shared.1.0);
+                    mend_inpaint(
+                        inp,
+                        req,
+                        &dst,
+                        &mask,
+                        &dst,
+                        None,
+                        no,
+                        null(),
+                        &mut report,
+                        &mut err,
+                    )
+                };
+                outcome(status, err).expect("a fill");
+                assert_eq!(taken(report)["regions"], 1);
+                if let Some(last) = last.replace(pixels.clone()) {
+                    assert_eq!(last, pixels);
+                }
+            }
+            last.expect("five fills")
+        };
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(fill)).collect();
+        threads
+            .into_iter()
+            .map(|t| t.join().expect("a thread"))
+            .collect()
+    });
+    results[0].assert_fill_of(&picture(), &selected);
+    assert!(results.iter().all(|r| *r == results[0]));
+}
+
+#[test]
+fn success_leaves_err_alone_and_failure_needs_none() {
+    let dangling = std::ptr::dangling_mut::<mend_error>();
+    let mut err = dangling;
+    let req = request();
+    // SAFETY: everything passed is live.
+    unsafe {
+        assert_eq!(
+            mend_request_set(req.0, c"seed".as_ptr(), c"1".as_ptr(), &mut err),
+            MEND_OK
+        );
+        assert_eq!(err, dangling);
+        let status = mend_request_set(req.0, c"seed".as_ptr(), c"x".as_ptr(), null_mut());
+        assert_eq!(status, MEND_ERR_PARAMETER);
+    }
+}

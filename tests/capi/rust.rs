@@ -1,0 +1,81 @@
+//! The Rust API as one of the two surfaces that are tested against each other.
+
+use crate::agreement::{Ask, Failure, Surface};
+use crate::picture::Picture;
+use mend::pixels::MaskView;
+use mend::progress::{Cancel, Step};
+use mend::{Error, ImageViewMut, Inpainter, Options, Request};
+use serde_json::Value as Json;
+
+pub struct Rust;
+
+fn failed(e: Error) -> Failure {
+    Failure {
+        status: e.kind() as i32,
+        message: e.message().to_owned(),
+    }
+}
+
+fn prepare(ask: &Ask<'_>) -> mend::Result<(Inpainter, Request)> {
+    let mut options = Options::default();
+    for (name, value) in ask.options {
+        options.set(name, value)?;
+    }
+    let mut request = Request::new();
+    for (name, value) in ask.params {
+        request.set(name, value)?;
+    }
+    if let Some(source) = ask.source {
+        request.set_source(&MaskView::new(source.view())?)?;
+    }
+    Ok((Inpainter::new(options), request))
+}
+
+impl Surface for Rust {
+    fn describe(&self) -> Json {
+        Inpainter::new(Options::default()).describe()
+    }
+
+    fn plan(&self, ask: &Ask<'_>) -> Result<Json, Failure> {
+        let (inpainter, request) = prepare(ask).map_err(failed)?;
+        let mask = MaskView::new(ask.mask.view()).map_err(failed)?;
+        let image = ask.image.view();
+        let image = (!ask.mask_alone).then_some(&image);
+        inpainter
+            .plan(&request, image, &mask)
+            .map(|p| p.to_json())
+            .map_err(failed)
+    }
+
+    fn fill(&self, ask: &Ask<'_>, padding: Option<usize>) -> Result<(Json, Picture), Failure> {
+        let mut image = match padding {
+            Some(padding) => ask.image.repadded(padding),
+            None => ask.image.clone(),
+        };
+        let before = image.clone();
+        let mut calls = 0;
+        let mut progress = |_: &Step| {
+            calls += 1;
+            ask.stop_at != Some(calls)
+        };
+        let result = (|| {
+            let (inpainter, request) = prepare(ask)?;
+            let mask = MaskView::new(ask.mask.view())?;
+            let mut view = ImageViewMut::new(
+                &mut image.bytes,
+                image.width,
+                image.height,
+                image.stride,
+                image.format,
+            )?;
+            inpainter.inpaint(&request, &mut view, &mask, &mut progress, &Cancel::new())
+        })();
+        match result {
+            Ok(report) => Ok((report.to_json(), image)),
+            Err(e) => {
+                assert_eq!(image, before, "a failure changed the picture: {e}");
+                Err(failed(e))
+            }
+        }
+    }
+}
