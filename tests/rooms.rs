@@ -175,10 +175,8 @@ fn imports(tokens: &[Token], module: &[String]) -> Vec<(Vec<String>, usize)> {
                 }
                 braces.push(named);
             }
-            "}" => {
-                if braces.pop() == Some(true) {
-                    module.pop();
-                }
+            "}" if braces.pop() == Some(true) => {
+                module.pop();
             }
             "crate" | "self" | "super"
                 if text(i + 1) == "::" && (i == 0 || text(i - 1) != "::") =>

@@ -27,12 +27,12 @@ impl Rect {
 
     /// One past the last column.
     pub const fn right(&self) -> u32 {
-        self.x + self.width
+        self.x.saturating_add(self.width)
     }
 
     /// One past the last row.
     pub const fn bottom(&self) -> u32 {
-        self.y + self.height
+        self.y.saturating_add(self.height)
     }
 
     /// Pixels inside.
