@@ -1,6 +1,5 @@
 //! A panic in any entry point becomes `MEND_ERR_INTERNAL` and changes nothing.
 
-#[path = "../../tests/capi/declared.rs"]
 mod declared;
 
 use super::guard::injection;

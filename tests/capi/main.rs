@@ -3,6 +3,7 @@
 
 mod agreement;
 mod c;
+#[path = "../../src/capi/tests/declared.rs"]
 mod declared;
 mod header;
 mod misuse;
