@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The plug-in as Krita sees it: two actions, messages, and the way from one to the other.
+
+The only file that imports Krita. The library is looked for when it is used, so that the menu entries
+are there whatever has become of it, and say what is wrong.
+"""
+
+import contextlib
+import functools
+import time
+import traceback
+
+from krita import Extension, Krita
+
+from . import job, krita_job, native
+from .colours import Colours
+from .dialog import Dialog, Progress
+from .krita_job import IN_PLACE, LAYER, VISIBLE
+from .layers import Changed, Target
+from .qt import QtCore, QtGui, QtWidgets
+from .run import Run, Work
+
+SETTINGS = "mend_inpaint"
+# Beyond this share of white a converted fill would be seen: it is refused.
+MOST_SHIFT = 0.02
+
+
+def _guarded(method):
+    """A slot that tells what went wrong instead of losing it."""
+
+    @functools.wraps(method)
+    def call(self, *_):
+        try:
+            method(self)
+        except (native.MendError, Changed) as error:
+            self.say(str(error))
+        except Exception:
+            self.say(
+                "Inpaint failed in a way that it does not know. If the layers changed, Undo takes "
+                "it back. Please report this:\n\n"
+                + traceback.format_exc(limit=4)
+            )
+
+    return call
+
+
+@contextlib.contextmanager
+def waiting():
+    """The mouse cursor of a program that is busy."""
+    cursor = QtGui.QCursor(QtCore.Qt.CursorShape.WaitCursor)
+    QtWidgets.QApplication.setOverrideCursor(cursor)
+    try:
+        yield
+    finally:
+        QtWidgets.QApplication.restoreOverrideCursor()
+
+
+def _window():
+    window = Krita.instance().activeWindow()
+    return window.qwindow() if window else None
+
+
+class Inpaint(Extension):
+    def __init__(self, parent):
+        super().__init__(parent)
+        self._mend = None
+        self._description = None
+        self._colours = Colours(Krita.instance(), QtCore.QByteArray)
+        self._fill = None
+        self._busy = False  # from before the fill's first read until after its last write
+        self._dialog = None
+        QtWidgets.QApplication.instance().aboutToQuit.connect(self._quit)
+
+    def setup(self):
+        pass
+
+    def createActions(self, window):
+        for name, text, slot in (
+            ("mend_inpaint", "Inpaint\u2026", self.ask),
+            ("mend_inpaint_again", "Inpaint Again", self.again),
+        ):
+            action = window.createAction(name, text, "tools/scripts")
+            action.triggered.connect(slot)
+
+    # --- The two actions ---
+
+    @_guarded
+    def ask(self):
+        """Shows the dialog."""
+        target = self._target()
+        if target is None:
+            return
+        mend = self._library()
+        dialog = Dialog(
+            _window(), krita_job.title_text(target.facts), self._description, self._recall(),
+            lambda options: self._plan(mend, target, options)[1],
+            lambda options: _refusal(target, options),
+            lambda options: krita_job.advice(options, target.facts),
+        )
+        dialog.chosen.connect(lambda options: self._chosen(target, options))
+        dialog.finished.connect(self._closed)
+        # Krita's window does not keep the Python half of a dialog alive.
+        self._dialog = dialog
+        dialog.open()
+
+    @_guarded
+    def again(self):
+        """Fills with the last settings, without a question."""
+        target = self._target()
+        if target is None:
+            return
+        self._library()
+        self._start(target, self._recall())
+
+    def _chosen(self, target, options):
+        @_guarded
+        def start(self):
+            Krita.instance().writeSetting(SETTINGS, "last", krita_job.remember(options))
+            self._start(target, options)
+
+        start(self)
+
+    def _closed(self, _result):
+        self._dialog = None
+
+    def _recall(self):
+        text = Krita.instance().readSetting(SETTINGS, "last", "")
+        return krita_job.recall(text, job.fields(self._description))
+
+    def _target(self):
+        """What is to be filled, or None after saying why nothing can be."""
+        if self._busy:
+            self.say("A fill is running. Wait until it is done, or cancel it.")
+            return None
+        target = Target(Krita.instance().activeDocument())
+        problem = krita_job.no_target(target.facts)
+        if problem:
+            self.say(problem)
+            return None
+        return target
+
+    def _library(self):
+        """The inpainter; loads the library on first use."""
+        if self._mend is None:
+            mend = native.Inpainter()
+            self._description, self._mend = mend.describe(), mend
+        return self._mend
+
+    # --- From a target to a fill ---
+
+    def _plan(self, mend, target, options):
+        """The window of the canvas and the plan inside it."""
+        parameters = krita_job.request(job.fields(self._description), options)
+
+        def plan_of(window):
+            mask = native.Image(
+                target.mask(window), window.width, window.height, native.GRAY | native.U8
+            )
+            return mend.plan(parameters, mask)
+
+        return krita_job.plan_within(target.canvas, target.facts.selection, plan_of)
+
+    def _start(self, target, options):
+        problem = _refusal(target, options)
+        if problem:
+            self.say(problem)
+            return
+        # Krita handles events while it converts colours: nobody may start a second fill meanwhile.
+        self._busy = True
+        try:
+            with waiting():
+                fill = Fill(self, self._mend, target, options)
+                fill.prepare(*self._plan(self._mend, target, options))
+            self._fill = fill
+            fill.start()
+        except BaseException:
+            self.finished()
+            raise
+
+    def finished(self):
+        """The running fill is over, with whatever end."""
+        self._fill, self._busy = None, False
+
+    def _quit(self):
+        if self._fill is not None:
+            self._fill.stop()
+
+    # --- Words to the user ---
+
+    def say(self, text):
+        """A message that waits for the user and holds up nothing else."""
+        box = QtWidgets.QMessageBox(_window())
+        box.setObjectName("mend_inpaint_message")
+        box.setWindowTitle("Inpaint")
+        box.setIcon(QtWidgets.QMessageBox.Icon.Information)
+        box.setTextFormat(QtCore.Qt.TextFormat.PlainText)
+        box.setText(text)
+        box.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    def whisper(self, text):
+        """A message that floats over the canvas for a moment."""
+        window = Krita.instance().activeWindow()
+        view = window.activeView() if window else None
+        if view is not None:
+            view.showFloatingMessage(text, QtGui.QIcon(), 3000, 1)
+
+
+def _refusal(target, options):
+    if options.source == VISIBLE:
+        return krita_job.no_merged_fill(target.facts, target.image_space())
+    problem = krita_job.no_layer_fill(target.facts)
+    if problem is None and options.result == IN_PLACE:
+        problem = krita_job.no_in_place(target.facts)
+    return problem
+
+
+class Fill(QtCore.QObject):
+    """One fill: pixels out of the document, through the library on a thread, into the document."""
+
+    def __init__(self, host, mend, target, options):
+        super().__init__()
+        self._host, self._mend, self._colours = host, mend, host._colours
+        self._target, self._options = target, options
+        self._merged = options.source == VISIBLE
+        self._space = target.image_space() if self._merged else target.facts.space
+        self._converted = self._space.model in krita_job.CONVERTED
+        self._holes = []
+        self._began = time.monotonic()
+
+    def prepare(self, window, plan):
+        """Reads what the plan needs and no more."""
+        target, colours = self._target, self._colours
+        working = colours.working() if self._converted else self._space
+        pixel_format = krita_job.pixel_format(working, colours.linear(working))
+        mask = target.mask(window)
+        works = []
+        for piece in job.pieces(plan):
+            rect = piece.rect.moved(window.x, window.y)
+            data = target.read(rect, self._merged)
+            inside = piece.hole.moved(-piece.rect.x, -piece.rect.y)
+            before = job.cut(data, rect.width * self._space.pixel_bytes, inside,
+                             self._space.pixel_bytes)
+            if self._converted:
+                data = colours.convert(data, rect.width, rect.height, self._space, working)
+            started = job.cut(data, rect.width * working.pixel_bytes, inside, working.pixel_bytes)
+            self._holes.append((piece.hole.moved(window.x, window.y), before, started))
+            works.append(Work(piece, bytearray(data), pixel_format,
+                              job.cut(mask, window.width, piece.rect)))
+        parameters = krita_job.request(
+            job.fields(self._host._description), self._options, plan["engine"])
+        self._run = Run(self._mend, parameters, works)
+        self._working = working
+
+    def start(self):
+        self._progress = Progress(_window())
+        self._progress.canceled.connect(self._run.cancel)
+        self._timer = QtCore.QTimer(self)
+        self._timer.timeout.connect(self._poll)
+        self._run.start()
+        self._timer.start(25)
+
+    def stop(self):
+        """Cancels, and waits for the thread: Krita is about to quit."""
+        self._timer.stop()
+        self._run.cancel()
+        self._run.join(5.0)
+
+    def _poll(self):
+        if self._run.is_alive():
+            self._progress.tell(self._run.share, self._run.seconds_left)
+            return
+        self._timer.stop()
+        self._progress.done_with()
+        try:
+            with waiting():
+                self._end(self._host)
+        finally:
+            self._host.finished()
+
+    def _end(self, host):
+        @_guarded
+        def end(_host):
+            if self._run.cancelled:
+                host.whisper("Inpaint was cancelled. Nothing was changed.")
+                return
+            if self._run.error is not None:
+                raise self._run.error
+            if not self._holes:
+                host.say("Nothing is selected on the canvas. Nothing was changed.")
+                return
+            self._put()
+            host.whisper(krita_job.done_text(self._run.reports, time.monotonic() - self._began))
+
+        end(host)
+
+    def _put(self):
+        if self._options.result == LAYER:
+            target_space = self._target.image_space()
+            parts = [
+                (rect, self._as_layer(work.filled, rect, target_space))
+                for work, (rect, _, _) in zip(self._run.works, self._holes)
+            ]
+            layer = self._target.add_layer("Inpaint", parts, QtCore.QByteArray)
+            # The next fill of a layer starts from that layer; one of all layers, from the top.
+            self._activate(layer if self._merged else self._target.node)
+        else:
+            parts = [
+                (rect, before, self._in_place(work.filled, rect, before, started))
+                for work, (rect, before, started) in zip(self._run.works, self._holes)
+            ]
+            self._activate(self._target.exchange_layer(parts, QtCore.QByteArray))
+
+    def _activate(self, node):
+        # Krita makes every new layer the active one, a little later.
+        document = self._target.document
+        QtCore.QTimer.singleShot(0, lambda: document.setActiveNode(node))
+
+    def _as_layer(self, pixels, rect, space):
+        """Filled pixels in the image's colour space, zero where there is no fill."""
+        if self._working == space:
+            return pixels
+        visible = krita_job.visible_pixels(
+            pixels, self._working.pixel_bytes, krita_job.DEPTH_BYTES[self._working.depth])
+        out = self._back(pixels, rect, space)
+        return krita_job.choose(bytes(len(out)), out, visible, space.pixel_bytes)
+
+    def _in_place(self, pixels, rect, before, started):
+        """Filled pixels in the layer's colour space, the old bytes where nothing was filled."""
+        if not self._converted:
+            return pixels
+        changed = krita_job.changed_pixels(started, pixels, self._working.pixel_bytes)
+        out = self._back(pixels, rect, self._space)
+        return krita_job.choose(before, out, changed, self._space.pixel_bytes)
+
+    def _back(self, pixels, rect, space):
+        if not self._converted:
+            return self._colours.convert(pixels, rect.width, rect.height, self._working, space)
+        out, shift = self._colours.back(pixels, rect.width, rect.height, space)
+        if shift > MOST_SHIFT:
+            raise Changed(
+                "The fill's colours cannot be kept in %s with the profile \u201c%s\u201d, which "
+                "does not convert back to what it came from. Nothing was changed. Convert the "
+                "layer to RGB first, with Layer \u25b8 Convert \u25b8 Convert Layer Color Space."
+                % (space.model, space.profile)
+            )
+        return out
+
+
+Krita.instance().addExtension(Inpaint(Krita.instance()))

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The user's document: what is read of it, and how a fill is put into it.
+
+Works on Krita's objects without importing Krita. Every call belongs on the main thread.
+
+Krita's setPixelData on a layer of the document cannot be undone and confuses the undo history, so
+pixels are only ever set on layers that are not in the document yet; adding and removing layers are
+undo steps.
+"""
+
+from . import krita_job
+from .job import Rect
+from .krita_job import Facts, Space
+
+
+class Changed(Exception):
+    """The document is no longer what it was when the fill began; nothing was done to it."""
+
+
+class Target:
+    """What the user pointed at: document, active layer, selection."""
+
+    def __init__(self, document):
+        self.document = document
+        self.node = document.activeNode() if document else None
+        self._selection = None
+        self._masks = {}
+        self.canvas = Rect(0, 0, 0, 0)
+        if document:
+            document.waitForDone()
+            self.canvas = Rect(0, 0, document.width(), document.height())
+            self._selection = _selection(document, self.node)
+        self.facts = self._facts()
+
+    def _facts(self):
+        document, node = self.document, self.node
+        if document is None:
+            return Facts(document=False)
+        selection = Rect(0, 0, 0, 0)
+        if self._selection is not None:
+            s = self._selection
+            selection = Rect(s.x(), s.y(), s.width(), s.height())
+        if node is None:
+            return Facts(layer=False, canvas=self.canvas, selection=selection)
+        around = list(_groups(node))
+        facts = Facts(
+            kind=node.type(), name=node.name(),
+            locked=node.locked() or any(n.locked() for n in around),
+            hidden=not node.visible() or any(not n.visible() for n in around),
+            hidden_group=any(not n.visible() for n in around),
+            alpha_locked=node.alphaLocked(),
+            space=_space(node), canvas=self.canvas, selection=selection,
+            opacity=node.opacity(), blending=node.blendingMode(), masks=_has_effects(node),
+            animated=node.animated(),
+        )
+        hole = selection.intersect(self.canvas)
+        if facts.kind == "paintlayer" and not hole.empty and krita_job.known(facts.space):
+            facts = facts._replace(transparency=self._transparency(facts.space, hole))
+        return facts
+
+    def _transparency(self, space, hole):
+        worst = krita_job.OPAQUE
+        for band in krita_job.bands(hole, space.pixel_bytes, 1 << 24):
+            data = _pixels(self.node, band, space.pixel_bytes)
+            worst = max(worst, krita_job.transparency(data, space, self.mask(band, keep=False)))
+            if worst == krita_job.TRANSLUCENT:
+                break
+        return worst
+
+    def image_space(self):
+        """The document's own colour space."""
+        d = self.document
+        return Space(d.colorModel(), d.colorDepth(), d.colorProfile())
+
+    def mask(self, rect, keep=True):
+        """How much of each pixel of `rect` is selected, a byte a pixel."""
+        if rect not in self._masks:
+            data = bytes(self._selection.pixelData(*rect))
+            if not keep:
+                return data
+            self._masks = {rect: data}
+        return self._masks[rect]
+
+    def read(self, rect, merged):
+        """The pixels of `rect`: the active layer's, or those of all visible layers."""
+        if merged:
+            return _pixels(self.document, rect, self.image_space().pixel_bytes)
+        return _pixels(self.node, rect, self.facts.space.pixel_bytes)
+
+    def there(self):
+        """Raises Changed unless document and layer are still there, in their colour space."""
+        parent = self.node.parentNode() if self.node else None
+        if (
+            parent is None
+            or (self.document.width(), self.document.height()) != self.canvas[2:]
+            or _space(self.node) != self.facts.space
+        ):
+            raise Changed(
+                "The layer or its document was changed or closed while the fill ran. Nothing was "
+                "done."
+            )
+        return parent
+
+    def add_layer(self, name, parts, to_bytes):
+        """Puts `parts`, (rect, pixels in image_space()), on a new layer above, and gives it
+        back. One undo step."""
+        parent = self.there()
+        layer = self.document.createNode(name, "paintlayer")
+        if layer is None:
+            raise RuntimeError("Krita made no layer")
+        for rect, pixels in parts:
+            layer.setPixelData(to_bytes(pixels), *rect)
+        # Clipped as what it covers is clipped.
+        layer.setInheritAlpha(self.node.inheritAlpha())
+        if not parent.addChildNode(layer, self.node):
+            raise RuntimeError("Krita did not add the layer")
+        self.document.waitForDone()
+        self.document.refreshProjection()
+        return layer
+
+    def exchange_layer(self, parts, to_bytes):
+        """Puts `parts`, (rect, pixels now, new pixels), into the active layer. Two undo steps: a
+        copy of the layer with the new pixels is added, and the layer is removed. Gives back the
+        copy."""
+        parent = self.there()
+        for rect, before, _ in parts:
+            if self.read(rect, False) != before:
+                raise Changed(
+                    "The layer was painted on while the fill ran. Nothing was done; run it again."
+                )
+        layer = self.node.duplicate()
+        if layer is None:
+            raise RuntimeError("Krita made no copy of the layer")
+        for rect, _, pixels in parts:
+            layer.setPixelData(to_bytes(pixels), *rect)
+        layer.setName(self.node.name())
+        if not parent.addChildNode(layer, self.node):
+            raise RuntimeError("Krita did not add the layer")
+        self.document.waitForDone()
+        self.node.remove()
+        self.document.waitForDone()
+        self.document.refreshProjection()
+        return layer
+
+
+def _space(node):
+    return Space(node.colorModel(), node.colorDepth(), node.colorProfile())
+
+
+def _pixels(source, rect, pixel_bytes):
+    return b"".join(
+        bytes(source.pixelData(*band)) for band in krita_job.bands(rect, pixel_bytes)
+    )
+
+
+def _groups(node):
+    """The groups around `node`, the root left out."""
+    node = node.parentNode()
+    while node is not None:
+        parent = node.parentNode()
+        if parent is not None:
+            yield node
+        node = parent
+
+
+def _selection(document, node):
+    """A copy of the selection that Krita shows: the document's, or the active layer's own."""
+    selection = document.selection()
+    if selection is None and node is not None:
+        for child in node.childNodes():
+            if child.type() == "selectionmask" and child.visible():
+                selection = child.selection()
+    return selection.duplicate() if selection is not None else None
+
+
+def _has_effects(node):
+    """Whether masks or a layer style change how the layer looks."""
+    for child in node.childNodes():
+        if child.type() in ("transparencymask", "filtermask", "transformmask") and child.visible():
+            return True
+    style = getattr(node, "layerStyleToAsl", None)
+    return bool(style and style())

@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Mend's C library through ctypes: the one file that knows its functions and structs.
+
+The same bytes serve every host. Python's standard library only, 3.8 or newer. A test compares
+SIGNATURES and the structs with include/mend.h.
+
+    inpainter = Inpainter()                     # finds and loads the library, starts nothing
+    pixels = bytearray(...)                     # width * height * 4 bytes
+    image = Image(pixels, width, height, RGBA | U8)
+    report = inpainter.inpaint({"seed": "3"}, image, Image(mask, width, height, GRAY | U8))
+"""
+
+import ctypes
+import json
+import os
+import sys
+
+ABI_VERSION = 1
+
+# Pixel formats: one layout | one depth | flags.
+GRAY, GRAYA, RGB, RGBA, BGR, BGRA = 1, 2, 3, 4, 5, 6
+U8, U16, F16, F32 = 0x10, 0x20, 0x30, 0x40
+PREMULTIPLIED, LINEAR = 0x100, 0x200
+
+# Statuses.
+OK = 0
+(ERR_NULL, ERR_ARGUMENT, ERR_IMAGE, ERR_MASK, ERR_PARAMETER, ERR_ENGINE, ERR_MODEL, ERR_MEMORY,
+ ERR_BUDGET, ERR_CANCELLED, ERR_IO, ERR_UNSUPPORTED, ERR_INTERNAL) = range(1, 14)
+
+CHANNELS = {GRAY: 1, GRAYA: 2, RGB: 3, RGBA: 4, BGR: 3, BGRA: 4}
+DEPTH_BYTES = {U8: 1, U16: 2, F16: 2, F32: 4}
+
+
+def pixel_bytes(pixel_format):
+    """Bytes of one pixel."""
+    return CHANNELS[pixel_format & 0x0F] * DEPTH_BYTES[pixel_format & 0xF0]
+
+
+class MendError(Exception):
+    """A call failed: `status` for programs, `message` for people."""
+
+    def __init__(self, status, message):
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+class LoadError(MendError):
+    """The library is missing, cannot be loaded here, or has another ABI version."""
+
+    def __init__(self, message):
+        super().__init__(ERR_UNSUPPORTED, message)
+
+
+class mend_image(ctypes.Structure):
+    _fields_ = [
+        ("data", ctypes.c_void_p),
+        ("length", ctypes.c_size_t),
+        ("stride", ctypes.c_size_t),
+        ("width", ctypes.c_uint32),
+        ("height", ctypes.c_uint32),
+        ("format", ctypes.c_uint32),
+    ]
+
+
+class mend_progress(ctypes.Structure):
+    _fields_ = [
+        ("stage", ctypes.c_char_p),
+        ("step", ctypes.c_uint32),
+        ("steps", ctypes.c_uint32),
+        ("seconds_left", ctypes.c_double),
+        ("preview", ctypes.POINTER(mend_image)),
+    ]
+
+
+mend_progress_fn = ctypes.CFUNCTYPE(
+    ctypes.c_int32, ctypes.POINTER(mend_progress), ctypes.c_void_p
+)
+
+_handle = ctypes.c_void_p  # mend_inpainter *, mend_request *, mend_cancel *, mend_error *
+_out = ctypes.POINTER(ctypes.c_void_p)  # a handle or a string that the call gives back
+_image = ctypes.POINTER(mend_image)
+_text = ctypes.c_char_p
+_status = ctypes.c_int32
+
+# name: (result, arguments)
+SIGNATURES = {
+    "mend_abi_version": (ctypes.c_uint32, []),
+    "mend_version": (_text, []),
+    "mend_inpainter_new": (_status, [_out, _out]),
+    "mend_inpainter_set": (_status, [_handle, _text, _text, _out]),
+    "mend_inpainter_free": (None, [_handle]),
+    "mend_request_new": (_status, [_out, _out]),
+    "mend_request_set": (_status, [_handle, _text, _text, _out]),
+    "mend_request_set_mask": (_status, [_handle, _text, _image, _out]),
+    "mend_request_free": (None, [_handle]),
+    "mend_cancel_new": (_status, [_out, _out]),
+    "mend_cancel_trigger": (_status, [_handle]),
+    "mend_cancel_free": (None, [_handle]),
+    "mend_describe": (_status, [_handle, _out, _out]),
+    "mend_plan": (_status, [_handle, _handle, _image, _image, _out, _out]),
+    "mend_inpaint": (
+        _status,
+        [_handle, _handle, _image, _image, _image, mend_progress_fn, ctypes.c_void_p, _handle,
+         _out, _out],
+    ),
+    "mend_string_free": (None, [ctypes.c_void_p]),
+    "mend_error_status": (_status, [_handle]),
+    "mend_error_message": (_text, [_handle]),
+    "mend_error_free": (None, [_handle]),
+}
+
+
+def library_names(platform=sys.platform):
+    """File names of the library, the likeliest first."""
+    if platform.startswith(("win", "cygwin", "msys")):
+        return ["mend.dll"]
+    if platform == "darwin":
+        return ["libmend.dylib"]
+    return ["libmend.so", "libmend.so.%d" % ABI_VERSION]
+
+
+def library_path():
+    """The library's file: $MEND_LIBRARY, or the one beside this file. LoadError says what to do."""
+    asked = os.environ.get("MEND_LIBRARY")
+    if asked:
+        if os.path.isfile(asked):
+            return asked
+        raise LoadError(
+            "MEND_LIBRARY names %s, and there is no such file: correct or unset it." % asked
+        )
+    folder = os.path.dirname(os.path.abspath(__file__))
+    for name in library_names():
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            return path
+    raise LoadError(
+        "Mend's library %s is missing from %s. Run 'mend install gimp' or 'mend install krita' "
+        "again, or set MEND_LIBRARY to the library's file." % (library_names()[0], folder)
+    )
+
+
+def load(path=None):
+    """The library with its functions declared. LoadError when it cannot be used here."""
+    path = path or library_path()
+    try:
+        library = ctypes.CDLL(path)
+        version = library.mend_abi_version
+    except OSError as error:
+        raise LoadError(
+            "Mend's library %s cannot be loaded on this system: %s" % (path, error)
+        ) from None
+    except AttributeError:
+        raise LoadError("%s is not Mend's library: it has no mend_abi_version." % path) from None
+    version.restype, version.argtypes = ctypes.c_uint32, []
+    have = version()
+    if have != ABI_VERSION:
+        raise LoadError(
+            "This plug-in needs version %d of Mend's library interface, and %s has version %d. "
+            "Run 'mend install' again with the mend that you want to use." % (ABI_VERSION, path, have)
+        )
+    for name, (result, arguments) in SIGNATURES.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            raise LoadError("%s lacks %s: install Mend again." % (path, name)) from None
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+class Image:
+    """Pixels in memory: `data` is bytes (to read) or a bytearray (to read and to write)."""
+
+    def __init__(self, data, width, height, pixel_format, stride=None):
+        self.data = data if isinstance(data, (bytes, bytearray)) else bytes(data)
+        self.width, self.height, self.format = width, height, pixel_format
+        self.stride = width * pixel_bytes(pixel_format) if stride is None else stride
+
+    @property
+    def writable(self):
+        return isinstance(self.data, bytearray)
+
+    def _as_struct(self):
+        """The struct, and what must stay alive as long as the struct is used."""
+        length = len(self.data)
+        if self.writable:
+            keep = (ctypes.c_char * length).from_buffer(self.data)
+            address = ctypes.addressof(keep)
+        else:
+            keep = ctypes.c_char_p(self.data)
+            address = ctypes.cast(keep, ctypes.c_void_p).value
+        return (
+            mend_image(address, length, self.stride, self.width, self.height, self.format),
+            (keep, self.data),
+        )
+
+
+class Progress:
+    """One report of a running fill."""
+
+    def __init__(self, raw):
+        self.stage = (raw.stage or b"").decode("utf-8", "replace")
+        self.step, self.steps = raw.step, max(raw.steps, 1)
+        self.seconds_left = raw.seconds_left if raw.seconds_left >= 0 else None
+
+    @property
+    def share(self):
+        """How much is done, 0.0 to 1.0."""
+        return min(self.step / self.steps, 1.0)
+
+
+class _Handle:
+    """An opaque handle with its `new` and `free`."""
+
+    def __init__(self, library, name):
+        self._free = getattr(library, "mend_%s_free" % name)
+        self._pointer = ctypes.c_void_p()
+        self._library = library
+        _check(library, getattr(library, "mend_%s_new" % name), ctypes.byref(self._pointer))
+
+    def __del__(self):
+        if getattr(self, "_pointer", None):
+            self._free(self._pointer)
+            self._pointer = None
+
+
+class Cancel(_Handle):
+    """A flag that any thread may raise to stop running fills."""
+
+    def __init__(self, library):
+        super().__init__(library, "cancel")
+
+    def trigger(self):
+        self._library.mend_cancel_trigger(self._pointer)
+
+
+class Inpainter(_Handle):
+    """Fills regions of images. `settings`: threads, max-memory, models, as text.
+
+    Raises LoadError when the library cannot be used, MendError for a setting that is refused. Its
+    methods may be called from several threads; Python's other threads run meanwhile.
+    """
+
+    def __init__(self, settings=None, library=None):
+        super().__init__(library or load(), "inpainter")
+        for name, value in (settings or {}).items():
+            _check(
+                self._library, self._library.mend_inpainter_set, self._pointer,
+                _encode(name), _encode(value),
+            )
+
+    @property
+    def version(self):
+        """The library's version, such as "0.1.0"."""
+        return self._library.mend_version().decode("utf-8", "replace")
+
+    def cancel(self):
+        """A new flag that stops fills."""
+        return Cancel(self._library)
+
+    def describe(self):
+        """Engines, models and parameters, as dictionaries and lists."""
+        text = ctypes.c_void_p()
+        _check(self._library, self._library.mend_describe, self._pointer, ctypes.byref(text))
+        return self._take_json(text)
+
+    def plan(self, parameters, mask, image=None):
+        """What a fill would do: regions, predicted bytes and seconds. Runs nothing."""
+        request = self._request(parameters)
+        mask_struct, keep_mask = mask._as_struct()
+        image_struct, keep_image = image._as_struct() if image else (None, None)
+        text = ctypes.c_void_p()
+        _check(
+            self._library, self._library.mend_plan, self._pointer, request._pointer,
+            ctypes.byref(image_struct) if image else None, ctypes.byref(mask_struct),
+            ctypes.byref(text),
+        )
+        del keep_mask, keep_image
+        return self._take_json(text)
+
+    def inpaint(self, parameters, image, mask, out=None, source=None, progress=None, cancel=None):
+        """Fills what `mask` selects, in `image` itself or in `out`; gives back the report.
+
+        `parameters` maps names to text. `source` limits where samples come from. `progress` is
+        called with a Progress and stops the fill by returning False; what it raises stops the fill
+        and is raised from here. On any failure the pixels are as they were.
+        """
+        target = out or image
+        if not target.writable:
+            raise MendError(ERR_ARGUMENT, "the pixels to write must be a bytearray")
+        request = self._request(parameters)
+        if source is not None:
+            struct, keep = source._as_struct()
+            _check(
+                self._library, self._library.mend_request_set_mask, request._pointer, b"source",
+                ctypes.byref(struct),
+            )
+            del keep
+        raised = []
+
+        def call(raw, _user):
+            # An exception that left this function would hand garbage to C.
+            try:
+                return 0 if progress(Progress(raw.contents)) is False else 1
+            except BaseException as error:  # noqa: B902 - it is raised again below
+                raised.append(error)
+                return 0
+
+        trampoline = mend_progress_fn(call) if progress else mend_progress_fn()
+        image_struct, keep_image = image._as_struct()
+        mask_struct, keep_mask = mask._as_struct()
+        out_struct, keep_out = (image_struct, keep_image) if out is None else out._as_struct()
+        text = ctypes.c_void_p()
+        try:
+            _check(
+                self._library, self._library.mend_inpaint, self._pointer, request._pointer,
+                ctypes.byref(image_struct), ctypes.byref(mask_struct), ctypes.byref(out_struct),
+                trampoline, None, cancel._pointer if cancel else None, ctypes.byref(text),
+            )
+        except MendError:
+            if raised:
+                raise raised[0] from None
+            raise
+        finally:
+            del keep_image, keep_mask, keep_out
+        return self._take_json(text)
+
+    def _request(self, parameters):
+        request = _Handle(self._library, "request")
+        for name, value in (parameters or {}).items():
+            _check(
+                self._library, self._library.mend_request_set, request._pointer, _encode(name),
+                _encode(value),
+            )
+        return request
+
+    def _take_json(self, text):
+        if not text:
+            raise MendError(ERR_INTERNAL, "Mend's library gave no answer")
+        try:
+            return json.loads(ctypes.string_at(text.value).decode("utf-8"))
+        finally:
+            self._library.mend_string_free(text)
+
+
+def _encode(text):
+    """A C string. One with a NUL inside is refused, for C would see only its beginning."""
+    text = str(text)
+    if "\0" in text:
+        raise MendError(ERR_ARGUMENT, "a text with a NUL character cannot be passed to Mend")
+    return text.encode("utf-8")
+
+
+def _check(library, function, *arguments):
+    """Calls `function` with `arguments` and an error to fill in; raises MendError on failure."""
+    error = ctypes.c_void_p()
+    status = function(*arguments, ctypes.byref(error))
+    if status == OK:
+        return
+    message = None
+    if error:
+        message = library.mend_error_message(error)
+        library.mend_error_free(error)
+    raise MendError(status, (message or b"Mend gave no reason").decode("utf-8", "replace"))

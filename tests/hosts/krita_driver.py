@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""A plug-in for tests only: runs the script $MEND_TEST_SCRIPT inside a real Krita, then quits.
+
+The script's main(say) is a generator. It yields milliseconds to wait, or a function to wait for
+until it returns true; between steps Krita's own event loop runs, as it does under a user's hands.
+What main returns is the exit code.
+"""
+
+import os
+import time
+import traceback
+
+from krita import Extension, Krita
+
+try:
+    from PyQt5.QtCore import QTimer
+except ImportError:
+    from PyQt6.QtCore import QTimer
+
+PATIENCE = 90.0  # seconds that one wait may take
+
+
+class Driver(Extension):
+    def setup(self):
+        if os.environ.get("MEND_TEST_SCRIPT"):
+            QTimer.singleShot(1000, self._begin)
+
+    def createActions(self, window):
+        pass
+
+    def _begin(self):
+        self._log = open(os.environ["MEND_TEST_LOG"], "w", encoding="utf-8")
+        try:
+            path = os.environ["MEND_TEST_SCRIPT"]
+            with open(path, encoding="utf-8") as file:
+                names = {"__name__": "mend_test", "__file__": path}
+                exec(compile(file.read(), path, "exec"), names)
+            self._steps = names["main"](self.say)
+        except BaseException:
+            self._fail()
+        self._step()
+
+    def say(self, *words):
+        print(*words, file=self._log, flush=True)
+
+    def _fail(self):
+        self.say(traceback.format_exc())
+        os._exit(3)
+
+    def _step(self):
+        try:
+            wanted = next(self._steps)
+        except StopIteration as end:
+            os._exit(int(end.value or 0))
+        except BaseException:
+            self._fail()
+        if callable(wanted):
+            self._wait(wanted, time.monotonic() + PATIENCE)
+        else:
+            QTimer.singleShot(int(wanted), self._step)
+
+    def _wait(self, ready, until):
+        try:
+            done = ready()
+        except BaseException:
+            self._fail()
+        if done:
+            QTimer.singleShot(0, self._step)
+        elif time.monotonic() > until:
+            self.say("FAIL waited %.0f s in vain" % PATIENCE)
+            try:  # where main was waiting
+                self._steps.throw(TimeoutError("waited in vain"))
+            except BaseException:
+                self._fail()
+        else:
+            QTimer.singleShot(10, lambda: self._wait(ready, until))
+
+
+Krita.instance().addExtension(Driver(Krita.instance()))
