@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 use crate::params::Extent;
 use crate::pixels::{
-    Coverage, ImageView, ImageViewMut, MaskView, Plane, Rect, RunMask, Working, read_working,
-    write_back,
+    Coverage, ImageView, ImageViewMut, MaskView, PixelFormat, Plane, Rect, RunMask, Working,
+    read_working, write_back,
 };
 use crate::plan::{self, Plan, Region};
 use crate::progress::{Cancel, Progress, Step};
@@ -56,6 +56,8 @@ impl Report {
 /// A finished fill that has not been written anywhere yet.
 pub struct Filled {
     parts: Vec<Part>,
+    /// Only the fill is wanted, on transparency.
+    layer: bool,
     /// What was done.
     pub report: Report,
 }
@@ -68,7 +70,7 @@ struct Part {
 
 impl Filled {
     /// Writes the fill into `dst`, which holds the source picture. Every pixel whose mask is 0
-    /// keeps its bits.
+    /// keeps its bits; with the parameter `result` at `layer` it becomes zero instead.
     ///
     /// # Errors
     /// [`ErrorKind::Image`] when `dst` has not the size and format of the picture that was filled.
@@ -82,6 +84,13 @@ impl Filled {
                     ErrorKind::Image,
                     "the destination has another size or format than the image that was filled",
                 ));
+            }
+        }
+        if self.layer {
+            needs_alpha(dst.format())?;
+            // The blend of a transparent picture with the fill, by coverage, is the layer.
+            for y in 0..dst.as_view().height() {
+                dst.row_mut(y).fill(0);
             }
         }
         for part in &self.parts {
@@ -179,6 +188,10 @@ impl Inpainter {
     ) -> Result<Filled> {
         let start = Instant::now();
         check_sizes(image, mask)?;
+        let layer = request.text("result")? == "layer";
+        if layer {
+            needs_alpha(image.format())?;
+        }
         cancel.check()?;
         let runs = RunMask::of(mask)?;
         let mut report = Report {
@@ -195,6 +208,7 @@ impl Inpainter {
             report.seconds = start.elapsed().as_secs_f64();
             return Ok(Filled {
                 parts: Vec::new(),
+                layer,
                 report,
             });
         }
@@ -247,7 +261,11 @@ impl Inpainter {
         report.engine = plan.engine;
         report.regions = parts.len();
         report.seconds = start.elapsed().as_secs_f64();
-        Ok(Filled { parts, report })
+        Ok(Filled {
+            parts,
+            layer,
+            report,
+        })
     }
 
     fn plan_runs(&self, request: &Request, runs: &RunMask) -> Result<(Arc<dyn Engine>, Plan)> {
@@ -406,6 +424,17 @@ fn check_sizes(image: &ImageView<'_>, mask: &MaskView<'_>) -> Result<()> {
             mask.width(),
             mask.height()
         ),
+    ))
+}
+
+fn needs_alpha(format: PixelFormat) -> Result<()> {
+    if format.layout.has_alpha() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Image,
+        "the image has no alpha channel, which parameter 'result' needs at 'layer': give it one, \
+         or set result to image",
     ))
 }
 

@@ -57,6 +57,14 @@ pub fn common_params() -> Vec<ParamSpec> {
             kind: ParamKind::Integer { min: 0, max: 256 },
             default: "0",
         },
+        ParamSpec {
+            name: "result",
+            label: "Result",
+            help: "The whole picture with the fill in it, or only the fill on transparency, to be \
+                   laid over the picture: its alpha is how much of each pixel is replaced.",
+            kind: ParamKind::Choice(vec![("image", "Picture"), ("layer", "Layer")]),
+            default: "image",
+        },
     ]
 }
 
