@@ -242,6 +242,20 @@ fn parts_merge_when_one_region_is_cheaper() {
     assert_eq!(plan.len(), 2, "{plan:#?}");
 }
 
+/// Results are kept by box: boxes that touch are one, whatever it costs.
+#[test]
+fn boxes_that_touch_are_one_at_any_cost() {
+    let (w, h) = (3200, 1400);
+    for (gap, want) in [(0, 1), (1, 2)] {
+        let mut holes: Vec<_> = (0..100).map(|i| (1000 + i, 1000 + i, 1, 1)).collect();
+        // Far from every pixel of the diagonal but for its box.
+        holes.push((1100 + gap, 1000, 1900, 1));
+        let m = mask(w, h, &holes);
+        let plan = regions(&m, 0, Extent::Pixels(0), &NEEDS, &BY_PIXELS).unwrap();
+        assert_eq!(plan.len(), want, "{plan:#?}");
+    }
+}
+
 /// What must hold for every plan.
 fn check(plan: &[Region], data: &[u8], width: u32, height: u32, grow: u32, alignment: u32) {
     let mut owner = vec![usize::MAX; data.len()];
