@@ -3,6 +3,7 @@
 
 mod formats;
 mod masks;
+mod picture;
 mod resampling;
 
 use super::{Depth, ImageView, Layout, MaskView, PixelFormat};
