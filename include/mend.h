@@ -27,6 +27,8 @@
  *   is not const, by one thread while no other uses it.
  * - There is no global state: nothing to start, nothing to shut down. Nothing is
  *   printed, unless a defect is met (a line on stderr), and no signal is handled.
+ * - Threads do not survive fork(): an inpainter that has filled before it gives
+ *   MEND_ERR_UNSUPPORTED in the child, which makes one of its own.
  * - A defect inside the library comes back as MEND_ERR_INTERNAL; the program lives on.
  */
 
@@ -179,7 +181,8 @@ typedef struct mend_image {
 } mend_image;
 
 /**
- * How far a fill has come. The struct and what it points to live only during the callback.
+ * How far a fill has come. The library makes the struct; it and what it points to live only during
+ * the callback. Later versions may add members at its end.
  */
 typedef struct mend_progress {
     /**
@@ -360,7 +363,8 @@ mend_status mend_inpainter_set(struct mend_inpainter *inpainter,
                                struct mend_error **err);
 
 /**
- * Frees an inpainter, its threads and what it loaded. NULL does nothing. No call may be using it.
+ * Frees an inpainter and what it loaded, and waits for its threads to end: none of the library's
+ * code runs afterwards but what the caller runs. NULL does nothing. No call may be using it.
  */
 void mend_inpainter_free(struct mend_inpainter *inpainter);
 

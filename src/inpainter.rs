@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod options;
+mod pool;
 
 pub use options::Options;
 
@@ -17,6 +18,7 @@ use crate::pixels::{
 use crate::plan::{self, Plan, Region};
 use crate::progress::{Cancel, Progress, Step};
 use crate::request::{self, Request};
+use pool::Pool;
 use serde_json::{Value as Json, json};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -25,7 +27,7 @@ use std::time::Instant;
 pub struct Inpainter {
     options: Options,
     engines: Vec<Arc<dyn Engine>>,
-    pool: OnceLock<rayon::ThreadPool>,
+    pool: OnceLock<Pool>,
 }
 
 /// What a fill did.
@@ -368,19 +370,10 @@ impl Inpainter {
 
     fn pool(&self) -> Result<&rayon::ThreadPool> {
         if let Some(pool) = self.pool.get() {
-            return Ok(pool);
+            return pool.threads();
         }
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads())
-            .thread_name(|i| format!("mend-{i}"))
-            .build()
-            .map_err(|e| {
-                Error::new(
-                    ErrorKind::Memory,
-                    format!("threads could not be started: {e}"),
-                )
-            })?;
-        Ok(self.pool.get_or_init(|| pool))
+        let pool = Pool::new(self.threads())?;
+        self.pool.get_or_init(|| pool).threads()
     }
 }
 

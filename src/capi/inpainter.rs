@@ -77,7 +77,8 @@ pub unsafe extern "C" fn mend_inpainter_set(
     }
 }
 
-/// Frees an inpainter, its threads and what it loaded. NULL does nothing. No call may be using it.
+/// Frees an inpainter and what it loaded, and waits for its threads to end: none of the library's
+/// code runs afterwards but what the caller runs. NULL does nothing. No call may be using it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_inpainter_free(inpainter: *mut mend_inpainter) {
     // SAFETY: null or an inpainter that was not freed.

@@ -14,7 +14,8 @@ use crate::progress::{Cancel, Progress, Step};
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-/// How far a fill has come. The struct and what it points to live only during the callback.
+/// How far a fill has come. The library makes the struct; it and what it points to live only during
+/// the callback. Later versions may add members at its end.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct mend_progress {

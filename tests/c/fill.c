@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CHECK(what)                                                                  \
@@ -319,25 +320,52 @@ int main(void)
         fenced_free(&pixels);
     }
 
-    /* Two threads, one inpainter, one request. */
+    /* Two threads with little stack, as hosts have them; one inpainter, one request. */
     {
+        pthread_attr_t small;
         pthread_t threads[2];
         worker workers[2];
+        CHECK(pthread_attr_init(&small) == 0);
+        CHECK(pthread_attr_setstacksize(&small, 256 * 1024) == 0);
         for (i = 0; i < 2; i++) {
             workers[i].inpainter = inpainter;
             workers[i].request = request;
             workers[i].pixels = picture(0, i);
             workers[i].mask = hole(i);
-            CHECK(pthread_create(&threads[i], NULL, work, &workers[i]) == 0);
+            CHECK(pthread_create(&threads[i], &small, work, &workers[i]) == 0);
         }
         for (i = 0; i < 2; i++)
             CHECK(pthread_join(threads[i], NULL) == 0);
+        CHECK(pthread_attr_destroy(&small) == 0);
         check_fill(&original.image, &workers[0].pixels.image);
         check_same(&workers[0].pixels.image, &workers[1].pixels.image);
         for (i = 0; i < 2; i++) {
             fenced_free(&workers[i].pixels);
             fenced_free(&workers[i].mask);
         }
+    }
+
+    /* A child process is told to make an inpainter of its own, and does not hang. */
+    {
+        int status = 0;
+        const pid_t child = fork();
+        CHECK(child >= 0);
+        if (child == 0) {
+            fenced pixels = picture(0, 1);
+            CHECK_FAILS(mend_inpaint(inpainter, request, &pixels.image, &mask.image,
+                                     &pixels.image, NULL, NULL, NULL, NULL, &err),
+                        MEND_ERR_UNSUPPORTED, "fork");
+            check_same(&original.image, &pixels.image);
+            mend_inpainter_free(inpainter);
+            CHECK(mend_inpainter_new(&inpainter, &err) == MEND_OK);
+            CHECK(mend_inpaint(inpainter, request, &pixels.image, &mask.image, &pixels.image,
+                               NULL, NULL, NULL, NULL, &err) == MEND_OK);
+            check_fill(&original.image, &pixels.image);
+            mend_inpainter_free(inpainter);
+            _exit(0);
+        }
+        CHECK(waitpid(child, &status, 0) == child);
+        CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
 
     /* A source mask is copied: its memory may go. */
