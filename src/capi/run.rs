@@ -81,9 +81,9 @@ pub unsafe extern "C" fn mend_plan(
 /// memory (same 'data', same 'stride') or memory apart from 'src' and 'mask'. Apart, it receives a
 /// copy of every pixel of 'src', and the fill. Every pixel whose mask is 0 (after the parameter
 /// "grow" has widened it) has the same bits in 'dst' as in 'src'; bytes between the rows are not
-/// touched. With the parameter "result" at "layer", 'dst' receives only the fill: its alpha is how
-/// much of each pixel is replaced, and every other pixel is zero. On any failure, and when
-/// cancelled, 'dst' is not touched at all.
+/// touched. With the parameter "result" at "layer", 'dst' receives only the fill, to be laid over the
+/// picture: its alpha is the fill's own times how much of the pixel is replaced, and every other
+/// pixel is zero. On any failure, and when cancelled, 'dst' is not touched at all.
 ///
 /// An empty mask is no failure: nothing is filled, and the report says so. The same request on the
 /// same picture gives the same bits, on any number of threads.

@@ -183,6 +183,28 @@ fn parameters_and_source(surface: &dyn Surface) -> Vec<Seen> {
     vec![seen_report(report), Seen::Picture(filled)]
 }
 
+/// `result` at `layer`: the fill alone, also where the destination lay apart and held other things.
+fn a_layer(surface: &dyn Surface) -> Vec<Seen> {
+    let rgba = mend::PixelFormat::new(mend::pixels::Layout::Rgba, Depth::U8);
+    let image = Picture::textured(SIZE, rgba, 0);
+    let mask = hole(Depth::U8, 0);
+    let ask = Ask {
+        params: &[("result", "layer")],
+        ..Ask::new(&image, &mask)
+    };
+    let layer = surface.fill(&ask, None).expect("a fill").1;
+    for y in 0..SIZE.1 {
+        for x in 0..SIZE.0 {
+            let (pixel, selected) = (layer.pixel(x, y), mask.pixel(x, y) != [0]);
+            // The picture is half opaque or more, and so is what fills it.
+            assert_eq!(pixel[3] >= 127, selected, "{x},{y}: {pixel:?}");
+            assert!(selected || pixel == [0; 4], "{x},{y}: {pixel:?}");
+        }
+    }
+    assert_eq!(surface.fill(&ask, Some(0)).expect("a fill").1, layer);
+    vec![Seen::Picture(layer)]
+}
+
 fn refusals(surface: &dyn Surface) -> Vec<Seen> {
     let image = Picture::textured(SIZE, RGB8, 0);
     let mask = hole(Depth::U8, 0);
@@ -395,6 +417,7 @@ through_both! {
     plans
     threads_do_not_matter
     parameters_and_source
+    a_layer
     refusals
     nan_in_the_hole
     description
