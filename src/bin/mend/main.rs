@@ -1,4 +1,121 @@
-//! The command line.
+//! `mend`: the command line. It uses the library's public interface only; one file a subcommand.
 #![forbid(unsafe_code)]
 
-fn main() {}
+mod args;
+mod batch;
+mod budget;
+mod doctor;
+mod engines;
+mod files;
+mod fill;
+mod mask;
+mod output;
+mod plan;
+mod terminal;
+
+use args::{Cli, Job};
+use clap::Parser;
+use mend::{Cancel, Error, ErrorKind, Result};
+use serde_json::json;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use terminal::Terminal;
+
+/// What every subcommand works with.
+pub struct App {
+    pub terminal: Terminal,
+    /// Raised by Ctrl-C.
+    pub cancel: Cancel,
+    told: Cell<bool>,
+}
+
+impl App {
+    /// Marks an error as told: only its exit code is left to give.
+    pub fn told(&self, error: Error) -> Error {
+        self.told.set(true);
+        error
+    }
+}
+
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+const CANCELLED: u8 = 130;
+
+fn main() -> ExitCode {
+    // A defect ends as an error like any other; its details are for whoever asks for them.
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e),
+    };
+    let tell = cli.command.tell();
+    let app = App {
+        terminal: Terminal {
+            json: tell.json,
+            quiet: tell.quiet,
+        },
+        cancel: Cancel::new(),
+        told: Cell::new(false),
+    };
+    let flag = app.cancel.clone();
+    // Without a handler Ctrl-C still ends the program, only less tidily.
+    let _ = ctrlc::set_handler(move || flag.cancel());
+    let result = catch_unwind(AssertUnwindSafe(|| dispatch(&app, &cli.command)));
+    let result = result.unwrap_or_else(|_| {
+        Err(Error::new(
+            ErrorKind::Internal,
+            "Mend has a defect and stopped; nothing was written. Please report it with the output \
+             of the same command under RUST_BACKTRACE=1",
+        ))
+    });
+    let Err(mut error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    let code = match error.kind() {
+        ErrorKind::Cancelled => CANCELLED,
+        ErrorKind::Argument | ErrorKind::Parameter => USAGE,
+        _ => FAILED,
+    };
+    if error == Error::cancelled() {
+        error = Error::new(ErrorKind::Cancelled, "cancelled; nothing was written");
+    }
+    if !app.told.get() {
+        app.terminal.error(&error);
+    }
+    ExitCode::from(code)
+}
+
+fn dispatch(app: &App, job: &Job) -> Result<()> {
+    match job {
+        Job::Fill(args) if args.select.image.is_dir() => batch::run(app, args),
+        Job::Fill(args) => fill::run(app, args),
+        Job::Plan(args) => plan::run(app, args),
+        Job::Engines(_) => engines::run(app),
+        Job::Doctor(args) => doctor::run(app, args),
+    }
+}
+
+/// Help and version, or what is wrong with the command line.
+fn usage(error: &clap::Error) -> ExitCode {
+    // The line did not parse: whether JSON was wanted can only be guessed from its words.
+    if error.use_stderr() && std::env::args_os().any(|arg| arg == "--json") {
+        let text = error.to_string();
+        let message = text.trim().trim_start_matches("error: ");
+        let terminal = Terminal {
+            json: true,
+            quiet: false,
+        };
+        terminal.result(&json!({
+            "ok": false,
+            "error": {
+                "kind": "argument", "code": ErrorKind::Argument as i32, "message": message,
+            },
+        }));
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+}

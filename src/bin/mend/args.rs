@@ -1,0 +1,347 @@
+//! The command line's grammar. Engines' parameters are not written down here: they come from their
+//! own descriptions, so that a new one appears in `--help` by itself.
+#![forbid(unsafe_code)]
+
+use crate::files::Compression;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
+use mend::params::{ParamKind, ParamSpec};
+use mend::request::{all_params, common_params};
+use mend::{Inpainter, Options, Request, Result};
+use std::path::PathBuf;
+
+/// Fills a selected region of a picture so that nobody sees it was ever filled.
+#[derive(Debug, Parser)]
+#[command(name = "mend", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Job,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 something failed, and nothing was written for it; 2 the command line is wrong;
+130 cancelled (Ctrl-C).";
+
+const FORMATS: &str = "\
+Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA, QOI, known by their
+content; OUT's format by its extension. Pixels keep their depth; those that the mask leaves alone stay
+bit-identical in every lossless file. Colour profile, EXIF and resolution are kept. A JPEG keeps its
+quantisation tables and subsampling, but JPEG codes every block anew. Float TIFF is taken as
+scene-linear unless --encoded is given. EXIF's orientation is kept and not applied: a mask is in
+stored pixels.
+
+OUT may be IMAGE. It is replaced only when the new file is complete.";
+
+#[derive(Debug, Subcommand)]
+pub enum Job {
+    /// Fill the masked part of a picture, or of every picture in a folder
+    #[command(after_help = FORMATS)]
+    Fill(FillArgs),
+    /// Say what `fill` would do: regions, engine, memory, time. Writes nothing
+    Plan(PlanArgs),
+    /// List the engines and their parameters
+    Engines(TellArgs),
+    /// Check that Mend works here: a self-test fill, the processor, the models folder
+    Doctor(DoctorArgs),
+}
+
+impl Job {
+    /// How to tell of it.
+    pub fn tell(&self) -> TellArgs {
+        match self {
+            Self::Fill(a) => a.tell,
+            Self::Plan(a) => a.tell,
+            Self::Engines(a) => *a,
+            Self::Doctor(a) => a.tell,
+        }
+    }
+}
+
+/// How to tell of results.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct TellArgs {
+    /// Print the result, or the error, as one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// What the machine may give.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct MachineArgs {
+    /// Threads; 0 takes as many as there are
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(0..=1024))]
+    pub threads: u32,
+    /// The most memory of the whole command, such as 1500M or 2G; 0 for no bound
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_memory: Option<u64>,
+}
+
+impl MachineArgs {
+    /// The bound on memory, where there is one.
+    pub fn memory(&self) -> Option<u64> {
+        self.max_memory.filter(|bytes| *bytes > 0)
+    }
+
+    /// An inpainter that may take `memory` bytes more than the process holds.
+    pub fn inpainter(&self, memory: Option<u64>) -> Inpainter {
+        Inpainter::new(Options {
+            threads: self.threads as usize,
+            max_memory: memory,
+            ..Options::default()
+        })
+    }
+
+    /// Whether two files may be read at once.
+    pub fn parallel(&self) -> bool {
+        self.threads != 1
+    }
+}
+
+/// What is to be filled.
+#[derive(Debug, Args)]
+pub struct SelectArgs {
+    /// The picture, or a folder of pictures
+    #[arg(value_name = "IMAGE")]
+    pub image: PathBuf,
+    /// The mask: a picture of the same size, light where to fill and gray where to fill in part; a
+    /// folder of masks; or the word `alpha`: fill where IMAGE itself is not opaque
+    ///
+    /// A mask with transparency counts by lightness times opacity, or by its opacity alone where it
+    /// is of one colour. In a folder, photo.jpg's mask is photo.png or photo.mask.png, photo_mask.png
+    /// or photo-mask.png, of any format.
+    #[arg(long, value_name = "MASK")]
+    pub mask: PathBuf,
+    /// Fill where the mask is dark instead
+    #[arg(long)]
+    pub invert_mask: bool,
+    /// Take samples only where this picture (or its match in this folder) is not black
+    #[arg(long, value_name = "MASK")]
+    pub source_mask: Option<PathBuf>,
+    /// Take float pixels as proportional to light (the default for TIFF)
+    #[arg(long, conflicts_with = "encoded")]
+    pub linear: bool,
+    /// Take float pixels as display-encoded, sRGB-like
+    #[arg(long)]
+    pub encoded: bool,
+    #[command(flatten)]
+    pub params: Params,
+}
+
+impl SelectArgs {
+    /// The request that the parameters make.
+    pub fn request(&self) -> Result<Request> {
+        let mut request = Request::new();
+        for (name, value) in &self.params.0 {
+            request.set(name, value)?;
+        }
+        Ok(request)
+    }
+
+    /// Whether the mask is the picture's own alpha.
+    pub fn mask_is_alpha(&self) -> bool {
+        self.mask.as_os_str() == "alpha"
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct FillArgs {
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Where to write; a folder if IMAGE is one. May be IMAGE itself
+    #[arg(long, short, value_name = "OUT")]
+    pub output: PathBuf,
+    /// How hard to compress a PNG
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Fast)]
+    pub png_compression: Compression,
+    /// Quality of a JPEG that was no JPEG before, 1 to 100
+    #[arg(long, value_name = "N", default_value_t = 95,
+        value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub jpeg_quality: u8,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub select: SelectArgs,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
+
+/// The engines' parameters that were given, by name, in the order of their descriptions.
+#[derive(Clone, Debug, Default)]
+pub struct Params(pub Vec<(String, String)>);
+
+/// Names that the grammar above has taken.
+const TAKEN: &[&str] = &[
+    "encoded", "help", "image", "invert-mask", "jpeg-quality", "json", "linear", "mask",
+    "max-memory", "output", "png-compression", "quiet", "set", "source-mask", "threads", "version",
+];
+const HEADING: &str = "Parameters";
+
+fn specs() -> Vec<ParamSpec> {
+    let mut all = all_params();
+    all.retain(|spec| !TAKEN.contains(&spec.name));
+    all
+}
+
+impl FromArgMatches for Params {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut params = Self::default();
+        params.update_from_arg_matches(matches)?;
+        Ok(params)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for spec in specs() {
+            if let Some(value) = matches.get_one::<String>(spec.name) {
+                self.0.push((spec.name.to_owned(), value.clone()));
+            }
+        }
+        if let Some(pairs) = matches.get_many::<(String, String)>("set") {
+            self.0.extend(pairs.cloned());
+        }
+        Ok(())
+    }
+}
+
+impl Args for Params {
+    fn augment_args(mut command: Command) -> Command {
+        let common: Vec<_> = common_params().iter().map(|spec| spec.name).collect();
+        for spec in specs() {
+            command = command.arg(arg(&spec, common.contains(&spec.name)));
+        }
+        command.arg(
+            Arg::new("set")
+                .long("set")
+                .value_name("NAME=VALUE")
+                .action(ArgAction::Append)
+                .value_parser(pair)
+                .help("Set any parameter by its name")
+                .help_heading(HEADING),
+        )
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The option that a parameter's description makes.
+fn arg(spec: &ParamSpec, common: bool) -> Arg {
+    let mut help = spec.help.trim_end().to_owned();
+    let mut arg = Arg::new(spec.name)
+        .long(spec.name)
+        .help_heading(HEADING)
+        .action(ArgAction::Set);
+    arg = match &spec.kind {
+        ParamKind::Integer { min, max } => {
+            help.push_str(&format!(" {min} to {max}."));
+            arg.value_name("N").allow_negative_numbers(true)
+        }
+        ParamKind::Number { min, max } => {
+            help.push_str(&format!(" {min} to {max}."));
+            arg.value_name("X").allow_negative_numbers(true)
+        }
+        ParamKind::Flag => arg
+            .value_name("true|false")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_parser(PossibleValuesParser::new(["true", "false"])),
+        ParamKind::Text => arg.value_name("TEXT"),
+        ParamKind::Choice(choices) => {
+            let ids: Vec<_> = choices.iter().map(|(id, _)| *id).collect();
+            help.push_str(&format!(" One of {}.", ids.join(", ")));
+            arg.value_name("NAME")
+        }
+        ParamKind::Extent { .. } => arg.value_name("EXTENT"),
+    };
+    if !common {
+        help.push_str(" Not for every engine: see `mend engines`.");
+    }
+    if !spec.default.is_empty() {
+        help.push_str(&format!(" [default: {}]", spec.default));
+    }
+    arg.help(help)
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("give NAME=VALUE, such as grow=8".into()),
+    }
+}
+
+/// Reads `2G`, `1500M`, `1500MiB` or a number of bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match lower[digits.len()..].trim_end_matches('b').trim_end_matches('i') {
+        "" => 0,
+        "k" => 10,
+        "m" => 20,
+        "g" => 30,
+        "t" => 40,
+        _ => return Err("give bytes or a size such as 1500M or 2G".into()),
+    };
+    let number: f64 = digits
+        .trim()
+        .parse()
+        .map_err(|_| "give bytes or a size such as 1500M or 2G")?;
+    let bytes = number * f64::from(1u32 << (shift % 30)) * f64::from(1u32 << (shift / 30 * 30));
+    if (0.0..1e18).contains(&bytes) {
+        Ok(bytes as u64)
+    } else {
+        Err("give a size from 0 to some thousand T".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound_and_shows_every_parameter() {
+        let mut cli = Cli::command();
+        cli.clone().debug_assert();
+        let fill = cli.find_subcommand_mut("fill").unwrap();
+        let help = fill.render_long_help().to_string();
+        for spec in all_params() {
+            assert!(help.contains(&format!("--{}", spec.name)), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        assert_eq!(size("0"), Ok(0));
+        assert_eq!(size("123"), Ok(123));
+        assert_eq!(size("1500M"), Ok(1500 << 20));
+        assert_eq!(size("2g"), Ok(2 << 30));
+        assert_eq!(size("0.5GiB"), Ok(1 << 29));
+        assert_eq!(size("3 TB"), Ok(3 << 40));
+        for bad in ["", "M", "-1", "2X", "1e30", "nan", "infinity"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}

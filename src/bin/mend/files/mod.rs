@@ -1,0 +1,356 @@
+//! Picture files: what a decoded picture is, and the way in and out of every format.
+//!
+//! A picture stays at its own depth and layout as raw bytes, so that pixels nobody asked to change
+//! go through a lossless format bit by bit. Files are hostile until their headers were checked.
+#![forbid(unsafe_code)]
+
+mod bmp;
+mod convert;
+mod exif;
+mod jpeg;
+mod jpeg_markers;
+mod meta;
+mod plain;
+mod png;
+mod source;
+mod tiff;
+mod tiff_write;
+mod webp;
+
+pub use convert::{check, fit};
+pub use meta::{Carry, Density, Meta};
+pub use self::png::{Compression, rows as png_rows};
+pub use source::{Cancellable, Source, io_text};
+
+use mend::pixels::{ImageView, ImageViewMut, PixelFormat};
+use mend::{Error, ErrorKind, Result};
+use std::io::{Seek, Write};
+use std::path::Path;
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Png,
+    Jpeg,
+    Tiff,
+    WebP,
+    Bmp,
+    Pnm,
+    Tga,
+    Qoi,
+}
+
+/// Every format with its usual name and the extensions it is known by.
+const KINDS: &[(Kind, &str, &[&str])] = &[
+    (Kind::Png, "PNG", &["png"]),
+    (Kind::Jpeg, "JPEG", &["jpg", "jpeg", "jpe", "jfif"]),
+    (Kind::Tiff, "TIFF", &["tif", "tiff"]),
+    (Kind::WebP, "WebP", &["webp"]),
+    (Kind::Bmp, "BMP", &["bmp", "dib"]),
+    (Kind::Pnm, "PNM", &["ppm", "pgm", "pbm", "pnm", "pam"]),
+    (Kind::Tga, "TGA", &["tga"]),
+    (Kind::Qoi, "QOI", &["qoi"]),
+];
+
+/// Starts of files that people do try, with what they are.
+const FOREIGN: &[(&[u8], usize, &str)] = &[
+    (b"GIF8", 0, "a GIF"),
+    (b"8BPS", 0, "a Photoshop document"),
+    (b"gimp xcf", 0, "a GIMP document"),
+    (b"%PDF", 0, "a PDF"),
+    (b"ftypavif", 4, "an AVIF picture"),
+    (b"ftypavis", 4, "an AVIF animation"),
+    (b"ftyphei", 4, "a HEIC picture"),
+    (b"ftyphev", 4, "a HEIC picture"),
+    (b"ftypmif1", 4, "a HEIF picture"),
+    (b"ftypmsf1", 4, "a HEIF picture"),
+    (b"ftypcrx", 4, "a camera raw file"),
+    (b"FUJIFILMCCD-RAW", 0, "a camera raw file"),
+    (b"IIRO", 0, "a camera raw file"),
+    (b"IIU\0", 0, "a camera raw file"),
+    (b"\xff\x0a", 0, "a JPEG XL picture"),
+    (b"\0\0\0\x0cJXL ", 0, "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", 0, "a JPEG 2000 picture"),
+    (b"v/1\x01", 0, "an OpenEXR picture"),
+    (b"#?RADIANCE", 0, "a Radiance picture"),
+    (b"\0\0\x01\0", 0, "an icon"),
+    (b"<svg", 0, "an SVG drawing"),
+    (b"<?xml", 0, "an XML file"),
+];
+
+impl Kind {
+    /// The format that `path`'s extension stands for.
+    pub fn of_extension(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        KINDS
+            .iter()
+            .find(|(_, _, names)| names.contains(&extension.as_str()))
+            .map(|(kind, _, _)| *kind)
+    }
+
+    /// The format's usual name.
+    pub fn name(self) -> &'static str {
+        KINDS
+            .iter()
+            .find(|(kind, _, _)| *kind == self)
+            .map_or("", |(_, name, _)| name)
+    }
+
+    /// The usual names of all formats, for messages.
+    pub fn all_names() -> String {
+        let names: Vec<_> = KINDS.iter().map(|(_, name, _)| *name).collect();
+        names.join(", ")
+    }
+
+    /// The format that a file starting with `head` has; `path` decides only where a format has no
+    /// signature.
+    fn of_content(head: &[u8], path: &Path) -> Result<Self, Option<&'static str>> {
+        let starts = |magic: &[u8]| head.starts_with(magic);
+        if starts(b"\x89PNG\r\n\x1a\n") {
+            return Ok(Self::Png);
+        }
+        if starts(b"\xff\xd8") {
+            return Ok(Self::Jpeg);
+        }
+        if starts(b"II*\0") || starts(b"MM\0*") || starts(b"II+\0") || starts(b"MM\0+") {
+            return Ok(Self::Tiff);
+        }
+        if starts(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
+            return Ok(Self::WebP);
+        }
+        if starts(b"BM") {
+            return Ok(Self::Bmp);
+        }
+        if starts(b"qoif") {
+            return Ok(Self::Qoi);
+        }
+        if let [b'P', b'1'..=b'7', next, ..] = head
+            && (next.is_ascii_whitespace() || *next == b'#')
+        {
+            return Ok(Self::Pnm);
+        }
+        let foreign = FOREIGN.iter().find(|(magic, at, _)| {
+            head.get(*at..)
+                .is_some_and(|part| part.starts_with(magic))
+        });
+        if let Some((_, _, what)) = foreign {
+            return Err(Some(what));
+        }
+        // TGA begins with anything.
+        if Self::of_extension(path) == Some(Self::Tga) {
+            return Ok(Self::Tga);
+        }
+        Err(None)
+    }
+}
+
+/// A decoded picture.
+#[derive(Debug)]
+pub struct Picture {
+    pub width: u32,
+    pub height: u32,
+    pub format: PixelFormat,
+    /// Tight rows, native byte order; empty when only the header was asked for.
+    pub data: Vec<u8>,
+    /// The format it was read from.
+    pub kind: Kind,
+    /// Whether that file was compressed with loss, so that its values ring around edges.
+    pub lossy: bool,
+    /// What goes along with the pixels into any format.
+    pub meta: Meta,
+    /// What goes along only into the same format.
+    pub carry: Carry,
+    /// What the user should know of the way this file was read.
+    pub notes: Vec<String>,
+}
+
+impl Picture {
+    /// A picture without metadata.
+    pub fn new(kind: Kind, width: u32, height: u32, format: PixelFormat, data: Vec<u8>) -> Self {
+        Self {
+            width,
+            height,
+            format,
+            data,
+            kind,
+            lossy: false,
+            meta: Meta::default(),
+            carry: Carry::None,
+            notes: Vec::new(),
+        }
+    }
+
+    /// Bytes of a row.
+    pub fn row_bytes(&self) -> usize {
+        self.width as usize * self.format.bytes()
+    }
+
+    /// The picture, for the library to read.
+    pub fn view(&self) -> Result<ImageView<'_>> {
+        ImageView::new(
+            &self.data,
+            self.width,
+            self.height,
+            self.row_bytes(),
+            self.format,
+        )
+    }
+
+    /// The picture, for the library to write.
+    pub fn view_mut(&mut self) -> Result<ImageViewMut<'_>> {
+        let stride = self.row_bytes();
+        ImageViewMut::new(
+            &mut self.data,
+            self.width,
+            self.height,
+            stride,
+            self.format,
+        )
+    }
+}
+
+/// How much of a file to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Size, format and metadata; no pixels.
+    Header,
+    /// Everything.
+    Pixels,
+}
+
+/// Reads the picture in `source`.
+///
+/// # Errors
+/// [`ErrorKind::Io`] when the file cannot be read, [`ErrorKind::Image`] when it is no picture, is
+/// damaged or too large, [`ErrorKind::Unsupported`] for a picture that Mend cannot fill,
+/// [`ErrorKind::Memory`], [`ErrorKind::Cancelled`].
+pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
+    let kind = kind_of(source)?;
+    // Decoders of other people's making meet hostile files here: whatever goes wrong inside one of
+    // them is this file's error and not the end of the program.
+    let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match kind {
+        Kind::Png => png::read(source, want),
+        Kind::Jpeg => jpeg::read(source, want),
+        Kind::Tiff => tiff::read(source, want),
+        Kind::WebP => webp::read(source, want),
+        Kind::Bmp => bmp::read(source, want),
+        Kind::Pnm | Kind::Tga | Kind::Qoi => plain::read(source, kind, want),
+    }));
+    source.cancel.check()?;
+    decoded.unwrap_or_else(|_| Err(source.damaged("its decoder gave up")))
+}
+
+/// The format of the file in `source`, by its content.
+pub fn kind_of(source: &Source<'_>) -> Result<Kind> {
+    let head = source.head()?;
+    if head.is_empty() {
+        return Err(source.error(ErrorKind::Image, "is empty"));
+    }
+    Kind::of_content(&head, source.path).map_err(|foreign| match foreign {
+        Some(what) => source.error(
+            ErrorKind::Unsupported,
+            format!(
+                "is {what}, which Mend cannot read: convert it first; it reads {}",
+                Kind::all_names()
+            ),
+        ),
+        None => source.error(
+            ErrorKind::Image,
+            format!(
+                "is no picture that Mend knows: it reads {}",
+                Kind::all_names()
+            ),
+        ),
+    })
+}
+
+/// How to write.
+#[derive(Clone, Copy, Debug)]
+pub struct WriteOptions {
+    /// For PNG.
+    pub png: Compression,
+    /// For JPEG, 1–100; used only where there are no quantisation tables to keep.
+    pub jpeg_quality: u8,
+}
+
+/// A file being written.
+pub trait Output: Write + Seek {}
+impl<T: Write + Seek> Output for T {}
+
+/// Writes `picture` as `kind`, to which [`fit`] has brought it. Its pixels are used up: they may
+/// be in another byte order afterwards.
+///
+/// # Errors
+/// [`ErrorKind::Io`] naming no file (the caller knows it), [`ErrorKind::Unsupported`] when the
+/// format cannot hold the picture.
+pub fn write(
+    picture: &mut Picture,
+    kind: Kind,
+    options: &WriteOptions,
+    out: &mut dyn Output,
+) -> Result<()> {
+    match kind {
+        Kind::Png => png::write(picture, options.png, out),
+        Kind::Jpeg => jpeg::write(picture, options.jpeg_quality, out),
+        Kind::Tiff => tiff_write::write(picture, out),
+        Kind::WebP => webp::write(picture, out),
+        Kind::Bmp => bmp::write(picture, out),
+        Kind::Pnm | Kind::Tga | Kind::Qoi => plain::write(picture, kind, out),
+    }
+}
+
+/// What the user should know before a JPEG is written.
+pub fn jpeg_notes(picture: &Picture, out: &Path) -> Vec<String> {
+    let out = out.display();
+    let mut notes = vec![match &picture.carry {
+        Carry::Jpeg(_) => format!(
+            "{out} is a JPEG: its blocks are coded anew with the same quantisation tables and \
+             subsampling, so pixels outside the mask may change a little"
+        ),
+        _ => format!("{out} is a JPEG: pixels outside the mask change a little too"),
+    }];
+    if let Carry::Jpeg(markers) = &picture.carry {
+        notes.extend(jpeg::losses(markers).into_iter().map(|l| format!("{out}: {l}")));
+    }
+    notes
+}
+
+/// Bytes beyond the pixels that writing `kind` takes, about.
+pub fn write_bytes(picture: &Picture, kind: Kind) -> u64 {
+    let pixels = u64::from(picture.width) * u64::from(picture.height);
+    let channels = picture.format.layout.channels() as u64;
+    match kind {
+        // The encoder holds a transformed copy with four channels and the finished file.
+        Kind::WebP => pixels * 4 * 2,
+        // Quantised coefficients of the whole picture, but for plain baseline files.
+        Kind::Jpeg if jpeg::holds_coefficients(picture) => pixels * channels * 2,
+        Kind::Qoi => pixels * (channels + 1),
+        _ => 8 << 20,
+    }
+}
+
+/// A buffer of `len` zero bytes that costs memory only where it is written to.
+///
+/// # Errors
+/// [`ErrorKind::Memory`] naming `what` was to be held.
+pub fn zeroed(len: usize, what: &str) -> Result<Vec<u8>> {
+    // There is no fallible way to ask for zeroed pages. Asking for as much and giving it back tells
+    // whether the address space and the limits allow it, without touching a page.
+    drop(mend::memory::with_capacity::<u8>(len, what)?);
+    Ok(vec![0; len])
+}
+
+/// Swaps the two bytes of every 16-bit sample.
+fn swap_u16(data: &mut [u8]) {
+    for pair in data.chunks_exact_mut(2) {
+        pair.swap(0, 1);
+    }
+}
+
+/// An encoder's failure as an error; the output's name is added by the caller.
+fn encode_error(format: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Io,
+        format!("the {format} could not be written: {error}"),
+    )
+}

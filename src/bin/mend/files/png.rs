@@ -1,0 +1,359 @@
+//! PNG: pixels through the `png` crate, ancillary chunks as they are.
+//!
+//! Source: W3C, Portable Network Graphics (PNG) Specification (Third Edition), sections 5, 11, 14.
+#![forbid(unsafe_code)]
+
+use super::meta::{Carry, Density, Meta};
+use super::{Kind, Output, Picture, Source, Want, encode_error, swap_u16, zeroed};
+use mend::pixels::{Depth, Layout, PixelFormat};
+use mend::{Error, ErrorKind, Result};
+use png::{BitDepth, ColorType, Decoder, DecodingError, Encoder, Limits, Reader, Transformations};
+use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
+
+/// Bytes that the decoder may take besides the picture: rows, a colour profile.
+const DECODER_BYTES: usize = 256 << 20;
+/// Bytes of all ancillary chunks together.
+const CHUNK_BYTES: usize = 64 << 20;
+
+/// An ancillary chunk as it is in the file.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    pub name: [u8; 4],
+    pub data: Vec<u8>,
+    /// Whether it follows the pixels.
+    pub after: bool,
+}
+
+/// How hard to compress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Compression {
+    /// Quick; files are a little larger.
+    Fast,
+    /// As most programs do.
+    Default,
+    /// Slow; files are a little smaller.
+    Best,
+}
+
+/// Reads a PNG.
+pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
+    let mut reader = open(source)?;
+    let (format, bytes) = admit(source, &reader)?;
+    let info = reader.info();
+    if info.animation_control.is_some() {
+        return Err(source.unsupported(
+            "is an animation: Mend fills single pictures; save its frames as pictures first",
+        ));
+    }
+    let (width, height) = (info.width, info.height);
+    let mut picture = Picture::new(Kind::Png, width, height, format, Vec::new());
+    let bits = info.bit_depth as u8;
+    match (info.color_type, bits) {
+        (ColorType::Indexed, _) => picture.notes.push(format!(
+            "{} has a palette; the fill may need other colours, so the picture goes on as {}",
+            source.path.display(),
+            if format.layout.has_alpha() {
+                "RGB with alpha"
+            } else {
+                "RGB"
+            }
+        )),
+        (ColorType::Grayscale, 1 | 2 | 4) => picture.notes.push(format!(
+            "{} has {bits}-bit gray; the picture goes on as 8-bit gray",
+            source.path.display()
+        )),
+        _ => {}
+    }
+    picture.meta.icc = info.icc_profile.as_ref().map(|icc| icc.to_vec());
+    let mut chunks = chunks(source)?;
+    if !picture.notes.is_empty() {
+        // These speak of palette entries or of samples of the old depth.
+        chunks.retain(|c| ![*b"bKGD", *b"sBIT", *b"hIST"].contains(&c.name));
+    }
+    picture.meta = meta(picture.meta, &chunks);
+    picture.carry = Carry::Png(chunks);
+    if want == Want::Pixels {
+        let mut data = zeroed(bytes, "the picture")?;
+        reader
+            .next_frame(&mut data)
+            .map_err(|e| decode_error(source, e))?;
+        if format.depth == Depth::U16 && cfg!(target_endian = "little") {
+            swap_u16(&mut data);
+        }
+        picture.data = data;
+    }
+    Ok(picture)
+}
+
+/// Reads a PNG row by row: `start(width, height, format)` once, then `row(y, bytes)` for each row,
+/// 16-bit samples in big-endian order. An interlaced file gives `None` before any of that, for its
+/// rows come in another order.
+pub fn rows<S>(
+    source: &Source<'_>,
+    start: impl FnOnce(u32, u32, PixelFormat) -> Result<S>,
+    mut row: impl FnMut(&mut S, usize, &[u8]) -> Result<()>,
+) -> Result<Option<S>> {
+    let mut reader = open(source)?;
+    let (format, _) = admit(source, &reader)?;
+    let info = reader.info();
+    if info.interlaced {
+        return Ok(None);
+    }
+    let (width, height) = (info.width, info.height);
+    let mut state = start(width, height, format)?;
+    let line = width as usize * format.bytes();
+    let mut buffer = mend::memory::filled(line, 0u8, "a row")?;
+    for y in 0..height as usize {
+        match reader.read_row(&mut buffer) {
+            Ok(Some(_)) => row(&mut state, y, &buffer)?,
+            Ok(None) => return Err(source.truncated()),
+            Err(e) => return Err(decode_error(source, e)),
+        }
+    }
+    Ok(Some(state))
+}
+
+fn open(source: &Source<'_>) -> Result<Reader<impl BufRead + Seek>> {
+    let mut decoder = Decoder::new_with_limits(
+        source.reader()?,
+        Limits {
+            bytes: DECODER_BYTES,
+        },
+    );
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_transformations(Transformations::EXPAND);
+    decoder.read_info().map_err(|e| decode_error(source, e))
+}
+
+/// The format that the reader gives, and the checked bytes of the whole picture.
+fn admit<R: BufRead + Seek>(
+    source: &Source<'_>,
+    reader: &Reader<R>,
+) -> Result<(PixelFormat, usize)> {
+    let (color, bits) = reader.output_color_type();
+    let layout = match color {
+        ColorType::Grayscale => Layout::Gray,
+        ColorType::GrayscaleAlpha => Layout::GrayA,
+        ColorType::Rgb => Layout::Rgb,
+        ColorType::Rgba => Layout::Rgba,
+        ColorType::Indexed => return Err(source.damaged("its palette cannot be applied")),
+    };
+    let depth = match bits {
+        BitDepth::Sixteen => Depth::U16,
+        _ => Depth::U8,
+    };
+    let format = PixelFormat::new(layout, depth);
+    let bytes = source.admit(reader.info().width, reader.info().height, format.bytes())?;
+    if reader.output_buffer_size() != Some(bytes) {
+        return Err(source.damaged("its size and colour type contradict each other"));
+    }
+    Ok((format, bytes))
+}
+
+fn decode_error(source: &Source<'_>, error: DecodingError) -> Error {
+    match error {
+        DecodingError::IoError(e) => source.io(&e),
+        DecodingError::LimitsExceeded => source.error(
+            ErrorKind::Image,
+            format!(
+                "asks for more than {} MiB besides its pixels: it looks like a decompression bomb",
+                DECODER_BYTES >> 20
+            ),
+        ),
+        e => source.damaged(e),
+    }
+}
+
+/// The ancillary chunks. What cannot be read any more ends the list: the decoder has the last word
+/// on whether the file is good.
+fn chunks(source: &Source<'_>) -> Result<Vec<Chunk>> {
+    let mut file = source.reader()?;
+    let mut list = Vec::new();
+    let mut room = CHUNK_BYTES;
+    let mut after = false;
+    let read = (|| -> io::Result<()> {
+        file.seek(SeekFrom::Start(8))?;
+        loop {
+            let mut head = [0; 8];
+            file.read_exact(&mut head)?;
+            let [a, b, c, d, name @ ..] = head;
+            let len = u32::from_be_bytes([a, b, c, d]);
+            if &name == b"IEND" {
+                return Ok(());
+            }
+            // Critical chunks have a capital first letter.
+            let critical = name[0] & 0x20 == 0;
+            after |= &name == b"IDAT";
+            match room.checked_sub(len as usize) {
+                Some(left) if !critical => {
+                    room = left;
+                    let mut data = Vec::new();
+                    (&mut file).take(u64::from(len)).read_to_end(&mut data)?;
+                    if data.len() < len as usize {
+                        return Ok(());
+                    }
+                    let mut crc = [0; 4];
+                    file.read_exact(&mut crc)?;
+                    let mut check = flate2::Crc::new();
+                    check.update(&name);
+                    check.update(&data);
+                    if check.sum() == u32::from_be_bytes(crc) {
+                        list.push(Chunk { name, data, after });
+                    }
+                }
+                _ => file.seek_relative(i64::from(len) + 4)?,
+            }
+        }
+    })();
+    match read {
+        Err(e) if e.kind() != io::ErrorKind::UnexpectedEof => Err(source.io(&e)),
+        _ => Ok(list),
+    }
+}
+
+/// What other formats can take from the chunks.
+fn meta(mut meta: Meta, chunks: &[Chunk]) -> Meta {
+    for chunk in chunks {
+        match &chunk.name {
+            b"eXIf" => meta.exif = Some(chunk.data.clone()),
+            b"pHYs" => meta.density = density(&chunk.data),
+            b"iTXt" => meta.xmp = xmp(&chunk.data).or(meta.xmp),
+            _ => {}
+        }
+    }
+    meta
+}
+
+fn density(phys: &[u8]) -> Option<Density> {
+    let x = u32::from_be_bytes(phys.get(..4)?.try_into().ok()?);
+    let y = u32::from_be_bytes(phys.get(4..8)?.try_into().ok()?);
+    let (x, y) = (f64::from(x), f64::from(y));
+    (x > 0.0 && y > 0.0).then_some(match phys.get(8) {
+        Some(1) => Density::PerMetre(x, y),
+        _ => Density::Aspect(x, y),
+    })
+}
+
+const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp\0";
+
+/// The XMP in an iTXt chunk, where it is stored plainly, as its specification wants it.
+fn xmp(itxt: &[u8]) -> Option<Vec<u8>> {
+    let rest = itxt.strip_prefix(XMP_KEYWORD)?.strip_prefix(&[0, 0])?;
+    // The language tag and the translated keyword, each ended by a zero byte.
+    let mut parts = rest.splitn(3, |b| *b == 0);
+    parts.nth(2).map(<[u8]>::to_vec)
+}
+
+/// Writes a PNG.
+pub fn write(picture: &mut Picture, level: Compression, out: &mut dyn Output) -> Result<()> {
+    let fail = |e: png::EncodingError| encode_error("PNG", e);
+    let (color, channels) = match picture.format.layout {
+        Layout::Gray => (ColorType::Grayscale, 1),
+        Layout::GrayA => (ColorType::GrayscaleAlpha, 2),
+        Layout::Rgb => (ColorType::Rgb, 3),
+        Layout::Rgba => (ColorType::Rgba, 4),
+        other => return Err(encode_error("PNG", format!("it has no layout {other:?}"))),
+    };
+    let depth = match picture.format.depth {
+        Depth::U8 => BitDepth::Eight,
+        Depth::U16 => BitDepth::Sixteen,
+        other => return Err(encode_error("PNG", format!("it has no depth {other:?}"))),
+    };
+    let mut encoder = Encoder::new(&mut *out, picture.width, picture.height);
+    encoder.set_color(color);
+    encoder.set_depth(depth);
+    encoder.set_compression(match level {
+        Compression::Fast => png::Compression::Fast,
+        Compression::Default => png::Compression::Balanced,
+        Compression::Best => png::Compression::High,
+    });
+    let chunks = match &picture.carry {
+        Carry::Png(chunks) => carried(chunks, &picture.meta, depth, channels),
+        _ => fresh(&picture.meta)?,
+    };
+    let mut writer = encoder.write_header().map_err(fail)?;
+    for chunk in chunks.iter().filter(|c| !c.after) {
+        let name = png::chunk::ChunkType(chunk.name);
+        writer.write_chunk(name, &chunk.data).map_err(fail)?;
+    }
+    if depth == BitDepth::Sixteen && cfg!(target_endian = "little") {
+        swap_u16(&mut picture.data);
+    }
+    {
+        let mut stream = writer.stream_writer_with_size(1 << 16).map_err(fail)?;
+        stream
+            .write_all(&picture.data)
+            .map_err(|e| encode_error("PNG", super::source::io_text(&e)))?;
+        stream.finish().map_err(fail)?;
+    }
+    for chunk in chunks.iter().filter(|c| c.after) {
+        let name = png::chunk::ChunkType(chunk.name);
+        writer.write_chunk(name, &chunk.data).map_err(fail)?;
+    }
+    writer.finish().map_err(fail)
+}
+
+/// The chunks of the source that are still true of the filled picture.
+fn carried(chunks: &[Chunk], meta: &Meta, depth: BitDepth, channels: usize) -> Vec<Chunk> {
+    let keep = |c: &Chunk| match &c.name {
+        b"gAMA" | b"cHRM" | b"sRGB" | b"cICP" | b"mDCV" | b"cLLI" | b"pHYs" | b"oFFs" | b"sCAL"
+        | b"tEXt" | b"zTXt" | b"iTXt" => true,
+        b"iCCP" => meta.icc.is_some(),
+        // Significant bits, one number a channel: only if the channels are still the same.
+        b"sBIT" => {
+            c.data.len() == channels && c.data.iter().all(|b| (1..=depth as u8).contains(b))
+        }
+        b"bKGD" => c.data.len() == if channels < 3 { 2 } else { 6 },
+        // Written anew, without its thumbnail.
+        b"eXIf" => false,
+        // Bound to a palette, to the time of the last change, or to an animation.
+        b"tRNS" | b"hIST" | b"sPLT" | b"tIME" | b"acTL" | b"fcTL" | b"fdAT" => false,
+        // Others say by the case of their last letter whether they outlive a change of the pixels.
+        name => name[3] & 0x20 != 0,
+    };
+    let mut list: Vec<Chunk> = chunks.iter().filter(|c| keep(c)).cloned().collect();
+    list.extend(exif_chunk(meta));
+    list
+}
+
+/// Chunks for a picture that comes from another format.
+fn fresh(meta: &Meta) -> Result<Vec<Chunk>> {
+    let mut list = Vec::new();
+    let chunk = |name: &[u8; 4], data| Chunk {
+        name: *name,
+        data,
+        after: false,
+    };
+    if let Some(icc) = &meta.icc {
+        let mut z = flate2::write::ZlibEncoder::new(
+            b"ICC profile\0\0".to_vec(),
+            flate2::Compression::default(),
+        );
+        let data = z.write_all(icc).and_then(|()| z.finish());
+        list.push(chunk(b"iCCP", data.map_err(|e| encode_error("PNG", e))?));
+    }
+    if let Some(density) = meta.resolution() {
+        let (x, y, unit) = match density {
+            Density::PerMetre(x, y) => (x, y, 1),
+            Density::Aspect(x, y) => (x, y, 0),
+        };
+        let number = |v: f64| (v.round().clamp(1.0, f64::from(i32::MAX)) as u32).to_be_bytes();
+        let mut data = [number(x), number(y)].concat();
+        data.push(unit);
+        list.push(chunk(b"pHYs", data));
+    }
+    list.extend(exif_chunk(meta));
+    if let Some(xmp) = &meta.xmp {
+        let data = [XMP_KEYWORD, &[0, 0, 0, 0], xmp].concat();
+        list.push(chunk(b"iTXt", data));
+    }
+    Ok(list)
+}
+
+fn exif_chunk(meta: &Meta) -> Option<Chunk> {
+    Some(Chunk {
+        name: *b"eXIf",
+        data: meta.exif.clone()?,
+        after: false,
+    })
+}

@@ -1,0 +1,205 @@
+//! TIFF, written: strips, uncompressed or Deflate with horizontal differences, and the tags.
+#![forbid(unsafe_code)]
+
+use super::exif::{self, Entry};
+use super::meta::{Carry, Density, INCH};
+use super::{Output, Picture, encode_error};
+use flate2::write::ZlibEncoder;
+use mend::pixels::{Depth, Layout};
+use mend::{Error, Result};
+use std::collections::BTreeMap;
+use std::io::Write;
+use tiff::TiffError;
+use tiff::encoder::{DirectoryEncoder, TiffEncoder, TiffKind, TiffKindBig, TiffKindStandard};
+use tiff::tags::{Tag, Type};
+
+/// Bytes of a strip before compression, about.
+const STRIP: usize = 256 << 10;
+/// Pixel bytes from which 32-bit offsets might not do.
+const BIG: usize = 0xf000_0000;
+
+/// Writes a TIFF.
+pub fn write(picture: &mut Picture, out: &mut dyn Output) -> Result<()> {
+    if picture.data.len() < BIG {
+        write_as::<TiffKindStandard>(picture, out)
+    } else {
+        write_as::<TiffKindBig>(picture, out)
+    }
+}
+
+fn fail(error: TiffError) -> Error {
+    match error {
+        TiffError::IoError(e) => encode_error("TIFF", super::source::io_text(&e)),
+        e => encode_error("TIFF", e),
+    }
+}
+
+fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<()> {
+    let compressed = match &picture.carry {
+        Carry::Tiff(c) => c.compressed,
+        _ => true,
+    };
+    let float = matches!(picture.format.depth, Depth::F16 | Depth::F32);
+    let differences = compressed && !float;
+    let (colours, alpha) = match picture.format.layout {
+        Layout::Gray => (1, false),
+        Layout::GrayA => (1, true),
+        Layout::Rgb => (3, false),
+        Layout::Rgba => (3, true),
+        other => return Err(encode_error("TIFF", format!("it has no layout {other:?}"))),
+    };
+    let samples = picture.format.layout.channels();
+    let mut encoder = TiffEncoder::<_, K>::new_generic(&mut *out).map_err(fail)?;
+
+    // Directories that the main one points at come first.
+    let tree = picture.meta.exif.as_deref().and_then(exif::parse);
+    let tree = tree.unwrap_or_default();
+    let mut pointers = Vec::new();
+    for (tag, entries) in [(exif::EXIF_IFD, &tree.exif), (exif::GPS_IFD, &tree.gps)] {
+        if !entries.is_empty() {
+            let mut dir = encoder.extra_directory().map_err(fail)?;
+            for e in entries {
+                put(&mut dir, e)?;
+            }
+            let at = dir.finish_with_offsets().map_err(fail)?;
+            pointers.push((tag, at.pointer.0));
+        }
+    }
+
+    let mut dir = encoder.image_directory().map_err(fail)?;
+    let row = picture.row_bytes();
+    let rows = (STRIP / row.max(1)).clamp(1, picture.height as usize);
+    let (mut offsets, mut lengths) = (Vec::new(), Vec::new());
+    for strip in picture.data.chunks_mut(rows * row) {
+        if differences {
+            for line in strip.chunks_exact_mut(row) {
+                difference(line, samples, picture.format.depth);
+            }
+        }
+        let (at, len) = if compressed {
+            let mut z = ZlibEncoder::new(Vec::new(), flate2::Compression::new(5));
+            let packed = z.write_all(strip).and_then(|()| z.finish());
+            let packed = packed.map_err(|e| encode_error("TIFF", e))?;
+            let at = dir.write_data(&packed[..]).map_err(fail)?;
+            (at, packed.len())
+        } else {
+            let at = dir.write_data(&*strip).map_err(fail)?;
+            (at, strip.len())
+        };
+        offsets.push(K::convert_offset(at).map_err(fail)?);
+        lengths.push(K::convert_offset(len as u64).map_err(fail)?);
+    }
+
+    for e in tags(picture, &tree.main).values() {
+        put(&mut dir, e)?;
+    }
+    // The pointers are plain numbers to this file's own directories.
+    for (tag, at) in pointers {
+        let at = K::convert_offset(at).map_err(fail)?;
+        dir.write_tag(Tag::from_u16_exhaustive(tag), at).map_err(fail)?;
+    }
+    let bits = (picture.format.depth.bytes() * 8) as u16;
+    let format = if float { 3u16 } else { 1 };
+    let many = |v: u16| vec![v; samples];
+    dir.write_tag(Tag::ImageWidth, picture.width).map_err(fail)?;
+    dir.write_tag(Tag::ImageLength, picture.height).map_err(fail)?;
+    dir.write_tag(Tag::BitsPerSample, &many(bits)[..]).map_err(fail)?;
+    dir.write_tag(Tag::SampleFormat, &many(format)[..]).map_err(fail)?;
+    let compression = if compressed { 8u16 } else { 1 };
+    dir.write_tag(Tag::Compression, compression).map_err(fail)?;
+    let photometric = if colours == 1 { 1u16 } else { 2 };
+    dir.write_tag(Tag::PhotometricInterpretation, photometric).map_err(fail)?;
+    dir.write_tag(Tag::SamplesPerPixel, samples as u16).map_err(fail)?;
+    dir.write_tag(Tag::RowsPerStrip, rows as u32).map_err(fail)?;
+    dir.write_tag(Tag::PlanarConfiguration, 1u16).map_err(fail)?;
+    if differences {
+        dir.write_tag(Tag::Predictor, 2u16).map_err(fail)?;
+    }
+    if alpha {
+        let kind = if picture.format.premultiplied { 1u16 } else { 2 };
+        dir.write_tag(Tag::ExtraSamples, &[kind][..]).map_err(fail)?;
+    }
+    dir.write_tag(Tag::StripOffsets, K::convert_slice(&offsets)).map_err(fail)?;
+    dir.write_tag(Tag::StripByteCounts, K::convert_slice(&lengths)).map_err(fail)?;
+    dir.finish().map_err(fail)
+}
+
+/// The describing tags: a TIFF's own, else those of the EXIF; with profile, XMP and resolution.
+fn tags(picture: &Picture, main: &[Entry]) -> BTreeMap<u16, Entry> {
+    let mut tags: BTreeMap<u16, Entry> = BTreeMap::new();
+    match &picture.carry {
+        Carry::Tiff(c) => tags.extend(c.tags.iter().map(|e| (e.tag, e.clone()))),
+        _ => {
+            let descriptive = main.iter().filter(|e| exif::is_descriptive(e.tag));
+            tags.extend(descriptive.map(|e| (e.tag, e.clone())));
+            // The file's own resolution is what its format's readers see: it wins over EXIF's.
+            if let Some(density) = picture.meta.density {
+                let (x, y, unit) = match density {
+                    Density::PerMetre(x, y) => (x * INCH, y * INCH, 2u16),
+                    Density::Aspect(x, y) => (x, y, 1),
+                };
+                for (tag, v) in [(282, x), (283, y)] {
+                    // Thousandths keep what any format stores.
+                    let n = (v * 1000.0).round().clamp(1.0, f64::from(u32::MAX)) as u32;
+                    tags.insert(tag, entry(tag, 5, 1, [n, 1000].map(u32::to_le_bytes).concat()));
+                }
+                tags.insert(296, entry(296, 3, 1, unit.to_le_bytes().to_vec()));
+            }
+        }
+    }
+    for (tag, kind, data) in [(700, 1, &picture.meta.xmp), (34675, 7, &picture.meta.icc)] {
+        if let Some(data) = data {
+            tags.insert(tag, entry(tag, kind, data.len() as u32, data.clone()));
+        }
+    }
+    tags
+}
+
+fn entry(tag: u16, kind: u16, count: u32, data: Vec<u8>) -> Entry {
+    Entry {
+        tag,
+        kind,
+        count,
+        data,
+    }
+}
+
+/// Adds a tag with its bytes as they are.
+fn put<K: TiffKind>(
+    dir: &mut DirectoryEncoder<'_, &mut dyn Output, K>,
+    e: &Entry,
+) -> Result<()> {
+    let Some(kind) = Type::from_u16(e.kind) else {
+        return Ok(());
+    };
+    let mut data = e.data.clone();
+    if cfg!(target_endian = "big") {
+        let unit = exif::unit(e.kind);
+        for number in data.chunks_exact_mut(unit) {
+            number.reverse();
+        }
+    }
+    let value = dir.write_entry_bytes(kind, &data).map_err(fail)?;
+    let mut one = tiff::Directory::empty();
+    one.extend([(Tag::from_u16_exhaustive(e.tag), value)]);
+    dir.extend_from(&one);
+    Ok(())
+}
+
+/// Replaces each sample by its difference from the one to its left (TIFF 6.0, section 14).
+fn difference(line: &mut [u8], samples: usize, depth: Depth) {
+    match depth {
+        Depth::U16 => {
+            let sample = |l: &[u8], i: usize| u16::from_ne_bytes([l[2 * i], l[2 * i + 1]]);
+            for i in (samples..line.len() / 2).rev() {
+                let d = sample(line, i).wrapping_sub(sample(line, i - samples));
+                line[2 * i..2 * i + 2].copy_from_slice(&d.to_ne_bytes());
+            }
+        }
+        _ => {
+            for i in (samples..line.len()).rev() {
+                line[i] = line[i].wrapping_sub(line[i - samples]);
+            }
+        }
+    }
+}

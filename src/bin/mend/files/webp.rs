@@ -1,0 +1,92 @@
+//! WebP: read with and without loss, written without, by `image-webp`.
+#![forbid(unsafe_code)]
+
+use super::{Kind, Output, Picture, Source, Want, encode_error, zeroed};
+use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
+use mend::pixels::{Depth, Layout, PixelFormat};
+use mend::{Error, Result};
+
+/// The longest side of a WebP.
+pub const MAX_SIDE: u32 = 16_384;
+
+/// Reads a WebP.
+pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
+    let fail = |e: DecodingError| decode_error(source, e);
+    let mut decoder = WebPDecoder::new(source.reader()?).map_err(fail)?;
+    let limit = usize::try_from(source.max_bytes).unwrap_or(usize::MAX);
+    decoder.set_memory_limit(limit);
+    if decoder.is_animated() {
+        return Err(source.unsupported(
+            "is an animation: Mend fills single pictures; save its frames as pictures first",
+        ));
+    }
+    let (width, height) = decoder.dimensions();
+    let layout = if decoder.has_alpha() {
+        Layout::Rgba
+    } else {
+        Layout::Rgb
+    };
+    let format = PixelFormat::new(layout, Depth::U8);
+    let bytes = source.admit(width, height, format.bytes())?;
+    let mut picture = Picture::new(Kind::WebP, width, height, format, Vec::new());
+    picture.lossy = decoder.is_lossy();
+    if picture.lossy {
+        picture.notes.push(format!(
+            "{} is compressed with loss; a WebP is written without loss, so it becomes larger",
+            source.path.display()
+        ));
+    }
+    picture.meta.icc = decoder.icc_profile().map_err(fail)?;
+    picture.meta.xmp = decoder.xmp_metadata().map_err(fail)?;
+    // Some writers put JPEG's prefix before the block.
+    picture.meta.exif = decoder.exif_metadata().map_err(fail)?.map(|exif| {
+        exif.strip_prefix(b"Exif\0\0")
+            .map_or(exif.clone(), <[u8]>::to_vec)
+    });
+    if want == Want::Pixels {
+        if decoder.output_buffer_size() != Some(bytes) {
+            return Err(source.damaged("its headers contradict each other"));
+        }
+        let mut data = zeroed(bytes, "the picture")?;
+        decoder.read_image(&mut data).map_err(fail)?;
+        picture.data = data;
+    }
+    Ok(picture)
+}
+
+fn decode_error(source: &Source<'_>, error: DecodingError) -> Error {
+    match error {
+        DecodingError::IoError(e) => source.io(&e),
+        DecodingError::UnsupportedFeature(what) => {
+            source.unsupported(format!("is a kind of WebP that Mend cannot read: {what}"))
+        }
+        e => source.damaged(e),
+    }
+}
+
+/// Writes a WebP without loss.
+pub fn write(picture: &mut Picture, out: &mut dyn Output) -> Result<()> {
+    let color = match picture.format.layout {
+        Layout::Gray => ColorType::L8,
+        Layout::GrayA => ColorType::La8,
+        Layout::Rgb => ColorType::Rgb8,
+        Layout::Rgba => ColorType::Rgba8,
+        other => return Err(encode_error("WebP", format!("it has no layout {other:?}"))),
+    };
+    let mut encoder = WebPEncoder::new(out);
+    if let Some(icc) = &picture.meta.icc {
+        encoder.set_icc_profile(icc.clone());
+    }
+    if let Some(exif) = &picture.meta.exif {
+        encoder.set_exif_metadata(exif.clone());
+    }
+    if let Some(xmp) = &picture.meta.xmp {
+        encoder.set_xmp_metadata(xmp.clone());
+    }
+    encoder
+        .encode(&picture.data, picture.width, picture.height, color)
+        .map_err(|e| match e {
+            EncodingError::IoError(e) => encode_error("WebP", super::source::io_text(&e)),
+            e => encode_error("WebP", e),
+        })
+}

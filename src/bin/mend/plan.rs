@@ -1,0 +1,117 @@
+//! `mend plan`: what a fill would do.
+#![forbid(unsafe_code)]
+
+use crate::App;
+use crate::args::PlanArgs;
+use crate::budget::{Budget, mib, resident};
+use crate::files::{self, Picture, Want};
+use crate::fill::{check_sizes, named, source};
+use crate::mask;
+use crate::terminal::duration;
+use mend::{Error, ErrorKind, Plan, Result};
+use serde_json::json;
+
+/// Runs `plan`.
+pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
+    let select = &args.select;
+    if select.image.is_dir() {
+        return Err(Error::new(
+            ErrorKind::Argument,
+            format!(
+                "{} is a folder: plan one picture at a time",
+                select.image.display()
+            ),
+        ));
+    }
+    let budget = Budget::new(args.machine.memory());
+    let mut request = select.request()?;
+    let from = source(app, &select.image, &budget);
+    // A plan needs the picture's pixels only where they are the mask.
+    let (about, mask) = if select.mask_is_alpha() {
+        let mut picture = files::read(&from, Want::Pixels)?;
+        let mask = mask::of_alpha(&from, &picture, select.invert_mask)?;
+        picture.data = Vec::new();
+        (picture, mask)
+    } else {
+        let about = files::read(&from, Want::Header)?;
+        let mask = mask::read(&source(app, &select.mask, &budget), select.invert_mask)?;
+        check_sizes(&select.image, &about, &select.mask, &mask)?;
+        (about, mask)
+    };
+    if let Some(path) = &select.source_mask {
+        let from = mask::read(&source(app, path, &budget), false)?;
+        check_sizes(&select.image, &about, path, &from)?;
+        request.set_source(&from.view()?)?;
+    }
+    let picture_bytes =
+        u64::from(about.width) * u64::from(about.height) * about.format.bytes() as u64;
+    let left = budget.left().map(|left| left.saturating_sub(picture_bytes));
+    let inpainter = args.machine.inpainter(left);
+    // Planning looks at sizes only: the mask's own view stands for the picture's.
+    let plan = if mask.empty {
+        None
+    } else {
+        Some(
+            inpainter
+                .plan(&request, &mask.image()?, &mask.view()?)
+                .map_err(|e| named(&select.image, e))?,
+        )
+    };
+    let whole = picture_bytes
+        + plan.as_ref().map_or(0, |p| p.peak_bytes)
+        + resident().unwrap_or(0);
+    if app.terminal.json {
+        app.terminal.result(&json!({
+            "ok": true,
+            "image": select.image.to_string_lossy(),
+            "width": about.width,
+            "height": about.height,
+            "plan": plan.as_ref().map(Plan::to_json),
+            "command_bytes": whole,
+        }));
+    } else {
+        app.terminal.print(&text(&about, plan.as_ref(), whole));
+    }
+    Ok(())
+}
+
+fn text(about: &Picture, plan: Option<&Plan>, whole: u64) -> String {
+    let Some(plan) = plan else {
+        return "the mask is empty: nothing would be filled\n".into();
+    };
+    let mut t = format!(
+        "picture  {}×{}, {:?} {:?}\nengine   {} ({})\n",
+        about.width,
+        about.height,
+        about.format.layout,
+        about.format.depth,
+        plan.engine,
+        plan.reason
+    );
+    for (i, r) in plan.regions.iter().enumerate() {
+        t.push_str(&format!(
+            "region {:<2}{}×{} at {},{}: hole {}×{} at {},{}, {} pixels",
+            i + 1,
+            r.rect.width,
+            r.rect.height,
+            r.rect.x,
+            r.rect.y,
+            r.hole.width,
+            r.hole.height,
+            r.hole.x,
+            r.hole.y,
+            r.hole_pixels
+        ));
+        if r.scale < 1.0 {
+            t.push_str(&format!(", at {:.0}% of its size", r.scale * 100.0));
+        }
+        t.push('\n');
+    }
+    t.push_str(&format!(
+        "memory   {} MiB for the fill, about {} MiB with the picture\ntime     {}\n",
+        mib(plan.peak_bytes),
+        mib(whole),
+        duration(plan.seconds)
+    ));
+    t
+}
