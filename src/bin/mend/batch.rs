@@ -225,7 +225,9 @@ fn make_folder(output: &Path) -> Result<()> {
     }
     fs::create_dir(output).map_err(|e| {
         let what = match e.kind() {
-            io::ErrorKind::NotFound => "the folder around it is not there; create that first".into(),
+            io::ErrorKind::NotFound => {
+                "the folder around it is not there; create that first".into()
+            }
             io::ErrorKind::AlreadyExists => "it is a file; with a folder of pictures, the output \
                                              is a folder too"
                 .into(),

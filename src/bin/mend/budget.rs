@@ -59,8 +59,17 @@ pub fn mib(bytes: u64) -> u64 {
 
 /// Bytes of memory that this process holds now, where the system tells.
 pub fn resident() -> Option<u64> {
+    status("VmRSS:")
+}
+
+/// The most bytes of memory that this process ever held, where the system tells.
+pub fn peak() -> Option<u64> {
+    status("VmHWM:")
+}
+
+fn status(field: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|l| l.strip_prefix(field))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib << 10)
 }

@@ -48,7 +48,8 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<()> {
             Some(path) => format!("{} (not there; no model is needed yet)", path.display()),
             None => "no home folder to keep them in".into(),
         };
-        let memory = memory_available().map_or("unknown".into(), |m| format!("{} MiB free", mib(m)));
+        let memory =
+            memory_available().map_or("unknown".into(), |m| format!("{} MiB free", mib(m)));
         let test = match &test {
             Ok(t) => format!(
                 "good: engine {}, {:.2} s, texture {:.2}, the same on 1 thread and on {threads}",

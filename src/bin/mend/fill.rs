@@ -3,7 +3,7 @@
 
 use crate::App;
 use crate::args::{FillArgs, SelectArgs};
-use crate::budget::Budget;
+use crate::budget::{Budget, peak};
 use crate::files::{self, Kind, Meta, Picture, Source, Want, WriteOptions};
 use crate::mask::{self, Mask};
 use crate::output::Target;
@@ -11,7 +11,7 @@ use crate::terminal::{Bar, duration};
 use mend::pixels::Depth;
 use mend::{Error, ErrorKind, Inpainter, Plan, Report, Request, Result};
 use serde_json::{Value as Json, json};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
@@ -48,6 +48,7 @@ impl Outcome {
             "report": self.report.to_json(),
             "notes": self.notes,
             "seconds": self.seconds,
+            "peak_bytes": peak(),
         })
     }
 }
@@ -164,7 +165,15 @@ pub fn one(
             // Nothing changes: then not a byte does.
             copy(app, &source, &target)?;
         } else if !in_place {
-            write(app, args, &target, kind, &mut picture, &mut outcome.notes, &bar)?;
+            write(
+                app,
+                args,
+                &target,
+                kind,
+                &mut picture,
+                &mut outcome.notes,
+                &bar,
+            )?;
         }
         outcome.seconds = start.elapsed().as_secs_f64();
         return Ok(outcome);
@@ -175,7 +184,7 @@ pub fn one(
     let inpainter = args.machine.inpainter(budget.left());
     let mask_view = mask.view()?;
     let plan = inpainter
-        .plan(&request, &picture.view()?, &mask_view)
+        .plan(&request, Some(&picture.view()?), &mask_view)
         .map_err(named)?;
     let report = inpainter
         .inpaint(
@@ -250,9 +259,9 @@ fn read_both(
         std::thread::scope(|scope| {
             let mask = scope.spawn(read_mask);
             let picture = read_picture();
-            let mask = mask.join().unwrap_or_else(|_| {
-                Err(mask_source.damaged("its decoder gave up"))
-            });
+            let mask = mask
+                .join()
+                .unwrap_or_else(|_| Err(mask_source.damaged("its decoder gave up")));
             (picture, mask)
         })
     } else {
@@ -273,7 +282,10 @@ pub fn check_sizes(image: &Path, about: &Picture, path: &Path, mask: &Mask) -> R
         return Ok(());
     }
     let turned = (mask.width, mask.height) == (h, w)
-        && about.meta.orientation().is_some_and(|o| (5..=8).contains(&o));
+        && about
+            .meta
+            .orientation()
+            .is_some_and(|o| (5..=8).contains(&o));
     let advice = if turned {
         format!(
             "{} is stored on its side and turned only for showing (EXIF orientation): make the \
@@ -297,12 +309,7 @@ pub fn check_sizes(image: &Path, about: &Picture, path: &Path, mask: &Mask) -> R
 
 /// The report on an empty mask. The library looks at the mask alone then, so the mask does for the
 /// picture too.
-fn untouched(
-    app: &App,
-    inpainter: &Inpainter,
-    request: &Request,
-    mask: &Mask,
-) -> Result<Report> {
+fn untouched(app: &App, inpainter: &Inpainter, request: &Request, mask: &Mask) -> Result<Report> {
     let filled = inpainter.fill(
         request,
         &mask.image()?,
@@ -348,7 +355,9 @@ fn write(
         png: args.png_compression,
         jpeg_quality: args.jpeg_quality,
     };
-    target.write(&app.cancel, |out| files::write(picture, kind, &options, out))?;
+    target.write(&app.cancel, |out| {
+        files::write(picture, kind, &options, out)
+    })?;
     // The pixels may be in another byte order now.
     picture.data = Vec::new();
     picture.meta = Meta::default();

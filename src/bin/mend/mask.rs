@@ -386,16 +386,28 @@ mod tests {
     #[test]
     fn a_stencil_selects_by_its_opacity_and_a_picture_by_its_light() {
         // Black strokes on nothing.
-        assert_eq!(of(Layout::GrayA, &[0, 0, 0, 255, 0, 128], false).data, [0, 255, 128]);
+        assert_eq!(
+            of(Layout::GrayA, &[0, 0, 0, 255, 0, 128], false).data,
+            [0, 255, 128]
+        );
         // White on opaque black, with one clear pixel.
-        assert_eq!(of(Layout::GrayA, &[0, 255, 255, 255, 9, 0], false).data, [0, 255, 0]);
+        assert_eq!(
+            of(Layout::GrayA, &[0, 255, 255, 255, 9, 0], false).data,
+            [0, 255, 0]
+        );
         // All opaque and all white: everything is selected.
-        assert_eq!(of(Layout::GrayA, &[255, 255, 255, 255], false).data, [255, 255]);
+        assert_eq!(
+            of(Layout::GrayA, &[255, 255, 255, 255], false).data,
+            [255, 255]
+        );
     }
 
     #[test]
     fn ringing_is_no_selection() {
-        assert_eq!(of(Layout::Gray, &[3, 31, 128, 250], true).data, [0, 0, 128, 255]);
+        assert_eq!(
+            of(Layout::Gray, &[3, 31, 128, 250], true).data,
+            [0, 0, 128, 255]
+        );
     }
 
     #[test]

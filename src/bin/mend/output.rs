@@ -3,8 +3,9 @@
 
 use crate::files::{Cancellable, Output, io_text};
 use mend::{Cancel, Error, ErrorKind, Result};
+use std::cell::RefCell;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -122,15 +123,23 @@ impl Target {
     ) -> Result<u64> {
         let fail = |e: io::Error| error(&self.named, io_text(&e));
         let temporary = self.temporary()?;
+        let failure = RefCell::new(None);
         let mut out = BufWriter::with_capacity(
             1 << 18,
-            Cancellable {
-                inner: temporary.as_file(),
-                cancel: cancel.clone(),
+            Witness {
+                inner: Cancellable {
+                    inner: temporary.as_file(),
+                    cancel: cancel.clone(),
+                },
+                failure: &failure,
             },
         );
         let written = write(&mut out);
         cancel.check()?;
+        // Encoders tell of a full disk each in its own way; what the system said is clearer.
+        if let (Err(_), Some(what)) = (&written, failure.take()) {
+            return Err(error(&self.named, what));
+        }
         written.map_err(|e| match e.kind() {
             ErrorKind::Cancelled => e,
             kind => Error::new(kind, format!("{}: {e}", self.named.display())),
@@ -150,6 +159,32 @@ impl Target {
             let _ = folder.sync_all();
         }
         Ok(size)
+    }
+}
+
+/// A writer that remembers what the system said of a failure.
+struct Witness<'a, W> {
+    inner: W,
+    failure: &'a RefCell<Option<String>>,
+}
+
+impl<W: Write> Write for Witness<'_, W> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.inner.write(buf).inspect_err(|e| {
+            if e.kind() != io::ErrorKind::Interrupted {
+                self.failure.replace(Some(io_text(e)));
+            }
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl<W: Seek> Seek for Witness<'_, W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
     }
 }
 

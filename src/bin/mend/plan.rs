@@ -47,19 +47,16 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
         u64::from(about.width) * u64::from(about.height) * about.format.bytes() as u64;
     let left = budget.left().map(|left| left.saturating_sub(picture_bytes));
     let inpainter = args.machine.inpainter(left);
-    // Planning looks at sizes only: the mask's own view stands for the picture's.
     let plan = if mask.empty {
         None
     } else {
         Some(
             inpainter
-                .plan(&request, &mask.image()?, &mask.view()?)
+                .plan(&request, None, &mask.view()?)
                 .map_err(|e| named(&select.image, e))?,
         )
     };
-    let whole = picture_bytes
-        + plan.as_ref().map_or(0, |p| p.peak_bytes)
-        + resident().unwrap_or(0);
+    let whole = picture_bytes + plan.as_ref().map_or(0, |p| p.peak_bytes) + resident().unwrap_or(0);
     if app.terminal.json {
         app.terminal.result(&json!({
             "ok": true,

@@ -8,7 +8,7 @@ use super::meta::{Density, Meta};
 use super::{Kind, Output, Picture, Source, Want, encode_error, plain};
 use mend::pixels::{Depth, Layout};
 use mend::{ErrorKind, Result};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 
 const FILE_HEADER: u32 = 14;
 const INFO_HEADER: u32 = 40;
@@ -28,7 +28,15 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     let mut picture = plain::read_bmp(source, want)?;
     picture.kind = Kind::Bmp;
     picture.meta = match meta(source) {
-        Ok(meta) => meta,
+        Ok((meta, bits)) => {
+            if bits < 24 {
+                picture.notes.push(format!(
+                    "{} has {bits} bits a pixel; the picture goes on with 24",
+                    source.path.display()
+                ));
+            }
+            meta
+        }
         Err(e) if e.kind() == ErrorKind::Cancelled => return Err(e),
         // Pixels without a profile are better than none.
         Err(_) => Meta::default(),
@@ -36,7 +44,8 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     Ok(picture)
 }
 
-fn meta(source: &Source<'_>) -> Result<Meta> {
+/// Resolution, profile, and bits a pixel.
+fn meta(source: &Source<'_>) -> Result<(Meta, u32)> {
     let mut meta = Meta::default();
     let mut file = source.reader()?;
     let mut head = Vec::new();
@@ -48,6 +57,8 @@ fn meta(source: &Source<'_>) -> Result<Meta> {
         Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?))
     };
     let size = number(14).unwrap_or(0);
+    // In the oldest header the number stands four bytes earlier.
+    let bits = number(if size < INFO_HEADER { 24 } else { 28 }).unwrap_or(24) & 0xffff;
     if size >= INFO_HEADER
         && let (Some(x), Some(y)) = (number(38), number(42))
         && x.min(y) > 0
@@ -68,7 +79,7 @@ fn meta(source: &Source<'_>) -> Result<Meta> {
             meta.icc = Some(icc);
         }
     }
-    Ok(meta)
+    Ok((meta, bits))
 }
 
 /// Writes a BMP: 8-bit gray with a palette, 24-bit, or 32-bit with alpha.
@@ -78,7 +89,10 @@ pub fn write(picture: &mut Picture, out: &mut dyn Output) -> Result<()> {
         (Layout::Rgb, Depth::U8) => 24,
         (Layout::Rgba, Depth::U8) => 32,
         (layout, depth) => {
-            return Err(encode_error("BMP", format!("it has no {layout:?} of {depth:?}")));
+            return Err(encode_error(
+                "BMP",
+                format!("it has no {layout:?} of {depth:?}"),
+            ));
         }
     };
     let icc = picture.meta.icc.as_deref().unwrap_or_default();
@@ -139,8 +153,7 @@ pub fn write(picture: &mut Picture, out: &mut dyn Output) -> Result<()> {
     if bits == 8 {
         (0..256u32).for_each(|v| put(v * 0x0001_0101));
     }
-    write_all(picture, out, &head, row as usize)
-        .map_err(|e| encode_error("BMP", super::source::io_text(&e)))
+    write_all(picture, out, &head, row as usize).map_err(|e| encode_error("BMP", e))
 }
 
 fn write_all(

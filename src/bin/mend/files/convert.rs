@@ -122,7 +122,9 @@ fn drop_alpha(picture: &mut Picture) {
     let kept = pixel - sample;
     let n = picture.data.len() / pixel;
     for i in 0..n {
-        picture.data.copy_within(i * pixel..i * pixel + kept, i * kept);
+        picture
+            .data
+            .copy_within(i * pixel..i * pixel + kept, i * kept);
     }
     picture.data.truncate(n * kept);
     picture.format.layout = match picture.format.layout {
@@ -183,6 +185,7 @@ fn fit_meta(picture: &mut Picture, kind: Kind, out: &Path, notes: &mut Vec<Strin
         lost.push("the colour profile, so its colours may look different");
     }
     if !exif {
+        meta.density = meta.resolution();
         if meta.exif.take().is_some() {
             lost.push("EXIF");
         }

@@ -213,9 +213,7 @@ pub fn density(blob: &[u8]) -> Option<Density> {
     let find = |tag| entries.iter().find(|e| e.tag == tag);
     let unit = find(RESOLUTION_UNIT).and_then(|e| r.number(e)).unwrap_or(2);
     let x = r.rational(find(X_RESOLUTION)?)?;
-    let y = find(Y_RESOLUTION)
-        .and_then(|e| r.rational(e))
-        .unwrap_or(x);
+    let y = find(Y_RESOLUTION).and_then(|e| r.rational(e)).unwrap_or(x);
     Some(in_unit(x, y, unit))
 }
 
@@ -406,7 +404,10 @@ mod tests {
         let blob = build(&sample()).unwrap();
         assert_eq!(parse(&blob).unwrap(), sample());
         assert_eq!(orientation(&blob), Some(6));
-        assert_eq!(density(&blob), Some(Density::PerMetre(300.0 / INCH, 300.0 / INCH)));
+        assert_eq!(
+            density(&blob),
+            Some(Density::PerMetre(300.0 / INCH, 300.0 / INCH))
+        );
     }
 
     #[test]
@@ -416,8 +417,13 @@ mod tests {
         let second = blob.len() as u32;
         let picture = second + 2 + 24 + 4;
         let number = |tag: u16, v: u32| {
-            [&tag.to_le_bytes()[..], &4u16.to_le_bytes(), &1u32.to_le_bytes(), &v.to_le_bytes()]
-                .concat()
+            [
+                &tag.to_le_bytes()[..],
+                &4u16.to_le_bytes(),
+                &1u32.to_le_bytes(),
+                &v.to_le_bytes(),
+            ]
+            .concat()
         };
         blob.extend(2u16.to_le_bytes());
         blob.extend(number(JPEG_OFFSET, picture));

@@ -62,7 +62,12 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     let mut picture = Picture::new(Kind::Jpeg, width, height, format, Vec::new());
     picture.lossy = true;
     picture.meta = meta(&markers);
-    if markers.trailing > 0 && markers.segments.iter().any(|(_, s)| s.starts_with(b"MPF\0")) {
+    if markers.trailing > 0
+        && markers
+            .segments
+            .iter()
+            .any(|(_, s)| s.starts_with(b"MPF\0"))
+    {
         picture.notes.push(format!(
             "{} holds further pictures (a gain map, a depth map or a preview); only the main one \
              goes on",
@@ -118,7 +123,12 @@ fn meta(markers: &Markers) -> Meta {
     }
     parts.sort_by_key(|(number, _)| *number);
     if !parts.is_empty() {
-        meta.icc = Some(parts.iter().flat_map(|(_, part)| part.iter().copied()).collect());
+        meta.icc = Some(
+            parts
+                .iter()
+                .flat_map(|(_, part)| part.iter().copied())
+                .collect(),
+        );
     }
     meta
 }
@@ -143,20 +153,19 @@ fn jfif_density(body: &[u8]) -> Option<Density> {
 /// Whether writing `picture` as JPEG holds all its coefficients at once.
 pub fn holds_coefficients(picture: &Picture) -> bool {
     match &picture.carry {
-        Carry::Jpeg(m) => {
-            m.progressive() || m.subsampling().is_some_and(|(h, v)| h > 2 || v > 2)
-        }
+        Carry::Jpeg(m) => m.progressive() || m.subsampling().is_some_and(|(h, v)| h > 2 || v > 2),
         _ => false,
     }
 }
 
 /// Writes a JPEG.
 pub fn write(picture: &mut Picture, quality: u8, out: &mut dyn Output) -> Result<()> {
-    let (Ok(width), Ok(height)) = (
-        u16::try_from(picture.width),
-        u16::try_from(picture.height),
-    ) else {
-        return Err(encode_error("JPEG", "no side of a JPEG may exceed 65535 pixels"));
+    let (Ok(width), Ok(height)) = (u16::try_from(picture.width), u16::try_from(picture.height))
+    else {
+        return Err(encode_error(
+            "JPEG",
+            "no side of a JPEG may exceed 65535 pixels",
+        ));
     };
     let color = match picture.format.layout {
         Layout::Gray => ColorType::Luma,
@@ -198,9 +207,7 @@ pub fn write(picture: &mut Picture, quality: u8, out: &mut dyn Output) -> Result
     encoder
         .encode(&picture.data, width, height, color)
         .map_err(|e| match e {
-            jpeg_encoder::EncodingError::IoError(e) => {
-                encode_error("JPEG", super::source::io_text(&e))
-            }
+            jpeg_encoder::EncodingError::IoError(e) => encode_error("JPEG", e),
             e => encode_error("JPEG", e),
         })
 }
@@ -297,7 +304,11 @@ fn fresh(meta: &Meta) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     segment(&mut out, 0xe0, &jfif_segment(meta.resolution()))?;
     // What does not fit one segment is left out by `fit`, which says so.
-    if let Some(exif) = meta.exif.as_ref().filter(|e| e.len() + EXIF.len() <= SEGMENT) {
+    if let Some(exif) = meta
+        .exif
+        .as_ref()
+        .filter(|e| e.len() + EXIF.len() <= SEGMENT)
+    {
         segment(&mut out, 0xe1, &[EXIF, exif].concat())?;
     }
     if let Some(xmp) = meta.xmp.as_ref().filter(|x| x.len() + XMP.len() <= SEGMENT) {

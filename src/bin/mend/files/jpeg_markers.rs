@@ -126,14 +126,12 @@ fn next_marker(data: &[u8], mut at: usize) -> Option<(u8, usize)> {
     }
 }
 
-fn read_tables(
-    mut body: &[u8],
-    tables: &mut [Option<Box<[u16; 64]>>; 4],
-) -> Result<(), Fault> {
+fn read_tables(mut body: &[u8], tables: &mut [Option<Box<[u16; 64]>>; 4]) -> Result<(), Fault> {
     while let [head, rest @ ..] = body {
         let wide = head >> 4 == 1;
         let bytes = if wide { 128 } else { 64 };
-        let (Some(values), Some(slot)) = (rest.get(..bytes), tables.get_mut(usize::from(head & 15)))
+        let (Some(values), Some(slot)) =
+            (rest.get(..bytes), tables.get_mut(usize::from(head & 15)))
         else {
             return Err(Fault::Malformed("a quantisation table is cut short"));
         };
@@ -209,7 +207,9 @@ mod tests {
         let mut f = vec![0xff, 0xd8, 0xff, 0xfe, 0, 4, b'h', b'i'];
         f.extend([0xff, 0xdb, 0, 67, 0]);
         f.extend(1..=64);
-        f.extend([0xff, 0xc2, 0, 17, 8, 0, 9, 0, 7, 3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0]);
+        f.extend([
+            0xff, 0xc2, 0, 17, 8, 0, 9, 0, 7, 3, 1, 0x22, 0, 2, 0x11, 0, 3, 0x11, 0,
+        ]);
         f.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
         f.extend([1, 2, 0xff, 0, 3, 0xff, 0xd0, 4]);
         f.extend([0xff, 0xff, 0xd9, 7]);

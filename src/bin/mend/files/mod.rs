@@ -17,9 +17,9 @@ mod tiff;
 mod tiff_write;
 mod webp;
 
-pub use convert::{check, fit};
-pub use meta::{Carry, Density, Meta};
 pub use self::png::{Compression, rows as png_rows};
+pub use convert::{check, fit};
+pub use meta::{Carry, Meta};
 pub use source::{Cancellable, Source, io_text};
 
 use mend::pixels::{ImageView, ImageViewMut, PixelFormat};
@@ -129,10 +129,9 @@ impl Kind {
         {
             return Ok(Self::Pnm);
         }
-        let foreign = FOREIGN.iter().find(|(magic, at, _)| {
-            head.get(*at..)
-                .is_some_and(|part| part.starts_with(magic))
-        });
+        let foreign = FOREIGN
+            .iter()
+            .find(|(magic, at, _)| head.get(*at..).is_some_and(|part| part.starts_with(magic)));
         if let Some((_, _, what)) = foreign {
             return Err(Some(what));
         }
@@ -199,13 +198,7 @@ impl Picture {
     /// The picture, for the library to write.
     pub fn view_mut(&mut self) -> Result<ImageViewMut<'_>> {
         let stride = self.row_bytes();
-        ImageViewMut::new(
-            &mut self.data,
-            self.width,
-            self.height,
-            stride,
-            self.format,
-        )
+        ImageViewMut::new(&mut self.data, self.width, self.height, stride, self.format)
     }
 }
 
@@ -310,7 +303,11 @@ pub fn jpeg_notes(picture: &Picture, out: &Path) -> Vec<String> {
         _ => format!("{out} is a JPEG: pixels outside the mask change a little too"),
     }];
     if let Carry::Jpeg(markers) = &picture.carry {
-        notes.extend(jpeg::losses(markers).into_iter().map(|l| format!("{out}: {l}")));
+        notes.extend(
+            jpeg::losses(markers)
+                .into_iter()
+                .map(|l| format!("{out}: {l}")),
+        );
     }
     notes
 }

@@ -7,16 +7,31 @@ use image::error::{ImageError, LimitErrorKind};
 use image::{ExtendedColorType, ImageDecoder, ImageEncoder};
 use mend::pixels::{Depth, Layout, PixelFormat};
 use mend::{Error, ErrorKind, Result};
-use std::io::{self, Write};
+use std::io;
 
 /// Reads a PNM, TGA or QOI.
 pub fn read(source: &Source<'_>, kind: Kind, want: Want) -> Result<Picture> {
     let fail = |e: ImageError| decode_error(source, e);
     let reader = source.reader()?;
     match kind {
-        Kind::Tga => decode(source, kind, want, tga::TgaDecoder::new(reader).map_err(fail)?),
-        Kind::Qoi => decode(source, kind, want, qoi::QoiDecoder::new(reader).map_err(fail)?),
-        _ => decode(source, kind, want, pnm::PnmDecoder::new(reader).map_err(fail)?),
+        Kind::Tga => decode(
+            source,
+            kind,
+            want,
+            tga::TgaDecoder::new(reader).map_err(fail)?,
+        ),
+        Kind::Qoi => decode(
+            source,
+            kind,
+            want,
+            qoi::QoiDecoder::new(reader).map_err(fail)?,
+        ),
+        _ => decode(
+            source,
+            kind,
+            want,
+            pnm::PnmDecoder::new(reader).map_err(fail)?,
+        ),
     }
 }
 
@@ -46,7 +61,9 @@ fn decode(
         C::Rgba16 => (Layout::Rgba, Depth::U16),
         C::Rgb32F => (Layout::Rgb, Depth::F32),
         C::Rgba32F => (Layout::Rgba, Depth::F32),
-        other => return Err(source.unsupported(format!("has pixels of an unknown kind, {other:?}"))),
+        other => {
+            return Err(source.unsupported(format!("has pixels of an unknown kind, {other:?}")));
+        }
     };
     let format = PixelFormat::new(layout, depth);
     let bytes = source.admit(width, height, format.bytes())?;
@@ -79,8 +96,7 @@ fn decode_error(source: &Source<'_>, error: ImageError) -> Error {
 /// Writes a PNM, TGA or QOI.
 pub fn write(picture: &mut Picture, kind: Kind, out: &mut dyn Output) -> Result<()> {
     if kind == Kind::Pnm {
-        return write_pnm(picture, out)
-            .map_err(|e| encode_error(kind.name(), super::source::io_text(&e)));
+        return write_pnm(picture, out).map_err(|e| encode_error(kind.name(), e));
     }
     let color = match (picture.format.layout, picture.format.depth) {
         (Layout::Gray, Depth::U8) => ExtendedColorType::L8,
@@ -97,7 +113,7 @@ pub fn write(picture: &mut Picture, kind: Kind, out: &mut dyn Output) -> Result<
         _ => qoi::QoiEncoder::new(out).write_image(data, w, h, color),
     };
     written.map_err(|e| match e {
-        ImageError::IoError(e) => encode_error(kind.name(), super::source::io_text(&e)),
+        ImageError::IoError(e) => encode_error(kind.name(), e),
         e => encode_error(kind.name(), e),
     })
 }

@@ -283,7 +283,7 @@ pub fn write(picture: &mut Picture, level: Compression, out: &mut dyn Output) ->
         let mut stream = writer.stream_writer_with_size(1 << 16).map_err(fail)?;
         stream
             .write_all(&picture.data)
-            .map_err(|e| encode_error("PNG", super::source::io_text(&e)))?;
+            .map_err(|e| encode_error("PNG", e))?;
         stream.finish().map_err(fail)?;
     }
     for chunk in chunks.iter().filter(|c| c.after) {
@@ -300,9 +300,7 @@ fn carried(chunks: &[Chunk], meta: &Meta, depth: BitDepth, channels: usize) -> V
         | b"tEXt" | b"zTXt" | b"iTXt" => true,
         b"iCCP" => meta.icc.is_some(),
         // Significant bits, one number a channel: only if the channels are still the same.
-        b"sBIT" => {
-            c.data.len() == channels && c.data.iter().all(|b| (1..=depth as u8).contains(b))
-        }
+        b"sBIT" => c.data.len() == channels && c.data.iter().all(|b| (1..=depth as u8).contains(b)),
         b"bKGD" => c.data.len() == if channels < 3 { 2 } else { 6 },
         // Written anew, without its thumbnail.
         b"eXIf" => false,

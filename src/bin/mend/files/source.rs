@@ -69,11 +69,7 @@ impl Source<'_> {
         }
         Error::new(
             ErrorKind::Io,
-            format!(
-                "{} cannot be read: {}",
-                self.path.display(),
-                io_text(error)
-            ),
+            format!("{} cannot be read: {}", self.path.display(), io_text(error)),
         )
     }
 

@@ -27,11 +27,80 @@ const MODERN_JPEG: u32 = 7;
 /// Tags that say how the pixels are stored: written anew. The last ones are pictures inside tags,
 /// or offsets that hold no more.
 const STRUCTURAL: &[u16] = &[
-    254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288,
-    289, 290, 291, 292, 293, 301, 317, 318, 319, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330,
-    332, 333, 334, 336, 337, 338, 339, 340, 341, 342, 347, 512, 513, 514, 515, 517, 518, 519, 520,
-    521, 529, 530, 531, 532, 559, 32995, 32996, 32997, 32998, 34232, 40965, 0x8769, 0x8825, ICC,
-    XMP, PHOTOSHOP_LAYERS,
+    254,
+    255,
+    256,
+    257,
+    258,
+    259,
+    262,
+    263,
+    264,
+    265,
+    266,
+    273,
+    277,
+    278,
+    279,
+    280,
+    281,
+    284,
+    288,
+    289,
+    290,
+    291,
+    292,
+    293,
+    301,
+    317,
+    318,
+    319,
+    320,
+    321,
+    322,
+    323,
+    324,
+    325,
+    326,
+    327,
+    328,
+    330,
+    332,
+    333,
+    334,
+    336,
+    337,
+    338,
+    339,
+    340,
+    341,
+    342,
+    347,
+    512,
+    513,
+    514,
+    515,
+    517,
+    518,
+    519,
+    520,
+    521,
+    529,
+    530,
+    531,
+    532,
+    559,
+    32995,
+    32996,
+    32997,
+    32998,
+    34232,
+    40965,
+    0x8769,
+    0x8825,
+    ICC,
+    XMP,
+    PHOTOSHOP_LAYERS,
 ];
 
 /// What a TIFF gives on to a TIFF.
@@ -54,7 +123,10 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         .map_err(fail)?
         .with_limits(limits);
     let (width, height) = decoder.dimensions().map_err(fail)?;
-    let tags = directory(decoder.image_ifd());
+    let (tags, unreadable) = directory(decoder.image_ifd());
+    if unreadable.contains(&ICC) {
+        return Err(source.truncated());
+    }
     let number = |tag: u16| first_number(&tags, tag);
     if number(DNG_VERSION).is_some() || tags.iter().any(|e| e.tag == DNG_VERSION) {
         return Err(source.unsupported("is a camera raw file: develop it first"));
@@ -77,6 +149,11 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
             "{name} does not say what its last channel is; it is taken as transparency"
         ));
     }
+    if !unreadable.is_empty() {
+        picture.notes.push(format!(
+            "{name} has tags that cannot be read and are left out: {unreadable:?}"
+        ));
+    }
     let compression = number(259).unwrap_or(1);
     if tags.iter().any(|e| e.tag == PHOTOSHOP_LAYERS) {
         picture.notes.push(format!(
@@ -95,7 +172,7 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
             return Vec::new();
         };
         match decoder.read_directory(IfdPointer(u64::from(at))) {
-            Ok(dir) => directory(decoder.read_directory_tags(&dir)),
+            Ok(dir) => directory(decoder.read_directory_tags(&dir)).0,
             Err(_) => Vec::new(),
         }
     };
@@ -360,17 +437,19 @@ fn decode_error(source: &Source<'_>, error: TiffError) -> Error {
     }
 }
 
-/// A directory's readable tags.
-fn directory(mut ifd: IfdDecoder<'_>) -> Vec<Entry> {
+/// A directory's tags, and the numbers of those that cannot be read.
+fn directory(mut ifd: IfdDecoder<'_>) -> (Vec<Entry>, Vec<u16>) {
     let list: Vec<_> = ifd.directory().iter().map(|(tag, _)| tag).collect();
-    let mut entries = Vec::new();
+    let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
     let mut room = TAG_BYTES;
     for tag in list {
         let mut value = ValueBuffer::empty(Type::BYTE);
         // Strips' offsets may be many and are not wanted.
-        if [273, 279, 324, 325].contains(&tag.to_u16())
-            || !matches!(ifd.find_tag_buf(tag, &mut value), Ok(Some(_)))
-        {
+        if [273, 279, 324, 325].contains(&tag.to_u16()) {
+            continue;
+        }
+        if !matches!(ifd.find_tag_buf(tag, &mut value), Ok(Some(_))) {
+            unreadable.push(tag.to_u16());
             continue;
         }
         value.set_byte_order(ByteOrder::LittleEndian);
@@ -378,6 +457,7 @@ fn directory(mut ifd: IfdDecoder<'_>) -> Vec<Entry> {
             room.checked_sub(value.as_bytes().len()),
             u32::try_from(value.count()),
         ) else {
+            unreadable.push(tag.to_u16());
             continue;
         };
         room = left;
@@ -388,7 +468,7 @@ fn directory(mut ifd: IfdDecoder<'_>) -> Vec<Entry> {
             data: value.as_bytes().to_vec(),
         });
     }
-    entries
+    (entries, unreadable)
 }
 
 /// An entry's whole numbers.
@@ -412,5 +492,7 @@ fn numbers(e: &Entry) -> Option<Vec<u32>> {
 }
 
 fn first_number(tags: &[Entry], tag: u16) -> Option<u32> {
-    numbers(tags.iter().find(|e| e.tag == tag)?)?.first().copied()
+    numbers(tags.iter().find(|e| e.tag == tag)?)?
+        .first()
+        .copied()
 }

@@ -29,7 +29,7 @@ pub fn write(picture: &mut Picture, out: &mut dyn Output) -> Result<()> {
 
 fn fail(error: TiffError) -> Error {
     match error {
-        TiffError::IoError(e) => encode_error("TIFF", super::source::io_text(&e)),
+        TiffError::IoError(e) => encode_error("TIFF", e),
         e => encode_error("TIFF", e),
     }
 }
@@ -96,31 +96,47 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
     // The pointers are plain numbers to this file's own directories.
     for (tag, at) in pointers {
         let at = K::convert_offset(at).map_err(fail)?;
-        dir.write_tag(Tag::from_u16_exhaustive(tag), at).map_err(fail)?;
+        dir.write_tag(Tag::from_u16_exhaustive(tag), at)
+            .map_err(fail)?;
     }
     let bits = (picture.format.depth.bytes() * 8) as u16;
     let format = if float { 3u16 } else { 1 };
     let many = |v: u16| vec![v; samples];
-    dir.write_tag(Tag::ImageWidth, picture.width).map_err(fail)?;
-    dir.write_tag(Tag::ImageLength, picture.height).map_err(fail)?;
-    dir.write_tag(Tag::BitsPerSample, &many(bits)[..]).map_err(fail)?;
-    dir.write_tag(Tag::SampleFormat, &many(format)[..]).map_err(fail)?;
+    dir.write_tag(Tag::ImageWidth, picture.width)
+        .map_err(fail)?;
+    dir.write_tag(Tag::ImageLength, picture.height)
+        .map_err(fail)?;
+    dir.write_tag(Tag::BitsPerSample, &many(bits)[..])
+        .map_err(fail)?;
+    dir.write_tag(Tag::SampleFormat, &many(format)[..])
+        .map_err(fail)?;
     let compression = if compressed { 8u16 } else { 1 };
     dir.write_tag(Tag::Compression, compression).map_err(fail)?;
     let photometric = if colours == 1 { 1u16 } else { 2 };
-    dir.write_tag(Tag::PhotometricInterpretation, photometric).map_err(fail)?;
-    dir.write_tag(Tag::SamplesPerPixel, samples as u16).map_err(fail)?;
-    dir.write_tag(Tag::RowsPerStrip, rows as u32).map_err(fail)?;
-    dir.write_tag(Tag::PlanarConfiguration, 1u16).map_err(fail)?;
+    dir.write_tag(Tag::PhotometricInterpretation, photometric)
+        .map_err(fail)?;
+    dir.write_tag(Tag::SamplesPerPixel, samples as u16)
+        .map_err(fail)?;
+    dir.write_tag(Tag::RowsPerStrip, rows as u32)
+        .map_err(fail)?;
+    dir.write_tag(Tag::PlanarConfiguration, 1u16)
+        .map_err(fail)?;
     if differences {
         dir.write_tag(Tag::Predictor, 2u16).map_err(fail)?;
     }
     if alpha {
-        let kind = if picture.format.premultiplied { 1u16 } else { 2 };
-        dir.write_tag(Tag::ExtraSamples, &[kind][..]).map_err(fail)?;
+        let kind = if picture.format.premultiplied {
+            1u16
+        } else {
+            2
+        };
+        dir.write_tag(Tag::ExtraSamples, &[kind][..])
+            .map_err(fail)?;
     }
-    dir.write_tag(Tag::StripOffsets, K::convert_slice(&offsets)).map_err(fail)?;
-    dir.write_tag(Tag::StripByteCounts, K::convert_slice(&lengths)).map_err(fail)?;
+    dir.write_tag(Tag::StripOffsets, K::convert_slice(&offsets))
+        .map_err(fail)?;
+    dir.write_tag(Tag::StripByteCounts, K::convert_slice(&lengths))
+        .map_err(fail)?;
     dir.finish().map_err(fail)
 }
 
@@ -141,7 +157,10 @@ fn tags(picture: &Picture, main: &[Entry]) -> BTreeMap<u16, Entry> {
                 for (tag, v) in [(282, x), (283, y)] {
                     // Thousandths keep what any format stores.
                     let n = (v * 1000.0).round().clamp(1.0, f64::from(u32::MAX)) as u32;
-                    tags.insert(tag, entry(tag, 5, 1, [n, 1000].map(u32::to_le_bytes).concat()));
+                    tags.insert(
+                        tag,
+                        entry(tag, 5, 1, [n, 1000].map(u32::to_le_bytes).concat()),
+                    );
                 }
                 tags.insert(296, entry(296, 3, 1, unit.to_le_bytes().to_vec()));
             }
@@ -165,10 +184,7 @@ fn entry(tag: u16, kind: u16, count: u32, data: Vec<u8>) -> Entry {
 }
 
 /// Adds a tag with its bytes as they are.
-fn put<K: TiffKind>(
-    dir: &mut DirectoryEncoder<'_, &mut dyn Output, K>,
-    e: &Entry,
-) -> Result<()> {
+fn put<K: TiffKind>(dir: &mut DirectoryEncoder<'_, &mut dyn Output, K>, e: &Entry) -> Result<()> {
     let Some(kind) = Type::from_u16(e.kind) else {
         return Ok(());
     };

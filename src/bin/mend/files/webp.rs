@@ -86,7 +86,7 @@ pub fn write(picture: &mut Picture, out: &mut dyn Output) -> Result<()> {
     encoder
         .encode(&picture.data, picture.width, picture.height, color)
         .map_err(|e| match e {
-            EncodingError::IoError(e) => encode_error("WebP", super::source::io_text(&e)),
+            EncodingError::IoError(e) => encode_error("WebP", e),
             e => encode_error("WebP", e),
         })
 }

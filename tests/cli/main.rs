@@ -1,0 +1,13 @@
+//! The command line, run as a user runs it: the built program on real files.
+#![forbid(unsafe_code)]
+
+mod bad_input;
+mod cancel;
+mod decode;
+mod folders;
+mod formats;
+mod masks;
+mod metadata;
+mod support;
+mod telling;
+mod writing;

@@ -1,0 +1,179 @@
+//! What the program says: JSON, plans, engines, the doctor, silence.
+#![forbid(unsafe_code)]
+
+use crate::support::{folder, names, run, run_ok, write_gray, write_mask};
+
+fn with_mask() -> tempfile::TempDir {
+    let dir = folder(&["photo.png"]);
+    write_mask(&dir.path().join("m.png"), 96, 72);
+    dir
+}
+
+const FILL: [&str; 6] = ["fill", "photo.png", "--mask", "m.png", "-o", "o.png"];
+
+#[test]
+fn a_fill_in_a_pipe_is_silent() {
+    let dir = with_mask();
+    let run = run_ok(dir.path(), &FILL);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn a_fill_in_json_says_what_was_done() {
+    let dir = with_mask();
+    let run = run_ok(dir.path(), &[&FILL[..], &["--json"]].concat());
+    assert_eq!(run.stderr, "");
+    let json = run.json();
+    assert_eq!(json["ok"], true);
+    assert_eq!(json["output"], "o.png");
+    assert_eq!(json["report"]["regions"], 1);
+    assert_eq!(json["report"]["pixels"], 32 * 24);
+    assert_eq!(json["plan"]["regions"][0]["hole"]["width"], 32);
+    assert!(json["seconds"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn errors_are_json_too() {
+    let dir = with_mask();
+    write_mask(&dir.path().join("small.png"), 9, 9);
+    for (args, code, kind) in [
+        (
+            &[
+                "fill",
+                "photo.png",
+                "--mask",
+                "small.png",
+                "-o",
+                "o.png",
+                "--json",
+            ][..],
+            1,
+            "mask",
+        ),
+        (
+            &[
+                "fill", "none.png", "--mask", "m.png", "-o", "o.png", "--json",
+            ],
+            1,
+            "io",
+        ),
+        (&["fill", "--json"], 2, "argument"),
+        (
+            &[&FILL[..], &["--seed", "x", "--json"]].concat(),
+            2,
+            "parameter",
+        ),
+    ] {
+        let run = run(dir.path(), args);
+        assert_eq!(run.code, code, "{run:?}");
+        assert_eq!(run.stderr, "");
+        let json = run.json();
+        assert_eq!(json["ok"], false);
+        assert_eq!(json["error"]["kind"], kind);
+        assert!(json["error"]["message"].as_str().unwrap().len() > 10);
+    }
+}
+
+#[test]
+fn a_plan_says_and_writes_nothing() {
+    let dir = with_mask();
+    let before = names(dir.path());
+    let text = run_ok(dir.path(), &["plan", "photo.png", "--mask", "m.png"]);
+    for said in [
+        "96×72",
+        "exemplar",
+        "hole 32×24 at 32,24",
+        "768 pixels",
+        "MiB",
+    ] {
+        assert!(text.stdout.contains(said), "{said}: {text:?}");
+    }
+    let args = [
+        "plan",
+        "photo.png",
+        "--mask",
+        "m.png",
+        "--context",
+        "10",
+        "--json",
+    ];
+    let json = run_ok(dir.path(), &args).json();
+    let region = &json["plan"]["regions"][0];
+    assert_eq!(region["hole"]["x"], 32);
+    assert!(json["plan"]["peak_bytes"].as_u64().unwrap() > 0);
+    assert!(json["plan"]["seconds"].as_f64().unwrap() > 0.0);
+    let wide = run_ok(
+        dir.path(),
+        &["plan", "photo.png", "--mask", "m.png", "--json"],
+    )
+    .json();
+    let area = |r: &serde_json::Value| {
+        r["rect"]["width"].as_u64().unwrap() * r["rect"]["height"].as_u64().unwrap()
+    };
+    assert!(area(region) <= area(&wide["plan"]["regions"][0]));
+    write_gray(&dir.path().join("empty.png"), 96, 72, &[0; 96 * 72]);
+    let empty = run_ok(dir.path(), &["plan", "photo.png", "--mask", "empty.png"]);
+    assert!(empty.stdout.contains("empty"));
+    std::fs::remove_file(dir.path().join("empty.png")).unwrap();
+    assert_eq!(names(dir.path()), before);
+}
+
+#[test]
+fn engines_are_what_the_library_describes() {
+    let dir = tempfile::tempdir().unwrap();
+    let described = mend::Inpainter::new(mend::Options::default()).describe();
+    assert_eq!(run_ok(dir.path(), &["engines", "--json"]).json(), described);
+    let text = run_ok(dir.path(), &["engines"]).stdout;
+    for engine in described["engines"].as_array().unwrap() {
+        assert!(text.contains(engine["id"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn the_memory_bound_holds_for_the_whole_command() {
+    // 12 megapixels, 36 MB decoded; the hole is small.
+    let dir = tempfile::tempdir().unwrap();
+    let (w, h) = (4000u32, 3000u32);
+    let pixels: Vec<u8> = (0..w * h * 3).map(|i| (i / 7 % 251) as u8).collect();
+    crate::support::write_png(
+        &dir.path().join("p.png"),
+        w,
+        h,
+        png::ColorType::Rgb,
+        &pixels,
+    );
+    let mut mask = vec![0; (w * h) as usize];
+    for y in 1000..1100 {
+        mask[(y * w + 1500) as usize..(y * w + 1600) as usize].fill(255);
+    }
+    write_gray(&dir.path().join("m.png"), w, h, &mask);
+    let fill = [
+        "fill",
+        "p.png",
+        "--mask",
+        "m.png",
+        "-o",
+        "o.png",
+        "--json",
+        "--max-memory",
+    ];
+    let json = run_ok(dir.path(), &[&fill[..], &["120M"]].concat()).json();
+    let peak = json["peak_bytes"].as_u64();
+    assert!(peak.is_none_or(|p| p < 120 << 20), "{peak:?}");
+    let tight = run(dir.path(), &[&fill[..], &["40M"]].concat());
+    assert_eq!(tight.code, 1, "{tight:?}");
+    assert_eq!(tight.json()["error"]["kind"], "budget", "{tight:?}");
+    assert!(!dir.path().join("o2.png").exists());
+}
+
+#[test]
+fn quiet_means_quiet() {
+    let dir = folder(&["palette.png"]);
+    write_mask(&dir.path().join("m.png"), 40, 28);
+    let args = ["fill", "palette.png", "--mask", "m.png", "-o", "o.png"];
+    assert!(run_ok(dir.path(), &args).stderr.contains("note"));
+    assert_eq!(
+        run_ok(dir.path(), &[&args[..], &["-q"]].concat()).stderr,
+        ""
+    );
+}
