@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""GIMP 3's side of fill.py: one drawable of one image."""
+
+import gi
+
+gi.require_version("Gimp", "3.0")
+gi.require_version("Gegl", "0.4")
+from gi.repository import Babl, Gegl, Gimp  # noqa: E402
+
+from fill import Item  # noqa: E402
+from job import Rect  # noqa: E402
+
+# A selection is linear coverage: a format with an encoding curve would bend it.
+MASK = "Y u8"
+NOTHING = Gegl.AbyssPolicy.NONE
+
+
+def gegl(rect):
+    return Gegl.Rectangle.new(rect.x, rect.y, rect.width, rect.height)
+
+
+class Host:
+    """What fill.py asks for; its documentation says what each member is."""
+
+    def __init__(self, image, drawable, interactive):
+        Gegl.init(None)
+        self.image, self.drawable, self.interactive = image, drawable, interactive
+        offsets = drawable.get_offsets()
+        self.rect = Rect(
+            offsets.offset_x, offsets.offset_y, drawable.get_width(), drawable.get_height()
+        )
+        self.format = drawable.get_format()
+        self.encoding = Babl.format_get_encoding(self.format)
+        self.item = self._item()
+        self._progress = False
+
+    def _item(self):
+        drawable = self.drawable
+        is_layer = drawable.is_layer()
+        locked, item = "", drawable
+        while item is not None and not locked:
+            locked = item.get_name() if item.get_lock_content() else ""
+            item = item.get_parent()
+        return Item(
+            name=drawable.get_name(),
+            is_layer=is_layer,
+            is_group=drawable.is_group(),
+            is_text=is_layer and drawable.is_text_layer(),
+            is_floating=is_layer and drawable.is_floating_sel(),
+            content_locked=locked,
+            alpha_locked=is_layer and drawable.get_lock_alpha(),
+            has_alpha=drawable.has_alpha(),
+        )
+
+    def selection_bounds(self):
+        found = Gimp.Selection.bounds(self.image)
+        if not found.non_empty:
+            return None
+        return Rect(found.x1, found.y1, found.x2 - found.x1, found.y2 - found.y1)
+
+    def selection(self, rect):
+        buffer = self.image.get_selection().get_buffer()
+        return bytes(buffer.get(gegl(rect), 1.0, MASK, NOTHING))
+
+    def grown(self, rect, mask, by):
+        # On an image of its own: the user's selection and undo steps are not touched.
+        scratch = Gimp.Image.new(rect.width, rect.height, Gimp.ImageBaseType.GRAY)
+        try:
+            scratch.undo_disable()
+            self._select(scratch, Rect(0, 0, rect.width, rect.height), mask)
+            Gimp.Selection.grow(scratch, by)
+            buffer = scratch.get_selection().get_buffer()
+            return bytes(buffer.get(Gegl.Rectangle.new(0, 0, rect.width, rect.height), 1.0, MASK,
+                                    NOTHING))
+        finally:
+            scratch.delete()
+
+    def _select(self, image, rect, mask):
+        """Makes `mask` over `rect` the selection of `image`."""
+        channel = Gimp.Channel.new(
+            image, "Mend", image.get_width(), image.get_height(), 100.0, Gegl.Color.new("black")
+        )
+        image.insert_channel(channel, None, 0)
+        buffer = channel.get_buffer()
+        buffer.clear(Gegl.Rectangle.new(0, 0, image.get_width(), image.get_height()))
+        buffer.set(gegl(rect), MASK, mask)
+        buffer.flush()
+        image.select_item(Gimp.ChannelOps.REPLACE, channel)
+        image.remove_channel(channel)
+
+    def _format(self, encoding):
+        """The name of the pixel format, in the layer's own colour space."""
+        if encoding is None:
+            return Babl.get_name(self.format)
+        space = Babl.format_get_space(self.format)
+        return Babl.get_name(Babl.format_with_space(encoding, space))
+
+    def read(self, rect, encoding):
+        buffer = self.drawable.get_buffer()
+        return bytes(buffer.get(gegl(rect), 1.0, self._format(encoding), NOTHING))
+
+    def write(self, parts, encoding, bounds, new_layer, coverage):
+        image = self.image
+        image.undo_group_start()
+        try:
+            target, shift = self.drawable, Rect(0, 0, 0, 0)
+            if new_layer:
+                target, shift = self._new_layer(bounds), bounds
+            if coverage is None:
+                self._show(target, parts, self._format(encoding), bounds, shift)
+            else:
+                rect, mask = coverage
+                self._through(
+                    rect.moved(self.rect.x, self.rect.y), mask,
+                    lambda: self._show(target, parts, self._format(encoding), bounds, shift),
+                )
+        finally:
+            image.undo_group_end()
+        target.update(bounds.x - shift.x, bounds.y - shift.y, bounds.width, bounds.height)
+        Gimp.displays_flush()
+        return target if new_layer else None
+
+    def _new_layer(self, bounds):
+        drawable = self.drawable
+        layer = Gimp.Layer.new(
+            self.image, "Inpaint of %s" % drawable.get_name(), bounds.width, bounds.height,
+            drawable.type_with_alpha(), 100.0, Gimp.LayerMode.NORMAL,
+        )
+        layer.fill(Gimp.FillType.TRANSPARENT)
+        layer.set_offsets(bounds.x + self.rect.x, bounds.y + self.rect.y)
+        chosen = self.image.get_selected_layers()
+        position = self.image.get_item_position(drawable)
+        self.image.insert_layer(layer, drawable.get_parent(), position)
+        # The layer that was filled stays the chosen one: the next fill starts from it, too.
+        self.image.set_selected_layers(chosen)
+        return layer
+
+    def _show(self, target, parts, name, bounds, shift):
+        shadow = target.get_shadow_buffer()
+        if [rect for rect, _ in parts] != [bounds]:
+            # GIMP takes all of the selection's box from the shadow; what the parts leave out is the
+            # layer's own.
+            box = gegl(bounds.moved(-shift.x, -shift.y))
+            target.get_buffer().copy(box, NOTHING, shadow, box)
+        for rect, pixels in parts:
+            shadow.set(gegl(rect.moved(-shift.x, -shift.y)), name, bytes(pixels))
+        shadow.flush()
+        target.merge_shadow(True)
+
+    def _through(self, rect, mask, show):
+        """Runs `show` with `mask` as the selection, then brings back the user's."""
+        image = self.image
+        layers, channels = image.get_selected_layers(), image.get_selected_channels()
+        saved = Gimp.Selection.save(image)
+        self._select(image, rect, mask)
+        try:
+            show()
+        finally:
+            image.select_item(Gimp.ChannelOps.REPLACE, saved)
+            image.remove_channel(saved)
+            if channels:
+                image.set_selected_channels(channels)
+            elif layers:
+                image.set_selected_layers(layers)
+
+    def progress(self, share, text):
+        if not self._progress:
+            Gimp.progress_init("Inpainting")
+            self._progress = True
+        if text:
+            Gimp.progress_set_text("Inpainting: " + text)
+        if share is not None:
+            Gimp.progress_update(min(max(share, 0.0), 1.0))
+
+    def finish(self):
+        if self._progress:
+            Gimp.progress_end()
