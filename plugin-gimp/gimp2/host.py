@@ -3,7 +3,7 @@
 
 from ctypes import byref, c_int
 
-from fill import Item
+from fill import Item, Keeper, rounded
 from job import Rect
 from libgimp import (
     GRAY_IMAGE, NORMAL_MODE, NOTHING, REPLACE, TRANSPARENT_FILL, Buffer, Color, Rectangle, babl,
@@ -114,28 +114,41 @@ class Host:
         with buffer_of(self.drawable) as buffer:
             return buffer.get(Rectangle(*rect), self._format(encoding))
 
-    def write(self, parts, encoding, bounds, new_layer, coverage):
-        image = self.image
+    def write(self, parts, encoding, hole, new_layer, through):
+        image, pixel_format, bounds = self.image, self._format(encoding), hole.rect
         gimp.gimp_image_undo_group_start(image)
         try:
-            target, shift = self.drawable, Rect(0, 0, 0, 0)
             if new_layer:
-                target, shift = self._new_layer(bounds), bounds
-            if coverage is None:
-                self._show(target, parts, self._format(encoding), bounds, shift)
+                target = self._new_layer(bounds)
+                parts = [(rect.moved(-bounds.x, -bounds.y), pixels) for rect, pixels in parts]
+                box, keeper = Rect(0, 0, bounds.width, bounds.height), None
             else:
-                rect, mask = coverage
-                self._through(
-                    rect.moved(self.rect.x, self.rect.y), mask,
-                    lambda: self._show(target, parts, self._format(encoding), bounds, shift),
-                )
+                target, box = self.drawable, bounds
+                keeper = self._keeper(hole) if rounded(self.encoding) else None
+
+            def show():
+                self._show(target, parts, pixel_format, box)
+                if keeper:
+                    keeper.restore(self._write_own)
+
+            if through:
+                self._through(bounds.moved(self.rect.x, self.rect.y), hole.soft, show)
+            else:
+                show()
         finally:
             gimp.gimp_image_undo_group_end(image)
-        gimp.gimp_drawable_update(
-            target, bounds.x - shift.x, bounds.y - shift.y, bounds.width, bounds.height
-        )
+        gimp.gimp_drawable_update(target, *box)
         gimp.gimp_displays_flush()
         return target if new_layer else None
+
+    def _keeper(self, hole):
+        size = babl.babl_format_get_bytes_per_pixel(self.format)
+        return Keeper(hole, size, lambda rect: self.read(rect, None))
+
+    def _write_own(self, rect, pixels):
+        with buffer_of(self.drawable) as buffer:
+            buffer.set(Rectangle(*rect), self.format, pixels)
+            gegl.gegl_buffer_flush(buffer.pointer)
 
     def _new_layer(self, bounds):
         image, drawable = self.image, self.drawable
@@ -154,18 +167,18 @@ class Host:
             gimp.gimp_image_set_active_layer(image, chosen)
         return layer
 
-    def _show(self, target, parts, pixel_format, bounds, shift):
+    def _show(self, target, parts, pixel_format, box):
         with Buffer(gimp.gimp_drawable_get_shadow_buffer(target)) as shadow:
-            if [rect for rect, _ in parts] != [bounds]:
+            if [rect for rect, _ in parts] != [box]:
                 # GIMP takes all of the selection's box from the shadow; what the parts leave out is
                 # the layer's own.
-                box = Rectangle(*bounds.moved(-shift.x, -shift.y))
+                whole = Rectangle(*box)
                 with buffer_of(target) as own:
                     gegl.gegl_buffer_copy(
-                        own.pointer, byref(box), NOTHING, shadow.pointer, byref(box)
+                        own.pointer, byref(whole), NOTHING, shadow.pointer, byref(whole)
                     )
             for rect, pixels in parts:
-                shadow.set(Rectangle(*rect.moved(-shift.x, -shift.y)), pixel_format, pixels)
+                shadow.set(Rectangle(*rect), pixel_format, pixels)
             gegl.gegl_buffer_flush(shadow.pointer)
         gimp.gimp_drawable_merge_shadow(target, 1)
 

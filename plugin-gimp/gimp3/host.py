@@ -7,7 +7,7 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, Gegl, Gimp  # noqa: E402
 
-from fill import Item  # noqa: E402
+from fill import Item, Keeper, rounded  # noqa: E402
 from job import Rect  # noqa: E402
 
 # A selection is linear coverage: a format with an encoding curve would bend it.
@@ -99,26 +99,41 @@ class Host:
         buffer = self.drawable.get_buffer()
         return bytes(buffer.get(gegl(rect), 1.0, self._format(encoding), NOTHING))
 
-    def write(self, parts, encoding, bounds, new_layer, coverage):
-        image = self.image
+    def write(self, parts, encoding, hole, new_layer, through):
+        image, name, bounds = self.image, self._format(encoding), hole.rect
         image.undo_group_start()
         try:
-            target, shift = self.drawable, Rect(0, 0, 0, 0)
             if new_layer:
-                target, shift = self._new_layer(bounds), bounds
-            if coverage is None:
-                self._show(target, parts, self._format(encoding), bounds, shift)
+                target = self._new_layer(bounds)
+                parts = [(rect.moved(-bounds.x, -bounds.y), pixels) for rect, pixels in parts]
+                box, keeper = Rect(0, 0, bounds.width, bounds.height), None
             else:
-                rect, mask = coverage
-                self._through(
-                    rect.moved(self.rect.x, self.rect.y), mask,
-                    lambda: self._show(target, parts, self._format(encoding), bounds, shift),
-                )
+                target, box = self.drawable, bounds
+                keeper = self._keeper(hole) if rounded(self.encoding) else None
+
+            def show():
+                self._show(target, parts, name, box)
+                if keeper:
+                    keeper.restore(self._write_own)
+
+            if through:
+                self._through(bounds.moved(self.rect.x, self.rect.y), hole.soft, show)
+            else:
+                show()
         finally:
             image.undo_group_end()
-        target.update(bounds.x - shift.x, bounds.y - shift.y, bounds.width, bounds.height)
+        target.update(box.x, box.y, box.width, box.height)
         Gimp.displays_flush()
         return target if new_layer else None
+
+    def _keeper(self, hole):
+        size = Babl.format_get_bytes_per_pixel(self.format)
+        return Keeper(hole, size, lambda rect: self.read(rect, None))
+
+    def _write_own(self, rect, pixels):
+        buffer = self.drawable.get_buffer()
+        buffer.set(gegl(rect), self._format(None), pixels)
+        buffer.flush()
 
     def _new_layer(self, bounds):
         drawable = self.drawable
@@ -135,15 +150,14 @@ class Host:
         self.image.set_selected_layers(chosen)
         return layer
 
-    def _show(self, target, parts, name, bounds, shift):
+    def _show(self, target, parts, name, box):
         shadow = target.get_shadow_buffer()
-        if [rect for rect, _ in parts] != [bounds]:
+        if [rect for rect, _ in parts] != [box]:
             # GIMP takes all of the selection's box from the shadow; what the parts leave out is the
             # layer's own.
-            box = gegl(bounds.moved(-shift.x, -shift.y))
-            target.get_buffer().copy(box, NOTHING, shadow, box)
+            target.get_buffer().copy(gegl(box), NOTHING, shadow, gegl(box))
         for rect, pixels in parts:
-            shadow.set(gegl(rect.moved(-shift.x, -shift.y)), name, bytes(pixels))
+            shadow.set(gegl(rect), name, bytes(pixels))
         shadow.flush()
         target.merge_shadow(True)
 
@@ -175,3 +189,6 @@ class Host:
     def finish(self):
         if self._progress:
             Gimp.progress_end()
+
+    def message(self, text):
+        Gimp.message(text)

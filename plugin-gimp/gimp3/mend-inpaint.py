@@ -128,14 +128,14 @@ def run(procedure, run_mode, image, drawables, config, mend):
             host, inpainter, job.parameters(fields, values), config.get_property("output")
         )
         if notes and host.interactive:
-            Gimp.message("\n".join(notes))
+            host.message("\n".join(notes))
         return answer(procedure, status.SUCCESS, layer=layer)
     except fill.Refusal as refusal:
         return answer(procedure, status.EXECUTION_ERROR, str(refusal))
     except native.MendError as error:
         if error.status == native.ERR_CANCELLED:
             return answer(procedure, status.CANCEL)
-        return answer(procedure, status.EXECUTION_ERROR, error.message)
+        return answer(procedure, status.EXECUTION_ERROR, fill.sentence(error.message))
     except MemoryError:
         return answer(
             procedure, status.EXECUTION_ERROR,
