@@ -31,6 +31,15 @@ OUTPUTS = (
 )
 
 
+# Parameters of the library that these plug-ins set themselves.
+OWN = ("result",)
+
+
+def fields(description):
+    """The parameters that a user of GIMP may set."""
+    return [field for field in job.fields(description) if field.name not in OWN]
+
+
 class Refusal(Exception):
     """Nothing was changed; the text says what to do."""
 

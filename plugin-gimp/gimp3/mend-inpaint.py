@@ -60,7 +60,7 @@ def add_arguments(procedure, description):
         "output", "_Result", "Where the fill goes", choice_of(fill.OUTPUTS), fill.IN_PLACE,
         READWRITE,
     )
-    for field in job.fields(description):
+    for field in fill.fields(description):
         label, blurb = field.label, field.help
         if field.type == "integer":
             low, high = int(field.min), min(int(field.max), INT_MAX)
@@ -115,7 +115,7 @@ def run(procedure, run_mode, image, drawables, config, mend):
         from host import Host
 
         host = Host(image, drawables[0], run_mode != Gimp.RunMode.NONINTERACTIVE)
-        fields = job.fields(mend.describe())
+        fields = fill.fields(mend.describe())
         inpainter = mend.inpainter
         if interactive:
             import dialog
@@ -183,7 +183,6 @@ class MendInpaint(Gimp.PlugIn):
         mask = Gimp.ProcedureSensitivityMask
         procedure.set_sensitivity_mask(mask.DRAWABLE | mask.DRAWABLES)
         procedure.set_attribution("The Mend authors", "The Mend authors", "2026")
-        procedure.add_menu_path(MENU)
         if again:
             procedure.set_menu_label("Inpaint _Again")
             procedure.set_documentation(
@@ -197,6 +196,7 @@ class MendInpaint(Gimp.PlugIn):
                 "Replaces what is selected by a continuation of what surrounds it.", name,
             )
             add_arguments(procedure, mend.describe())
+        procedure.add_menu_path(MENU)
         procedure.add_layer_return_value(
             "layer", "Layer", "The new layer, if one was asked for", True, READWRITE
         )

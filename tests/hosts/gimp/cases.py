@@ -321,7 +321,6 @@ def refusals():
     G.select_rectangle(image, 60, 60, 30, 30)
     floating = G.float_selection(layer)
     floating = floating[0] if isinstance(floating, (list, tuple)) else floating
-    G.select_rectangle(image, 70, 70, 10, 10)
     refused("a floating selection", image, floating, "anchor")
     G.delete(image)
     image, layer = scene("gray", alpha=True)

@@ -10,7 +10,7 @@ from ctypes import byref, c_char_p, c_double, c_int, c_void_p
 PLUGIN = os.path.join(os.environ["GIMP2_DIRECTORY"], "plug-ins", "mend-inpaint")
 sys.path.insert(0, PLUGIN)
 
-import job  # noqa: E402
+import fill  # noqa: E402
 import libgimp as lib  # noqa: E402
 from libgimp import Buffer, Rectangle, babl, gegl, gimp  # noqa: E402
 
@@ -38,8 +38,6 @@ for _name, _result, _arguments in [
     ("gimp_layer_set_lock_alpha", c_int, [c_int, c_int]),
     ("gimp_image_convert_indexed", c_int, [c_int] * 6 + [c_char_p]),
     ("gimp_image_set_color_profile_from_file", c_int, [c_int, c_char_p]),
-    ("gimp_selection_float", c_int, [c_int, c_int, c_int]),
-    ("gimp_item_get_image", c_int, [c_int]),
     ("gimp_image_select_ellipse", c_int, [c_int, c_int] + [c_double] * 4),
     ("gimp_image_select_rectangle", c_int, [c_int, c_int] + [c_double] * 4),
     ("gimp_selection_feather", c_int, [c_int, c_double]),
@@ -113,7 +111,14 @@ def set_profile(image, path):
 
 
 def float_selection(drawable):
-    return gimp.gimp_selection_float(gimp.gimp_item_get_image(drawable), 5, 5)
+    params = (lib.Param * 3)()
+    for param, kind, value in zip(params, (lib.DRAWABLE, lib.INT32, lib.INT32), (drawable, 5, 5)):
+        param.type, param.data.int32 = kind, value
+    count = c_int()
+    back = gimp.gimp_run_procedure2(b"gimp-selection-float", byref(count), 3, params)
+    layer = back[1].data.int32
+    gimp.gimp_destroy_params(back, count)
+    return layer
 
 
 def select_ellipse(image, x, y, w, h):
@@ -222,7 +227,7 @@ def call(procedure, image, drawable, mode="noninteractive", output="in-place", *
     given = [(lib.INT32, first), (lib.IMAGE, image), (lib.DRAWABLE, drawable)]
     if procedure in ("plug-in-mend-inpaint", "plug-in-mend-plan"):
         with open(os.path.join(PLUGIN, "describe.json")) as file:
-            fields = job.fields(json.load(file))
+            fields = fill.fields(json.load(file))
         values = {key.replace("_", "-"): value for key, value in values.items()}
         given.append((lib.STRING, output))
         for field in fields:

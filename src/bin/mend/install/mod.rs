@@ -1,0 +1,349 @@
+//! `mend install`: puts the plug-ins for GIMP and Krita where those programs look for them.
+#![forbid(unsafe_code)]
+
+mod apply;
+mod files;
+mod kritarc;
+mod library;
+mod places;
+mod scriptfu;
+mod zip;
+
+use apply::{Change, Changes};
+use clap::{Args, ValueEnum};
+use library::Library;
+use mend::{Error, ErrorKind, Inpainter, Options, Result};
+use places::{Host, Place, Surroundings};
+use std::path::{Path, PathBuf};
+
+/// What `mend install` is told.
+#[derive(Debug, Args)]
+pub struct InstallArgs {
+    /// The program to install for
+    #[arg(value_enum)]
+    program: Program,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Take away what was installed, and nothing else
+    #[arg(long, conflicts_with = "zip")]
+    uninstall: bool,
+    /// Mend's library, if it is not beside this program or in ../lib
+    #[arg(long, value_name = "FILE", conflicts_with = "uninstall")]
+    library: Option<PathBuf>,
+    /// Write an archive for Krita's Tools ▸ Scripts ▸ Import Python Plugin from File… instead
+    #[arg(long, value_name = "FILE")]
+    zip: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Program {
+    Gimp,
+    Krita,
+}
+
+/// Does it, and says so line by line to `say`.
+///
+/// # Errors
+/// [`ErrorKind::Io`] naming the folder or file and what to do.
+pub fn run(args: &InstallArgs, say: &mut dyn FnMut(&str)) -> Result<()> {
+    if let Some(out) = &args.zip {
+        return krita_zip(args, out, say);
+    }
+    let surroundings = Surroundings::of_this_process();
+    let candidates = match args.program {
+        Program::Gimp => places::gimp(&surroundings, &places::folders_in),
+        Program::Krita => places::krita(&surroundings),
+    };
+    let found: Vec<&Place> = candidates.iter().filter(|p| p.is_there()).collect();
+    if found.is_empty() {
+        return Err(nothing_found(args.program, &candidates));
+    }
+    let library = match args.uninstall {
+        true => None,
+        false => Some(Library::find(args.library.as_deref())?),
+    };
+    for place in &found {
+        say(&format!("{}: {}", place.label(), place.folder.display()));
+        let changes = match &library {
+            None => removal(place)?,
+            Some(library) => installation(place, library)?,
+        };
+        changes.apply(args.dry_run, say)?;
+    }
+    if args.dry_run {
+        say("Nothing was changed: this was a dry run.");
+    } else if args.uninstall {
+        say("Done. Restart the program for its menus to follow.");
+    } else {
+        for line in next_steps(&found, library.as_ref()) {
+            say(&line);
+        }
+    }
+    Ok(())
+}
+
+fn nothing_found(program: Program, candidates: &[Place]) -> Error {
+    let looked: Vec<String> = candidates
+        .iter()
+        .map(|p| format!("  {} ({})", p.folder.display(), p.label()))
+        .collect();
+    let (name, hint) = match program {
+        Program::Gimp => (
+            "GIMP 2.10 or 3",
+            "start GIMP once so that it makes its folder, or name the folder in GIMP2_DIRECTORY \
+             or GIMP3_DIRECTORY",
+        ),
+        Program::Krita => (
+            "Krita",
+            "start Krita once so that it makes its folder, or use --zip and import the archive in \
+             Krita",
+        ),
+    };
+    Error::new(
+        ErrorKind::Io,
+        format!(
+            "no folder of {name} was found: {hint}. Looked at:\n{}",
+            looked.join("\n")
+        ),
+    )
+}
+
+/// Everything that goes into one program's folder.
+fn installation(place: &Place, library: &Library) -> Result<Changes> {
+    let mut changes = Changes::new(&place.folder);
+    match place.host {
+        Host::Gimp2 => {
+            let about = Inpainter::new(Options::default()).describe();
+            let plugin = Path::new("plug-ins/mend-inpaint");
+            for file in files::GIMP2 {
+                changes.write(plugin.join(file.name), file.bytes.to_vec(), file.executable);
+            }
+            changes.write(plugin.join("describe.json"), pretty(&about), false);
+            changes.write(
+                "scripts/mend-inpaint.scm".into(),
+                scriptfu::script(&about).into_bytes(),
+                false,
+            );
+            changes.write(plugin.join(library.name()), library.bytes()?, false);
+        }
+        Host::Gimp3 => {
+            let about = Inpainter::new(Options::default()).describe();
+            let plugin = Path::new("plug-ins/mend-inpaint");
+            for file in files::GIMP3 {
+                changes.write(plugin.join(file.name), file.bytes.to_vec(), file.executable);
+            }
+            changes.write(plugin.join("describe.json"), pretty(&about), false);
+            changes.write(
+                "scripts/mend-actions.scm".into(),
+                files::GIMP3_ACTIONS.to_vec(),
+                false,
+            );
+            changes.write(plugin.join(library.name()), library.bytes()?, false);
+        }
+        Host::Krita => {
+            for (path, bytes) in krita_files() {
+                changes.write(path, bytes, false);
+            }
+            let module = Path::new("pykrita/mend_inpaint");
+            changes.write(module.join(library.name()), library.bytes()?, false);
+            if let Some(rc) = &place.settings {
+                changes.push(kritarc::enable(rc)?);
+            }
+        }
+    }
+    changes.with_manifest(manifest(place.host));
+    Ok(changes)
+}
+
+/// What an installation left in one program's folder, and only that.
+fn removal(place: &Place) -> Result<Changes> {
+    let mut changes = Changes::new(&place.folder);
+    changes.remove_by_manifest(manifest(place.host))?;
+    if let Some(rc) = &place.settings {
+        changes.push(kritarc::disable(rc)?);
+    }
+    // What the plug-in itself wrote for "again".
+    if place.host == Host::Gimp2 {
+        changes.push(Change::Remove("mend-inpaint.json".into()));
+    }
+    Ok(changes)
+}
+
+/// Where an installation writes down what it wrote.
+fn manifest(host: Host) -> &'static str {
+    match host {
+        Host::Gimp2 | Host::Gimp3 => "plug-ins/mend-inpaint/installed.txt",
+        Host::Krita => "pykrita/mend_inpaint/installed.txt",
+    }
+}
+
+fn krita_files() -> Vec<(PathBuf, Vec<u8>)> {
+    files::KRITA
+        .iter()
+        .map(|f| {
+            let path = match Path::new(f.name).extension().and_then(|e| e.to_str()) {
+                Some("desktop") => Path::new("pykrita").join(f.name),
+                Some("action") => Path::new("actions").join(f.name),
+                _ => Path::new("pykrita/mend_inpaint").join(f.name),
+            };
+            (path, f.bytes.to_vec())
+        })
+        .collect()
+}
+
+fn pretty(json: &serde_json::Value) -> Vec<u8> {
+    let mut text = format!("{json:#}");
+    text.push('\n');
+    text.into_bytes()
+}
+
+fn krita_zip(args: &InstallArgs, out: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
+    if args.program != Program::Krita {
+        return Err(Error::new(
+            ErrorKind::Argument,
+            "--zip is for Krita: GIMP has no importer of plug-ins; run 'mend install gimp'",
+        ));
+    }
+    let library = Library::find(args.library.as_deref())?;
+    let mut archive = zip::Archive::default();
+    // Krita looks for the module by its folder's own entry.
+    archive.folder("mend_inpaint/");
+    for file in files::KRITA {
+        let inside = match Path::new(file.name).extension().and_then(|e| e.to_str()) {
+            Some("desktop" | "action") => file.name.to_owned(),
+            _ => format!("mend_inpaint/{}", file.name),
+        };
+        archive.file(&inside, file.bytes)?;
+    }
+    archive.file(&format!("mend_inpaint/{}", library.name()), &library.bytes()?)?;
+    let bytes = archive.finish();
+    if args.dry_run {
+        say(&format!("would write {} ({} bytes)", out.display(), bytes.len()));
+        return Ok(());
+    }
+    apply::write_file(out, &bytes, false)?;
+    say(&format!("wrote {}", out.display()));
+    say(
+        "Next: in Krita, Tools ▸ Scripts ▸ Import Python Plugin from File…, choose the archive, \
+         enable the plug-in when asked, restart Krita.",
+    );
+    Ok(())
+}
+
+fn next_steps(found: &[&Place], library: Option<&Library>) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(glibc) = library.and_then(|l| l.glibc().map(str::to_owned)) {
+        lines.push(format!("The library needs glibc {glibc} or newer."));
+    }
+    let krita = found.iter().any(|p| p.host == Host::Krita);
+    lines.push(if krita {
+        "Next: restart Krita, select something, then Tools ▸ Scripts ▸ Inpaint….".to_owned()
+    } else {
+        "Next: restart GIMP, select something, then Filters ▸ Enhance ▸ Inpaint….".to_owned()
+    });
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn library(folder: &Path) -> Library {
+        let path = folder.join(library::names()[0]);
+        fs::write(&path, b"\x7fELF ... mend_abi_version ... GLIBC_2.9 GLIBC_2.31 GLIBC_2.4")
+            .expect("a file");
+        Library::find(Some(&path)).expect("a library")
+    }
+
+    /// Every file under `folder` with its bytes.
+    fn tree(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut all = Vec::new();
+        let mut todo = vec![folder.to_path_buf()];
+        while let Some(at) = todo.pop() {
+            for entry in fs::read_dir(&at).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    all.push((path.clone(), Vec::new()));
+                    todo.push(path);
+                } else {
+                    all.push((path.clone(), fs::read(&path).expect("a file")));
+                }
+            }
+        }
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn uninstalling_leaves_what_was_there_before_and_nothing_else() {
+        for (host, other) in [
+            (Host::Gimp2, "plug-ins/other/other.py"),
+            (Host::Gimp3, "scripts/mine.scm"),
+            (Host::Krita, "pykrita/other/__init__.py"),
+        ] {
+            let temporary = tempfile::tempdir().expect("a folder");
+            let lib = library(temporary.path());
+            let profile = temporary.path().join("profile");
+            let foreign = profile.join(other);
+            fs::create_dir_all(foreign.parent().expect("a parent")).expect("a folder");
+            fs::write(&foreign, b"another's").expect("a file");
+            let rc = profile.join("kritarc");
+            fs::write(&rc, b"[General]\nkey=value\n").expect("a file");
+            let place = Place {
+                host,
+                kind: "test",
+                version: String::new(),
+                folder: profile.clone(),
+                settings: (host == Host::Krita).then(|| rc.clone()),
+                always: false,
+            };
+            let before = tree(&profile);
+            let mut said = Vec::new();
+            let mut say = |line: &str| said.push(line.to_owned());
+            let install = installation(&place, &lib).expect("changes");
+            install.apply(true, &mut say).expect("a dry run");
+            assert_eq!(tree(&profile), before, "a dry run changes nothing");
+            install.apply(false, &mut say).expect("an installation");
+            let after = tree(&profile);
+            assert!(after.len() > before.len() + 5);
+            // Again, over itself: nothing more, nothing less.
+            installation(&place, &lib)
+                .and_then(|c| c.apply(false, &mut say))
+                .expect("an installation");
+            assert_eq!(tree(&profile), after);
+            removal(&place)
+                .and_then(|c| c.apply(false, &mut say))
+                .expect("a removal");
+            assert_eq!(tree(&profile), before, "{host:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_plug_ins_can_be_run() {
+        use std::os::unix::fs::PermissionsExt;
+        let temporary = tempfile::tempdir().expect("a folder");
+        let lib = library(temporary.path());
+        for (host, file) in [
+            (Host::Gimp2, "plug-ins/mend-inpaint/mend-inpaint"),
+            (Host::Gimp3, "plug-ins/mend-inpaint/mend-inpaint.py"),
+        ] {
+            let folder = temporary.path().join(format!("{host:?}"));
+            let place = Place {
+                host,
+                kind: "test",
+                version: String::new(),
+                folder: folder.clone(),
+                settings: None,
+                always: true,
+            };
+            installation(&place, &lib)
+                .and_then(|c| c.apply(false, &mut |_| ()))
+                .expect("an installation");
+            let mode = fs::metadata(folder.join(file)).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o700, 0o700, "{file}");
+        }
+    }
+}
