@@ -83,6 +83,8 @@ def pixel_format(encoding):
 
 def check_item(item, output):
     """Raises Refusal for a drawable that cannot be filled this way."""
+    if output not in dict(OUTPUTS):
+        raise Refusal("output cannot be '%s': give in-place or new-layer." % output)
     here = "“%s”" % item.name
     other = "or choose “%s” as the result" % dict(OUTPUTS)[NEW_LAYER]
     if item.is_floating:

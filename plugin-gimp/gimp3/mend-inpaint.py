@@ -14,6 +14,8 @@ from gi.repository import Gimp, GLib, GObject  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+# What is installed is all that lies here, so that it can be taken away again.
+sys.dont_write_bytecode = True
 
 import fill  # noqa: E402
 import job  # noqa: E402
@@ -56,9 +58,8 @@ class Mend:
 
 def add_arguments(procedure, description):
     """One argument for each field, of the type that suits it."""
-    procedure.add_choice_argument(
-        "output", "_Result", "Where the fill goes", choice_of(fill.OUTPUTS), fill.IN_PLACE,
-        READWRITE,
+    procedure.add_string_argument(
+        "output", "Result", "Where the fill goes: in-place or new-layer", fill.IN_PLACE, READWRITE
     )
     for field in fill.fields(description):
         label, blurb = field.label, field.help
@@ -73,31 +74,18 @@ def add_arguments(procedure, description):
             )
         elif field.type == "flag":
             procedure.add_boolean_argument(field.name, label, blurb, field.default, READWRITE)
-        elif field.type == "choice":
-            choice = choice_of(field.choices)
-            usable = {i for i, _ in job.choices(field, description)}
-            for name, _ in field.choices:
-                choice.set_sensitive(name, name in usable)
-            procedure.add_choice_argument(
-                field.name, label, blurb, choice, field.default, READWRITE
-            )
         else:
+            # A choice, too: GIMP's own choices turn a misspelt one into the default without a word.
+            if field.choices:
+                blurb += " One of %s." % ", ".join(name for name, _ in field.choices)
             procedure.add_string_argument(field.name, label, blurb, field.default, READWRITE)
 
 
-def choice_of(pairs):
-    choice = Gimp.Choice.new()
-    for i, (name, label) in enumerate(pairs):
-        choice.add(name, i, label, "")
-    return choice
-
-
-def answer(procedure, status, message=None, layer=None):
+def answer(procedure, status, message=None, filled=None):
     values = procedure.new_return_values(status, GLib.Error(message) if message else GLib.Error())
-    if status == Gimp.PDBStatusType.SUCCESS and layer is not None:
+    if status == Gimp.PDBStatusType.SUCCESS:
         values.remove(1)
-        value = GObject.Value(Gimp.Layer, layer)
-        values.insert(1, value)
+        values.insert(1, GObject.Value(Gimp.Drawable, filled))
     return values
 
 
@@ -129,7 +117,7 @@ def run(procedure, run_mode, image, drawables, config, mend):
         )
         if notes and host.interactive:
             host.message("\n".join(notes))
-        return answer(procedure, status.SUCCESS, layer=layer)
+        return answer(procedure, status.SUCCESS, filled=layer or host.drawable)
     except fill.Refusal as refusal:
         return answer(procedure, status.EXECUTION_ERROR, str(refusal))
     except native.MendError as error:
@@ -154,6 +142,8 @@ def run(procedure, run_mode, image, drawables, config, mend):
 
 def run_again(procedure, run_mode, image, drawables, config, mend):
     """The same as last time, with no dialog."""
+    # What goes wrong is told once, by the procedure that was called.
+    procedure.get_plug_in().set_pdb_error_handler(Gimp.PDBErrorHandler.PLUGIN)
     main = Gimp.get_pdb().lookup_procedure(PROCEDURE)
     again = main.create_config()
     again.set_property("run-mode", Gimp.RunMode.WITH_LAST_VALS)
@@ -162,7 +152,7 @@ def run_again(procedure, run_mode, image, drawables, config, mend):
     result = main.run(again)
     state = result.index(0)
     if state == Gimp.PDBStatusType.SUCCESS:
-        return answer(procedure, state, layer=result.index(1))
+        return answer(procedure, state, filled=result.index(1))
     return answer(procedure, state, Gimp.get_pdb().get_last_error())
 
 
@@ -197,8 +187,9 @@ class MendInpaint(Gimp.PlugIn):
             )
             add_arguments(procedure, mend.describe())
         procedure.add_menu_path(MENU)
-        procedure.add_layer_return_value(
-            "layer", "Layer", "The new layer, if one was asked for", True, READWRITE
+        procedure.add_drawable_return_value(
+            "filled", "Filled", "What holds the fill: the new layer or the drawable itself", False,
+            READWRITE,
         )
         return procedure
 

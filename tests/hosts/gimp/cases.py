@@ -6,7 +6,6 @@ Run inside GIMP by run.py, which names in MEND_HOST the module that speaks to th
 
 import array
 import importlib
-import math
 import os
 import sys
 import time
@@ -14,6 +13,7 @@ import traceback
 
 sys.path.insert(0, os.environ["MEND_TESTS"])
 G = importlib.import_module(os.environ["MEND_HOST"])
+import texture as pictures  # noqa: E402
 
 INPAINT = "plug-in-mend-inpaint"
 W, H = 240, 180
@@ -34,20 +34,7 @@ def check(what, good, *found):
 
 
 def texture(width=W, height=H, opaque=True):
-    """Floats R'G'B'A with structure and grain, finer than 8 bits can say."""
-    out = array.array("f")
-    state = 12345
-    for y in range(height):
-        for x in range(width):
-            state = (state * 1103515245 + 12345) & 0x7FFFFFFF
-            grain = (state >> 16) / 32768.0 * 0.12
-            wave = 0.5 + 0.3 * math.sin(x * 0.21 + 0.4 * math.sin(y * 0.13))
-            out.extend((
-                min(wave * 0.8 + grain, 1.0), 0.25 + 0.4 * y / height + grain,
-                0.7 - 0.5 * wave + grain,
-                1.0 if opaque else (0.0 if x < 60 and y < 60 else 1.0),
-            ))
-    return out.tobytes()
+    return pictures.texture(width, height, opaque)
 
 
 TEXTURE = texture()
@@ -73,9 +60,9 @@ def filled(label, image, drawable, **values):
     """Fills in place; what changed lies in the selection, and something did."""
     size = pixel_size(drawable)
     before, selected = G.raw(drawable), G.selection_over(image, drawable)
-    good, message, _ = G.call(INPAINT, image, drawable, **values)
+    good, message, holder = G.call(INPAINT, image, drawable, **values)
     after = G.raw(drawable)
-    check(label + ": runs", good, message)
+    check(label + ": runs", good and G.same(holder, drawable), message)
     touched = changed(before, after, size)
     outside = [i for i in touched if not selected[i]]
     check(label + ": changes only what is selected", not outside, len(outside), outside[:5])
@@ -118,8 +105,9 @@ def new_layer(label, image, layer, **values):
     before, selected = G.raw(layer), G.selection_over(image, layer)
     good, message, added = G.call(INPAINT, image, layer, output="new-layer", **values)
     label += " new layer"
-    check(label + ": runs", good and added is not None, message)
-    if not good or added is None:
+    good = good and not G.same(added, layer)
+    check(label + ": runs", good, message)
+    if not good:
         return None
     check(label + ": the old layer is untouched", G.raw(layer) == before)
     names = [G.name(i) for i in G.layers(image)]
@@ -172,7 +160,7 @@ def geometry():
     G.select_ellipse(image, 100, 60, 80, 50)
     filled("a layer in a group", image, layer)
     good, message, added = G.call(INPAINT, image, layer, output="new-layer")
-    check("a layer in a group new layer: runs", good and added is not None, message)
+    check("a layer in a group new layer: runs", good and not G.same(added, layer), message)
     G.delete(image)
     image, layer = scene("gray", alpha=True)
     mask = G.add_mask(layer)
@@ -247,8 +235,8 @@ def softness():
     image, layer = scene()
     G.select_rectangle(image, 100, 60, 60, 50)
     good, message, added = G.call(INPAINT, image, layer, output="new-layer", grow=6)
-    check("grow new layer: runs", good and added is not None, message)
-    if added is not None:
+    check("grow new layer: runs", good and not G.same(added, layer), message)
+    if good:
         check("grow new layer: is as large as the grown selection",
               (G.offsets(added), G.size(added)) == ((94, 54), (72, 62)),
               G.offsets(added), G.size(added))
@@ -289,7 +277,8 @@ def refusals():
     image, layer = scene()
     refused("no selection", image, layer, "Nothing is selected", "select")
     G.select_ellipse(image, 100, 60, 80, 50)
-    refused("an unknown engine", image, layer, engine="exemplr")
+    refused("an unknown engine", image, layer, "exemplar", engine="exemplr")
+    refused("an unknown output", image, layer, "in-place", output="elsewhere")
     refused("a wrong context", image, layer, "context", context="wide")
     G.select_rectangle(image, 0, 0, W, H)
     refused("all is selected", image, layer, "select less")
@@ -357,7 +346,9 @@ def repeat():
     image, layer = scene()
     G.select_ellipse(image, 100, 60, 80, 50)
     before = G.raw(layer)
-    G.call(INPAINT, image, layer, seed=7, context="30", output="in-place")
+    # GIMP 3 remembers what was set in the dialog, 2.10 what ran last.
+    values = {"seed": 7, "context": "30"} if G.VERSION == 2 else {}
+    G.call(INPAINT, image, layer, **values)
     first = G.raw(layer)
     G.put(layer, (0, 0, W, H), "R'G'B'A float", TEXTURE)
     check("again: the picture is as before", G.raw(layer) == before)
@@ -365,23 +356,6 @@ def repeat():
     check("again: runs", good, message)
     check("again: the same fill", G.raw(layer) == first)
     G.delete(image)
-
-
-def actions():
-    """The one-click actions of Script-Fu."""
-    for name, widens in [("script-fu-mend-remove-object", True),
-                         ("script-fu-mend-fill-quickly", False)]:
-        image, layer = scene()
-        G.select_ellipse(image, 100, 60, 60, 50)
-        before, selected = G.raw(layer), G.selection_over(image, layer)
-        good, message, _ = G.call(name, image, layer)
-        touched = changed(before, G.raw(layer), 3)
-        check(name + ": runs", good, message)
-        outside = sum(1 for i in touched if not selected[i])
-        check(name + ": fills the selection", len(touched) > 1500, len(touched))
-        check(name + ": its reach", bool(outside) == widens, outside)
-        say(name, "changed", len(touched), "outside", outside)
-        G.delete(image)
 
 
 def profile():
@@ -468,7 +442,7 @@ def large():
 
 
 def main():
-    groups = [depths, geometry, softness, refusals, repeat, actions, profile, large]
+    groups = [depths, geometry, softness, refusals, repeat, profile, large]
     wanted = os.environ.get("MEND_GROUPS", "").split()
     for group in groups:
         if wanted and group.__name__ not in wanted:

@@ -45,6 +45,7 @@ for _name, _result, _arguments in [
     ("gimp_image_get_layers", ctypes.POINTER(c_int), [c_int, ctypes.POINTER(c_int)]),
     ("gimp_image_get_channels", ctypes.POINTER(c_int), [c_int, ctypes.POINTER(c_int)]),
     ("gimp_display_new", c_int, [c_int]),
+    ("gimp_display_delete", c_int, [c_int]),
     ("gimp_context_get_font", c_void_p, []),
 ]:
     _function = getattr(gimp, _name)
@@ -107,7 +108,9 @@ def convert_indexed(image):
 
 
 def set_profile(image, path):
-    assert gimp.gimp_image_set_color_profile_from_file(image, path.encode())
+    assert gimp.gimp_image_set_color_profile_from_file(
+        image, ("file://" + path).encode()
+    )
 
 
 def float_selection(drawable):
@@ -215,12 +218,16 @@ def show(image):
     return gimp.gimp_display_new(image)
 
 
+def close(display):
+    gimp.gimp_display_delete(display)
+
+
 def flush():
     gimp.gimp_displays_flush()
 
 
 def call(procedure, image, drawable, mode="noninteractive", output="in-place", **values):
-    """(whether it went well, the message, the new layer or None)"""
+    """(whether it went well, the message, what holds the fill)"""
     if isinstance(drawable, list):
         raise NotImplementedError("GIMP 2.10 has one active drawable")
     first = {"interactive": 0, "noninteractive": 1, "with-last-vals": 2}[mode]
@@ -247,15 +254,15 @@ def call(procedure, image, drawable, mode="noninteractive", output="in-place", *
     count = c_int()
     back = gimp.gimp_run_procedure2(procedure.encode(), byref(count), len(given), params)
     good = back[0].data.int32 == lib.SUCCESS
-    message, layer = "", None
+    message, filled = "", None
     if count.value > 1:
         if back[1].type == lib.STRING:
             message = back[1].data.string.decode()
         elif back[1].data.int32 > 0:
-            layer = back[1].data.int32
+            filled = back[1].data.int32
     if not good and not message:
         message = gimp.gimp_get_pdb_error().decode()
     gimp.gimp_destroy_params(back, count)
-    return good, message, layer
+    return good, message, filled
 
 

@@ -174,16 +174,16 @@ def show(image):
     return Gimp.Display.new(image)
 
 
+def close(display):
+    display.delete()
+
+
 def flush():
     Gimp.displays_flush()
 
 
-def defaults(procedure):
-    return {}
-
-
 def call(procedure, image, drawable, mode="noninteractive", **values):
-    """(whether it went well, the message, the new layer or None)"""
+    """(whether it went well, the message, what holds the fill)"""
     found = Gimp.get_pdb().lookup_procedure(procedure)
     config = found.create_config()
     config.set_property("run-mode", getattr(Gimp.RunMode, mode.upper().replace("-", "_")))
@@ -194,5 +194,5 @@ def call(procedure, image, drawable, mode="noninteractive", **values):
         config.set_property(key.replace("_", "-"), value)
     result = found.run(config)
     good = result.index(0) == Gimp.PDBStatusType.SUCCESS
-    layer = result.index(1) if good and result.length() > 1 else None
-    return good, "" if good else (Gimp.get_pdb().get_last_error() or ""), layer
+    filled = result.index(1) if good and result.length() > 1 else None
+    return good, "" if good else (Gimp.get_pdb().get_last_error() or ""), filled

@@ -19,8 +19,10 @@ pub enum Change {
         /// Whether it is a program.
         executable: bool,
     },
-    /// A file is to be gone, and its folder too once that is empty.
+    /// A file is to be gone.
     Remove(PathBuf),
+    /// A folder is to be gone if nothing is in it.
+    RemoveFolder(PathBuf),
     /// Nothing, and why.
     Note(String),
 }
@@ -55,10 +57,10 @@ impl Changes {
         self.list.push(change);
     }
 
-    /// Writes down in `manifest` what is written below the folder, for a later removal; what an
-    /// earlier installation wrote and this one does not is removed.
+    /// Writes down in `manifest` what is written below the folder and which folders are made for
+    /// it, for a later removal; what an earlier installation wrote and this one does not is removed.
     pub fn with_manifest(&mut self, manifest: &str) {
-        let mut names: Vec<String> = self
+        let mut files: Vec<String> = self
             .list
             .iter()
             .filter_map(|c| match c {
@@ -66,29 +68,44 @@ impl Changes {
                 _ => None,
             })
             .collect();
-        names.push(manifest.to_owned());
-        for old in recorded(&self.folder, manifest) {
-            if !names.contains(&old) {
-                self.push(Change::Remove(old.into()));
+        files.push(manifest.to_owned());
+        let old = recorded(&self.folder, manifest);
+        let mut folders: Vec<String> = Vec::new();
+        for file in &files {
+            for (at, _) in file.match_indices('/') {
+                let folder = file[..=at].to_owned();
+                let ours = old.contains(&folder) || !self.folder.join(&folder).is_dir();
+                if ours && !folders.contains(&folder) {
+                    folders.push(folder);
+                }
             }
         }
-        let text = names.join("\n") + "\n";
+        for gone in old
+            .iter()
+            .filter(|o| !o.ends_with('/') && !files.contains(o))
+        {
+            self.push(Change::Remove(gone.into()));
+        }
+        let text = [folders, files].concat().join("\n") + "\n";
         self.write(manifest.into(), text.into_bytes(), false);
     }
 
     /// Everything that `manifest` lists is to be gone.
-    ///
-    /// # Errors
-    /// None yet: a folder without an installation has nothing to remove.
-    pub fn remove_by_manifest(&mut self, manifest: &str) -> Result<()> {
+    pub fn remove_by_manifest(&mut self, manifest: &str) {
         let names = recorded(&self.folder, manifest);
         if names.is_empty() {
             self.push(Change::Note("nothing of Mend is installed here".into()));
         }
-        for name in names {
-            self.push(Change::Remove(name.into()));
+        let (mut folders, files): (Vec<String>, Vec<String>) =
+            names.into_iter().partition(|n| n.ends_with('/'));
+        for file in files {
+            self.push(Change::Remove(file.into()));
         }
-        Ok(())
+        // The inner ones first.
+        folders.sort_by_key(|f| std::cmp::Reverse(f.len()));
+        for folder in folders {
+            self.push(Change::RemoveFolder(folder.into()));
+        }
     }
 
     /// Makes the changes, or only tells them.
@@ -114,38 +131,30 @@ impl Changes {
                         write_file(&path, bytes, *executable)?;
                     }
                 }
+                Change::RemoveFolder(path) => {
+                    let path = self.folder.join(path);
+                    // What else lies in it stays, and so does the folder.
+                    if !dry_run && path.is_dir() && fs::remove_dir(&path).is_ok() {
+                        say(&format!("  remove: {}", path.display()));
+                    }
+                }
                 Change::Remove(path) => {
                     let path = self.folder.join(path);
                     if !path.is_file() {
                         continue;
                     }
-                    say(&format!("  {}: {}", verb(dry_run, "remove"), path.display()));
+                    say(&format!(
+                        "  {}: {}",
+                        verb(dry_run, "remove"),
+                        path.display()
+                    ));
                     if !dry_run {
                         fs::remove_file(&path).map_err(|e| failed(&path, "removed", &e))?;
                     }
                 }
             }
         }
-        if !dry_run {
-            self.remove_empty_folders();
-        }
         Ok(())
-    }
-
-    /// Folders that the removals left empty go, too; those of the program itself stay.
-    fn remove_empty_folders(&self) {
-        for change in &self.list {
-            let Change::Remove(path) = change else {
-                continue;
-            };
-            for folder in path.ancestors().skip(1) {
-                // Only our own folders: "plug-ins" and its like are the program's.
-                if folder.components().count() < 2 || fs::remove_dir(self.folder.join(folder)).is_err()
-                {
-                    break;
-                }
-            }
-        }
     }
 }
 
@@ -228,10 +237,13 @@ mod tests {
         fs::create_dir_all(&folder).expect("a folder");
         let outside = temporary.path().join("mine");
         fs::write(&outside, b"mine").expect("a file");
-        fs::write(folder.join("list"), format!("../mine\n{}\n", outside.display()))
-            .expect("a file");
+        fs::write(
+            folder.join("list"),
+            format!("../mine\n{}\n", outside.display()),
+        )
+        .expect("a file");
         let mut changes = Changes::new(&folder);
-        changes.remove_by_manifest("list").expect("changes");
+        changes.remove_by_manifest("list");
         changes.apply(false, &mut |_| ()).expect("a removal");
         assert!(outside.is_file());
     }

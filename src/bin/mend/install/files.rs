@@ -34,8 +34,7 @@ pub const GIMP3: &[Plugin] = plugin! {
 };
 
 /// GIMP 3's one-click actions, which go among its scripts.
-pub const GIMP3_ACTIONS: &[u8] =
-    include_bytes!("../../../../plugin-gimp/gimp3/mend-actions.scm");
+pub const GIMP3_ACTIONS: &[u8] = include_bytes!("../../../../plugin-gimp/gimp3/mend-actions.scm");
 
 /// Krita's.
 pub const KRITA: &[Plugin] = plugin! {

@@ -17,7 +17,12 @@ const LINE: &[u8] = b"enable_mend_inpaint=true\n";
 /// [`ErrorKind::Io`] when the file is there and cannot be read.
 pub fn enable(rc: &Path) -> Result<Change> {
     let old = read(rc)?;
-    Ok(change(rc, enabled(&old), "the plug-in is enabled already", &old))
+    Ok(change(
+        rc,
+        enabled(&old),
+        "the plug-in is enabled already",
+        &old,
+    ))
 }
 
 /// The change that takes the line away again.
@@ -26,12 +31,20 @@ pub fn enable(rc: &Path) -> Result<Change> {
 /// [`ErrorKind::Io`] when the file is there and cannot be read.
 pub fn disable(rc: &Path) -> Result<Change> {
     let old = read(rc)?;
-    Ok(change(rc, disabled(&old), "the plug-in is not enabled", &old))
+    Ok(change(
+        rc,
+        disabled(&old),
+        "the plug-in is not enabled",
+        &old,
+    ))
 }
 
 fn change(rc: &Path, new: Vec<u8>, same: &str, old: &[u8]) -> Change {
     if new == old {
         return Change::Note(format!("{same} in {}", rc.display()));
+    }
+    if new.is_empty() {
+        return Change::Remove(rc.to_path_buf());
     }
     Change::Write {
         path: rc.to_path_buf(),
@@ -137,28 +150,34 @@ mod tests {
     #[test]
     fn enabling_keeps_every_other_byte() {
         for (old, new) in [
-            ("", "[python]\nenable_mend_inpaint=true\n"),
-            ("[a]\nb=1\n", "[a]\nb=1\n\n[python]\nenable_mend_inpaint=true\n"),
+            (&b""[..], &b"[python]\nenable_mend_inpaint=true\n"[..]),
             (
-                "[python]\nenable_x=true\n\n[z]\r\nq=\xff\n",
-                "[python]\nenable_mend_inpaint=true\nenable_x=true\n\n[z]\r\nq=\xff\n",
-            ),
-            ("[python]", "[python]\nenable_mend_inpaint=true\n"),
-            (
-                "[python]\nenable_mend_inpaint=false\nk=v\n",
-                "[python]\nenable_mend_inpaint=true\nk=v\n",
+                &b"[a]\nb=1\n"[..],
+                &b"[a]\nb=1\n\n[python]\nenable_mend_inpaint=true\n"[..],
             ),
             (
-                "[python]\nenable_mend_inpaint=true\n",
-                "[python]\nenable_mend_inpaint=true\n",
+                &b"[python]\nenable_x=true\n\n[z]\r\nq=\xff\n"[..],
+                &b"[python]\nenable_mend_inpaint=true\nenable_x=true\n\n[z]\r\nq=\xff\n"[..],
+            ),
+            (
+                &b"[python]"[..],
+                &b"[python]\nenable_mend_inpaint=true\n"[..],
+            ),
+            (
+                &b"[python]\nenable_mend_inpaint=false\nk=v\n"[..],
+                &b"[python]\nenable_mend_inpaint=true\nk=v\n"[..],
+            ),
+            (
+                &b"[python]\nenable_mend_inpaint=true\n"[..],
+                &b"[python]\nenable_mend_inpaint=true\n"[..],
             ),
             // The key in another group is not ours.
             (
-                "[b]\nenable_mend_inpaint=false\n",
-                "[b]\nenable_mend_inpaint=false\n\n[python]\nenable_mend_inpaint=true\n",
+                &b"[b]\nenable_mend_inpaint=false\n"[..],
+                &b"[b]\nenable_mend_inpaint=false\n\n[python]\nenable_mend_inpaint=true\n"[..],
             ),
         ] {
-            assert_eq!(String::from_utf8_lossy(&enabled(old.as_bytes())), new, "{old:?}");
+            assert_eq!(enabled(old), new, "{}", String::from_utf8_lossy(old));
         }
     }
 

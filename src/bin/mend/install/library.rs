@@ -59,7 +59,12 @@ impl Library {
 
     fn open(path: &Path) -> Result<Self> {
         let bytes = read(path)?;
-        let start = [&b"\x7fELF"[..], b"MZ", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"];
+        let start = [
+            &b"\x7fELF"[..],
+            b"MZ",
+            b"\xcf\xfa\xed\xfe",
+            b"\xca\xfe\xba\xbe",
+        ];
         let is_library = start.iter().any(|s| bytes.starts_with(s));
         if !is_library || find(&bytes, b"mend_abi_version").is_none() {
             return Err(Error::new(
@@ -133,7 +138,10 @@ mod tests {
 
     #[test]
     fn the_newest_glibc_by_number_and_not_by_letter() {
-        assert_eq!(newest_glibc(b"GLIBC_2.9\0GLIBC_2.17\0GLIBC_2.2.5\0").as_deref(), Some("2.17"));
+        assert_eq!(
+            newest_glibc(b"GLIBC_2.9\0GLIBC_2.17\0GLIBC_2.2.5\0").as_deref(),
+            Some("2.17")
+        );
         assert_eq!(newest_glibc(b"GLIBC_PRIVATE"), None);
     }
 
@@ -143,7 +151,12 @@ mod tests {
         let path = temporary.path().join("libmend.so");
         assert!(Library::find(Some(&path)).is_err());
         fs::write(&path, b"\x7fELF of something else").expect("a file");
-        let error = Library::find(Some(&path)).expect_err("a refusal").to_string();
-        assert!(error.contains("libmend.so") && error.contains("is not Mend's"), "{error}");
+        let error = Library::find(Some(&path))
+            .expect_err("a refusal")
+            .to_string();
+        assert!(
+            error.contains("libmend.so") && error.contains("is not Mend's"),
+            "{error}"
+        );
     }
 }

@@ -159,13 +159,26 @@ fn installation(place: &Place, library: &Library) -> Result<Changes> {
 /// What an installation left in one program's folder, and only that.
 fn removal(place: &Place) -> Result<Changes> {
     let mut changes = Changes::new(&place.folder);
-    changes.remove_by_manifest(manifest(place.host))?;
+    changes.remove_by_manifest(manifest(place.host));
     if let Some(rc) = &place.settings {
         changes.push(kritarc::disable(rc)?);
     }
-    // What the plug-in itself wrote for "again".
-    if place.host == Host::Gimp2 {
-        changes.push(Change::Remove("mend-inpaint.json".into()));
+    // The last settings, which the plug-in or GIMP kept for it.
+    match place.host {
+        Host::Gimp2 => changes.push(Change::Remove("mend-inpaint.json".into())),
+        Host::Gimp3 => {
+            for procedure in [
+                "plug-in-mend-inpaint",
+                "plug-in-mend-inpaint-again",
+                "script-fu-mend-remove-object",
+                "script-fu-mend-fill-quickly",
+            ] {
+                changes.push(Change::Remove(
+                    format!("plug-in-settings/GimpProcedureConfigRun-{procedure}.last").into(),
+                ));
+            }
+        }
+        Host::Krita => {}
     }
     Ok(changes)
 }
@@ -216,10 +229,17 @@ fn krita_zip(args: &InstallArgs, out: &Path, say: &mut dyn FnMut(&str)) -> Resul
         };
         archive.file(&inside, file.bytes)?;
     }
-    archive.file(&format!("mend_inpaint/{}", library.name()), &library.bytes()?)?;
+    archive.file(
+        &format!("mend_inpaint/{}", library.name()),
+        &library.bytes()?,
+    )?;
     let bytes = archive.finish();
     if args.dry_run {
-        say(&format!("would write {} ({} bytes)", out.display(), bytes.len()));
+        say(&format!(
+            "would write {} ({} bytes)",
+            out.display(),
+            bytes.len()
+        ));
         return Ok(());
     }
     apply::write_file(out, &bytes, false)?;
@@ -252,8 +272,11 @@ mod tests {
 
     fn library(folder: &Path) -> Library {
         let path = folder.join(library::names()[0]);
-        fs::write(&path, b"\x7fELF ... mend_abi_version ... GLIBC_2.9 GLIBC_2.31 GLIBC_2.4")
-            .expect("a file");
+        fs::write(
+            &path,
+            b"\x7fELF ... mend_abi_version ... GLIBC_2.9 GLIBC_2.31 GLIBC_2.4",
+        )
+        .expect("a file");
         Library::find(Some(&path)).expect("a library")
     }
 
@@ -342,7 +365,10 @@ mod tests {
             installation(&place, &lib)
                 .and_then(|c| c.apply(false, &mut |_| ()))
                 .expect("an installation");
-            let mode = fs::metadata(folder.join(file)).expect("a file").permissions().mode();
+            let mode = fs::metadata(folder.join(file))
+                .expect("a file")
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o700, 0o700, "{file}");
         }
     }

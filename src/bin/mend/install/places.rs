@@ -36,9 +36,7 @@ pub struct Place {
 impl Place {
     /// Whether the program has been used here.
     pub fn is_there(&self) -> bool {
-        self.always
-            || self.folder.is_dir()
-            || self.settings.as_deref().is_some_and(Path::is_file)
+        self.always || self.folder.is_dir() || self.settings.as_deref().is_some_and(Path::is_file)
     }
 
     /// For people.
@@ -182,13 +180,19 @@ pub fn gimp(around: &Surroundings, folders: &dyn Fn(&Path) -> Vec<String>) -> Ve
     let parents: Vec<(&'static str, PathBuf)> = match around.system {
         // Flatpak's GIMP shares the native folder since 2.10; its own was used before.
         System::Unix => vec![
-            ("native", around.or_home("XDG_CONFIG_HOME", ".config").join("GIMP")),
+            (
+                "native",
+                around.or_home("XDG_CONFIG_HOME", ".config").join("GIMP"),
+            ),
             ("Flatpak", home.join(".var/app/org.gimp.GIMP/config/GIMP")),
             ("Snap", home.join("snap/gimp/current/.config/GIMP")),
         ],
         System::Mac => vec![("native", home.join("Library/Application Support/GIMP"))],
         System::Windows => {
-            vec![("native", around.or_home("APPDATA", "AppData/Roaming").join("GIMP"))]
+            vec![(
+                "native",
+                around.or_home("APPDATA", "AppData/Roaming").join("GIMP"),
+            )]
         }
     };
     for (kind, parent) in parents {
@@ -220,7 +224,9 @@ pub fn krita(around: &Surroundings) -> Vec<Place> {
         System::Unix => vec![
             (
                 "native",
-                around.or_home("XDG_DATA_HOME", ".local/share").join("krita"),
+                around
+                    .or_home("XDG_DATA_HOME", ".local/share")
+                    .join("krita"),
                 around.or_home("XDG_CONFIG_HOME", ".config").join("kritarc"),
             ),
             (
@@ -242,7 +248,9 @@ pub fn krita(around: &Surroundings) -> Vec<Place> {
         System::Windows => vec![(
             "native",
             around.or_home("APPDATA", "AppData/Roaming").join("krita"),
-            around.or_home("LOCALAPPDATA", "AppData/Local").join("kritarc"),
+            around
+                .or_home("LOCALAPPDATA", "AppData/Local")
+                .join("kritarc"),
         )],
     };
     found
@@ -266,7 +274,10 @@ mod tests {
         Surroundings {
             system,
             home: PathBuf::from("/home/me"),
-            variables: variables.iter().map(|(n, v)| (*n, PathBuf::from(v))).collect(),
+            variables: variables
+                .iter()
+                .map(|(n, v)| (*n, PathBuf::from(v)))
+                .collect(),
         }
     }
 
@@ -308,13 +319,21 @@ mod tests {
     fn the_other_systems() {
         let none = |_: &Path| Vec::new();
         for (system, variables, first) in [
-            (System::Mac, vec![], "GIMP 2.10 /home/me/Library/Application Support/GIMP/2.10"),
+            (
+                System::Mac,
+                vec![],
+                "GIMP 2.10 /home/me/Library/Application Support/GIMP/2.10",
+            ),
             (
                 System::Windows,
                 vec![("APPDATA", "C:\\Users\\me\\Roaming")],
                 "GIMP 2.10 C:/Users/me/Roaming/GIMP/2.10",
             ),
-            (System::Unix, vec![("XDG_CONFIG_HOME", "/c")], "GIMP 2.10 /c/GIMP/2.10"),
+            (
+                System::Unix,
+                vec![("XDG_CONFIG_HOME", "/c")],
+                "GIMP 2.10 /c/GIMP/2.10",
+            ),
             // XDG: a relative path counts as not set.
             (
                 System::Unix,
@@ -337,8 +356,14 @@ mod tests {
                 "Krita (Snap) /home/me/snap/krita/current/.local/share/krita",
             ]
         );
-        assert_eq!(places[0].settings, Some(PathBuf::from("/home/me/.config/kritarc")));
+        assert_eq!(
+            places[0].settings,
+            Some(PathBuf::from("/home/me/.config/kritarc"))
+        );
         let mac = krita(&around(System::Mac, &[]));
-        assert_eq!(mac[0].settings, Some("/home/me/Library/Preferences/kritarc".into()));
+        assert_eq!(
+            mac[0].settings,
+            Some("/home/me/Library/Preferences/kritarc".into())
+        );
     }
 }

@@ -112,7 +112,11 @@ fn widget(field: &Field<'_>, about: &Json) -> String {
             let bound = |key: &str| field.json[key].as_f64().unwrap_or(0.0).min(INT_MAX);
             let (min, max) = (bound("min"), bound("max"));
             let digits = if kind == "integer" { 0 } else { 2 };
-            let step = if kind == "integer" { 1.0 } else { ((max - min) / 100.0).max(0.01) };
+            let step = if kind == "integer" {
+                1.0
+            } else {
+                ((max - min) / 100.0).max(0.01)
+            };
             // The last 1 asks for a spin button, which suits any range.
             format!(
                 "SF-ADJUSTMENT {label} '({default} {} {} {} {} {digits} 1)",
@@ -161,7 +165,8 @@ pub const REMOVE: &[(&str, &str)] = &[("grow", "4")];
 /// What *Fill quickly* sets: the engine that needs no model, and less of the surroundings.
 pub const QUICK: &[(&str, &str)] = &[("engine", "exemplar"), ("context", "32")];
 
-const REGISTERED: &str = "\"The Mend authors\" \"The Mend authors\" \"2026\" \"RGB* GRAY* INDEXED*\"
+const REGISTERED: &str =
+    "\"The Mend authors\" \"The Mend authors\" \"2026\" \"RGB* GRAY* INDEXED*\"
   SF-IMAGE \"Image\" 0 SF-DRAWABLE \"Drawable\" 0";
 
 fn action(name: &str, label: &str, help: &str, call: &str) -> String {
@@ -171,7 +176,10 @@ fn action(name: &str, label: &str, help: &str, call: &str) -> String {
         quoted(label),
         quoted(help)
     )
-    .replace(&format!("(script-fu-register {name}"), &format!("(script-fu-register \"{name}\""))
+    .replace(
+        &format!("(script-fu-register {name}"),
+        &format!("(script-fu-register \"{name}\""),
+    )
     .replace(
         &format!("(script-fu-menu-register {name}"),
         &format!("(script-fu-menu-register \"{name}\""),
@@ -263,11 +271,20 @@ mod tests {
     #[test]
     fn the_dialog_offers_what_can_run_and_escapes_what_it_shows() {
         let script = script(&about());
-        assert!(script.contains("SF-OPTION \"Engine\" '(\"Automatic\" \"E\")"), "{script}");
-        assert!(script.contains("(list-ref '(\"auto\" \"exemplar\") mend-engine)"), "{script}");
+        assert!(
+            script.contains("SF-OPTION \"Engine\" '(\"Automatic\" \"E\")"),
+            "{script}"
+        );
+        assert!(
+            script.contains("(list-ref '(\"auto\" \"exemplar\") mend-engine)"),
+            "{script}"
+        );
         assert!(script.contains("SF-ADJUSTMENT \"A \\\"seed\\\"\" '(0 0 2147483647 1 10 0 1)"));
         assert!(script.contains("SF-ADJUSTMENT \"Guidance (Big)\" '(7.5 0 20 0.2 2 2 1)"));
-        assert!(!script.contains("\"image\""), "the plug-in sets 'result' itself");
+        assert!(
+            !script.contains("\"image\""),
+            "the plug-in sets 'result' itself"
+        );
         // Scheme wants its parentheses even; none stands in a string here.
         let (open, close) = (script.matches('(').count(), script.matches(')').count());
         assert_eq!(open, close, "{script}");

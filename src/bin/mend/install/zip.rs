@@ -67,7 +67,8 @@ impl Archive {
         self.directory.extend_from_slice(&[20, 3]);
         self.directory.extend_from_slice(&common);
         self.directory.extend_from_slice(&[0; 6]); // comment, disk, internal attributes
-        self.directory.extend_from_slice(&(mode << 16).to_le_bytes());
+        self.directory
+            .extend_from_slice(&(mode << 16).to_le_bytes());
         self.directory.extend_from_slice(&offset.to_le_bytes());
         self.directory.extend_from_slice(name.as_bytes());
         self.count += 1;

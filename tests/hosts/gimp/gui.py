@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What the plug-in must do in a GIMP with a screen: undo, redo, the dialog, cancelling, messages.
+
+Run inside GIMP by run.py; keys are pressed on the image window as a user would. Pictures of the
+screen are asked for by files, for the root folder of Debian 13 has no program that takes them.
+"""
+
+import importlib
+import os
+import subprocess
+import sys
+import time
+import traceback
+
+sys.path.insert(0, os.environ["MEND_TESTS"])
+G = importlib.import_module(os.environ["MEND_HOST"])
+import texture  # noqa: E402
+
+INPAINT = "plug-in-mend-inpaint"
+SHOTS = os.environ["MEND_SHOTS"]
+PHOTO = os.environ["MEND_PHOTO"]
+LOG = open(os.environ["MEND_LOG"], "w", encoding="utf-8")
+FAILED, CHECKS = [], [0]
+# The keys that run.py has bound to the menu entries.
+DIALOG_KEY, AGAIN_KEY, REMOVE_KEY = "ctrl+shift+F7", "ctrl+shift+F8", "ctrl+shift+F9"
+DIALOG_NAME = "^Inpaint$" if G.VERSION == 3 else "Script-Fu: Inpaint"
+
+
+def say(*words):
+    print(*words, file=LOG, flush=True)
+
+
+def check(what, good, *found):
+    CHECKS[0] += 1
+    say("ok" if good else "FAILED", what, *(() if good else found))
+    if not good:
+        FAILED.append(what)
+
+
+def xdotool(*words):
+    return subprocess.run(["xdotool", *words], capture_output=True, text=True).stdout
+
+
+def windows(name):
+    return xdotool("search", "--onlyvisible", "--name", name).split()
+
+
+def wait(what, condition, seconds=20.0):
+    end = time.time() + seconds
+    while time.time() < end:
+        if condition():
+            return True
+        time.sleep(0.1)
+    check("in time: " + what, False)
+    return False
+
+
+def press(key, name="GIMP$"):
+    """A key on the first window of that name."""
+    found = windows(name)
+    if not found:
+        check("a window named " + name, False)
+        return
+    xdotool("windowactivate", "--sync", found[-1])
+    time.sleep(0.3)
+    xdotool("key", "--clearmodifiers", key)
+
+
+def shot(name, window="root"):
+    want = os.path.join(SHOTS, name + ".want")
+    with open(want + ".new", "w") as file:
+        file.write(window)
+    os.rename(want + ".new", want)
+    wait("the picture " + name, lambda: not os.path.exists(want), 30)
+
+
+def scene(depth="u8-non-linear", width=240, height=180):
+    image = G.new_image(width, height, "rgb", depth)
+    layer = G.add_layer(image, width, height, "rgb", False, (0, 0), texture.texture(width, height),
+                        "R'G'B'A float")
+    display = G.show(image)
+    wait("the image window", lambda: windows("GIMP$"))
+    time.sleep(1.0)
+    return image, layer, display
+
+
+def state(image):
+    """Everything that undo must bring back, to the bit."""
+    found = [(G.name(item), G.raw(item)) for item in G.layers(image)]
+    first = G.layers(image)[-1]
+    return found, [G.name(c) for c in G.channels(image)], G.selection_over(image, first)
+
+
+def undo_and_redo():
+    for label, depth, values in [
+        ("in place", "u8-non-linear", {}),
+        ("in place, float", "float-non-linear", {}),
+        ("in place, gray of 32 bits", "u32-non-linear", {}),
+        ("in place, grown", "u16-linear", {"grow": 5}),
+        ("new layer", "u8-non-linear", {"output": "new-layer"}),
+        ("new layer, grown", "float-linear", {"output": "new-layer", "grow": 5}),
+    ]:
+        image, layer, display = scene(depth)
+        G.select_ellipse(image, 90, 60, 60, 50)
+        G.flush()
+        before = state(image)
+        good, message, _ = G.call(INPAINT, image, layer, **values)
+        after = state(image)
+        check(label + ": fills", good and after != before, message)
+        for turn in ("once", "twice"):
+            press("ctrl+z")
+            wait(label + ": undo " + turn, lambda: state(image) != after, 8)
+            time.sleep(0.3)
+            check(label + ": one undo gives every byte back, " + turn, state(image) == before)
+            press("ctrl+y")
+            wait(label + ": redo " + turn, lambda: state(image) != before, 8)
+            time.sleep(0.3)
+            check(label + ": redo gives the fill back, " + turn, state(image) == after)
+        G.close(display)
+        time.sleep(0.5)
+
+
+def dialog():
+    image = G.load(PHOTO)
+    display = G.show(image)
+    layer = G.first_layer(image)
+    wait("the image window", lambda: windows("GIMP$"))
+    width, height = G.size(layer)
+    G.select_ellipse(image, width * 0.4, height * 0.45, width * 0.2, height * 0.2)
+    G.flush()
+    time.sleep(2)
+    before = state(image)
+    press(DIALOG_KEY)
+    if wait("the dialog", lambda: windows(DIALOG_NAME)):
+        time.sleep(2)
+        shot("gimp%d-dialog" % G.VERSION, windows(DIALOG_NAME)[-1])
+        shot("gimp%d-screen" % G.VERSION)
+        press("Escape", DIALOG_NAME)
+        wait("the dialog to go", lambda: not windows(DIALOG_NAME))
+        time.sleep(0.5)
+        check("leaving the dialog changes nothing", state(image) == before)
+    press(DIALOG_KEY)
+    if wait("the dialog again", lambda: windows(DIALOG_NAME)):
+        time.sleep(1.5)
+        press("Return" if G.VERSION == 3 else "alt+o", DIALOG_NAME)
+        wait("the fill", lambda: state(image) != before, 60)
+        time.sleep(1)
+        after = state(image)
+        changed = [i // 3 for i in range(len(before[0][0][1]))
+                   if before[0][0][1][i] != after[0][0][1][i]]
+        check("the dialog's fill stays in the selection",
+              changed and all(before[2][i] for i in changed), len(changed))
+        shot("gimp%d-filled" % G.VERSION)
+        press("ctrl+z")
+        wait("undo", lambda: state(image) != after)
+        check("undo after the dialog", state(image) == before)
+        # The same without a dialog.
+        press(AGAIN_KEY)
+        wait("the fill again", lambda: state(image) != before, 60)
+        time.sleep(1)
+        check("again fills the same", state(image) == after)
+        press("ctrl+z")
+        wait("undo", lambda: state(image) != after)
+        press(REMOVE_KEY)
+        wait("remove object", lambda: state(image) != before, 60)
+        time.sleep(1)
+        press("ctrl+z")
+        wait("undo", lambda: state(image) == before)
+        check("one undo takes Remove Object back", state(image) == before)
+    # A message, and not silence, when nothing is selected.
+    G.select_none(image)
+    G.flush()
+    before = state(image)
+    press(AGAIN_KEY)
+    time.sleep(3)
+    shot("gimp%d-message" % G.VERSION)
+    check("a refusal changes nothing", state(image) == before)
+    for name in windows("Message"):
+        xdotool("windowclose", name)
+    G.close(display)
+
+
+def actions():
+    """The one-click actions of Script-Fu. GIMP 3's Script-Fu wants a screen even when called."""
+    for name, widens in [("script-fu-mend-remove-object", True),
+                         ("script-fu-mend-fill-quickly", False)]:
+        image, layer, display = scene()
+        G.select_ellipse(image, 100, 60, 60, 50)
+        before, selected = G.raw(layer), G.selection_over(image, layer)
+        good, message, _ = G.call(name, image, layer)
+        after = G.raw(layer)
+        touched = {i // 3 for i in range(len(before)) if before[i] != after[i]}
+        check(name + ": runs", good, message)
+        outside = sum(1 for i in touched if not selected[i])
+        check(name + ": fills the selection", len(touched) > 1500, len(touched))
+        check(name + ": its reach", bool(outside) == widens, outside)
+        G.close(display)
+
+
+def plugins_running():
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    return [line for line in found.splitlines() if "plug-ins/mend-inpaint/mend-inpaint" in line]
+
+
+def cancel():
+    """Escape in the middle of a fill that takes long."""
+    image, layer, display = scene("u8-non-linear", 3000, 2000)
+    G.select_rectangle(image, 300, 200, 2400, 1600)
+    G.flush()
+    before = state(image)
+    resting = len(plugins_running())
+    press(AGAIN_KEY)
+    if wait("the fill runs", lambda: len(plugins_running()) > resting, 20):
+        time.sleep(3)
+        check("it is still running when it is cancelled", len(plugins_running()) > resting)
+        shot("gimp%d-running" % G.VERSION)
+        press("Escape")
+        wait("the plug-in to end", lambda: len(plugins_running()) <= resting, 10)
+    time.sleep(1)
+    check("cancelling changes nothing", state(image) == before)
+    # GIMP lives: another fill works.
+    G.select_ellipse(image, 300, 200, 60, 60)
+    G.flush()
+    good, message, _ = G.call(INPAINT, image, layer)
+    check("a fill after a cancelled one", good and state(image) != before, message)
+    G.close(display)
+
+
+def main():
+    wanted = os.environ.get("MEND_GROUPS", "").split()
+    for group in (undo_and_redo, dialog, actions, cancel):
+        if wanted and group.__name__ not in wanted:
+            continue
+        begin = time.time()
+        try:
+            group()
+        except Exception:
+            FAILED.append(group.__name__)
+            traceback.print_exc(file=LOG)
+        say("== %s: %.1f s" % (group.__name__, time.time() - begin))
+    say("%d checks, %d failed: %s" % (CHECKS[0], len(FAILED), "; ".join(FAILED)))
+    say("PASSED" if not FAILED and CHECKS[0] else "FAILED")
+
+
+main()

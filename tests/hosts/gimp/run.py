@@ -1,0 +1,245 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Installs the plug-in into a real GIMP as a user does, runs the cases in it, and uninstalls.
+
+    run.py 2            GIMP 2.10 of this system
+    run.py 3 --root R   GIMP 3 in a Debian 13 root folder R (made by ../debian13.sh)
+    run.py 3            GIMP 3 of this system
+
+--only console, or --only screen, runs one half; --groups names groups of cases; --shots FOLDER keeps
+the pictures of the screen. Needs target/release/mend and the library beside it (or --mend PATH).
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
+KEYS = [("F7", "plug-in-mend-inpaint", "script-fu-mend-inpaint"),
+        ("F8", "plug-in-mend-inpaint-again", "plug-in-mend-inpaint-again"),
+        ("F9", "script-fu-mend-remove-object", "script-fu-mend-remove-object")]
+PROFILES = ["/usr/share/color/icc/ghostscript/a98.icc", "/usr/share/color/icc/ghostscript/rommrgb.icc",
+            "/usr/share/color/icc/colord/AdobeRGB1998.icc"]
+
+
+class Run:
+    def __init__(self, options):
+        self.options = options
+        self.root = os.path.abspath(options.root) if options.root else ""
+        self.work = tempfile.mkdtemp(prefix="mend-gimp-", dir=self.root + "/tmp" if self.root else None)
+        self.profile = os.path.join(self.work, "profile")
+        self.shots = os.path.join(self.work, "shots")
+        os.makedirs(self.profile)
+        os.makedirs(self.shots)
+        shutil.copytree(HERE, os.path.join(self.work, "tests"))
+        self.failed = []
+
+    def inside(self, path):
+        """The path as GIMP sees it."""
+        return path[len(self.root):] if self.root else path
+
+    def variable(self):
+        return "GIMP%d_DIRECTORY" % self.options.version
+
+    def mend(self, *words):
+        environment = {k: v for k, v in os.environ.items()
+                       if k not in ("GIMP2_DIRECTORY", "GIMP3_DIRECTORY")}
+        environment[self.variable()] = self.profile
+        print("+ mend", *words, flush=True)
+        subprocess.run([self.options.mend, *words], env=environment, check=True)
+
+    def prepare(self):
+        with open(os.path.join(self.profile, "gimprc"), "w") as file:
+            if self.options.version == 3:
+                file.write('(show-welcome-dialog no)\n(check-updates no)\n')
+                file.write('(config-version "%s")\n' % self.version())
+        with open(os.path.join(self.profile, "shortcutsrc"), "w") as file:
+            file.write("(file-version 1)\n")
+            for key, action, _ in KEYS:
+                file.write('(action "%s" "<Primary><Shift>%s")\n' % (action, key))
+        with open(os.path.join(self.profile, "menurc"), "w") as file:
+            for key, _, action in KEYS:
+                file.write('(gtk_accel_path "<Actions>/plug-in/%s" "<Primary><Shift>%s")\n'
+                           % (action, key))
+        self.before = self.tree()
+        self.mend("install", "gimp", "--dry-run")
+        if self.tree() != self.before:
+            self.failed.append("a dry run changed something")
+        self.mend("install", "gimp")
+        if self.options.version == 2:
+            folder = os.path.join(self.profile, "plug-ins", "mend-test")
+            os.makedirs(folder)
+            shutil.copy(os.path.join(HERE, "mend-test"), folder)
+
+    def version(self):
+        found = subprocess.run(self.chroot() + ["gimp-console-3.0", "--version"],
+                               capture_output=True, text=True)
+        return found.stdout.split()[-1]
+
+    def tree(self):
+        found = set()
+        for folder, folders, files in os.walk(self.profile):
+            found.update(os.path.join(folder, name) for name in folders + files)
+        return found
+
+    def chroot(self):
+        return ["chroot", self.root] if self.root else []
+
+    def gimp(self, script, screen):
+        """Runs a test file inside GIMP and reads its verdict."""
+        log = os.path.join(self.work, script + ".log")
+        tests = os.path.join(self.work, "tests")
+        environment = dict(os.environ)
+        photo = os.path.join(self.work, "photo.png")
+        shutil.copy(self.options.photo, photo)
+        environment.update({
+            "HOME": self.inside(self.work), self.variable(): self.inside(self.profile),
+            "MEND_HOST": "host%d" % self.options.version, "MEND_TESTS": self.inside(tests),
+            "MEND_LOG": self.inside(log), "MEND_SHOTS": self.inside(self.shots),
+            "MEND_PLUGIN": self.inside(os.path.join(self.profile, "plug-ins", "mend-inpaint")),
+            "MEND_TEST": self.inside(os.path.join(tests, script)),
+            "MEND_GROUPS": self.options.groups, "MEND_PHOTO": self.inside(photo),
+            "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8", "NO_AT_BRIDGE": "1",
+        })
+        for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MEND_LIBRARY"):
+            environment.pop(name, None)
+        profiles = [p for p in PROFILES if os.path.exists(p)]
+        if profiles:
+            shutil.copy(profiles[0], os.path.join(self.work, "wide.icc"))
+            environment["MEND_PROFILE"] = self.inside(os.path.join(self.work, "wide.icc"))
+        major = self.options.version
+        binary = {(2, False): "gimp-console-2.10", (2, True): "gimp-2.10",
+                  (3, False): "gimp-console-3.0", (3, True): "gimp-3.0"}[major, screen]
+        if major == 2:
+            words = ["-s", "-b", "(plug-in-mend-test RUN-NONINTERACTIVE)", "-b", "(gimp-quit 1)"]
+        else:
+            code = "import os; exec(compile(open(os.environ['MEND_TEST']).read(), 'test', 'exec'))"
+            words = ["--no-splash", "--quit", "--batch-interpreter=python-fu-eval", "-b", code]
+        if not screen:
+            words.insert(0, "-i")
+        output = os.path.join(self.work, script + ".out")
+        begin = time.time()
+        # As root, GIMP may leave helpers behind: none of their output is waited for.
+        with open(output, "wb") as out:
+            process = subprocess.Popen(
+                self.chroot() + ["timeout", "-k", "5", str(self.options.timeout), binary] + words,
+                env=environment, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                cwd="/",
+            )
+            while process.poll() is None:
+                if screen:
+                    self.take_shots()
+                    if verdict(log):
+                        # The screen's GIMP asks about unsaved images; its work is done.
+                        time.sleep(1)
+                        process.terminate()
+                        process.wait()
+                        break
+                time.sleep(0.2)
+        said = open(log, encoding="utf-8").read() if os.path.exists(log) else ""
+        print(said, end="")
+        print("%s: %.0f s" % (script, time.time() - begin), flush=True)
+        if verdict(log) != "PASSED":
+            self.failed.append(script)
+            with open(output, encoding="utf-8", errors="replace") as file:
+                print("".join(file.readlines()[-40:]))
+
+    def take_shots(self):
+        for name in os.listdir(self.shots):
+            if not name.endswith(".want"):
+                continue
+            want = os.path.join(self.shots, name)
+            with open(want) as file:
+                window = file.read()
+            picture = os.path.join(self.shots, name[:-5] + ".png")
+            # A window is cut out of the screen: taken by itself, what lies over it turns black.
+            words = ["import", "-window", "root"]
+            if window != "root":
+                box = geometry(window)
+                words += ["-crop", box, "+repage"] if box else []
+            subprocess.run(words + [picture], check=False)
+            os.remove(want)
+
+    def screen(self):
+        display = free_display()
+        os.environ["DISPLAY"] = display
+        started = []
+        try:
+            started.append(subprocess.Popen(
+                ["Xvfb", display, "-screen", "0", "1400x900x24", "-ac"], stderr=subprocess.DEVNULL))
+            time.sleep(1.5)
+            started.append(subprocess.Popen(["openbox"], stderr=subprocess.DEVNULL))
+            time.sleep(0.5)
+            self.gimp("gui.py", True)
+        finally:
+            for process in reversed(started):
+                process.terminate()
+                process.wait()
+        if self.options.shots:
+            os.makedirs(self.options.shots, exist_ok=True)
+            for name in os.listdir(self.shots):
+                shutil.copy(os.path.join(self.shots, name), self.options.shots)
+
+    def finish(self):
+        self.mend("install", "gimp", "--uninstall")
+        left = [path for path in self.tree() - self.before if "mend" in os.path.basename(path)
+                and "mend-test" not in path]
+        if left:
+            self.failed.append("uninstalling left " + ", ".join(sorted(left)))
+        if self.failed:
+            print("FAILED: %s; see %s" % ("; ".join(self.failed), self.work))
+            return 1
+        shutil.rmtree(self.work, ignore_errors=True)
+        print("GIMP %d: all passed" % self.options.version)
+        return 0
+
+
+def geometry(window):
+    said = subprocess.run(["xdotool", "getwindowgeometry", "--shell", window],
+                          capture_output=True, text=True).stdout
+    found = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    return "%(WIDTH)sx%(HEIGHT)s+%(X)s+%(Y)s" % found if "WIDTH" in found else ""
+
+
+def verdict(log):
+    try:
+        with open(log, encoding="utf-8") as file:
+            lines = file.read().split("\n")
+    except OSError:
+        return ""
+    return lines[-2] if len(lines) > 1 and lines[-2] in ("PASSED", "FAILED") else ""
+
+
+def free_display():
+    for number in range(90, 200):
+        if not os.path.exists("/tmp/.X%d-lock" % number):
+            return ":%d" % number
+    raise SystemExit("no X display is free")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("version", type=int, choices=(2, 3))
+    parser.add_argument("--root", default="")
+    parser.add_argument("--only", choices=("console", "screen"))
+    parser.add_argument("--groups", default="")
+    parser.add_argument("--shots", default="")
+    parser.add_argument("--timeout", type=int, default=900)
+    parser.add_argument("--mend", default=os.path.join(REPOSITORY, "target", "release", "mend"))
+    parser.add_argument("--photo", default=os.path.join(REPOSITORY, "tests", "data", "boat.png"))
+    run = Run(parser.parse_args())
+    run.prepare()
+    if run.options.only != "screen":
+        run.gimp("cases.py", False)
+    if run.options.only != "console":
+        run.screen()
+    sys.exit(run.finish())
+
+
+main()
