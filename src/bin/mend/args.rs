@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::files::Compression;
+use crate::install::InstallArgs;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use mend::params::{ParamKind, ParamSpec};
@@ -43,6 +44,8 @@ pub enum Job {
     Engines(TellArgs),
     /// Check that Mend works here: a self-test fill, the processor, the models folder
     Doctor(DoctorArgs),
+    /// Put the plug-in into GIMP or Krita, or take it away
+    Install(InstallArgs),
 }
 
 impl Job {
@@ -53,6 +56,7 @@ impl Job {
             Self::Plan(a) => a.tell,
             Self::Engines(a) => *a,
             Self::Doctor(a) => a.tell,
+            Self::Install(a) => a.tell,
         }
     }
 }

@@ -8,6 +8,7 @@ mod doctor;
 mod engines;
 mod files;
 mod fill;
+mod install;
 mod mask;
 mod output;
 mod plan;
@@ -95,6 +96,7 @@ fn dispatch(app: &App, job: &Job) -> Result<()> {
         Job::Plan(args) => plan::run(app, args),
         Job::Engines(_) => engines::run(app),
         Job::Doctor(args) => doctor::run(app, args),
+        Job::Install(args) => install::run(app, args),
     }
 }
 

@@ -9,11 +9,14 @@ mod places;
 mod scriptfu;
 mod zip;
 
+use crate::App;
+use crate::args::TellArgs;
 use apply::{Change, Changes};
 use clap::{Args, ValueEnum};
 use library::Library;
 use mend::{Error, ErrorKind, Inpainter, Options, Result};
 use places::{Host, Place, Surroundings};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// What `mend install` is told.
@@ -34,6 +37,8 @@ pub struct InstallArgs {
     /// Write an archive for Krita's Tools ▸ Scripts ▸ Import Python Plugin from File… instead
     #[arg(long, value_name = "FILE")]
     zip: Option<PathBuf>,
+    #[command(flatten)]
+    pub tell: TellArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -42,14 +47,32 @@ enum Program {
     Krita,
 }
 
-/// Does it, and says so line by line to `say`.
+/// Runs `install`.
 ///
 /// # Errors
 /// [`ErrorKind::Io`] naming the folder or file and what to do.
-pub fn run(args: &InstallArgs, say: &mut dyn FnMut(&str)) -> Result<()> {
-    if let Some(out) = &args.zip {
-        return krita_zip(args, out, say);
+pub fn run(app: &App, args: &InstallArgs) -> Result<()> {
+    let mut lines = Vec::new();
+    let done = {
+        let mut say = |line: &str| {
+            lines.push(line.to_owned());
+            if !app.terminal.json && !app.terminal.quiet {
+                app.terminal.print(&format!("{line}\n"));
+            }
+        };
+        match &args.zip {
+            Some(out) => krita_zip(args, out, &mut say),
+            None => install(args, &mut say),
+        }
+    };
+    done?;
+    if app.terminal.json {
+        app.terminal.result(&json!({"ok": true, "log": lines}));
     }
+    Ok(())
+}
+
+fn install(args: &InstallArgs, say: &mut dyn FnMut(&str)) -> Result<()> {
     let surroundings = Surroundings::of_this_process();
     let candidates = match args.program {
         Program::Gimp => places::gimp(&surroundings, &places::folders_in),
@@ -159,6 +182,13 @@ fn installation(place: &Place, library: &Library) -> Result<Changes> {
 /// What an installation left in one program's folder, and only that.
 fn removal(place: &Place) -> Result<Changes> {
     let mut changes = Changes::new(&place.folder);
+    let module = Path::new(manifest(place.host)).with_file_name("");
+    // What Python kept of the plug-in's files.
+    let cache = module.join("__pycache__");
+    for file in places::files_in(&place.folder.join(&cache)) {
+        changes.push(Change::Remove(cache.join(file)));
+    }
+    changes.push(Change::RemoveFolder(cache));
     changes.remove_by_manifest(manifest(place.host));
     if let Some(rc) = &place.settings {
         changes.push(kritarc::disable(rc)?);
@@ -336,6 +366,10 @@ mod tests {
                 .and_then(|c| c.apply(false, &mut say))
                 .expect("an installation");
             assert_eq!(tree(&profile), after);
+            // Running it leaves traces of Python's.
+            let module = profile.join(manifest(host)).with_file_name("__pycache__");
+            fs::create_dir(&module).expect("a folder");
+            fs::write(module.join("job.cpython-311.pyc"), b"code").expect("a file");
             removal(&place)
                 .and_then(|c| c.apply(false, &mut say))
                 .expect("a removal");

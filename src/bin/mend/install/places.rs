@@ -131,12 +131,21 @@ fn is_absolute(path: &Path, system: System) -> bool {
 
 /// The names of the folders in `folder`; none when it is not there.
 pub fn folders_in(folder: &Path) -> Vec<String> {
+    names_in(folder, Path::is_dir)
+}
+
+/// The names of the files in `folder`; none when it is not there.
+pub fn files_in(folder: &Path) -> Vec<String> {
+    names_in(folder, Path::is_file)
+}
+
+fn names_in(folder: &Path, wanted: fn(&Path) -> bool) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
     let mut names: Vec<String> = entries
         .filter_map(|e| e.ok())
-        .filter(|e| e.path().is_dir())
+        .filter(|e| wanted(&e.path()))
         .filter_map(|e| e.file_name().into_string().ok())
         .collect();
     names.sort();
