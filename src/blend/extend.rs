@@ -87,7 +87,13 @@ pub fn extend(
                     let a = at(x0, y0) + (at(x1, y0) - at(x0, y0)) * tx;
                     let b = at(x0, y1) + (at(x1, y1) - at(x0, y1)) * tx;
                     let p = &mut lv[(y * *lw + x) * channels + i];
-                    *p = k * *p + (1.0 - k) * (a + (b - a) * ty);
+                    let coarse = a + (b - a) * ty;
+                    // Unknown values may be anything, NaN too.
+                    *p = if k > 0.0 {
+                        k * *p + (1.0 - k) * coarse
+                    } else {
+                        coarse
+                    };
                 }
             }
         }

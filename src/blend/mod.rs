@@ -2,5 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod extend;
+mod screened;
+mod seam;
+#[cfg(test)]
+mod tests;
 
 pub use extend::extend;
+pub use screened::screened;
+pub use seam::seamless;

@@ -1,12 +1,13 @@
-//! Exemplar filling from the picture's own pixels.
+//! Exemplar filling: the hole is filled from the picture's own pixels. Needs no weights.
 #![forbid(unsafe_code)]
 
 use super::{Crop, Engine, EngineDescription, Run};
 use crate::error::Result;
+use crate::r#match::complete;
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
 
-/// The exemplar engine.
+/// The exemplar engine, on [`mod@crate::match`].
 pub struct Exemplar;
 
 impl Engine for Exemplar {
@@ -14,7 +15,10 @@ impl Engine for Exemplar {
         EngineDescription {
             id: "exemplar",
             label: "Exemplar",
-            summary: "Fills the hole from the picture's own pixels. Needs no model.",
+            summary: "Fills the hole from the picture's own pixels: sharp, at any resolution, in \
+                      any depth. Needs no model. Good at textures, skies, water, walls and at \
+                      continuing what reaches the hole; it cannot invent what the picture does \
+                      not show.",
             params: vec![],
         }
     }
@@ -22,9 +26,9 @@ impl Engine for Exemplar {
     fn needs(&self) -> Needs {
         Needs {
             alignment: 1,
-            min_context: 48,
-            context_share: 1.0,
-            max_context: 1024,
+            min_context: 64,
+            context_share: 0.6,
+            max_context: 768,
             max_side: None,
         }
     }
@@ -41,7 +45,15 @@ impl Engine for Exemplar {
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-        run.step(0.0)?;
-        Ok(crop.image.clone())
+        let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
+        complete(
+            crop.image,
+            crop.hole,
+            crop.source,
+            seed,
+            pool,
+            cancel,
+            &mut |share| run.step(share),
+        )
     }
 }

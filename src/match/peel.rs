@@ -1,0 +1,140 @@
+//! The first guess at the coarsest level: the hole is filled from its rim inwards, layer by layer,
+//! each texel by the patch that fits best what is known around it.
+//!
+//! Source: Newson, Almansa, Gousseau, Pérez, "Non-Local Patch-Based Image Inpainting", IPOL 2017,
+//! section 3.4 (onion peel initialisation).
+#![forbid(unsafe_code)]
+
+use super::field::Field;
+use super::level::Level;
+use super::random::Random;
+use super::search::Search;
+use crate::error::Result;
+use crate::kernels::patch::{CHANNELS, PatchMask, RADIUS, SIDE};
+use crate::memory;
+use crate::pixels::Plane;
+use rayon::prelude::*;
+
+/// Patch pairs looked at in all, about; sets how many source patches each texel draws.
+const BUDGET: usize = 600_000;
+/// Least draws for a texel.
+const MIN_DRAWS: usize = 32;
+/// First radius of the search around the best draw, when not every patch was drawn.
+const RADIUS_AROUND: u32 = 8;
+
+/// Fills the level's hole and sets the field of the targets centred in it. `centres` lists the
+/// usable patches and must not be empty; the level must be at least a patch wide and high.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn peel(
+    level: &mut Level,
+    field: &mut Field,
+    search: &Search<'_>,
+    centres: &[(u16, u16)],
+) -> Result<()> {
+    let w = level.hole.width;
+    let mut layers = memory::filled(256, Vec::new(), "the hole's layers")?;
+    let mut texels = 0;
+    let mut known = Plane::filled(w, level.hole.height, 0u8, "the known texels")?;
+    for (i, hole) in level.hole.data.iter().enumerate() {
+        known.data[i] = 1 - *hole;
+        if *hole != 0 {
+            let layer = &mut layers[usize::from(level.depth.data[i])];
+            memory::push(layer, (i % w, i / w), "the hole's layers")?;
+            texels += 1;
+        }
+    }
+    let draws = (BUDGET / texels.max(1)).max(MIN_DRAWS);
+    let every = centres.len().div_ceil(draws).max(1);
+    for layer in &layers {
+        let found: Vec<(usize, usize)> = layer
+            .par_iter()
+            .map(|&at| fit(level, field, search, centres, every, &known, at))
+            .collect();
+        for (&(x, y), &(sx, sy)) in layer.iter().zip(&found) {
+            let texel = [0, 1, 2].map(|c| level.texels.at(sx, sy)[c]);
+            level.texels.row_mut(y)[x * CHANNELS..x * CHANNELS + 3].copy_from_slice(&texel);
+            known.row_mut(y)[x] = 1;
+            if level.centres.row(sy)[sx] != 0 {
+                field.source.row_mut(y)[x] = (sx as u16, sy as u16);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The texel that should stand at (`x`, `y`): its place in the patch that fits the known texels
+/// around it best.
+fn fit(
+    level: &Level,
+    field: &Field,
+    search: &Search<'_>,
+    centres: &[(u16, u16)],
+    every: usize,
+    known: &Plane<u8>,
+    (x, y): (usize, usize),
+) -> (usize, usize) {
+    let (w, h) = (level.hole.width, level.hole.height);
+    let (cx, cy) = (
+        x.clamp(RADIUS, w - 1 - RADIUS),
+        y.clamp(RADIUS, h - 1 - RADIUS),
+    );
+    let mut mask: PatchMask = [0; SIDE * 8 * CHANNELS];
+    let mut count = 0u64;
+    for py in 0..SIDE {
+        for px in 0..SIDE {
+            if known.row(cy + py - RADIUS)[cx + px - RADIUS] != 0 {
+                count += 1;
+                let i = (py * 8 + px) * CHANNELS;
+                mask[i..i + CHANNELS].fill(-1);
+            }
+        }
+    }
+    let mut best = (u64::MAX, cx, cy);
+    let consider = |best: &mut (u64, usize, usize), sx: usize, sy: usize| {
+        if sx >= w || sy >= h || level.centres.row(sy)[sx] == 0 {
+            return;
+        }
+        let d = search
+            .kernels
+            .distance_masked(&level.texels, (cx, cy), (sx, sy), &mask);
+        // As if the whole patch were known.
+        let whole = u64::from(d) * (SIDE * SIDE) as u64 / count.max(1);
+        let cost = whole + search.far(cx, cy, sx, sy) as u64;
+        if cost < best.0 {
+            *best = (cost, sx, sy);
+        }
+    };
+    let mut random = Random::new(search.seed ^ 0x0e91, (y * w + x) as u64);
+    let first = random.below(every as u32) as usize;
+    for &(sx, sy) in centres.iter().skip(first).step_by(every) {
+        consider(&mut best, usize::from(sx), usize::from(sy));
+    }
+    // What the neighbours filled before found, continued.
+    let around = [
+        (x.wrapping_sub(1), y),
+        (x + 1, y),
+        (x, y.wrapping_sub(1)),
+        (x, y + 1),
+    ];
+    for (nx, ny) in around {
+        if nx < w && ny < h && known.row(ny)[nx] != 0 && level.hole.row(ny)[nx] != 0 {
+            let (sx, sy) = field.source.row(ny)[nx];
+            let sx = (usize::from(sx) + x).wrapping_sub(nx);
+            let sy = (usize::from(sy) + y).wrapping_sub(ny);
+            consider(&mut best, sx, sy);
+        }
+    }
+    let mut radius = if every > 1 { RADIUS_AROUND } else { 0 };
+    while radius >= 1 {
+        for _ in 0..2 {
+            let (dx, dy) = random.within(radius);
+            let sx = best.1.wrapping_add_signed(dx as isize);
+            let sy = best.2.wrapping_add_signed(dy as isize);
+            consider(&mut best, sx, sy);
+        }
+        radius /= 2;
+    }
+    (best.1 + x - cx, best.2 + y - cy)
+}

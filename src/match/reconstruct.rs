@@ -1,0 +1,126 @@
+//! The last vote, on the crop's own f32 colours and on their differences.
+#![forbid(unsafe_code)]
+
+use super::field::Field;
+use super::level::Level;
+use super::vote::{Weights, shift, weigh};
+use crate::error::Result;
+use crate::kernels::patch::{RADIUS, SCALE, SIDE};
+use crate::memory;
+use crate::pixels::{Rect, RgbImage};
+use rayon::prelude::*;
+
+/// What the patches propose for a box of the crop.
+pub struct Proposal {
+    /// The mean colour of each pixel that patches cover; elsewhere the crop's.
+    pub colour: RgbImage,
+    /// The mean difference to the right neighbour, three values a pixel.
+    pub gx: Vec<f32>,
+    /// The mean difference to the neighbour below.
+    pub gy: Vec<f32>,
+}
+
+/// Sums for one row: three values and a share a pixel.
+struct Sums {
+    values: Vec<f32>,
+    shares: Vec<f32>,
+}
+
+impl Sums {
+    fn new(w: usize) -> Self {
+        Self {
+            values: vec![0.0; w * 3],
+            shares: vec![0.0; w],
+        }
+    }
+
+    fn clear(&mut self) {
+        self.values.fill(0.0);
+        self.shares.fill(0.0);
+    }
+
+    #[inline(always)]
+    fn add(&mut self, left: usize, count: usize, weight: f32, value: impl Fn(usize) -> f32) {
+        for (i, s) in self.values[left * 3..(left + count) * 3]
+            .iter_mut()
+            .enumerate()
+        {
+            *s += weight * value(i);
+        }
+        for s in &mut self.shares[left..left + count] {
+            *s += weight;
+        }
+    }
+
+    /// Writes the means of pixels `x .. x + out.len() / 3`; where nothing was added `out` stays.
+    fn means(&self, x: usize, out: &mut [f32]) {
+        for (i, o) in out.chunks_exact_mut(3).enumerate() {
+            let share = self.shares[x + i];
+            if share > 0.0 {
+                for (o, v) in o.iter_mut().zip(&self.values[(x + i) * 3..]) {
+                    *o = v / share;
+                }
+            }
+        }
+    }
+}
+
+/// The votes for the pixels of `bounds` (within the crop).
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn reconstruct(
+    image: &RgbImage,
+    level: &Level,
+    field: &Field,
+    weights: Weights,
+    bounds: Rect,
+) -> Result<Proposal> {
+    let (w, h) = (image.width, image.height);
+    let weight = weigh(level, field, weights)?;
+    let (bx, by) = (bounds.x as usize, bounds.y as usize);
+    let (bw, bh) = (bounds.width as usize, bounds.height as usize);
+    let what = "the fill's differences";
+    let mut colour = RgbImage::black(bw, bh, "the fill")?;
+    let mut gx = memory::filled(bw * bh * 3, 0.0f32, what)?;
+    let mut gy = memory::filled(bw * bh * 3, 0.0f32, what)?;
+    let rows = colour.data.par_chunks_mut(bw * 3);
+    let rows = rows
+        .zip(gx.par_chunks_mut(bw * 3))
+        .zip(gy.par_chunks_mut(bw * 3))
+        .enumerate();
+    rows.for_each_init(
+        || [Sums::new(w), Sums::new(w), Sums::new(w)],
+        |[sums, across, down], (row, ((out, gx), gy))| {
+            let y = by + row;
+            out.copy_from_slice(&image.row(y)[bx * 3..(bx + bw) * 3]);
+            for s in [&mut *sums, &mut *across, &mut *down] {
+                s.clear();
+            }
+            for cy in y.saturating_sub(RADIUS)..(y + RADIUS + 1).min(h) {
+                for &(start, end) in &level.targets[cy] {
+                    for cx in usize::from(start)..usize::from(end) {
+                        let (sx, sy) = field.source.row(cy)[cx];
+                        let (sx, sy) = (usize::from(sx), usize::from(sy));
+                        let weight = weight[cy * w + cx];
+                        let left = cx - RADIUS;
+                        let span = (sx - RADIUS) * 3..(sx + RADIUS + 1) * 3;
+                        let here = &image.row(sy + y - cy)[span.clone()];
+                        let b = shift(level, (cx, cy), (sx, sy), weights.shift);
+                        let b = b.map(|b| b / SCALE);
+                        sums.add(left, SIDE, weight, |i| here[i] + b[i % 3]);
+                        across.add(left, SIDE - 1, weight, |i| here[i + 3] - here[i]);
+                        if y < cy + RADIUS {
+                            let below = &image.row(sy + y + 1 - cy)[span];
+                            down.add(left, SIDE, weight, |i| below[i] - here[i]);
+                        }
+                    }
+                }
+            }
+            sums.means(bx, out);
+            across.means(bx, gx);
+            down.means(bx, gy);
+        },
+    );
+    Ok(Proposal { colour, gx, gy })
+}

@@ -1,0 +1,217 @@
+//! PatchMatch: propagation and random search, in bands that do not depend on the number of threads.
+//!
+//! Source: Barnes, Shechtman, Finkelstein, Goldman, "PatchMatch: A Randomized Correspondence
+//! Algorithm for Structural Image Editing", SIGGRAPH 2009.
+#![forbid(unsafe_code)]
+
+use super::field::Field;
+use super::level::Level;
+use super::maps::Runs;
+use super::random::Random;
+use crate::kernels::patch::{PatchKernels, SIDE};
+use crate::progress::Cancel;
+use rayon::prelude::*;
+
+/// Rows of a band. A band is swept by one thread; what crosses its border comes from the sweep
+/// before, so that the result is the same on any number of threads.
+const BAND: usize = 16;
+
+/// How to search one level.
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    /// Patch kernels.
+    pub kernels: PatchKernels,
+    /// The random search starts with this radius in texels and halves it down to 1.
+    pub radius: u32,
+    /// One patch of this list is drawn for each target as well; empty: none.
+    pub anywhere: &'a [(u16, u16)],
+    /// Seeds the draws.
+    pub seed: u64,
+    /// Cost of one squared texel of displacement along x and y.
+    pub far: (f32, f32),
+    /// Most that a source patch's colours may be shifted by to meet the target's mean, in texel
+    /// units. What that gains counts in full.
+    pub shift: f32,
+    /// Bands are left as they are once it is raised.
+    pub cancel: &'a Cancel,
+}
+
+impl Search<'_> {
+    /// What distance adds to a pair's cost: pictures are layered like the world, so a patch from
+    /// the same height is likelier right than one from above or below.
+    #[inline(always)]
+    pub fn far(&self, x: usize, y: usize, sx: usize, sy: usize) -> f32 {
+        let (dx, dy) = (x as f32 - sx as f32, y as f32 - sy as f32);
+        dx * dx * self.far.0 + dy * dy * self.far.1
+    }
+
+    /// The cost of the source patch at (`sx`, `sy`) for the target at (`x`, `y`): the squared
+    /// difference after the colour shift, and what distance adds.
+    #[inline(always)]
+    fn cost(&self, level: &Level, x: usize, y: usize, sx: usize, sy: usize) -> u32 {
+        let difference = self.kernels.distance(&level.texels, x, y, sx, sy);
+        // A shift by b of n texels that lie m apart on average takes n·b·(2m − b) off.
+        let gain: f32 = level
+            .brighter(x, y, sx, sy)
+            .map(|m| {
+                let b = m.clamp(-self.shift, self.shift);
+                b * (2.0 * m - b)
+            })
+            .iter()
+            .sum();
+        let gain = ((SIDE * SIDE) as f32 * gain) as u32;
+        difference
+            .saturating_sub(gain)
+            .saturating_add(self.far(x, y, sx, sy) as u32)
+    }
+
+    /// Computes every target's cost for the level's texels as they are now.
+    pub fn evaluate(&self, level: &mut Level, field: &mut Field) {
+        level.update_means();
+        let (level, w) = (&*level, level.hole.width);
+        let costs = field.cost.data.par_chunks_mut(w);
+        costs
+            .zip(field.source.data.par_chunks(w))
+            .enumerate()
+            .for_each(|(y, (cost, source))| {
+                if self.cancel.is_cancelled() {
+                    return;
+                }
+                for &(start, end) in &level.targets[y] {
+                    for x in usize::from(start)..usize::from(end) {
+                        let (sx, sy) = source[x];
+                        cost[x] = self.cost(level, x, y, usize::from(sx), usize::from(sy));
+                    }
+                }
+            });
+    }
+
+    /// One sweep over every target; `number` counts sweeps: even ones go down and right, odd ones
+    /// up and left. Costs must be current.
+    pub fn sweep(&self, level: &Level, field: &mut Field, number: u32) {
+        let (w, h) = (level.hole.width, level.hole.height);
+        let forward = number.is_multiple_of(2);
+        let entry = |band: usize| {
+            let y = if forward {
+                (band * BAND).checked_sub(1)
+            } else {
+                Some((band + 1) * BAND)
+            };
+            y.filter(|y| *y < h)
+        };
+        // The row before each band, as it was before this sweep.
+        let before: Vec<Vec<(u16, u16)>> = (0..h.div_ceil(BAND))
+            .map(|band| entry(band).map_or(Vec::new(), |y| field.source.row(y).to_vec()))
+            .collect();
+        let sources = field.source.data.par_chunks_mut(w * BAND);
+        let costs = field.cost.data.par_chunks_mut(w * BAND);
+        sources
+            .zip(costs)
+            .zip(before)
+            .enumerate()
+            .for_each(|(band, ((source, cost), before))| {
+                if self.cancel.is_cancelled() {
+                    return;
+                }
+                let mut random = Random::new(self.seed, (u64::from(number) << 32) | band as u64);
+                let rows = source.len() / w;
+                let mut previous = before;
+                let mut previous_y = entry(band);
+                for k in 0..rows {
+                    let i = if forward { k } else { rows - 1 - k };
+                    let y = band * BAND + i;
+                    let source = &mut source[i * w..(i + 1) * w];
+                    let cost = &mut cost[i * w..(i + 1) * w];
+                    let previous_row = previous_y.map(|py| (&level.targets[py], &previous[..]));
+                    self.row(level, y, (source, cost), previous_row, forward, &mut random);
+                    previous.clear();
+                    previous.extend_from_slice(source);
+                    previous_y = Some(y);
+                }
+            });
+    }
+
+    fn row(
+        &self,
+        level: &Level,
+        y: usize,
+        (source, cost): (&mut [(u16, u16)], &mut [u32]),
+        previous: Option<(&Runs, &[(u16, u16)])>,
+        forward: bool,
+        random: &mut Random,
+    ) {
+        let runs = &level.targets[y];
+        let step: i32 = if forward { 1 } else { -1 };
+        for r in 0..runs.len() {
+            let (start, end) = runs[if forward { r } else { runs.len() - 1 - r }];
+            let (start, end) = (usize::from(start), usize::from(end));
+            for k in 0..end - start {
+                let x = if forward { start + k } else { end - 1 - k };
+                let mut best = Best {
+                    source: source[x],
+                    cost: cost[x],
+                };
+                if k > 0 {
+                    let (sx, sy) = source[if forward { x - 1 } else { x + 1 }];
+                    best.consider(self, level, (x, y), i32::from(sx) + step, i32::from(sy));
+                }
+                if let Some((targets, row)) = previous
+                    && targets
+                        .iter()
+                        .any(|(a, b)| (usize::from(*a)..usize::from(*b)).contains(&x))
+                {
+                    let (sx, sy) = row[x];
+                    best.consider(self, level, (x, y), i32::from(sx), i32::from(sy) + step);
+                }
+                if !self.anywhere.is_empty() {
+                    let (sx, sy) = self.anywhere[random.below(self.anywhere.len() as u32) as usize];
+                    best.consider(self, level, (x, y), i32::from(sx), i32::from(sy));
+                }
+                let mut radius = self.radius;
+                while radius >= 1 {
+                    let (dx, dy) = random.within(radius);
+                    let (bx, by) = best.source;
+                    best.consider(self, level, (x, y), i32::from(bx) + dx, i32::from(by) + dy);
+                    radius /= 2;
+                }
+                source[x] = best.source;
+                cost[x] = best.cost;
+            }
+        }
+    }
+}
+
+/// A target's best source patch so far.
+struct Best {
+    source: (u16, u16),
+    cost: u32,
+}
+
+impl Best {
+    #[inline(always)]
+    fn consider(
+        &mut self,
+        search: &Search<'_>,
+        level: &Level,
+        (x, y): (usize, usize),
+        sx: i32,
+        sy: i32,
+    ) {
+        // A negative coordinate becomes a huge one.
+        let (sx, sy) = (sx as usize, sy as usize);
+        if sx >= level.centres.width
+            || sy >= level.centres.height
+            || (sx as u16, sy as u16) == self.source
+            || level.centres.row(sy)[sx] == 0
+        {
+            return;
+        }
+        let cost = search.cost(level, x, y, sx, sy);
+        if cost < self.cost {
+            *self = Self {
+                source: (sx as u16, sy as u16),
+                cost,
+            };
+        }
+    }
+}
