@@ -163,7 +163,7 @@ pub struct FillArgs {
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
     /// How hard to compress a PNG
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Fast)]
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Default)]
     pub png_compression: Compression,
     /// Quality of a JPEG that was no JPEG before, 1 to 100
     #[arg(long, value_name = "N", default_value_t = 95,

@@ -77,7 +77,7 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
             }
         }
         let (at, len) = if compressed {
-            let mut z = ZlibEncoder::new(Vec::new(), flate2::Compression::new(5));
+            let mut z = ZlibEncoder::new(Vec::new(), flate2::Compression::new(4));
             let packed = z.write_all(strip).and_then(|()| z.finish());
             let packed = packed.map_err(|e| encode_error("TIFF", e))?;
             let at = dir.write_data(&packed[..]).map_err(fail)?;
