@@ -93,11 +93,13 @@ class Colours:
             return out, 0.0
         visible = krita_job.visible_pixels(data, 16, 4)
         got = self.convert(out, width, height, target, working)
-        best = (krita_job.worst_shift(data, got, visible), out)
+        best = (krita_job.shift(data, got, visible), out)
         aim = data
         for _ in range(krita_job.CORRECTIONS):
+            if best[0] < krita_job.UNSEEN_SHIFT:
+                break
             aim = krita_job.corrected(data, aim, got)
             out = self.convert(aim, width, height, working, target)
             got = self.convert(out, width, height, target, working)
-            best = min(best, (krita_job.worst_shift(data, got, visible), out))
+            best = min(best, (krita_job.shift(data, got, visible), out))
         return best[1], best[0]

@@ -33,6 +33,8 @@ class _Whole(QtWidgets.QWidget):
             self._edit = QtWidgets.QSpinBox()
             self._edit.setRange(int(field.min or 0), int(field.max))
             self._edit.setAccelerated(True)
+            if "pixels" in field.help:
+                self._edit.setSuffix(" px")
             self._edit.valueChanged.connect(lambda _: self.changed.emit())
         row.addWidget(self._edit, 1)
         if field.name == "seed":
@@ -143,14 +145,8 @@ class _Extent(QtWidgets.QWidget):
     def _show_unit(self):
         unit = self._unit.currentData()
         blocked = self._amount.blockSignals(True)
-        self._amount.setEnabled(unit != "auto")
-        if unit == "auto":
-            # An empty box: there is no number to show.
-            self._amount.setRange(0, 0)
-            self._amount.setSuffix("")
-            self._amount.setSpecialValueText(" ")
-        else:
-            self._amount.setSpecialValueText("")
+        self._amount.setVisible(unit != "auto")
+        if unit != "auto":
             self._amount.setRange(0, int(self._limits[unit]))
             self._amount.setSuffix(" px" if unit == "px" else " %")
             self._amount.setValue(self._kept[unit])

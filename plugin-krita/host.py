@@ -7,7 +7,6 @@ are there whatever has become of it, and say what is wrong.
 
 import contextlib
 import functools
-import time
 import traceback
 
 from krita import Extension, Krita
@@ -226,7 +225,6 @@ class Fill(QtCore.QObject):
         self._space = target.image_space() if self._merged else target.facts.space
         self._converted = self._space.model in krita_job.CONVERTED
         self._holes = []
-        self._began = time.monotonic()
 
     def prepare(self, window, plan):
         """Reads what the plan needs and no more."""
@@ -290,7 +288,10 @@ class Fill(QtCore.QObject):
                 host.say("Nothing is selected on the canvas. Nothing was changed.")
                 return
             self._put()
-            host.whisper(krita_job.done_text(self._run.reports, time.monotonic() - self._began))
+            # A fill that can be seen needs no words, and they would lie over it.
+            text = krita_job.notes_text(self._run.reports)
+            if text:
+                host.whisper(text)
 
         end(host)
 

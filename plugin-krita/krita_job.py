@@ -46,7 +46,8 @@ WORKING_PROFILES = ("Rec2020-elle-V4-g10.icc", "sRGB-elle-V2-g10.icc")
 
 # Tables in CMYK and YCbCr profiles do not undo each other: there and back shifts every colour.
 SHIFTING = ("CMYKA", "YCbCrA")
-CORRECTIONS = 4
+CORRECTIONS = 5
+UNSEEN_SHIFT = 0.001
 
 
 def known(space):
@@ -165,10 +166,10 @@ def corrected(target, aim, got):
     return array.array("f", map(operator.add, aim, map(operator.sub, target, got))).tobytes()
 
 
-def worst_shift(target, got, visible, most=20000):
-    """How far colours are off, as a share of white, after the square root (about as eyes judge).
+def shift(target, got, visible, most=20000):
+    """How far colours are off on average, as a share of white, after the square root (about as eyes judge).
 
-    Of linear RGBA floats; the mean of some `most` values of the pixels that `visible` says.
+    Of linear RGBA floats; from some `most` values of the pixels that `visible` says.
     """
     target, got = array.array("f", target), array.array("f", got)
     at = [i for i in range(0, len(visible), max(len(visible) * 3 // most, 1)) if visible[i]]
@@ -448,14 +449,11 @@ def title_text(facts):
         hole.width, hole.height, facts.name)
 
 
-def done_text(reports, seconds):
-    """What a finished fill says of itself."""
-    regions = sum(r.get("regions", 0) for r in reports)
+def notes_text(reports):
+    """What the library wants the user to know of a finished fill."""
     notes = []
     for report in reports:
         for note in report.get("notes", []):
             if note not in notes:
                 notes.append(note)
-    text = "Filled %s in %.1f s." % (
-        "1 region" if regions == 1 else "%d regions" % regions, max(seconds, 0.1))
-    return " ".join([text] + [note[:1].upper() + note[1:] + "." for note in notes])
+    return " ".join(note[:1].upper() + note[1:].rstrip(".") + "." for note in notes)

@@ -115,7 +115,6 @@ class Target:
         if not parent.addChildNode(layer, self.node):
             raise RuntimeError("Krita did not add the layer")
         self.document.waitForDone()
-        self.document.refreshProjection()
         return layer
 
     def exchange_layer(self, parts, to_bytes):
@@ -139,7 +138,6 @@ class Target:
         self.document.waitForDone()
         self.node.remove()
         self.document.waitForDone()
-        self.document.refreshProjection()
         return layer
 
 

@@ -38,7 +38,7 @@ class Driver(Extension):
             self._steps = names["main"](self.say)
         except BaseException:
             self._fail()
-        self._step()
+        self._step(lambda: next(self._steps))
 
     def say(self, *words):
         print(*words, file=self._log, flush=True)
@@ -47,9 +47,9 @@ class Driver(Extension):
         self.say(traceback.format_exc())
         os._exit(3)
 
-    def _step(self):
+    def _step(self, go_on):
         try:
-            wanted = next(self._steps)
+            wanted = go_on()
         except StopIteration as end:
             os._exit(int(end.value or 0))
         except BaseException:
@@ -57,7 +57,10 @@ class Driver(Extension):
         if callable(wanted):
             self._wait(wanted, time.monotonic() + PATIENCE)
         else:
-            QTimer.singleShot(int(wanted), self._step)
+            QTimer.singleShot(int(wanted), self._next)
+
+    def _next(self):
+        self._step(lambda: next(self._steps))
 
     def _wait(self, ready, until):
         try:
@@ -65,13 +68,10 @@ class Driver(Extension):
         except BaseException:
             self._fail()
         if done:
-            QTimer.singleShot(0, self._step)
+            QTimer.singleShot(0, self._next)
         elif time.monotonic() > until:
-            self.say("FAIL waited %.0f s in vain" % PATIENCE)
-            try:  # where main was waiting
-                self._steps.throw(TimeoutError("waited in vain"))
-            except BaseException:
-                self._fail()
+            error = TimeoutError("waited %.0f s in vain" % PATIENCE)
+            self._step(lambda: self._steps.throw(error))
         else:
             QTimer.singleShot(10, lambda: self._wait(ready, until))
 

@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The Krita plug-in's decisions, with no Krita."""
+
+import array
+import filecmp
+import importlib.util
+import os
+import random
+import re
+import sys
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FOLDER = os.path.join(ROOT, "plugin-krita")
+
+
+def package():
+    """plugin-krita as Krita imports it: a package called mend_inpaint."""
+    if "mend_inpaint" not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            "mend_inpaint", os.path.join(FOLDER, "__init__.py"), submodule_search_locations=[FOLDER]
+        )
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["mend_inpaint"] = module
+        spec.loader.exec_module(module)
+    return sys.modules["mend_inpaint"]
+
+
+package()
+from mend_inpaint import job, krita_job, native  # noqa: E402
+from mend_inpaint.job import Rect  # noqa: E402
+from mend_inpaint.krita_job import Facts, Options, Space  # noqa: E402
+
+DESCRIPTION = {
+    "params": [
+        {"name": "engine", "label": "Engine", "help": "h", "type": "choice", "default": "auto",
+         "choices": [{"id": "auto", "label": "Automatic"}, {"id": "a", "label": "A"},
+                     {"id": "b", "label": "B"}]},
+        {"name": "seed", "label": "Seed", "help": "h", "type": "integer", "min": 0, "max": 9,
+         "default": "0"},
+        {"name": "context", "label": "Context", "help": "h", "type": "extent", "max_pixels": 100,
+         "max_percent": 1000.0, "default": "auto"},
+        {"name": "result", "label": "Result", "help": "h", "type": "choice", "default": "image",
+         "choices": [{"id": "image", "label": "Picture"}, {"id": "layer", "label": "Layer"}]},
+    ],
+    "engines": [
+        {"id": "a", "label": "A", "params": [], "available": True},
+        {"id": "b", "label": "B", "available": True, "params": [
+            {"name": "prompt", "label": "Prompt", "help": "h", "type": "text", "default": ""},
+            {"name": "guidance", "label": "Guidance", "help": "h", "type": "number", "min": 0.0,
+             "max": 20.0, "default": "7.5"}]},
+    ],
+}
+FIELDS = job.fields(DESCRIPTION)
+
+
+class SharedFiles(unittest.TestCase):
+    def test_same_bytes_in_both_plugins(self):
+        for name in ("native.py", "job.py"):
+            self.assertTrue(
+                filecmp.cmp(
+                    os.path.join(FOLDER, name), os.path.join(ROOT, "plugin-gimp", name), False),
+                "%s differs: copy the one that is right over the other" % name,
+            )
+
+    def test_only_the_host_imports_krita(self):
+        for name in sorted(os.listdir(FOLDER)):
+            if name.endswith(".py") and name not in ("host.py", "__init__.py"):
+                with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
+                    self.assertIsNone(re.search(r"^\s*(from|import) krita\b", file.read(), re.M), name)
+
+    def test_actions_are_those_of_the_code(self):
+        tree = ElementTree.parse(os.path.join(FOLDER, "mend_inpaint.action"))
+        with open(os.path.join(FOLDER, "host.py"), encoding="utf-8") as file:
+            code = file.read()
+        names = [action.get("name") for action in tree.iter("Action")]
+        self.assertEqual(names, ["mend_inpaint", "mend_inpaint_again"])
+        for action in tree.iter("Action"):
+            self.assertIn('"%s"' % action.get("name"), code)
+            # Greyed out, it could not say why it is.
+            self.assertEqual(action.findtext("activationFlags"), "0")
+
+
+class Formats(unittest.TestCase):
+    def test_whole_numbers_are_bgra_and_floats_rgba(self):
+        for depth, layout in (("U8", native.BGRA), ("U16", native.BGRA), ("F16", native.RGBA),
+                              ("F32", native.RGBA)):
+            space = Space("RGBA", depth, "")
+            number = krita_job.pixel_format(space, False)
+            self.assertEqual(number & 15, layout)
+            self.assertEqual(native.pixel_bytes(number), space.pixel_bytes)
+        gray = krita_job.pixel_format(Space("GRAYA", "F16", ""), True)
+        self.assertEqual(gray, native.GRAYA | native.F16 | native.LINEAR)
+
+    def test_linear_is_measured_by_the_ratio(self):
+        for gamma, linear in ((1.0, True), (1.8, False), (2.2, False), (2.4, False)):
+            for white in (0.1, 1.0, 125.0):
+                self.assertEqual(
+                    krita_job.is_linear(white * 0.25**gamma, white * 0.5**gamma), linear, gamma)
+        self.assertFalse(krita_job.is_linear(0.0, 0.0))
+
+
+class Windows(unittest.TestCase):
+    def plan_of(self, canvas, hole, context, seen):
+        def plan(window):
+            seen.append(window)
+            inside = hole.moved(-window.x, -window.y)
+            whole = Rect(0, 0, window.width, window.height)
+            rect = inside.grown(context).intersect(whole)
+            self.assertEqual(inside.intersect(whole), inside, "the window cuts the hole")
+            return {"regions": [{"rect": dict(rect._asdict()), "hole": dict(inside._asdict())}]}
+
+        return plan
+
+    def test_the_plan_is_the_whole_canvas_s(self):
+        canvas = Rect(0, 0, 5000, 4000)
+        for hole in (Rect(2000, 1500, 40, 30), Rect(0, 0, 10, 10), Rect(4990, 3990, 10, 10)):
+            for context in (0, 48, 255, 256, 257, 3000, 9000):
+                seen = []
+                window, plan = krita_job.plan_within(
+                    canvas, hole, self.plan_of(canvas, hole, context, seen))
+                rect = Rect.of(plan["regions"][0]["rect"]).moved(window.x, window.y)
+                self.assertEqual(rect, hole.grown(context).intersect(canvas))
+
+    def test_a_small_hole_does_not_read_the_canvas(self):
+        canvas, seen = Rect(0, 0, 20000, 20000), []
+        hole = Rect(9000, 9000, 50, 50)
+        krita_job.plan_within(canvas, hole, self.plan_of(canvas, hole, 100, seen))
+        self.assertEqual(len(seen), 1)
+        self.assertLess(seen[0].area, 600 * 600)
+
+    def test_bands_cover_the_rectangle_once(self):
+        rect = Rect(3, 5, 1000, 777)
+        bands = krita_job.bands(rect, 16, 1 << 20)
+        self.assertGreater(len(bands), 5)
+        self.assertEqual(sum(b.height for b in bands), 777)
+        y = rect.y
+        for band in bands:
+            self.assertEqual((band.x, band.y, band.width), (3, y, 1000))
+            self.assertLessEqual(band.area * 16, 1 << 20)
+            y = band.bottom
+        self.assertEqual(krita_job.bands(Rect(0, 0, 1 << 20, 2), 16, 4), [
+            Rect(0, 0, 1 << 20, 1), Rect(0, 1, 1 << 20, 1)])
+
+
+class Pixels(unittest.TestCase):
+    def setUp(self):
+        self.random = random.Random(5)
+
+    def bytes(self, count):
+        return bytes(self.random.randrange(256) for _ in range(count))
+
+    def test_changed_and_chosen_pixels(self):
+        for size in (1, 2, 4, 5, 8, 10, 16, 20):
+            before, take = self.bytes(size * 50), self.bytes(size * 50)
+            after = bytearray(before)
+            for pixel in (0, 7, 49):
+                after[pixel * size + self.random.randrange(size)] ^= 1 << self.random.randrange(8)
+            changed = krita_job.changed_pixels(before, bytes(after), size)
+            self.assertEqual([i for i in range(50) if changed[i]], [0, 7, 49])
+            self.assertLessEqual(set(changed), {0, 255})
+            chosen = krita_job.choose(before, take, changed, size)
+            for i in range(50):
+                source = take if i in (0, 7, 49) else before
+                self.assertEqual(chosen[i * size : i * size + size], source[i * size : i * size + size])
+
+    def test_visible_pixels(self):
+        floats = array.array("f", [1, 2, 3, 0.0, 0, 0, 0, 1e-6, 5, 5, 5, 1.0])
+        self.assertEqual(krita_job.visible_pixels(floats.tobytes(), 16, 4), bytes((0, 255, 255)))
+        self.assertEqual(
+            krita_job.visible_pixels(bytes((9, 9, 9, 0, 0, 0, 0, 1)), 4, 1), bytes((0, 255)))
+
+    def test_transparency(self):
+        import struct
+
+        half = {"U8": 90, "U16": 90, "F16": 0.25, "F32": 0.25}
+        code = {"U8": "B", "U16": "H", "F16": "e", "F32": "f"}
+        full = {"U8": 255, "U16": 65535, "F16": 1.0, "F32": 1.0}
+        for model in ("RGBA", "GRAYA", "CMYKA"):
+            for depth in code:
+                space = Space(model, depth, "")
+
+                def pixels(*alphas):
+                    one = "%d%s" % (space.channels, code[depth])
+                    return b"".join(
+                        struct.pack("=" + one, *([0] * (space.channels - 1) + [a])) for a in alphas)
+
+                one, no, some = full[depth], 0, half[depth]
+                for alphas, mask, wanted in (
+                    ((one, one, one), b"\xff\1\xff", krita_job.OPAQUE),
+                    ((one, some, no), b"\xff\0\0", krita_job.OPAQUE),
+                    ((one, some, no), b"\xff\0\1", krita_job.EMPTY_PARTS),
+                    ((one, some, no), b"\0\1\1", krita_job.TRANSLUCENT),
+                ):
+                    self.assertEqual(
+                        krita_job.transparency(pixels(*alphas), space, mask), wanted, space)
+
+    def test_a_correction_meets_its_target(self):
+        # A conversion that shifts every value by a tenth of it and something more.
+        def there_and_back(data):
+            return array.array("f", [v * 0.9 + 0.02 for v in array.array("f", data)]).tobytes()
+
+        target = array.array("f", [0.1, 0.5, 0.9, 1.0] * 10).tobytes()
+        seen = bytes([255]) * 10
+        aim = target
+        before = krita_job.shift(target, there_and_back(aim), seen)
+        for _ in range(4):
+            aim = krita_job.corrected(target, aim, there_and_back(aim))
+        after = krita_job.shift(target, there_and_back(aim), seen)
+        self.assertGreater(before, 0.01)
+        self.assertLess(after, 0.0001)
+        self.assertEqual(krita_job.shift(target, there_and_back(target), bytes(10)), 0.0)
+
+
+class Refusals(unittest.TestCase):
+    good = Facts(name="L", canvas=Rect(0, 0, 100, 100), selection=Rect(10, 10, 5, 5))
+
+    def test_what_can_be_filled_is_not_refused(self):
+        self.assertIsNone(krita_job.no_target(self.good))
+        self.assertIsNone(krita_job.no_layer_fill(self.good))
+        self.assertIsNone(krita_job.no_in_place(self.good))
+        self.assertEqual(krita_job.advice(Options({}), self.good), "")
+        partly_off = self.good._replace(selection=Rect(-50, -50, 60, 60))
+        self.assertIsNone(krita_job.no_target(partly_off))
+        for model in ("RGBA", "GRAYA", "CMYKA", "LABA", "XYZA", "YCbCrA"):
+            for depth in ("U8", "U16", "F16", "F32"):
+                facts = self.good._replace(space=Space(model, depth, "p"))
+                self.assertIsNone(krita_job.no_layer_fill(facts))
+
+    def test_every_refusal_says_what_to_do(self):
+        for change, word, judge in (
+            ({"document": False}, "Open one", krita_job.no_target),
+            ({"selection": Rect(0, 0, 0, 0)}, "Select", krita_job.no_target),
+            ({"selection": Rect(200, 0, 9, 9)}, "Select", krita_job.no_target),
+            ({"layer": False}, "Choose one", krita_job.no_target),
+            ({"kind": "grouplayer"}, "all visible layers", krita_job.no_layer_fill),
+            ({"kind": "vectorlayer"}, "Choose a paint layer", krita_job.no_layer_fill),
+            ({"kind": "something new"}, "Choose a paint layer", krita_job.no_layer_fill),
+            ({"locked": True}, "Unlock", krita_job.no_layer_fill),
+            ({"hidden": True}, "Show it", krita_job.no_layer_fill),
+            ({"space": Space("A", "U8", "")}, "Convert", krita_job.no_layer_fill),
+            ({"alpha_locked": True, "transparency": krita_job.EMPTY_PARTS}, "Unlock",
+             krita_job.no_in_place),
+        ):
+            text = judge(self.good._replace(**change))
+            self.assertIsNotNone(text, change)
+            self.assertIn(word, text)
+            self.assertTrue(text.endswith("."), text)
+
+    def test_all_visible_layers_need_no_paint_layer(self):
+        rgb = Space("RGBA", "U8", "")
+        for kind in ("grouplayer", "vectorlayer", "paintlayer", "clonelayer"):
+            self.assertIsNone(krita_job.no_merged_fill(self.good._replace(kind=kind), rgb))
+        mask = self.good._replace(kind="filtermask")
+        self.assertIn("Choose a layer", krita_job.no_merged_fill(mask, rgb))
+
+    def test_advice_where_a_layer_above_cannot_hide_what_is_below(self):
+        for change in ({"opacity": 100}, {"blending": "multiply"}, {"masks": True},
+                       {"transparency": krita_job.TRANSLUCENT}):
+            facts = self.good._replace(**change)
+            self.assertIn("In place", krita_job.advice(Options({}), facts))
+            self.assertEqual(krita_job.advice(Options({}, "in-place"), facts), "")
+            self.assertEqual(krita_job.advice(Options({}, "layer", "visible"), facts), "")
+
+
+class Memory(unittest.TestCase):
+    def test_what_was_remembered_comes_back(self):
+        options = Options(
+            {"engine": "b", "seed": 4, "context": "50%", "prompt": "a \u201cwall\u201d, \n", "guidance": 3.5,
+             "result": "image"},
+            "in-place", "own")
+        self.assertEqual(krita_job.recall(krita_job.remember(options), FIELDS), options)
+
+    def test_anything_else_gives_defaults(self):
+        wanted = krita_job.recall("", FIELDS)
+        self.assertEqual(wanted.values["seed"], 0)
+        self.assertEqual((wanted.result, wanted.source), ("layer", "own"))
+        for text in ("{", "[]", "3", "null", '{"values": 3}', '{"values": {"seed": "x"}}',
+                     '{"values": {"seed": null, "engine": "gone", "prompt": 7, "context": []}}',
+                     '{"values": {"guidance": NaN}}', '{"result": 1, "source": {}}'):
+            self.assertEqual(krita_job.recall(text, FIELDS), wanted, text)
+        self.assertEqual(krita_job.recall('{"values": {"seed": 99}}', FIELDS).values["seed"], 9)
+        both = krita_job.recall('{"result": "in-place", "source": "visible"}', FIELDS)
+        self.assertEqual(both.result, "layer")
+
+    def test_the_request_has_what_the_engine_knows(self):
+        options = krita_job.recall('{"values": {"engine": "a", "prompt": "x"}}', FIELDS)
+        self.assertEqual(
+            krita_job.request(FIELDS, options),
+            {"engine": "a", "seed": "0", "context": "auto", "result": "layer"})
+        options = krita_job.recall('{"values": {"engine": "b"}, "result": "in-place"}', FIELDS)
+        wanted = krita_job.request(FIELDS, options)
+        self.assertEqual((wanted["guidance"], wanted["prompt"], wanted["result"]), ("7.5", "", "image"))
+        auto = krita_job.recall("", FIELDS)
+        self.assertNotIn("prompt", krita_job.request(FIELDS, auto, "a"))
+
+    def test_extents(self):
+        for text, parts in (("auto", ("auto", 0)), ("64", ("px", 64)), ("64px", ("px", 64)),
+                            ("50%", ("%", 50)), ("12.5 %", ("%", 12)), ("x", ("auto", 0)),
+                            ("-3", ("px", 0)), ("", ("auto", 0)), ("1e999%", ("auto", 0))):
+            self.assertEqual(krita_job.extent_parts(text), parts, text)
+
+
+if __name__ == "__main__":
+    unittest.main()
