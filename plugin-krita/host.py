@@ -131,7 +131,7 @@ class Inpaint(Extension):
         if self._busy:
             self.say("A fill is running. Wait until it is done, or cancel it.")
             return None
-        target = Target(Krita.instance().activeDocument())
+        target = Target(Krita.instance())
         problem = krita_job.no_target(target.facts)
         if problem:
             self.say(problem)
@@ -296,6 +296,7 @@ class Fill(QtCore.QObject):
         end(host)
 
     def _put(self):
+        self._target.there()
         if self._options.result == LAYER:
             target_space = self._target.image_space()
             parts = [
@@ -314,8 +315,7 @@ class Fill(QtCore.QObject):
 
     def _activate(self, node):
         # Krita makes every new layer the active one, a little later.
-        document = self._target.document
-        QtCore.QTimer.singleShot(0, lambda: document.setActiveNode(node))
+        QtCore.QTimer.singleShot(0, lambda: self._target.activate(node))
 
     def _as_layer(self, pixels, rect, space):
         """Filled pixels in the image's colour space, zero where there is no fill."""

@@ -20,8 +20,10 @@ class Changed(Exception):
 class Target:
     """What the user pointed at: document, active layer, selection."""
 
-    def __init__(self, document):
-        self.document = document
+    def __init__(self, krita):
+        """`krita`: Krita.instance()."""
+        self._krita = krita
+        self.document = document = krita.activeDocument()
         self.node = document.activeNode() if document else None
         self._selection = None
         self._masks = {}
@@ -87,9 +89,22 @@ class Target:
             return _pixels(self.document, rect, self.image_space().pixel_bytes)
         return _pixels(self.node, rect, self.facts.space.pixel_bytes)
 
+    def _open(self):
+        return any(document == self.document for document in self._krita.documents())
+
+    def activate(self, node):
+        """Makes `node` the active layer, if the document is still the one that is worked on."""
+        if (
+            self._open()
+            and self._krita.activeDocument() == self.document
+            and node.parentNode() is not None
+        ):
+            self.document.setActiveNode(node)
+
     def there(self):
         """Raises Changed unless document and layer are still there, in their colour space."""
-        parent = self.node.parentNode() if self.node else None
+        # First of all: nodes of a document that was closed must not be touched.
+        parent = self.node.parentNode() if self._open() else None
         if (
             parent is None
             or (self.document.width(), self.document.height()) != self.canvas[2:]
