@@ -81,7 +81,12 @@ static unsigned char *row_of(const mend_image *image, uint32_t y)
     return (unsigned char *)image->data + y * image->stride;
 }
 
-/* RGBA, 8 bits: stripes and a gradient. */
+static int in_hole(uint32_t x, uint32_t y)
+{
+    return x >= LEFT && x < RIGHT && y >= TOP && y < BOTTOM;
+}
+
+/* RGBA, 8 bits: stripes and a gradient, and in the hole what is to go. */
 static fenced picture(size_t padding, int at_end)
 {
     fenced f = fenced_new(WIDTH, HEIGHT, MEND_LAYOUT_RGBA | MEND_DEPTH_U8, 4, padding, at_end);
@@ -92,15 +97,12 @@ static fenced picture(size_t padding, int at_end)
             p[0] = (unsigned char)((x * 7 + y * 3) % 200);
             p[1] = (unsigned char)(40 + x);
             p[2] = (unsigned char)(200 - y);
+            if (in_hole(x, y))
+                p[0] = p[2] = 255;
             p[3] = 255;
         }
     }
     return f;
-}
-
-static int in_hole(uint32_t x, uint32_t y)
-{
-    return x >= LEFT && x < RIGHT && y >= TOP && y < BOTTOM;
 }
 
 static fenced hole(int at_end)

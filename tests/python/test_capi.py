@@ -73,7 +73,8 @@ def struct(buffer, pixel, pixel_format, width=WIDTH, height=HEIGHT, stride=None)
 
 
 def picture():
-    rows = (bytes(((x * 7 + y * 3) % 200, 40 + x, 200 - y))
+    # Stripes and a gradient, and in the hole what is to go.
+    rows = (bytes((255, 0, 255) if (x, y) in HOLE else ((x * 7 + y * 3) % 200, 40 + x, 200 - y))
             for y in range(HEIGHT) for x in range(WIDTH))
     data = b"".join(rows)
     return (ctypes.c_ubyte * len(data)).from_buffer_copy(data)
