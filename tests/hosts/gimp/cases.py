@@ -7,6 +7,7 @@ Run inside GIMP by run.py, which names in MEND_HOST the module that speaks to th
 import array
 import importlib
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -441,8 +442,36 @@ def large():
         G.delete(image)
 
 
+def library():
+    """Without the library, and with another one, the procedures are there and say what is wrong."""
+    folder = os.environ["MEND_PLUGIN"]
+    own = os.path.join(folder, "libmend.so")
+    kept = own + ".kept"
+    os.rename(own, kept)
+    try:
+        image, layer = scene()
+        G.select_ellipse(image, 100, 60, 60, 50)
+        refused("no library", image, layer, "libmend.so", "mend install gimp")
+        for name, words in [("other-abi.so", ("version 1 ", "has version 2", "mend install")),
+                            ("not-mend.so", ("not Mend's library",))]:
+            path = os.path.join(os.environ["MEND_OTHERS"], name)
+            if not os.path.exists(path):
+                say("no C compiler at hand: %s was not tried" % name)
+                continue
+            shutil.copy(path, own)
+            refused(name, image, layer, *words)
+            os.remove(own)
+        G.delete(image)
+    finally:
+        os.rename(kept, own)
+    image, layer = scene()
+    G.select_ellipse(image, 100, 60, 60, 50)
+    filled("the library is back", image, layer)
+    G.delete(image)
+
+
 def main():
-    groups = [depths, geometry, softness, refusals, repeat, profile, large]
+    groups = [library, depths, geometry, softness, refusals, repeat, profile, large]
     wanted = os.environ.get("MEND_GROUPS", "").split()
     for group in groups:
         if wanted and group.__name__ not in wanted:

@@ -71,6 +71,15 @@ class Run:
         if self.tree() != self.before:
             self.failed.append("a dry run changed something")
         self.mend("install", "gimp")
+        # Another library in its place: of another version, and of another kind.
+        for name, source in [("other-abi", "unsigned mend_abi_version(void) { return 2; }"),
+                             ("not-mend", "int unrelated = 1;")]:
+            path = os.path.join(self.work, name)
+            with open(path + ".c", "w") as file:
+                file.write(source + "\n")
+            if shutil.which("cc"):
+                subprocess.run(["cc", "-shared", "-fPIC", "-o", path + ".so", path + ".c"],
+                               check=True)
         if self.options.version == 2:
             folder = os.path.join(self.profile, "plug-ins", "mend-test")
             os.makedirs(folder)
@@ -95,7 +104,7 @@ class Run:
         log = os.path.join(self.work, script + ".log")
         tests = os.path.join(self.work, "tests")
         environment = dict(os.environ)
-        photo = os.path.join(self.work, "photo.png")
+        photo = os.path.join(self.work, "photo.jpg")
         shutil.copy(self.options.photo, photo)
         environment.update({
             "HOME": self.inside(self.work), self.variable(): self.inside(self.profile),
@@ -103,6 +112,7 @@ class Run:
             "MEND_LOG": self.inside(log), "MEND_SHOTS": self.inside(self.shots),
             "MEND_PLUGIN": self.inside(os.path.join(self.profile, "plug-ins", "mend-inpaint")),
             "MEND_TEST": self.inside(os.path.join(tests, script)),
+            "MEND_OTHERS": self.inside(self.work),
             "MEND_GROUPS": self.options.groups, "MEND_PHOTO": self.inside(photo),
             "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8", "NO_AT_BRIDGE": "1",
         })
@@ -148,6 +158,19 @@ class Run:
             self.failed.append(script)
             with open(output, encoding="utf-8", errors="replace") as file:
                 print("".join(file.readlines()[-40:]))
+
+    def start_without_library(self):
+        """GIMP's first start after an installation whose library is gone: the procedures are there."""
+        library = os.path.join(self.profile, "plug-ins", "mend-inpaint", "libmend.so")
+        os.rename(library, library + ".kept")
+        for name in ("pluginrc",):
+            path = os.path.join(self.profile, name)
+            if os.path.exists(path):
+                os.remove(path)
+        try:
+            self.gimp("nolibrary.py", False)
+        finally:
+            os.rename(library + ".kept", library)
 
     def take_shots(self):
         for name in os.listdir(self.shots):
@@ -232,10 +255,11 @@ def main():
     parser.add_argument("--shots", default="")
     parser.add_argument("--timeout", type=int, default=900)
     parser.add_argument("--mend", default=os.path.join(REPOSITORY, "target", "release", "mend"))
-    parser.add_argument("--photo", default=os.path.join(REPOSITORY, "tests", "data", "boat.png"))
+    parser.add_argument("--photo", default=os.path.join(REPOSITORY, "tests", "data", "boat.jpg"))
     run = Run(parser.parse_args())
     run.prepare()
     if run.options.only != "screen":
+        run.start_without_library()
         run.gimp("cases.py", False)
     if run.options.only != "console":
         run.screen()
