@@ -30,6 +30,7 @@ PIXELS = 0  # GimpUnit
 for _name, _result, _arguments in [
     ("gimp_image_new_with_precision", c_int, [c_int] * 4),
     ("gimp_file_load", c_int, [c_int, c_char_p, c_char_p]),
+    ("gimp_image_undo_enable", c_int, [c_int]),
     ("gimp_layer_group_new", c_int, [c_int]),
     ("gimp_text_layer_new", c_int, [c_int, c_char_p, c_char_p, c_double, c_int]),
     ("gimp_layer_create_mask", c_int, [c_int, c_int]),
@@ -59,7 +60,10 @@ def new_image(width, height, base="rgb", depth="u8-non-linear"):
 
 
 def load(path):
-    return gimp.gimp_file_load(lib.NONINTERACTIVE, path.encode(), path.encode())
+    image = gimp.gimp_file_load(lib.NONINTERACTIVE, path.encode(), path.encode())
+    # File > Open does this, too: some loaders leave an image without undo.
+    gimp.gimp_image_undo_enable(image)
+    return image
 
 
 def add_layer(image, width, height, base="rgb", alpha=False, offset=(0, 0), pixels=None,

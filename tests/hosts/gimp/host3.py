@@ -35,7 +35,10 @@ def new_image(width, height, base="rgb", depth="u8-non-linear"):
 
 
 def load(path):
-    return Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
+    image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path(path))
+    # File > Open does this, too: some loaders leave an image without undo.
+    image.undo_enable()
+    return image
 
 
 def add_layer(image, width, height, base="rgb", alpha=False, offset=(0, 0), pixels=None,
