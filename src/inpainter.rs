@@ -3,22 +3,20 @@
 
 mod options;
 mod pool;
+mod region;
 
 pub use options::Options;
 
-use crate::blend;
-use crate::engines::{self, Crop, Engine, Run};
+use crate::engines::{self, Engine, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 use crate::params::Extent;
-use crate::pixels::{
-    Coverage, ImageView, ImageViewMut, MaskView, PixelFormat, Plane, Rect, RunMask, Working,
-    read_working, write_back,
-};
-use crate::plan::{self, Plan, Region};
+use crate::pixels::{ImageView, ImageViewMut, MaskView, PixelFormat, RunMask, write_back};
+use crate::plan::{self, Plan};
 use crate::progress::{Cancel, Progress, Step};
 use crate::request::{self, Request};
 use pool::Pool;
+use region::{Job, Part, fill_region, whole_image};
 use serde_json::{Value as Json, json};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -62,12 +60,6 @@ pub struct Filled {
     layer: bool,
     /// What was done.
     pub report: Report,
-}
-
-struct Part {
-    rect: Rect,
-    working: Working,
-    coverage: Coverage,
 }
 
 impl Filled {
@@ -215,8 +207,14 @@ impl Inpainter {
             });
         }
         let (engine, plan) = self.plan_runs(request, &runs)?;
-        let grow = request.integer("grow")? as u32;
-        let feather = request.integer("feather")? as u32;
+        let job = Job {
+            image,
+            mask,
+            runs: &runs,
+            request,
+            grow: request.integer("grow")? as u32,
+            feather: request.integer("feather")? as u32,
+        };
         let seed = request.integer("seed")? as u64;
         let pool = self.pool()?;
         let costs = engine.costs();
@@ -241,17 +239,7 @@ impl Inpainter {
                 values: request.values(),
                 report: &mut |share| pace.report((done + share * weight) / total),
             };
-            let part = fill_region(
-                engine.as_ref(),
-                image,
-                mask,
-                &runs,
-                request,
-                region,
-                grow,
-                feather,
-                &mut run,
-            )?;
+            let part = fill_region(&job, engine.as_ref(), region, &mut run)?;
             report.pixels += part.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
             parts.push(part);
             done += weight;
@@ -429,122 +417,4 @@ fn needs_alpha(format: PixelFormat) -> Result<()> {
         "the image has no alpha channel, which parameter 'result' needs at 'layer': give it one, \
          or set result to image",
     ))
-}
-
-fn whole_image() -> Error {
-    Error::new(
-        ErrorKind::Mask,
-        "the mask covers the whole image: nothing is left to fill from; select less",
-    )
-}
-
-#[allow(clippy::too_many_arguments)]
-fn fill_region(
-    engine: &dyn Engine,
-    image: &ImageView<'_>,
-    mask: &MaskView<'_>,
-    runs: &RunMask,
-    request: &Request,
-    region: &Region,
-    grow: u32,
-    feather: u32,
-    run: &mut Run<'_>,
-) -> Result<Part> {
-    let rect = region.rect;
-    let (w, h) = (rect.width as usize, rect.height as usize);
-    let coverage = mask.coverage(rect, grow, feather)?;
-    let mut working = read_working(image, rect, &coverage)?;
-    // Which pixels are to be filled here, and which are known and may be sampled from. Pixels of
-    // another region's hole and transparent ones are neither.
-    let inner = Rect::new(
-        region.hole.x - rect.x,
-        region.hole.y - rect.y,
-        region.hole.width,
-        region.hole.height,
-    );
-    let mut hole = Plane::filled(w, h, 0u8, "the region's hole")?;
-    let mut source = match request.source() {
-        Some(mask) => mask.crop(rect)?,
-        None => Plane::filled(w, h, 1u8, "the region's sources")?,
-    };
-    let mut known = Plane::filled(w, h, 1u8, "the region's known pixels")?;
-    let inside = |x: usize, y: usize| {
-        (inner.x as usize..inner.right() as usize).contains(&x)
-            && (inner.y as usize..inner.bottom() as usize).contains(&y)
-    };
-    for y in 0..h {
-        for x in 0..w {
-            let i = y * w + x;
-            let masked = coverage.data[i] > 0.0;
-            let transparent = working.alpha.as_ref().is_some_and(|a| a.data[i] <= 0.0);
-            if masked && inside(x, y) {
-                hole.data[i] = 1;
-            }
-            if masked || transparent {
-                known.data[i] = 0;
-                source.data[i] = 0;
-            }
-        }
-    }
-    if source.data.iter().all(|s| *s == 0) {
-        let all = u64::from(runs.width()) * u64::from(runs.height());
-        return Err(if runs.count() >= all {
-            whole_image()
-        } else if request.source().is_some() {
-            Error::new(
-                ErrorKind::Mask,
-                "the source mask leaves nothing to fill from: select some opaque pixels outside \
-                 the hole",
-            )
-        } else {
-            Error::new(
-                ErrorKind::Mask,
-                "there is nothing to fill from around the hole: every pixel there is masked or \
-                 transparent; select less or raise the context",
-            )
-        });
-    }
-    blend::extend(&mut working.rgb.data, 3, w, h, &known.data)?;
-    let crop = Crop {
-        image: &working.rgb,
-        hole: &hole,
-        source: &source,
-    };
-    let filled = engine.fill(&crop, run)?;
-    working.rgb = filled;
-    if let Some(alpha) = &mut working.alpha {
-        // Alpha goes on smoothly from around the hole: opaque surroundings make an opaque fill.
-        let around: Vec<u8> = coverage.data.iter().map(|c| u8::from(*c <= 0.0)).collect();
-        blend::extend(&mut alpha.data, 1, w, h, &around)?;
-    }
-    // Only the hole's box is kept until the end.
-    let at = |x: usize, y: usize| (y + inner.y as usize) * w + x + inner.x as usize;
-    let (iw, ih) = (inner.width as usize, inner.height as usize);
-    let mut part = Part {
-        rect: region.hole,
-        working: Working {
-            rgb: crate::pixels::RgbImage::black(iw, ih, "the filled hole")?,
-            alpha: None,
-        },
-        coverage: Plane::filled(iw, ih, 0.0, "the hole's mask")?,
-    };
-    for y in 0..ih {
-        let i = at(0, y);
-        part.working
-            .rgb
-            .row_mut(y)
-            .copy_from_slice(&working.rgb.data[i * 3..(i + iw) * 3]);
-        part.coverage
-            .row_mut(y)
-            .copy_from_slice(&coverage.data[i..i + iw]);
-    }
-    if let Some(alpha) = &working.alpha {
-        let mut cut = Plane::filled(iw, ih, 0.0, "the hole's alpha")?;
-        for y in 0..ih {
-            let i = at(0, y);
-            cut.row_mut(y).copy_from_slice(&alpha.data[i..i + iw]);
-        }
-        part.working.alpha = Some(cut);
-    }
-    Ok(part)
 }

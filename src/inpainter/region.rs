@@ -1,0 +1,156 @@
+//! One region: its crop is read, filled and cut down to the hole's box.
+#![forbid(unsafe_code)]
+
+use crate::blend;
+use crate::engines::{Crop, Engine, Run};
+use crate::error::{Error, ErrorKind, Result};
+use crate::memory;
+use crate::pixels::{
+    Coverage, ImageView, MaskView, Plane, Rect, RgbImage, RunMask, Working, read_working,
+};
+use crate::plan::Region;
+use crate::request::Request;
+
+/// A filled box of the image that has not been written yet.
+pub struct Part {
+    /// Where in the image.
+    pub rect: Rect,
+    /// The filled pixels.
+    pub working: Working,
+    /// How much of each is to be replaced.
+    pub coverage: Coverage,
+}
+
+/// What all regions of a call share.
+pub struct Job<'a> {
+    /// The caller's picture.
+    pub image: &'a ImageView<'a>,
+    /// The caller's mask.
+    pub mask: &'a MaskView<'a>,
+    /// The same as runs.
+    pub runs: &'a RunMask,
+    /// The caller's request.
+    pub request: &'a Request,
+    /// Pixels by which the mask grows.
+    pub grow: u32,
+    /// Pixels over which the fill fades in.
+    pub feather: u32,
+}
+
+/// Fills `region` of the job.
+///
+/// # Errors
+/// As [`crate::Inpainter::fill`].
+pub fn fill_region(
+    job: &Job<'_>,
+    engine: &dyn Engine,
+    region: &Region,
+    run: &mut Run<'_>,
+) -> Result<Part> {
+    let rect = region.rect;
+    let (w, h) = (rect.width as usize, rect.height as usize);
+    let coverage = job.mask.coverage(rect, job.grow, job.feather)?;
+    let mut working = read_working(job.image, rect, &coverage)?;
+    // Which pixels are to be filled here, and which are known and may be sampled from. Pixels of
+    // another region's hole and transparent ones are neither.
+    let inner = Rect::new(
+        region.hole.x - rect.x,
+        region.hole.y - rect.y,
+        region.hole.width,
+        region.hole.height,
+    );
+    let mut hole = Plane::filled(w, h, 0u8, "the region's hole")?;
+    let mut source = match job.request.source() {
+        Some(mask) => mask.crop(rect)?,
+        None => Plane::filled(w, h, 1u8, "the region's sources")?,
+    };
+    let mut known = Plane::filled(w, h, 1u8, "the region's known pixels")?;
+    let inside = |x: usize, y: usize| {
+        (inner.x as usize..inner.right() as usize).contains(&x)
+            && (inner.y as usize..inner.bottom() as usize).contains(&y)
+    };
+    for y in 0..h {
+        for x in 0..w {
+            let i = y * w + x;
+            let masked = coverage.data[i] > 0.0;
+            let transparent = working.alpha.as_ref().is_some_and(|a| a.data[i] <= 0.0);
+            if masked && inside(x, y) {
+                hole.data[i] = 1;
+            }
+            if masked || transparent {
+                known.data[i] = 0;
+                source.data[i] = 0;
+            }
+        }
+    }
+    if source.data.iter().all(|s| *s == 0) {
+        return Err(no_source(job));
+    }
+    blend::extend(&mut working.rgb.data, 3, w, h, &known.data)?;
+    let crop = Crop {
+        image: &working.rgb,
+        hole: &hole,
+        source: &source,
+    };
+    let filled = engine.fill(&crop, run)?;
+    working.rgb = filled;
+    if let Some(alpha) = &mut working.alpha {
+        // Alpha goes on smoothly from around the hole: opaque surroundings make an opaque fill.
+        let mut around = memory::with_capacity(w * h, "the known alpha")?;
+        around.extend(coverage.data.iter().map(|c| u8::from(*c <= 0.0)));
+        blend::extend(&mut alpha.data, 1, w, h, &around)?;
+    }
+    // Only the hole's box is kept until the end.
+    let at = |x: usize, y: usize| (y + inner.y as usize) * w + x + inner.x as usize;
+    let (iw, ih) = (inner.width as usize, inner.height as usize);
+    let mut part = Part {
+        rect: region.hole,
+        working: Working {
+            rgb: RgbImage::black(iw, ih, "the filled hole")?,
+            alpha: None,
+        },
+        coverage: Plane::filled(iw, ih, 0.0, "the hole's mask")?,
+    };
+    for y in 0..ih {
+        let i = at(0, y);
+        part.working
+            .rgb
+            .row_mut(y)
+            .copy_from_slice(&working.rgb.data[i * 3..(i + iw) * 3]);
+        part.coverage
+            .row_mut(y)
+            .copy_from_slice(&coverage.data[i..i + iw]);
+    }
+    if let Some(alpha) = &working.alpha {
+        let mut cut = Plane::filled(iw, ih, 0.0, "the hole's alpha")?;
+        for y in 0..ih {
+            let i = at(0, y);
+            cut.row_mut(y).copy_from_slice(&alpha.data[i..i + iw]);
+        }
+        part.working.alpha = Some(cut);
+    }
+    Ok(part)
+}
+
+/// The mask leaves no pixel to fill from.
+pub fn whole_image() -> Error {
+    Error::new(
+        ErrorKind::Mask,
+        "the mask covers the whole image: nothing is left to fill from; select less",
+    )
+}
+
+/// Why no pixel of a crop may be sampled from.
+fn no_source(job: &Job<'_>) -> Error {
+    let all = u64::from(job.runs.width()) * u64::from(job.runs.height());
+    if job.runs.count() >= all {
+        return whole_image();
+    }
+    let message = if job.request.source().is_some() {
+        "the source mask leaves nothing to fill from: select some opaque pixels outside the hole"
+    } else {
+        "there is nothing to fill from around the hole: every pixel there is masked or \
+         transparent; select less or raise the context"
+    };
+    Error::new(ErrorKind::Mask, message)
+}
