@@ -1,3 +1,5 @@
+#![forbid(unsafe_code)]
+
 use super::{extend, screened, seamless};
 use crate::pixels::{Plane, Rect, RgbImage};
 

@@ -1,3 +1,5 @@
+#![forbid(unsafe_code)]
+
 use super::complete::complete;
 use super::maps;
 use crate::blend;
