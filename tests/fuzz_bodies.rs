@@ -1,0 +1,66 @@
+//! The bodies that the fuzzer drives (`fuzz/`), on seeded inputs: what a stable toolchain and a few
+//! seconds can find of what a fuzzer would.
+
+#[path = "../fuzz/bodies/mod.rs"]
+mod bodies;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Runs `body` on `count` inputs; a failure tells the input, for the fuzzer to be run on.
+fn on_seeded_inputs(count: u64, longest: u64, body: fn(&[u8]), make: fn(&mut Random) -> u8) {
+    for seed in 0..count {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        random.next();
+        let len = random.next() % (longest + 1);
+        let input: Vec<u8> = (0..len).map(|_| make(&mut random)).collect();
+        let outcome = catch_unwind(AssertUnwindSafe(|| body(&input)));
+        assert!(outcome.is_ok(), "seed {seed} fails, input {input:?}");
+    }
+}
+
+/// Marsaglia's xorshift with 64 bits.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn byte(&mut self) -> u8 {
+        (self.next() >> 24) as u8
+    }
+
+    /// Pieces of what a parameter's line is made of.
+    fn letter(&mut self) -> u8 {
+        let letters = b"=\n%.-+0123456789pxeNaNinfGMKiB \xff\xc3\xa9";
+        letters[self.next() as usize % letters.len()]
+    }
+}
+
+#[test]
+fn fills_through_c() {
+    on_seeded_inputs(1200, 160, bodies::fill::run, Random::byte);
+}
+
+#[test]
+fn masks() {
+    on_seeded_inputs(3000, 120, bodies::masks::run, Random::byte);
+}
+
+#[test]
+fn parameters() {
+    on_seeded_inputs(3000, 60, bodies::params::run, Random::letter);
+    // The names that random letters do not hit, each with random values.
+    let specs = mend::request::all_params();
+    let names: Vec<_> = specs.iter().map(|s| s.name).collect();
+    for (i, name) in names.iter().chain(&["threads", "max-memory"]).enumerate() {
+        for seed in 0..300u64 {
+            let mut random = Random(((i as u64) << 32 | seed) + 1);
+            let line: Vec<u8> = (0..random.next() % 9).map(|_| random.letter()).collect();
+            bodies::params::run(&[name.as_bytes(), b"=", &line].concat());
+        }
+    }
+}
