@@ -102,7 +102,7 @@ fn case(b: &mut Bytes<'_>) -> (Case, Drawn) {
         source: b.rarely(),
         params,
         options,
-        in_place: b.u8() % 2 == 0,
+        in_place: b.u8().is_multiple_of(2),
     };
     (case, drawn)
 }
