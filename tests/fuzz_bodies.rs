@@ -3,6 +3,17 @@
 
 #[path = "../fuzz/bodies/mod.rs"]
 mod bodies;
+#[cfg(feature = "cli")]
+#[path = "../fuzz/bodies/files.rs"]
+mod file_body;
+#[allow(dead_code, unused_imports)] // The command line uses more of them.
+#[cfg(feature = "cli")]
+#[path = "../src/bin/mend/files/mod.rs"]
+mod files;
+#[allow(dead_code)]
+#[cfg(feature = "cli")]
+#[path = "../src/bin/mend/mask.rs"]
+mod mask;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -61,6 +72,46 @@ fn parameters() {
             let mut random = Random(((i as u64) << 32 | seed) + 1);
             let line: Vec<u8> = (0..random.next() % 9).map(|_| random.letter()).collect();
             bodies::params::run(&[name.as_bytes(), b"=", &line].concat());
+        }
+    }
+}
+
+/// Each of the test pictures, as it is, cut short, and with a few bytes changed.
+#[cfg(feature = "cli")]
+#[test]
+fn picture_files() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data");
+    let mut whole = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("tests/data") {
+        let path = entry.expect("tests/data").path();
+        if path.extension().is_some_and(|e| e != "py") {
+            whole.push(std::fs::read(path).expect("a picture"));
+        }
+    }
+    assert!(whole.len() > 20);
+    for (i, file) in whole.iter().enumerate() {
+        for seed in 0..60u64 {
+            let mut random = Random(((i as u64) << 32 | seed) + 1);
+            let mut file = file.clone();
+            if seed % 4 == 1 {
+                file.truncate(random.next() as usize % file.len());
+            }
+            // Headers are where it matters, and they come first.
+            let reach = if seed % 2 == 0 {
+                file.len()
+            } else {
+                file.len().min(100)
+            };
+            for _ in 0..seed.min(1) * (random.next() % 6) {
+                if reach > 0 {
+                    file[random.next() as usize % reach] = random.byte();
+                }
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| file_body::run(&file)));
+            assert!(
+                outcome.is_ok(),
+                "seed {seed} of picture {i} fails: {file:?}"
+            );
         }
     }
 }
