@@ -30,7 +30,7 @@ INT_MAX = 2**31 - 1
 
 
 class Mend:
-    """The library, loaded at most once, and what it says of itself."""
+    """The library, loaded at most once."""
 
     def __init__(self):
         self._inpainter = None
@@ -41,18 +41,19 @@ class Mend:
             self._inpainter = native.Inpainter()
         return self._inpainter
 
-    def describe(self):
-        """What the library says now; without one, what it said when it was installed.
+    def registered(self):
+        """The description that the procedure's arguments follow: what the library said when it was
+        installed, for GIMP asks for arguments only when the plug-in's file is new.
 
-        Raises LoadError when neither can be had.
+        Where no such file is, what the library says now; without any, nothing.
         """
         try:
-            return self.inpainter.describe()
-        except native.MendError:
+            with open(os.path.join(HERE, "describe.json"), encoding="utf-8") as file:
+                return json.load(file)
+        except (OSError, ValueError):
             try:
-                with open(os.path.join(HERE, "describe.json"), encoding="utf-8") as file:
-                    return json.load(file)
-            except (OSError, ValueError):
+                return self.inpainter.describe()
+            except native.MendError:
                 return {"params": [], "engines": []}
 
 
@@ -103,9 +104,10 @@ def run(procedure, run_mode, image, drawables, config, mend):
         from host import Host
 
         host = Host(image, drawables[0], run_mode != Gimp.RunMode.NONINTERACTIVE)
-        fields = fill.fields(mend.describe())
+        fields = fill.fields(mend.registered())
         inpainter = mend.inpainter
         if interactive:
+            fill.find_hole(host)  # without one there is nothing to ask
             import dialog
 
             if not dialog.ask(procedure, config, host, inpainter, fields):
@@ -185,7 +187,7 @@ class MendInpaint(Gimp.PlugIn):
                 "Fill the selection so that nobody sees it was filled",
                 "Replaces what is selected by a continuation of what surrounds it.", name,
             )
-            add_arguments(procedure, mend.describe())
+            add_arguments(procedure, mend.registered())
         procedure.add_menu_path(MENU)
         procedure.add_drawable_return_value(
             "filled", "Filled", "What holds the fill: the new layer or the drawable itself", False,

@@ -32,7 +32,7 @@ def library_file():
     for path in found:
         if os.path.isfile(path):
             return path
-    raise unittest.SkipTest("build the library first: cargo build --release --lib")
+    raise AssertionError("build the library first: cargo build --release --lib")
 
 
 def without_comments(text):
@@ -290,6 +290,17 @@ class Loading(unittest.TestCase):
         with open(path, "w") as file:
             file.write("no library")
         self.assertIn("cannot be loaded", self.refused(path))
+
+
+class System(unittest.TestCase):
+    @unittest.skipUnless(sys.platform.startswith("linux"), "glibc is Linux's")
+    def test_the_glibc_that_the_library_needs_is_the_one_that_is_stated(self):
+        with open(os.path.join(ROOT, "docs", "gimp.md"), encoding="utf-8") as file:
+            stated = re.search(r"needs glibc 2\.(\d+) or newer", file.read())
+        symbols = subprocess.run(["objdump", "-T", library_file()], check=True,
+                                 capture_output=True, text=True).stdout
+        needed = max(int(n) for n in re.findall(r"GLIBC_2\.(\d+)", symbols))
+        self.assertLessEqual(needed, int(stated.group(1)))
 
 
 class Copies(unittest.TestCase):

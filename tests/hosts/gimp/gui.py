@@ -67,6 +67,9 @@ def press(key, name="GIMP$"):
 
 
 def shot(name, window="root"):
+    # A tooltip under the pointer would lie over what is to be seen.
+    xdotool("mousemove", "1399", "899")
+    time.sleep(1.0)
     want = os.path.join(SHOTS, name + ".want")
     with open(want + ".new", "w") as file:
         file.write(window)

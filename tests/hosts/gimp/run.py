@@ -12,6 +12,7 @@ the pictures of the screen. Needs target/release/mend and the library beside it 
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -172,6 +173,40 @@ class Run:
         finally:
             os.rename(library + ".kept", library)
 
+    def documented(self):
+        """The examples of docs/gimp.md, as they stand there, in a folder with a photo.jpg."""
+        with open(os.path.join(REPOSITORY, "docs", "gimp.md"), encoding="utf-8") as file:
+            text = file.read()
+        found = re.findall(r"```(scheme|python) gimp-%d\n(.*?)```" % self.options.version, text,
+                           re.S)
+        folder = os.path.join(self.work, "examples")
+        os.makedirs(folder)
+        shutil.copy(self.options.photo, os.path.join(folder, "photo.jpg"))
+        filled = os.path.join(folder, "filled.png")
+        for language, code in found:
+            if self.options.version == 2:
+                words = ["gimp-console-2.10", "-i", "-b", code, "-b", "(gimp-quit 1)"]
+            else:
+                interpreter = {"scheme": "plug-in-script-fu-eval", "python": "python-fu-eval"}
+                words = ["gimp-console-3.0", "-i", "--quit",
+                         "--batch-interpreter=" + interpreter[language], "-b", code]
+            environment = dict(os.environ, HOME=self.inside(self.work))
+            environment[self.variable()] = self.inside(self.profile)
+            # The shell changes the folder after the root folder is changed.
+            words = ["sh", "-c", 'cd "$0" && exec "$@"', self.inside(folder),
+                     "timeout", "120"] + words
+            done = subprocess.run(self.chroot() + words, env=environment, capture_output=True,
+                                  stdin=subprocess.DEVNULL, text=True, errors="replace", cwd="/")
+            good = os.path.exists(filled) and os.path.getsize(filled) > 100000
+            print("the %s example of the documentation: %s" % (language, "ok" if good else "FAILED"))
+            if good:
+                os.remove(filled)
+            else:
+                self.failed.append("the documented %s example" % language)
+                print(done.stdout[-2000:], done.stderr[-2000:])
+        if not found:
+            self.failed.append("docs/gimp.md has no examples")
+
     def take_shots(self):
         for name in os.listdir(self.shots):
             if not name.endswith(".want"):
@@ -180,12 +215,8 @@ class Run:
             with open(want) as file:
                 window = file.read()
             picture = os.path.join(self.shots, name[:-5] + ".png")
-            # A window is cut out of the screen: taken by itself, what lies over it turns black.
-            words = ["import", "-window", "root"]
-            if window != "root":
-                box = geometry(window)
-                words += ["-crop", box, "+repage"] if box else []
-            subprocess.run(words + [picture], check=False)
+            frame = [] if window == "root" else ["-frame"]
+            subprocess.run(["import", *frame, "-window", window, picture], check=False)
             os.remove(want)
 
     def screen(self):
@@ -222,13 +253,6 @@ class Run:
         return 0
 
 
-def geometry(window):
-    said = subprocess.run(["xdotool", "getwindowgeometry", "--shell", window],
-                          capture_output=True, text=True).stdout
-    found = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
-    return "%(WIDTH)sx%(HEIGHT)s+%(X)s+%(Y)s" % found if "WIDTH" in found else ""
-
-
 def verdict(log):
     try:
         with open(log, encoding="utf-8") as file:
@@ -261,6 +285,7 @@ def main():
     if run.options.only != "screen":
         run.start_without_library()
         run.gimp("cases.py", False)
+        run.documented()
     if run.options.only != "console":
         run.screen()
     sys.exit(run.finish())

@@ -122,7 +122,9 @@ impl Changes {
                     executable,
                 } => {
                     let path = self.folder.join(path);
-                    if fs::read(&path).is_ok_and(|have| have == *bytes) {
+                    // GIMP asks a plug-in for its arguments only when the program is new, and they
+                    // may have changed without it: it is always written.
+                    if !executable && fs::read(&path).is_ok_and(|have| have == *bytes) {
                         say(&format!("  is up to date: {}", path.display()));
                         continue;
                     }

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""plugin-gimp/fill.py with the real library and a GIMP made of bytes.
+
+Run: python3 -m unittest discover tests/python
+"""
+
+import os
+import sys
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "plugin-gimp"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import fill  # noqa: E402
+import job  # noqa: E402
+import native  # noqa: E402
+from fill import Item, Refusal  # noqa: E402
+from job import Rect  # noqa: E402
+from test_native import library_file, picture  # noqa: E402
+
+
+class Gimp:
+    """A layer of R'G'B'A u8 and a selection of the canvas, as fill.py asks for them."""
+
+    interactive = False
+    encoding = "R'G'B'A u8"
+
+    def __init__(self, width=160, height=120, offset=(0, 0), canvas=(160, 120), item=None):
+        self.rect = Rect(offset[0], offset[1], width, height)
+        self.item = item or Item("layer", True, has_alpha=True)
+        self.pixels = picture(width, height)
+        self.canvas = canvas
+        self.selected = bytearray(canvas[0] * canvas[1])
+        self.reads, self.written = [], None
+
+    def select(self, rect, value=255):
+        for y in range(rect.y, rect.bottom):
+            start = y * self.canvas[0] + rect.x
+            self.selected[start : start + rect.width] = bytes([value]) * rect.width
+
+    def selection_bounds(self):
+        width = self.canvas[0]
+        on = [i for i, s in enumerate(self.selected) if s]
+        if not on:
+            return None
+        xs, ys = [i % width for i in on], [i // width for i in on]
+        return Rect(min(xs), min(ys), max(xs) - min(xs) + 1, max(ys) - min(ys) + 1)
+
+    def selection(self, rect):
+        out = bytearray()
+        for y in range(rect.y, rect.bottom):
+            for x in range(rect.x, rect.right):
+                inside = 0 <= x < self.canvas[0] and 0 <= y < self.canvas[1]
+                out.append(self.selected[y * self.canvas[0] + x] if inside else 0)
+        return bytes(out)
+
+    def grown(self, rect, mask, by):
+        out = bytearray(mask)
+        for i, value in enumerate(mask):
+            if value:
+                x, y = i % rect.width, i // rect.width
+                for v in range(max(y - by, 0), min(y + by + 1, rect.height)):
+                    for u in range(max(x - by, 0), min(x + by + 1, rect.width)):
+                        out[v * rect.width + u] = max(out[v * rect.width + u], value)
+        return bytes(out)
+
+    def read(self, rect, encoding):
+        self.reads.append(rect)
+        return job.cut(self.pixels, self.rect.width * 4, rect, 4)
+
+    def write(self, parts, encoding, hole, new_layer, through):
+        self.written = (parts, encoding, hole, new_layer, through)
+        return "the new layer" if new_layer else None
+
+    def progress(self, share, text):
+        self.share = share
+
+
+class Fill(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.library = native.load(library_file())
+
+    def setUp(self):
+        self.inpainter = native.Inpainter({"threads": "2"}, self.library)
+
+    def whole(self, gimp):
+        """The library's own fill of the whole layer at once."""
+        near = gimp.rect
+        mask = job.hard(gimp.selection(near))
+        pixels = bytearray(gimp.pixels)
+        self.inpainter.inpaint(
+            {}, native.Image(pixels, near.width, near.height, native.RGBA | native.U8),
+            native.Image(mask, near.width, near.height, native.GRAY | native.U8),
+        )
+        return pixels
+
+    def test_crops_give_what_the_whole_layer_gives(self):
+        gimp = Gimp(900, 100, canvas=(900, 100))
+        gimp.select(Rect(60, 40, 20, 20))
+        gimp.select(Rect(800, 30, 12, 16), 90)
+        expected = self.whole(gimp)
+        fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        parts = gimp.written[0]
+        self.assertEqual([rect for rect, _ in parts], [Rect(60, 40, 20, 20), Rect(800, 30, 12, 16)])
+        for rect, pixels in parts:
+            self.assertEqual(pixels, job.cut(expected, 900 * 4, rect, 4))
+        # And without reading what lies between.
+        self.assertLess(sum(rect.area for rect in gimp.reads), 900 * 100 // 2)
+        self.assertAlmostEqual(gimp.share, 1.0)
+
+    def test_a_layer_off_the_canvas_is_filled_where_both_are(self):
+        gimp = Gimp(offset=(100, -50))
+        gimp.select(Rect(90, 0, 30, 20))
+        fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        hole = gimp.written[2]
+        self.assertEqual(hole.rect, Rect(0, 50, 20, 20))
+        self.assertEqual(hole.soft, b"\xff" * 400)
+
+    def test_grow_widens_the_hole_also_from_beside_the_layer(self):
+        gimp = Gimp(offset=(100, 0))
+        gimp.select(Rect(90, 40, 8, 10))  # ends 2 pixels left of the layer
+        with self.assertRaisesRegex(Refusal, "does not touch"):
+            fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        fill.fill(gimp, self.inpainter, {"grow": "5"}, fill.NEW_LAYER)
+        _, encoding, hole, new_layer, through = gimp.written
+        self.assertEqual(hole.rect, Rect(0, 35, 3, 20))
+        self.assertEqual((encoding, new_layer, through), ("R'G'B'A u8", True, True))
+
+    def test_softness_is_left_to_gimp(self):
+        gimp = Gimp()
+        gimp.select(Rect(40, 40, 20, 20), 30)
+        fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        (rect, pixels), = gimp.written[0]
+        self.assertEqual(pixels, job.cut(self.whole(gimp), 160 * 4, rect, 4))
+        self.assertEqual(set(gimp.written[2].soft), {30})
+
+    def test_refusals_write_nothing(self):
+        locked = Item("paint", True, content_locked="group")
+        for words, item, output, select in [
+            ("Nothing is selected", None, fill.IN_PLACE, None),
+            ("does not touch", None, fill.IN_PLACE, Rect(0, 0, 10, 10)),
+            ("“group” are locked", locked, fill.IN_PLACE, Rect(60, 60, 10, 10)),
+            ("layer group", Item("g", True, is_group=True), fill.IN_PLACE, Rect(60, 60, 10, 10)),
+            ("text layer", Item("t", True, is_text=True), fill.IN_PLACE, Rect(60, 60, 10, 10)),
+            ("floating", Item("f", True, is_floating=True), fill.NEW_LAYER, Rect(60, 60, 10, 10)),
+            ("in place", Item("mask", False), fill.NEW_LAYER, Rect(60, 60, 10, 10)),
+            ("in-place or new-layer", None, "elsewhere", Rect(60, 60, 10, 10)),
+        ]:
+            with self.subTest(words):
+                gimp = Gimp(100, 80, offset=(30, 30), item=item)
+                if select:
+                    gimp.select(select)
+                with self.assertRaisesRegex(Refusal, words):
+                    fill.fill(gimp, self.inpainter, {}, output)
+                self.assertIsNone(gimp.written)
+
+    def test_a_lock_on_alpha_counts_only_where_it_would_hide_the_fill(self):
+        gimp = Gimp(item=Item("layer", True, alpha_locked=True, has_alpha=True))
+        gimp.pixels[(30 * 160 + 30) * 4 + 3] = 0
+        gimp.select(Rect(100, 60, 10, 10))
+        fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        gimp.select(Rect(28, 28, 6, 6))
+        with self.assertRaisesRegex(Refusal, "transparency of “layer” is locked"):
+            fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+
+
+class Pixels(unittest.TestCase):
+    def test_formats_are_taken_as_they_are_or_not_at_all(self):
+        for encoding, expected in [
+            ("R'G'B' u8", native.RGB | native.U8),
+            ("R'G'B'A u16", native.RGBA | native.U16),
+            ("RGBA half", native.RGBA | native.F16 | native.LINEAR),
+            ("R~G~B~ float", native.RGB | native.F32),
+            ("Y u8", native.GRAY | native.U8 | native.LINEAR),
+            ("Y'A float", native.GRAYA | native.F32),
+            ("RGB u32", None), ("Y' double", None), (")gimp-indexed-format-8", None),
+            ("cairo-ARGB32", None), ("", None),
+        ]:
+            self.assertEqual(fill.pixel_format(encoding), expected, encoding)
+
+    def test_kept_mixes_by_pixel(self):
+        before, after = bytes(range(12)), bytes(range(100, 112))
+        self.assertEqual(
+            fill.kept(before, after, b"\x00\xff\x00\xff", 3),
+            before[:3] + after[3:6] + before[6:9] + after[9:],
+        )
+
+    def test_bands_cover_the_rectangle_once(self):
+        rect = Rect(3, 5, 1000, 4001)
+        strips = fill.bands(rect, 16000)
+        self.assertEqual(sum(s.height for s in strips), 4001)
+        self.assertEqual(strips[0].y, 5)
+        self.assertTrue(all(a.bottom == b.y for a, b in zip(strips, strips[1:])))
+        self.assertEqual(fill.bands(Rect(0, 0, 10, 3), 1 << 30), [
+            Rect(0, 0, 10, 1), Rect(0, 1, 10, 1), Rect(0, 2, 10, 1)])
+
+    def test_the_librarys_words_become_sentences(self):
+        self.assertEqual(fill.sentence("the mask is empty; select"), "The mask is empty; select.")
+        self.assertEqual(fill.sentence(""), ".")
+
+
+if __name__ == "__main__":
+    unittest.main()
