@@ -24,7 +24,7 @@ use crate::progress::Cancel;
 /// every target patch at the coarsest level sees something known.
 const MAX_DEPTH: u8 = 8;
 /// And until the coarsest level has no more targets than this, for it is searched several times.
-const MAX_TARGETS: usize = 8_000;
+const MAX_TARGETS: usize = 6_000;
 /// Least side of a level, in texels.
 const MIN_SIDE: usize = 16;
 /// Least usable patches of a level.
@@ -32,11 +32,11 @@ const MIN_CENTRES: usize = 64;
 /// Starts at the coarsest level; the one whose patches fit best goes on.
 const STARTS: u64 = 8;
 /// Rounds of search and vote at the coarsest level, between, and at the finest.
-const ROUNDS: [u32; 3] = [6, 5, 3];
+const ROUNDS: [u32; 3] = [5, 5, 3];
 /// Sweeps of a round, likewise.
 const SWEEPS: [u32; 3] = [4, 2, 2];
 /// First radius of the random search, likewise.
-const SEARCH_RADIUS: [u32; 3] = [64, 64, 8];
+const SEARCH_RADIUS: [u32; 3] = [64, 32, 8];
 /// Cost of one squared pixel of displacement along x and y.
 const FAR: (f32, f32) = (1.0, 10.0);
 /// Most that a patch's colours are shifted by, of 1.0.

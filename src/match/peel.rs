@@ -16,7 +16,7 @@ use crate::pixels::Plane;
 use rayon::prelude::*;
 
 /// Patch pairs looked at in all, about; sets how many source patches each texel draws.
-const BUDGET: usize = 600_000;
+const BUDGET: usize = 150_000;
 /// Least draws for a texel.
 const MIN_DRAWS: usize = 32;
 /// First radius of the search around the best draw, when not every patch was drawn.

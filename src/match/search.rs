@@ -142,6 +142,7 @@ impl Search<'_> {
     ) {
         let runs = &level.targets[y];
         let step: i32 = if forward { 1 } else { -1 };
+        let mut run = 0;
         for r in 0..runs.len() {
             let (start, end) = runs[if forward { r } else { runs.len() - 1 - r }];
             let (start, end) = (usize::from(start), usize::from(end));
@@ -155,13 +156,28 @@ impl Search<'_> {
                     let (sx, sy) = source[if forward { x - 1 } else { x + 1 }];
                     best.consider(self, level, (x, y), i32::from(sx) + step, i32::from(sy));
                 }
-                if let Some((targets, row)) = previous
-                    && targets
-                        .iter()
-                        .any(|(a, b)| (usize::from(*a)..usize::from(*b)).contains(&x))
-                {
-                    let (sx, sy) = row[x];
-                    best.consider(self, level, (x, y), i32::from(sx), i32::from(sy) + step);
+                if let Some((targets, row)) = previous {
+                    // Both rows' runs are in order, so the one that may hold x only moves on.
+                    let beside = |n: usize| if forward { n } else { targets.len() - 1 - n };
+                    let passed = |n: usize| {
+                        let (a, b) = targets[beside(n)];
+                        if forward {
+                            usize::from(b) <= x
+                        } else {
+                            usize::from(a) > x
+                        }
+                    };
+                    while run < targets.len() && passed(run) {
+                        run += 1;
+                    }
+                    let holds = run < targets.len() && {
+                        let (a, b) = targets[beside(run)];
+                        (usize::from(a)..usize::from(b)).contains(&x)
+                    };
+                    if holds {
+                        let (sx, sy) = row[x];
+                        best.consider(self, level, (x, y), i32::from(sx), i32::from(sy) + step);
+                    }
                 }
                 if !self.anywhere.is_empty() {
                     let (sx, sy) = self.anywhere[random.below(self.anywhere.len() as u32) as usize];
