@@ -130,6 +130,21 @@ fn engines_are_what_the_library_describes() {
 }
 
 #[test]
+fn the_doctor_tries_a_fill() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = run_ok(dir.path(), &["doctor", "--json"]);
+    let json = run.json();
+    assert_eq!(json["ok"], true);
+    assert!(json["self_test"]["texture"].as_f64().unwrap() > 0.4);
+    assert!(json["threads"].as_u64().unwrap() >= 1);
+    let text = run_ok(dir.path(), &["doctor"]).stdout;
+    assert!(
+        text.contains("self-test") && text.contains("models"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_memory_bound_holds_for_the_whole_command() {
     // 12 megapixels, 36 MB decoded; the hole is small.
     let dir = tempfile::tempdir().unwrap();
