@@ -46,6 +46,8 @@ fn recode(image: &Path, out: &Path) -> Result<()> {
         jpeg_quality: 95,
     };
     let target = output::Target::new(out)?;
-    target.write(&cancel, |to| files::write(&mut picture, kind, &options, to))?;
+    target.write(&cancel, |to| {
+        files::write(&mut picture, kind, &options, to).map(|_| ())
+    })?;
     Ok(())
 }
