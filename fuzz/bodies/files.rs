@@ -1,7 +1,7 @@
 //! Picture files as the command line reads and writes them. The crate that includes this has the
 //! command line's `files` and `mask` at its root.
 
-use crate::files::{Before, Compression, Kind, Source, Want, WriteOptions, fit, read, write};
+use crate::files::{Compression, Kind, Source, Want, WriteOptions, fit, read, write};
 use crate::mask;
 use mend::Cancel;
 use std::fs;
@@ -76,11 +76,6 @@ pub fn run(data: &[u8]) {
     assert!(picture.data.len() as u64 <= MOST);
 
     let (kind, out) = (picture.kind, Path::new("out.pam"));
-    // A JPEG goes the way of its coefficients, for no block was touched.
-    let bounds = picture.view().map(|v| v.bounds());
-    if let Ok(Some(before)) = Before::of(&picture, bounds.into_iter()) {
-        before.tell(&mut picture);
-    }
     if fit(&mut picture, kind, out).is_err() {
         return;
     }
@@ -97,7 +92,6 @@ pub fn run(data: &[u8]) {
     let back = read(&self::source(&again.0, &cancel), Want::Pixels);
     let back = back.unwrap_or_else(|e| panic!("{} was written and is not read: {e}", kind.name()));
     assert_eq!((back.width, back.height), (picture.width, picture.height));
-    // Two decoders may see two pictures in a damaged JPEG.
     if kind != Kind::Jpeg {
         assert_eq!(back.format, format, "{}", kind.name());
         assert!(back.data == data, "{} came back otherwise", kind.name());
