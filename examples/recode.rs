@@ -46,8 +46,6 @@ fn recode(image: &Path, out: &Path) -> Result<()> {
         jpeg_quality: 95,
     };
     let target = output::Target::new(out)?;
-    target.write(&cancel, |to| {
-        files::write(&mut picture, kind, &options, to).map(|_| ())
-    })?;
+    target.write(&cancel, |to| files::write(&mut picture, kind, &options, to))?;
     Ok(())
 }

@@ -26,10 +26,10 @@ Exit codes: 0 done; 1 something failed, and nothing was written for it; 2 the co
 const FORMATS: &str = "\
 Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA, QOI, known by their
 content; OUT's format by its extension. Pixels keep their depth; those that the mask leaves alone stay
-bit-identical in every lossless file. Colour profile, EXIF and resolution are kept. A JPEG that stays
-one keeps its quantisation tables and subsampling, and every block that the fill does not touch
-as it is; a picture that becomes a JPEG is coded anew as a whole. Float TIFF is taken as scene-linear
-unless --encoded is given. EXIF's orientation is kept and not applied: a mask is in stored pixels.
+bit-identical in every lossless file. Colour profile, EXIF and resolution are kept. A JPEG keeps its
+quantisation tables and subsampling, but JPEG codes every block anew. Float TIFF is taken as
+scene-linear unless --encoded is given. EXIF's orientation is kept and not applied: a mask is in
+stored pixels.
 
 OUT may be IMAGE. It is replaced only when the new file is complete.";
 

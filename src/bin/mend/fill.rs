@@ -186,7 +186,6 @@ pub fn one(
     let plan = inpainter
         .plan(&request, Some(&picture.view()?), &mask_view)
         .map_err(named)?;
-    let before = files::Before::of(&picture, plan.regions.iter().map(|r| r.hole))?;
     let report = inpainter
         .inpaint(
             &request,
@@ -198,9 +197,6 @@ pub fn one(
         .map_err(named)?;
     notes.extend(report.notes.iter().cloned());
     drop(mask);
-    if let Some(before) = before {
-        before.tell(&mut picture);
-    }
     write(app, args, &target, kind, &mut picture, &mut notes, &bar)?;
     Ok(Outcome {
         plan: Some(plan),
@@ -352,14 +348,15 @@ fn write(
     bar.stage("write");
     let output = target.named();
     notes.extend(files::fit(picture, kind, output)?);
+    if kind == Kind::Jpeg {
+        notes.extend(files::jpeg_notes(picture, output));
+    }
     let options = WriteOptions {
         png: args.png_compression,
         jpeg_quality: args.jpeg_quality,
     };
     target.write(&app.cancel, |out| {
-        let note = files::write(picture, kind, &options, out)?;
-        notes.extend(note.map(|note| format!("{}: {note}", output.display())));
-        Ok(())
+        files::write(picture, kind, &options, out)
     })?;
     // The pixels may be in another byte order now.
     picture.data = Vec::new();

@@ -1,7 +1,7 @@
 //! What goes along with the pixels: colour profile, EXIF, XMP, resolution.
 #![forbid(unsafe_code)]
 
-use super::jpeg::JpegCarry;
+use super::jpeg_markers::Markers;
 use super::png::Chunk;
 use super::tiff::TiffCarry;
 
@@ -38,8 +38,8 @@ pub enum Carry {
     None,
     /// Ancillary chunks, as they are in the file.
     Png(Vec<Chunk>),
-    /// Coefficients, quantisation tables, subsampling and segments.
-    Jpeg(Box<JpegCarry>),
+    /// Quantisation tables, subsampling and segments.
+    Jpeg(Box<Markers>),
     /// Tags and storage.
     Tiff(Box<TiffCarry>),
 }

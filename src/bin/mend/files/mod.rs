@@ -8,6 +8,7 @@ mod bmp;
 mod convert;
 mod exif;
 mod jpeg;
+mod jpeg_markers;
 mod meta;
 mod plain;
 mod png;
@@ -16,7 +17,6 @@ mod tiff;
 mod tiff_write;
 mod webp;
 
-pub use self::jpeg::Before;
 pub use self::png::{Compression, rows as png_rows};
 pub use convert::{check, fit};
 pub use meta::{Carry, Meta};
@@ -270,8 +270,8 @@ pub struct WriteOptions {
 pub trait Output: Write + Seek {}
 impl<T: Write + Seek> Output for T {}
 
-/// Writes `picture` as `kind`, to which [`fit`] has brought it; gives what the user should know of
-/// it. The pixels are used up: they may be in another byte order afterwards.
+/// Writes `picture` as `kind`, to which [`fit`] has brought it. Its pixels are used up: they may
+/// be in another byte order afterwards.
 ///
 /// # Errors
 /// [`ErrorKind::Io`] naming no file (the caller knows it), [`ErrorKind::Unsupported`] when the
@@ -281,16 +281,35 @@ pub fn write(
     kind: Kind,
     options: &WriteOptions,
     out: &mut dyn Output,
-) -> Result<Option<String>> {
+) -> Result<()> {
     match kind {
-        Kind::Jpeg => return jpeg::write(picture, options.jpeg_quality, out).map(Some),
         Kind::Png => png::write(picture, options.png, out),
+        Kind::Jpeg => jpeg::write(picture, options.jpeg_quality, out),
         Kind::Tiff => tiff_write::write(picture, out),
         Kind::WebP => webp::write(picture, out),
         Kind::Bmp => bmp::write(picture, out),
         Kind::Pnm | Kind::Tga | Kind::Qoi => plain::write(picture, kind, out),
-    }?;
-    Ok(None)
+    }
+}
+
+/// What the user should know before a JPEG is written.
+pub fn jpeg_notes(picture: &Picture, out: &Path) -> Vec<String> {
+    let out = out.display();
+    let mut notes = vec![match &picture.carry {
+        Carry::Jpeg(_) => format!(
+            "{out} is a JPEG: its blocks are coded anew with the same quantisation tables and \
+             subsampling, so pixels outside the mask may change a little"
+        ),
+        _ => format!("{out} is a JPEG: pixels outside the mask change a little too"),
+    }];
+    if let Carry::Jpeg(markers) = &picture.carry {
+        notes.extend(
+            jpeg::losses(markers)
+                .into_iter()
+                .map(|l| format!("{out}: {l}")),
+        );
+    }
+    notes
 }
 
 /// Bytes beyond the pixels that writing `kind` takes, about.
@@ -300,7 +319,8 @@ pub fn write_bytes(picture: &Picture, kind: Kind) -> u64 {
     match kind {
         // The encoder holds a transformed copy with four channels and the finished file.
         Kind::WebP => pixels * 4 * 2,
-        Kind::Jpeg => jpeg::write_bytes(picture),
+        // Quantised coefficients of the whole picture, but for plain baseline files.
+        Kind::Jpeg if jpeg::holds_coefficients(picture) => pixels * channels * 2,
         Kind::Qoi => pixels * (channels + 1),
         _ => 8 << 20,
     }

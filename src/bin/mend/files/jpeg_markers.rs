@@ -3,14 +3,10 @@
 //! Source: ITU-T T.81 (1992), annex B; JFIF 1.02; Adobe Technical Note 5116, section 18.
 #![forbid(unsafe_code)]
 
-use std::io::{self, Write};
-
 /// A component of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Component {
-    /// The name that scans call it by.
-    pub id: u8,
-    /// Sampling factors, across and down; 1 for an only component, where they mean nothing.
+    /// Sampling factors, across and down.
     pub h: u8,
     pub v: u8,
     /// The quantisation table's number.
@@ -31,10 +27,8 @@ pub struct Markers {
     pub tables: [Option<Box<[u16; 64]>>; 4],
     /// APPn and COM segments in order: marker byte and content.
     pub segments: Vec<(u8, Vec<u8>)>,
-    /// Restart interval in MCUs at the first scan; 0 for none.
+    /// Restart interval in MCUs; 0 for none.
     pub restart: u16,
-    /// Whether quantisation tables change between scans.
-    pub retabled: bool,
     /// The colour transform that an Adobe segment names.
     pub adobe: Option<u8>,
     /// Bytes that follow the picture's end.
@@ -65,15 +59,14 @@ pub fn parse(data: &[u8]) -> Result<Markers, Fault> {
     let mut m = Markers::default();
     let mut tables: [Option<Box<[u16; 64]>>; 4] = Default::default();
     let mut at = 2;
-    let mut scanned = false;
     loop {
         let (marker, next) = next_marker(data, at).ok_or(Fault::Truncated)?;
         at = next;
         match marker {
             // The end of the picture.
             0xd9 => {
-                if m.components.is_empty() || !scanned {
-                    return Err(Fault::Malformed("it has no picture"));
+                if m.components.is_empty() {
+                    return Err(Fault::Malformed("it has no frame"));
                 }
                 m.trailing = data.len() - at;
                 return Ok(m);
@@ -89,15 +82,9 @@ pub fn parse(data: &[u8]) -> Result<Markers, Fault> {
         let body = data.get(at + 2..at + len).ok_or(Fault::Truncated)?;
         at += len;
         match marker {
-            0xdb => {
-                m.retabled |= scanned;
-                read_tables(body, &mut tables)?;
-            }
+            0xdb => read_tables(body, &mut tables)?,
             // Start of a scan: tables that come later are not those of the first one.
-            0xda if !scanned => {
-                scanned = true;
-                m.tables = tables.clone();
-            }
+            0xda if m.tables.iter().all(Option::is_none) => m.tables = tables.clone(),
             0xc4 | 0xc8 | 0xcc | 0xda => {}
             0xc0..=0xcf => {
                 if !m.components.is_empty() {
@@ -105,7 +92,7 @@ pub fn parse(data: &[u8]) -> Result<Markers, Fault> {
                 }
                 read_frame(marker, body, &mut m)?;
             }
-            0xdd if !scanned => m.restart = u16_at(body, 0).unwrap_or(0),
+            0xdd => m.restart = u16_at(body, 0).unwrap_or(0),
             0xe0..=0xef | 0xfe => {
                 if marker == 0xee && body.starts_with(b"Adobe") {
                     m.adobe = body.get(11).copied();
@@ -117,15 +104,14 @@ pub fn parse(data: &[u8]) -> Result<Markers, Fault> {
     }
 }
 
-/// The big-endian number at `at`.
-pub fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+fn u16_at(data: &[u8], at: usize) -> Option<u16> {
     let b: [u8; 2] = data.get(at..at.checked_add(2)?)?.try_into().ok()?;
     Some(u16::from_be_bytes(b))
 }
 
 /// The next marker at or after `at`, past entropy-coded bytes and fill bytes, and where its segment
 /// begins.
-pub fn next_marker(data: &[u8], mut at: usize) -> Option<(u8, usize)> {
+fn next_marker(data: &[u8], mut at: usize) -> Option<(u8, usize)> {
     loop {
         at += data.get(at..)?.iter().position(|b| *b == 0xff)?;
         while *data.get(at)? == 0xff {
@@ -174,16 +160,9 @@ fn read_frame(marker: u8, body: &[u8], m: &mut Markers) -> Result<(), Fault> {
     m.width = u16::from_be_bytes([*w1, *w2]);
     let parts = rest.get(..3 * usize::from(*n)).ok_or(short)?;
     for c in parts.chunks_exact(3) {
-        let (h, v) = (c[1] >> 4, c[1] & 15);
-        if !(1..=4).contains(&h) || !(1..=4).contains(&v) {
-            return Err(Fault::Malformed(
-                "its frame has impossible sampling factors",
-            ));
-        }
         m.components.push(Component {
-            id: c[0],
-            h: if *n == 1 { 1 } else { h },
-            v: if *n == 1 { 1 } else { v },
+            h: c[1] >> 4,
+            v: c[1] & 15,
             table: c[2],
         });
     }
@@ -191,18 +170,6 @@ fn read_frame(marker: u8, body: &[u8], m: &mut Markers) -> Result<(), Fault> {
         return Err(Fault::Malformed("its frame has no component"));
     }
     Ok(())
-}
-
-/// Writes a segment.
-///
-/// # Errors
-/// Those of writing, and one for a body that no segment can hold.
-pub fn segment(out: &mut dyn Write, marker: u8, body: &[u8]) -> io::Result<()> {
-    let len = u16::try_from(body.len() + 2)
-        .map_err(|_| io::Error::other("its metadata is too large for a JPEG segment"))?;
-    out.write_all(&[0xff, marker])?;
-    out.write_all(&len.to_be_bytes())?;
-    out.write_all(body)
 }
 
 impl Markers {
@@ -217,19 +184,17 @@ impl Markers {
         self.tables.get(usize::from(c.table))?.as_deref()
     }
 
-    /// The largest sampling factors, across and down.
-    pub fn largest_factors(&self) -> (usize, usize) {
-        let largest = |f: fn(&Component) -> u8| self.components.iter().map(f).max().unwrap_or(1);
-        (usize::from(largest(|c| c.h)), usize::from(largest(|c| c.v)))
-    }
-
-    /// Minimum coded units, across and down.
-    pub fn mcus(&self) -> (usize, usize) {
-        let (h, v) = self.largest_factors();
-        (
-            usize::from(self.width).div_ceil(8 * h),
-            usize::from(self.height).div_ceil(8 * v),
-        )
+    /// How many luma samples stand for one chroma sample, across and down, where both chroma
+    /// components agree and divide it evenly.
+    pub fn subsampling(&self) -> Option<(u8, u8)> {
+        let [y, cb, cr] = self.components.as_slice() else {
+            return None;
+        };
+        let even = |a: u8, b: u8| (b > 0 && a.is_multiple_of(b)).then(|| a / b);
+        if (cb.h, cb.v) != (cr.h, cr.v) {
+            return None;
+        }
+        Some((even(y.h, cb.h)?, even(y.v, cb.v)?))
     }
 }
 
@@ -256,7 +221,7 @@ mod tests {
         let m = parse(&sample()).unwrap();
         assert_eq!((m.width, m.height, m.precision), (7, 9, 8));
         assert!(m.progressive());
-        assert_eq!((m.largest_factors(), m.mcus()), ((2, 2), (1, 1)));
+        assert_eq!(m.subsampling(), Some((2, 2)));
         assert_eq!(m.segments, vec![(0xfe, b"hi".to_vec())]);
         // Zigzag's third value stands below the first one.
         assert_eq!(m.table(2).unwrap()[8], 3);
