@@ -5,7 +5,8 @@ What differs between the two versions is an adapter with these members (all rect
 
     interactive                 whether a person is looking on
     item                        facts: an Item
-    rect                        the layer in canvas coordinates
+    rect                        the layer in canvas coordinates, as it was when the adapter was made
+    now()                       the same as it is now; None when the layer is gone
     selection_bounds()          in canvas coordinates, or None when nothing is selected
     selection(rect)             8-bit selection of a rectangle of the canvas
     grown(rect, mask, by)       `mask` over `rect`, its selected part widened as GIMP widens selections
@@ -113,7 +114,8 @@ class Hole(NamedTuple):
     """What is selected of a layer."""
 
     rect: Rect  # around it, in layer coordinates
-    soft: bytes  # 8-bit selection over `rect`
+    soft: bytes  # 8-bit selection over `rect`, grown if that was asked for
+    selected: tuple  # the selection's own (bounds, bytes over the grown `rect`)
     layer: native.Image  # the selection of the whole layer, hard, as the library takes it
 
 
@@ -133,6 +135,7 @@ def find_hole(host, grow=0):
             "that has the pixels." % host.item.name
         )
     soft = host.selection(near)
+    selected = (bounds, soft)
     if grow:
         # What lies off the layer grows into it, too.
         wide = bounds.intersect(layer.grown(grow)).grown(grow)
@@ -150,7 +153,7 @@ def find_hole(host, grow=0):
         start = (rect.y + y) * layer.width + rect.x
         whole[start : start + rect.width] = mask[y * rect.width : (y + 1) * rect.width]
     return Hole(
-        rect, soft, native.Image(whole, layer.width, layer.height, native.GRAY | native.U8)
+        rect, soft, selected, native.Image(whole, layer.width, layer.height, native.GRAY | native.U8)
     )
 
 
@@ -269,7 +272,15 @@ def fill(host, inpainter, parameters, output):
         parts.append((piece.hole, job.cut(pixels, rect.width * size, where, size)))
         done += piece.weight
         del pixels
-    layer = host.write(parts, encoding, hole, output == NEW_LAYER, grow > 0)
+    if host.now() != host.rect:
+        raise Refusal(
+            "“%s” was moved, resized or removed while it was being filled; nothing was changed. "
+            "Try again." % host.item.name
+        )
+    # GIMP goes on working meanwhile: another selection must not decide where this fill shows.
+    near = hole.rect.moved(host.rect.x, host.rect.y)
+    same = (host.selection_bounds(), host.selection(near)) == hole.selected
+    layer = host.write(parts, encoding, hole, output == NEW_LAYER, grow > 0 or not same)
     return layer, notes
 
 

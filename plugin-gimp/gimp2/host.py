@@ -36,12 +36,7 @@ class Host:
         start_gegl()
         gimp.gimp_plugin_enable_precision()
         self.image, self.drawable, self.interactive = image, drawable, interactive
-        x, y = c_int(), c_int()
-        gimp.gimp_drawable_offsets(drawable, byref(x), byref(y))
-        self.rect = Rect(
-            x.value, y.value, gimp.gimp_drawable_width(drawable),
-            gimp.gimp_drawable_height(drawable),
-        )
+        self.rect = self.now()
         self.format = gimp.gimp_drawable_get_format(drawable)
         self.encoding = (babl.babl_format_get_encoding(self.format) or b"").decode()
         self.item = self._item()
@@ -64,6 +59,17 @@ class Host:
             content_locked=locked,
             alpha_locked=is_layer and bool(gimp.gimp_layer_get_lock_alpha(drawable)),
             has_alpha=bool(gimp.gimp_drawable_has_alpha(drawable)),
+        )
+
+    def now(self):
+        drawable = self.drawable
+        if not gimp.gimp_item_is_valid(drawable):
+            return None
+        x, y = c_int(), c_int()
+        gimp.gimp_drawable_offsets(drawable, byref(x), byref(y))
+        return Rect(
+            x.value, y.value, gimp.gimp_drawable_width(drawable),
+            gimp.gimp_drawable_height(drawable),
         )
 
     def selection_bounds(self):
@@ -187,13 +193,16 @@ class Host:
         image = self.image
         layer = gimp.gimp_image_get_active_layer(image)
         channel = gimp.gimp_image_get_active_channel(image)
-        saved = gimp.gimp_selection_save(image)
+        saved = None if self.selection_bounds() is None else gimp.gimp_selection_save(image)
         self._select(image, rect, mask)
         try:
             show()
         finally:
-            gimp.gimp_image_select_item(image, REPLACE, saved)
-            gimp.gimp_image_remove_channel(image, saved)
+            if saved is None:
+                gimp.gimp_selection_none(image)
+            else:
+                gimp.gimp_image_select_item(image, REPLACE, saved)
+                gimp.gimp_image_remove_channel(image, saved)
             if channel > 0:
                 gimp.gimp_image_set_active_channel(image, channel)
             elif layer > 0:

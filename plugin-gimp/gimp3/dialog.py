@@ -37,7 +37,7 @@ class View:
         self.dialog, self.config, self.host = dialog, config, host
         self.inpainter, self.fields = inpainter, fields
         self.description = inpainter.describe()
-        self.rows, self.timer = {}, 0
+        self.rows, self.outputs, self.timer = {}, {}, 0
         # GIMP's own property widgets would each bring a label of their own width.
         grid = Gtk.Grid(column_spacing=12, row_spacing=6, border_width=12, hexpand=True)
         self.line = 0
@@ -106,6 +106,7 @@ class View:
         for name, label in fill.OUTPUTS:
             button = Gtk.RadioButton.new_with_label_from_widget(group, label)
             group = group or button
+            self.outputs[name] = button
             button.set_active(self.config.get_property("output") == name)
             button.connect("toggled", self._output_chosen, name)
             box.pack_start(button, False, False, 0)
@@ -129,6 +130,12 @@ class View:
 
     def _refresh(self):
         self.timer = 0
+        # Reset sets the values behind the buttons' back.
+        output = self.config.get_property("output")
+        if output not in self.outputs:
+            self.config.set_property("output", fill.IN_PLACE)
+        else:
+            self.outputs[output].set_active(True)
         values = {field.name: self.config.get_property(field.name) for field in self.fields}
         engine = str(values.get("engine", "auto"))
         for field in self.fields:

@@ -25,10 +25,7 @@ class Host:
     def __init__(self, image, drawable, interactive):
         Gegl.init(None)
         self.image, self.drawable, self.interactive = image, drawable, interactive
-        offsets = drawable.get_offsets()
-        self.rect = Rect(
-            offsets.offset_x, offsets.offset_y, drawable.get_width(), drawable.get_height()
-        )
+        self.rect = self.now()
         self.format = drawable.get_format()
         self.encoding = Babl.format_get_encoding(self.format)
         self.item = self._item()
@@ -51,6 +48,13 @@ class Host:
             alpha_locked=is_layer and drawable.get_lock_alpha(),
             has_alpha=drawable.has_alpha(),
         )
+
+    def now(self):
+        drawable = self.drawable
+        if not drawable.is_valid():
+            return None
+        at = drawable.get_offsets()
+        return Rect(at.offset_x, at.offset_y, drawable.get_width(), drawable.get_height())
 
     def selection_bounds(self):
         found = Gimp.Selection.bounds(self.image)
@@ -165,13 +169,16 @@ class Host:
         """Runs `show` with `mask` as the selection, then brings back the user's."""
         image = self.image
         layers, channels = image.get_selected_layers(), image.get_selected_channels()
-        saved = Gimp.Selection.save(image)
+        saved = None if Gimp.Selection.is_empty(image) else Gimp.Selection.save(image)
         self._select(image, rect, mask)
         try:
             show()
         finally:
-            image.select_item(Gimp.ChannelOps.REPLACE, saved)
-            image.remove_channel(saved)
+            if saved is None:
+                Gimp.Selection.none(image)
+            else:
+                image.select_item(Gimp.ChannelOps.REPLACE, saved)
+                image.remove_channel(saved)
             if channels:
                 image.set_selected_channels(channels)
             elif layers:

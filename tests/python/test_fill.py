@@ -73,8 +73,14 @@ class Gimp:
         self.written = (parts, encoding, hole, new_layer, through)
         return "the new layer" if new_layer else None
 
+    def now(self):
+        return self.rect
+
+    meddle = staticmethod(lambda: None)
+
     def progress(self, share, text):
         self.share = share
+        self.meddle()
 
 
 class Fill(unittest.TestCase):
@@ -135,6 +141,28 @@ class Fill(unittest.TestCase):
         (rect, pixels), = gimp.written[0]
         self.assertEqual(pixels, job.cut(self.whole(gimp), 160 * 4, rect, 4))
         self.assertEqual(set(gimp.written[2].soft), {30})
+
+    def test_what_the_user_does_meanwhile_does_not_move_the_fill(self):
+        gimp = Gimp()
+        gimp.select(Rect(40, 40, 20, 20))
+        fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        self.assertFalse(gimp.written[4], "GIMP's own selection shows it")
+        for label, meddle in [
+            ("another selection", lambda: gimp.select(Rect(100, 80, 9, 9))),
+            ("none", lambda: gimp.selected.__setitem__(slice(None), bytes(len(gimp.selected)))),
+        ]:
+            gimp = Gimp()
+            gimp.select(Rect(40, 40, 20, 20))
+            gimp.meddle = meddle
+            fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+            hole, through = gimp.written[2], gimp.written[4]
+            self.assertEqual((hole.rect, through), (Rect(40, 40, 20, 20), True), label)
+        gimp = Gimp()
+        gimp.select(Rect(40, 40, 20, 20))
+        gimp.now = lambda: None
+        with self.assertRaisesRegex(Refusal, "removed while it was being filled"):
+            fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        self.assertIsNone(gimp.written)
 
     def test_refusals_write_nothing(self):
         locked = Item("paint", True, content_locked="group")

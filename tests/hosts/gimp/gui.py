@@ -220,6 +220,37 @@ def click_cancel(done):
             return
 
 
+def meddling():
+    """The user selects something else while a fill runs: it shows where it was asked for."""
+    image, layer, display = scene("u8-non-linear", 1500, 1000)
+    # In 2.10 "again" repeats whatever ran last: that is to be a plain fill.
+    G.select_rectangle(image, 10, 10, 20, 20)
+    G.call(INPAINT, image, layer)
+    G.select_rectangle(image, 300, 200, 700, 600)
+    G.flush()
+    before = state(image)
+    resting = len(plugins_running())
+    press(AGAIN_KEY)
+    if wait("the fill runs", lambda: len(plugins_running()) > resting, 20):
+        time.sleep(1.0)
+        running = len(plugins_running()) > resting
+        G.select_rectangle(image, 1100, 100, 300, 300)
+        G.flush()
+        check("the fill runs while something else is selected", running)
+        other = G.selection_over(image, layer)
+        wait("the fill to end", lambda: len(plugins_running()) <= resting, 60)
+        after = state(image)
+        changed = {i // 3 for i in range(len(before[0][0][1]))
+                   if before[0][0][1][i] != after[0][0][1][i]}
+        check("the fill is where it was asked for", len(changed) > 200000
+              and all(before[2][i] for i in changed), len(changed),
+              [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][:3],
+              [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][-3:])
+        check("the user's new selection stays", after[2] == other)
+        check("no channel is left", after[1] == [])
+    G.close(display)
+
+
 def cancel():
     """GIMP's own Cancel in the middle of a fill that takes long."""
     image, layer, display = scene("u8-non-linear", 3000, 2000)
@@ -246,7 +277,7 @@ def cancel():
 
 def main():
     wanted = os.environ.get("MEND_GROUPS", "").split()
-    for group in (undo_and_redo, dialog, actions, cancel):
+    for group in (undo_and_redo, dialog, actions, meddling, cancel):
         if wanted and group.__name__ not in wanted:
             continue
         begin = time.time()
