@@ -25,9 +25,30 @@ impl Budget {
         self.limit.unwrap_or(PICTURE)
     }
 
+    /// The most bytes that one more decoded picture may take now.
+    pub fn another(&self) -> u64 {
+        self.left().unwrap_or(PICTURE)
+    }
+
     /// What is left of it now; `None`: no bound.
     pub fn left(&self) -> Option<u64> {
         Some(self.limit?.saturating_sub(resident().unwrap_or(0) + SLACK))
+    }
+
+    /// A library's refusal for want of memory, with what the user knows: the bound of the whole
+    /// command.
+    pub fn explain(&self, error: Error) -> Error {
+        match (error.kind(), self.limit) {
+            (ErrorKind::Budget, Some(limit)) => Error::new(
+                ErrorKind::Budget,
+                format!(
+                    "--max-memory {}M is for the whole command, and the picture takes its part: \
+                     {error}",
+                    mib(limit)
+                ),
+            ),
+            _ => error,
+        }
     }
 
     /// Checks that `bytes` more fit.

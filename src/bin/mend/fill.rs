@@ -147,7 +147,7 @@ pub fn one(
         request.set_source(&from.view()?)?;
     }
     let mut notes: Vec<String> = picture.notes.drain(..).chain(mask.notes.clone()).collect();
-    let named = |e: Error| named(files.image, e);
+    let named = |e: Error| named(files.image, budget.explain(e));
 
     if mask.empty {
         let inpainter = args.machine.inpainter(None);
@@ -252,16 +252,20 @@ fn read_both(
         let mask = mask::of_alpha(source, &picture, invert)?;
         return Ok((picture, mask));
     };
-    let mask_source = self::source(app, path, budget);
-    let read_mask = || mask::read(&mask_source, invert);
+    let read_mask = || {
+        let mut source = self::source(app, path, budget);
+        source.max_bytes = budget.another();
+        mask::read(&source, invert)
+    };
     let read_picture = || files::read(source, Want::Pixels);
-    let (picture, mask) = if args.machine.parallel() {
+    // Under a bound one has to know what the other took.
+    let (picture, mask) = if args.machine.parallel() && args.machine.memory().is_none() {
         std::thread::scope(|scope| {
             let mask = scope.spawn(read_mask);
             let picture = read_picture();
             let mask = mask
                 .join()
-                .unwrap_or_else(|_| Err(mask_source.damaged("its decoder gave up")));
+                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a thread failed")));
             (picture, mask)
         })
     } else {

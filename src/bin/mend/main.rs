@@ -18,9 +18,9 @@ use args::{Cli, Job};
 use clap::Parser;
 use mend::{Cancel, Error, ErrorKind, Result};
 use serde_json::json;
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use terminal::Terminal;
 
 /// What every subcommand works with.
@@ -28,13 +28,13 @@ pub struct App {
     pub terminal: Terminal,
     /// Raised by Ctrl-C.
     pub cancel: Cancel,
-    told: Cell<bool>,
+    told: AtomicBool,
 }
 
 impl App {
     /// Marks an error as told: only its exit code is left to give.
     pub fn told(&self, error: Error) -> Error {
-        self.told.set(true);
+        self.told.store(true, Ordering::Relaxed);
         error
     }
 }
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
             quiet: tell.quiet,
         },
         cancel: Cancel::new(),
-        told: Cell::new(false),
+        told: AtomicBool::new(false),
     };
     let flag = app.cancel.clone();
     // Without a handler Ctrl-C still ends the program, only less tidily.
@@ -83,7 +83,7 @@ fn main() -> ExitCode {
     if error == Error::cancelled() {
         error = Error::new(ErrorKind::Cancelled, "cancelled; nothing was written");
     }
-    if !app.told.get() {
+    if !app.told.load(Ordering::Relaxed) {
         app.terminal.error(&error);
     }
     ExitCode::from(code)

@@ -4,7 +4,7 @@
 //! selected, so a small selection in a large picture costs no memory.
 #![forbid(unsafe_code)]
 
-use crate::files::{self, Picture, Source, Want, kind_of, png_rows, zeroed};
+use crate::files::{self, Picture, Source, Want, kind_of, png_rows, shielded, zeroed};
 use half::f16;
 use mend::pixels::{Depth, ImageView, Layout, MaskView, PixelFormat};
 use mend::{Error, ErrorKind, Result};
@@ -119,7 +119,7 @@ fn whole(v: f64, largest: f64) -> f64 {
 /// As [`files::read`].
 pub fn read(source: &Source<'_>, invert: bool) -> Result<Mask> {
     if kind_of(source)? == files::Kind::Png
-        && let Some(mask) = read_png(source, invert)?
+        && let Some(mask) = shielded(source, || read_png(source, invert))?
     {
         return Ok(mask);
     }

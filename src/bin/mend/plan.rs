@@ -53,7 +53,7 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
         Some(
             inpainter
                 .plan(&request, None, &mask.view()?)
-                .map_err(|e| named(&select.image, e))?,
+                .map_err(|e| named(&select.image, budget.explain(e)))?,
         )
     };
     let whole = picture_bytes + plan.as_ref().map_or(0, |p| p.peak_bytes) + resident().unwrap_or(0);

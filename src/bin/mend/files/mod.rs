@@ -219,16 +219,20 @@ pub enum Want {
 /// [`ErrorKind::Memory`], [`ErrorKind::Cancelled`].
 pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     let kind = kind_of(source)?;
-    // Decoders of other people's making meet hostile files here: whatever goes wrong inside one of
-    // them is this file's error and not the end of the program.
-    let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| match kind {
+    shielded(source, || match kind {
         Kind::Png => png::read(source, want),
         Kind::Jpeg => jpeg::read(source, want),
         Kind::Tiff => tiff::read(source, want),
         Kind::WebP => webp::read(source, want),
         Kind::Bmp => bmp::read(source, want),
         Kind::Pnm | Kind::Tga | Kind::Qoi => plain::read(source, kind, want),
-    }));
+    })
+}
+
+/// Runs a decoder of other people's making on a file that may be hostile: whatever goes wrong inside
+/// is this file's error and not the end of the program.
+pub fn shielded<T>(source: &Source<'_>, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode));
     source.cancel.check()?;
     decoded.unwrap_or_else(|_| Err(source.damaged("its decoder gave up")))
 }
