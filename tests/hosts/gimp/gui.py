@@ -178,8 +178,9 @@ def dialog():
     time.sleep(3)
     shot("gimp%d-message" % G.VERSION)
     check("a refusal changes nothing", state(image) == before)
-    for name in windows("Message"):
-        xdotool("windowclose", name)
+    check("a refusal is told", windows("GIMP Message"))
+    press("Return", "GIMP Message")
+    wait("the message to go", lambda: not windows("GIMP Message"))
     G.close(display)
 
 
