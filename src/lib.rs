@@ -49,3 +49,8 @@ pub use pixels::{ImageView, ImageViewMut, PixelFormat};
 pub use plan::Plan;
 pub use progress::{Cancel, Progress};
 pub use request::Request;
+
+// The README's Rust is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
