@@ -177,15 +177,64 @@ def _row(widget):
     return row
 
 
-def _note(text=""):
-    """Small print that wraps."""
-    label = QtWidgets.QLabel(text)
-    label.setWordWrap(True)
-    font = label.font()
-    if font.pointSizeF() > 0:
-        font.setPointSizeF(font.pointSizeF() * 0.9)
-    label.setFont(font)
-    return label
+class _Note(QtWidgets.QLabel):
+    """Text that wraps and is just as high as its lines: layouts guess that height badly."""
+
+    resized = QtCore.pyqtSignal()
+
+    def __init__(self, text="", scale=0.9):
+        super().__init__()
+        self.setWordWrap(True)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        policy = self.sizePolicy()
+        policy.setHeightForWidth(False)
+        self.setSizePolicy(policy)
+        font = self.font()
+        if font.pointSizeF() > 0:
+            font.setPointSizeF(font.pointSizeF() * scale)
+        self.setFont(font)
+        self.setText(text)
+
+    def setText(self, text):
+        super().setText(text)
+        self._fit()
+
+    def resizeEvent(self, event):
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self):
+        height = self.heightForWidth(self.width())
+        if height > 0 and height != self.minimumHeight():
+            self.setFixedHeight(height)
+            self.resized.emit()
+
+
+class _Form(QtWidgets.QGridLayout):
+    """Labels on the left, inputs on the right. (QFormLayout gives text that wraps a wrong height.)"""
+
+    def __init__(self):
+        super().__init__()
+        self.setColumnStretch(1, 1)
+        self.setContentsMargins(0, 0, 0, 0)
+
+    def add(self, label, widget):
+        row = self.rowCount()
+        if isinstance(label, str) and label:
+            label = QtWidgets.QLabel(label)
+            label.setBuddy(widget)
+        if label:
+            self.addWidget(label, row, 0)
+        self.addWidget(widget, row, 1)
+
+    def label_width(self):
+        cells = [self.itemAtPosition(row, 0) for row in range(self.rowCount())]
+        labels = [c.widget() for c in cells if c and isinstance(c.widget(), QtWidgets.QLabel)]
+        return max(label.sizeHint().width() for label in labels)
+
+    def add_wide(self, widget):
+        self.addWidget(widget, self.rowCount(), 0, 1, 2)
 
 
 class Dialog(QtWidgets.QDialog):
@@ -213,53 +262,54 @@ class Dialog(QtWidgets.QDialog):
 
         whole = QtWidgets.QVBoxLayout(self)
         whole.setSpacing(10)
-        heading = QtWidgets.QLabel(title)
-        heading.setWordWrap(True)
-        heading.setTextFormat(Qt.TextFormat.PlainText)
-        whole.addWidget(heading)
+        whole.addWidget(_Note(title, 1.0))
 
-        self._form = QtWidgets.QFormLayout()
-        self._form.setFieldGrowthPolicy(
-            QtWidgets.QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow
-        )
-        self._summary = _note()
+        self._form = _Form()
+        self._summary = _Note()
         for field in self._fields:
             if field.name != "result":
                 self._add(field)
             if field.name == "engine":
-                self._form.addRow("", self._summary)
+                self._form.add("", self._summary)
         missing = [e for e in self._engines.values() if not e.available]
         if missing:
             text = "\n".join("%s: %s" % (e.label, e.why_not) for e in missing)
-            self._form.addRow("", _note(text))
-        whole.addLayout(self._form)
-        where = self._form
-        where.addRow(_line())
+            self._form.add("", _Note(text))
+        # With many parameters on a small screen the form scrolls, and the buttons stay.
+        inside = QtWidgets.QWidget()
+        inside.setLayout(self._form)
+        self._scroll = QtWidgets.QScrollArea()
+        self._scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(inside)
+        whole.addWidget(self._scroll, 1)
+
+        where = _Form()
+        where.add_wide(_line())
         self._source = _Choice(
             ((OWN, "The active layer"), (VISIBLE, "All visible layers"))
         )
         self._source.setObjectName("mend_source")
         self._source.setToolTip("Where the fill takes its pixels from.")
         self._source.changed.connect(self._changed)
-        where.addRow("&Fill from:", self._source)
+        where.add("&Fill from:", self._source)
         self._result = _Choice(
             ((LAYER, "A new layer above"), (IN_PLACE, "The active layer, in place"))
         )
         self._result.setObjectName("mend_result")
         self._result.setToolTip("Where the fill goes.")
         self._result.changed.connect(self._changed)
-        where.addRow("&Result:", self._result)
-        self._undo = _note()
-        where.addRow("", self._undo)
-        self._advised = _note()
+        where.add("&Result:", self._result)
+        self._undo = _Note()
+        where.add("", self._undo)
+        whole.addLayout(where)
+        self._where = where
+        self._advised = _Note()
         whole.addWidget(self._advised)
-        whole.addStretch(1)
-
         whole.addWidget(_line())
-        self._planned = QtWidgets.QLabel()
+        self._planned = _Note("", 1.0)
         self._planned.setObjectName("mend_plan")
-        self._planned.setWordWrap(True)
-        self._planned.setTextFormat(Qt.TextFormat.PlainText)
         whole.addWidget(self._planned)
 
         buttons = QtWidgets.QDialogButtonBox()
@@ -280,8 +330,10 @@ class Dialog(QtWidgets.QDialog):
         self._rest.setSingleShot(True)
         self._rest.setInterval(150)
         self._rest.timeout.connect(self._plan)
+        for note in self.findChildren(_Note):
+            note.resized.connect(self._fit_soon)
         self._show(options)
-        self.setMinimumWidth(400)
+        self.resize(460, 0)
         self._plan()
 
     def _add(self, field):
@@ -302,7 +354,7 @@ class Dialog(QtWidgets.QDialog):
         for part in (widget, label):
             part.setToolTip("<qt>%s</qt>" % _escaped(field.help))
         label.setBuddy(widget)
-        self._form.addRow(label, widget)
+        self._form.add(label, widget)
         self._inputs[field.name], self._labels[field.name] = widget, label
         widget.changed.connect(self._changed)
 
@@ -354,6 +406,31 @@ class Dialog(QtWidgets.QDialog):
         advice = self._advice(options)
         self._advised.setText(advice)
         self._advised.setVisible(bool(advice))
+        self._fit()
+
+    def _fit(self):
+        """As high as what is shown, and no higher than the screen. It grows, and never shrinks under
+        the user's hand."""
+        self._form.activate()
+        self.layout().activate()
+        form = self._form.sizeHint().height()
+        rest = self.layout().sizeHint().height() - self._scroll.minimumHeight()
+        screen = QtWidgets.QApplication.primaryScreen()
+        room = screen.availableGeometry().height() - 60 if screen else 700
+        self._scroll.setMinimumHeight(max(min(form, room - rest), 80))
+        self.resize(self.width(), max(self.height(), self.layout().sizeHint().height()))
+
+    def _fit_soon(self):
+        QtCore.QTimer.singleShot(0, self._fit)
+
+    def showEvent(self, event):
+        super().showEvent(event)
+        # The inputs of both forms stand in one line.
+        left = max(form.label_width() for form in (self._form, self._where))
+        for form in (self._form, self._where):
+            form.setHorizontalSpacing(10)
+            form.setColumnMinimumWidth(0, left)
+        self._fit()
 
     def _plan(self):
         self._rest.stop()
