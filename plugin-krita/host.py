@@ -253,6 +253,7 @@ class Fill(QtCore.QObject):
     def start(self):
         self._progress = Progress(_window())
         self._progress.canceled.connect(self._run.cancel)
+        self._progress.destroyed.connect(self._orphaned)
         self._timer = QtCore.QTimer(self)
         self._timer.timeout.connect(self._poll)
         self._run.start()
@@ -264,12 +265,24 @@ class Fill(QtCore.QObject):
         self._run.cancel()
         self._run.join(5.0)
 
+    def _orphaned(self, *_):
+        # Krita's window was closed, and took the progress window along.
+        if self._progress is not None:
+            self._progress = None
+            self._run.cancel()
+
     def _poll(self):
+        progress = self._progress
         if self._run.is_alive():
-            self._progress.tell(self._run.share, self._run.seconds_left)
+            if progress is not None:
+                progress.tell(self._run.share, self._run.seconds_left)
             return
         self._timer.stop()
-        self._progress.done_with()
+        if progress is None:
+            self._host.finished()
+            return
+        self._progress = None
+        progress.done_with()
         try:
             with waiting():
                 self._end(self._host)

@@ -37,6 +37,7 @@ printf '[General]\nuserName=somebody\n' > "$work/config/kritarc"
 # No OpenGL under Xvfb.
 printf '[OpenGL]\nOpenGLRenderer=none\n' > "$work/config/kritadisplayrc"
 HOME=$work XDG_DATA_HOME=$work/data XDG_CONFIG_HOME=$work/config "$mend" install krita
+"$mend" install krita --zip "$work/out/mend.zip" > /dev/null
 grep -q '^userName=somebody$' "$work/config/kritarc" || { echo "FAIL kritarc lost a setting"; exit 1; }
 
 # The driver is for tests only; users never get it.
