@@ -293,7 +293,7 @@ def filled_in_place(picture):
 
 def becomes(test, *words):
     """Waits a little for what Krita does in the background."""
-    until = time.monotonic() + 3.0
+    until = time.monotonic() + 20.0
     yield lambda: test() or time.monotonic() > until
     check(test(), *words)
 
