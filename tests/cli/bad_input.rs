@@ -33,6 +33,7 @@ fn what_cannot_be_used_is_named() {
         "photo.png",
         "phone.jpg",
         "cmyk.jpg",
+        "odd.jpg",
         "pages.tif",
         "palette.tif",
     ]);
@@ -97,6 +98,7 @@ fn what_cannot_be_used_is_named() {
         ("moving.gif", "m.png", "o.png", 1, &["moving.gif", "a GIF"]),
         ("zero.ppm", "m.png", "o.png", 1, &["zero.ppm"]),
         ("cmyk.jpg", "m.png", "o.jpg", 1, &["cmyk.jpg", "CMYK"]),
+        ("odd.jpg", "m.png", "o.jpg", 1, &["odd.jpg", "subsampling"]),
         ("pages.tif", "m.png", "o.tif", 1, &["pages.tif", "2 pages"]),
         (
             "palette.tif",

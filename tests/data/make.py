@@ -78,6 +78,7 @@ photo.convert("L").save("gray.jpg", quality=85)
 small.convert("CMYK").save("cmyk.jpg", quality=80)
 convert("photo.png", "-strip", "-sampling-factor", "4x1,1x1,1x1", "-quality", "80",
         "-define", "jpeg:restart-interval=3", "wide.jpg")
+convert("photo.png", "-strip", "-sampling-factor", "1x1,2x2,1x1", "-quality", "40", "odd.jpg")
 
 # TIFF
 small.save("rgb.tif", icc_profile=profile, exif=exif, dpi=(300, 300), compression="tiff_lzw")

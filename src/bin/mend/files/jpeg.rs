@@ -2,7 +2,7 @@
 //! subsampling and segments.
 #![forbid(unsafe_code)]
 
-use super::jpeg_markers::{self, Fault, Markers};
+use super::jpeg_markers::{self, Component, Fault, Markers};
 use super::meta::{Carry, Density, INCH, Meta};
 use super::{Kind, Output, Picture, Source, Want, encode_error, zeroed};
 use jpeg_encoder::{
@@ -55,6 +55,15 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
                 "is a lossless or hierarchical JPEG: convert it to PNG or TIFF first",
             ));
         }
+    }
+    // The decoder gets the first wrong without a word, and refuses the second.
+    let odd = |c: &Component, first: &Component| c.h > first.h || c.v > first.v;
+    if let [first, rest @ ..] = markers.components.as_slice()
+        && (rest.iter().any(|c| odd(c, first)) || first.h == 3 || first.v == 3)
+    {
+        return Err(source.unsupported(
+            "is a JPEG with unusual subsampling: save it again with a common one first",
+        ));
     }
     let format = PixelFormat::new(layout, Depth::U8);
     let (width, height) = (u32::from(markers.width), u32::from(markers.height));
