@@ -21,7 +21,7 @@
 //! | [`params`] | 0 | descriptions of parameters, their parsing |
 //! | [`plan`] | 1 | parts of a mask, regions, memory and time prediction |
 //! | [`blend`] | 1 | colour match, seam, smooth extension |
-//! | `kernels` | 1 | CPU kernels, dispatched by CPU feature |
+//! | [`kernels`] | 1 | CPU kernels, dispatched by CPU feature |
 //! | `match` | 2 | PatchMatch, voting |
 //! | [`engines`] | 4 | the [`engines::Engine`] trait, one file an engine |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
@@ -34,7 +34,7 @@ pub mod capi;
 pub mod engines;
 pub mod error;
 pub mod inpainter;
-mod kernels;
+pub mod kernels;
 mod r#match;
 pub mod memory;
 pub mod params;

@@ -1,8 +1,73 @@
 //! CPU kernels, dispatched at run time by CPU feature. Floor 1.
 //!
-//! Each kernel has a portable form, which is the reference, and faster ones whose results are equal.
+//! Each kernel has a portable form, which is the reference, and faster ones. The patch kernels'
+//! results are equal on every path, the networks' equal but for rounding; no result depends on the
+//! number of threads.
+//!
+//! Activations are channels-last: a picture is `[height * width][channels]`, so that its pixels are
+//! the rows of a matrix, and attention's tokens without any transposition.
 
+mod attention;
+mod context;
+mod conv;
 mod cpu;
+mod gemm;
+mod norm;
+mod panels;
 pub mod patch;
+mod simd;
+mod tile;
+mod winograd;
 
+pub use attention::{Attention, Strided, attention};
+pub use context::Context;
+pub use conv::{Algorithm, Conv2d, ConvShape};
 pub use cpu::Path;
+pub use gemm::Linear;
+pub use norm::{GroupNorm, group_norm, layer_norm};
+pub use panels::Source;
+
+/// A function of one value that a kernel applies where it writes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// The value itself.
+    None,
+    /// max(x, 0)
+    Relu,
+    /// x, or this slope times x where x is negative.
+    LeakyRelu(f32),
+    /// x · logistic(x), also called swish.
+    Silu,
+    /// x · Φ(x), by the error function.
+    Gelu,
+    /// The approximation of [`Self::Gelu`] by tanh.
+    GeluTanh,
+    /// x · logistic(1.702 x), CLIP's.
+    QuickGelu,
+    /// 1 / (1 + e^−x)
+    Sigmoid,
+    /// tanh(x)
+    Tanh,
+}
+
+/// What is done to a product's biased sums before they are written: `activation(sum + add_before) +
+/// add_after`.
+#[derive(Clone, Copy, Debug)]
+pub struct Epilogue<'a> {
+    /// Laid out as the output.
+    pub add_before: Option<&'a [f32]>,
+    /// Applied to the sum.
+    pub activation: Activation,
+    /// Laid out as the output.
+    pub add_after: Option<&'a [f32]>,
+}
+
+impl Default for Epilogue<'_> {
+    fn default() -> Self {
+        Self {
+            add_before: None,
+            activation: Activation::None,
+            add_after: None,
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! Convolutions: what shape, which algorithm, and the ones that are a product of gathered rows.
+
+use super::context::Shared;
+use super::gemm::{Operand, pack_bias, product};
+use super::panels::{Panels, Source};
+use super::simd::{self, Kernel, Simd, math};
+use super::winograd::{self, Field};
+use super::{Context, Epilogue};
+use crate::error::Result;
+use crate::memory;
+
+/// A convolution's shape, in PyTorch's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvShape {
+    /// Channels in, of all groups.
+    pub inputs: usize,
+    /// Channels out, of all groups.
+    pub outputs: usize,
+    /// Height and width of the kernel.
+    pub kernel: (usize, usize),
+    /// Rows and columns between two outputs.
+    pub stride: (usize, usize),
+    /// Zeros around the picture: top, left, bottom, right.
+    pub padding: (usize, usize, usize, usize),
+    /// Rows and columns between two taps.
+    pub dilation: (usize, usize),
+    /// Groups, each of `inputs / groups` and `outputs / groups` channels.
+    pub groups: usize,
+}
+
+impl ConvShape {
+    /// A square kernel of odd `side`, stride 1, whose output is as large as its input.
+    pub fn same(inputs: usize, outputs: usize, side: usize) -> Self {
+        let p = side / 2;
+        Self {
+            inputs,
+            outputs,
+            kernel: (side, side),
+            stride: (1, 1),
+            padding: (p, p, p, p),
+            dilation: (1, 1),
+            groups: 1,
+        }
+    }
+
+    /// Height and width of the output; 0 where the kernel is larger than the padded input.
+    pub fn output(&self, height: usize, width: usize) -> (usize, usize) {
+        let along = |size: usize, kernel: usize, stride: usize, dilation: usize, pad: usize| {
+            (size + pad)
+                .checked_sub(dilation * (kernel - 1) + 1)
+                .map_or(0, |room| room / stride + 1)
+        };
+        let (k, s, d, p) = (self.kernel, self.stride, self.dilation, self.padding);
+        (
+            along(height, k.0, s.0, d.0, p.0 + p.2),
+            along(width, k.1, s.1, d.1, p.1 + p.3),
+        )
+    }
+
+    fn taps(&self) -> usize {
+        self.kernel.0 * self.kernel.1
+    }
+}
+
+/// How a convolution is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Sums of products, gathered row by row.
+    Direct,
+    /// Winograd's F(2×2, 3×3).
+    Winograd2,
+    /// Winograd's F(4×4, 3×3).
+    Winograd4,
+}
+
+/// A convolution's packed weights.
+pub struct Conv2d {
+    shape: ConvShape,
+    /// One for each group; for a depthwise convolution see `depthwise`.
+    groups: Vec<(Panels, Vec<f32>)>,
+    depthwise: Option<Depthwise>,
+    forced: Option<Algorithm>,
+}
+
+struct Depthwise {
+    /// `[tap][channel]`
+    weights: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Conv2d {
+    /// Packs `weight`, `[outputs][inputs / groups][height][width]` as PyTorch keeps it, and `bias`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    ///
+    /// # Panics
+    /// When a length is not what the shape says: the weights' reader checks shapes.
+    pub fn new(
+        cx: &Context,
+        weight: Source,
+        bias: Option<&[f32]>,
+        shape: ConvShape,
+    ) -> Result<Self> {
+        let ConvShape {
+            inputs,
+            outputs,
+            groups,
+            ..
+        } = shape;
+        assert!(
+            groups > 0 && inputs % groups == 0 && outputs % groups == 0,
+            "channels of {groups} groups"
+        );
+        let (ci, co, taps) = (inputs / groups, outputs / groups, shape.taps());
+        assert_eq!(weight.len(), outputs * ci * taps, "weights' length");
+        let mut conv = Self {
+            shape,
+            groups: Vec::new(),
+            depthwise: None,
+            forced: None,
+        };
+        if groups > 1 && ci == 1 && co == 1 {
+            let mut weights = memory::filled(taps * outputs, 0.0, "a network's weights")?;
+            for c in 0..outputs {
+                for t in 0..taps {
+                    weights[t * outputs + c] = weight.at(c * taps + t);
+                }
+            }
+            let bias = bias.map_or_else(
+                || memory::filled(outputs, 0.0, "a bias"),
+                |b| Ok(b.to_vec()),
+            )?;
+            conv.depthwise = Some(Depthwise { weights, bias });
+            return Ok(conv);
+        }
+        for g in 0..groups {
+            let part = weight.part(g * co * ci * taps, co * ci * taps);
+            let panels = Panels::new(cx, part, co, ci, taps, false)?;
+            let bias = pack_bias(&panels, bias.map(|b| &b[g * co..(g + 1) * co]))?;
+            conv.groups.push((panels, bias));
+        }
+        Ok(conv)
+    }
+
+    /// Always `algorithm` where it can be used, for tests and comparisons.
+    pub fn force(&mut self, algorithm: Option<Algorithm>) {
+        self.forced = algorithm;
+    }
+
+    /// The shape that was given.
+    pub fn shape(&self) -> &ConvShape {
+        &self.shape
+    }
+
+    /// Bytes of the packed weights.
+    pub fn bytes(&self) -> usize {
+        let groups: usize = self
+            .groups
+            .iter()
+            .map(|(p, b)| p.bytes() + b.len() * 4)
+            .sum();
+        let depthwise = self
+            .depthwise
+            .as_ref()
+            .map_or(0, |d| d.weights.len() + d.bias.len());
+        groups + depthwise * 4
+    }
+
+    /// What a picture of this size is computed by. The same on every machine and thread count.
+    pub fn algorithm(&self, batch: usize, height: usize, width: usize) -> Algorithm {
+        let s = &self.shape;
+        let can = s.kernel == (3, 3) && s.stride == (1, 1) && s.dilation == (1, 1) && s.groups == 1;
+        if !can {
+            return Algorithm::Direct;
+        }
+        if let Some(forced) = self.forced {
+            return forced;
+        }
+        if s.inputs < 16 || s.outputs < 16 {
+            return Algorithm::Direct;
+        }
+        let field = self.field(batch, height, width);
+        let direct = (9 * batch * field.out_height * field.out_width) as f64;
+        let two = winograd::cost(&field, 4);
+        let four = winograd::cost(&field, 6);
+        if four < two && four < direct {
+            Algorithm::Winograd4
+        } else if two < direct {
+            Algorithm::Winograd2
+        } else {
+            Algorithm::Direct
+        }
+    }
+
+    fn field(&self, batch: usize, height: usize, width: usize) -> Field {
+        let (out_height, out_width) = self.shape.output(height, width);
+        let (top, left, ..) = self.shape.padding;
+        Field {
+            batch,
+            height,
+            width,
+            out_height,
+            out_width,
+            padding: (top, left),
+        }
+    }
+
+    /// `y[batch · out_height · out_width][outputs]` from `x[batch · height · width][inputs]`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    ///
+    /// # Panics
+    /// When a length is not what the shapes say.
+    #[allow(clippy::too_many_arguments)]
+    pub fn forward(
+        &self,
+        cx: &Context,
+        batch: usize,
+        height: usize,
+        width: usize,
+        x: &[f32],
+        ep: &Epilogue,
+        y: &mut [f32],
+    ) -> Result<()> {
+        let s = &self.shape;
+        let field = self.field(batch, height, width);
+        let (oh, ow) = (field.out_height, field.out_width);
+        assert_eq!(x.len(), batch * height * width * s.inputs, "input's length");
+        assert_eq!(y.len(), batch * oh * ow * s.outputs, "output's length");
+        for add in [ep.add_before, ep.add_after].into_iter().flatten() {
+            assert_eq!(add.len(), y.len(), "residual's length");
+        }
+        if y.is_empty() {
+            return Ok(());
+        }
+        if let Some(depthwise) = &self.depthwise {
+            return depthwise.forward(cx, s, &field, x, ep, y);
+        }
+        match self.algorithm(batch, height, width) {
+            Algorithm::Winograd2 => {
+                let (w, bias) = &self.groups[0];
+                return winograd::forward::<4>(cx, w, bias, &field, x, ep, y);
+            }
+            Algorithm::Winograd4 => {
+                let (w, bias) = &self.groups[0];
+                return winograd::forward::<6>(cx, w, bias, &field, x, ep, y);
+            }
+            Algorithm::Direct => {}
+        }
+        let rows = batch * oh * ow;
+        let (ci, co) = (s.inputs / s.groups, s.outputs / s.groups);
+        let plain = s.taps() == 1 && s.stride == (1, 1) && s.padding == (0, 0, 0, 0);
+        for (g, (w, bias)) in self.groups.iter().enumerate() {
+            let at = |row: usize, tap: usize| {
+                source(s, &field, row, tap).map(|pixel| pixel * s.inputs + g * ci)
+            };
+            let operand = if plain {
+                Operand::Rows {
+                    data: &x[g * ci..],
+                    stride: s.inputs,
+                }
+            } else {
+                Operand::Gather { data: x, at: &at }
+            };
+            let part = Epilogue {
+                add_before: ep.add_before.map(|a| &a[g * co..]),
+                add_after: ep.add_after.map(|a| &a[g * co..]),
+                activation: ep.activation,
+            };
+            product(
+                cx,
+                w,
+                bias,
+                &operand,
+                rows,
+                &part,
+                &mut y[g * co..],
+                s.outputs,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The input pixel under tap `tap` of output pixel `row`; `None` in the padding.
+#[inline]
+fn source(s: &ConvShape, f: &Field, row: usize, tap: usize) -> Option<usize> {
+    let (x, row) = (row % f.out_width, row / f.out_width);
+    let (y, picture) = (row % f.out_height, row / f.out_height);
+    let y = (y * s.stride.0 + tap / s.kernel.1 * s.dilation.0).wrapping_sub(f.padding.0);
+    let x = (x * s.stride.1 + tap % s.kernel.1 * s.dilation.1).wrapping_sub(f.padding.1);
+    (y < f.height && x < f.width).then(|| (picture * f.height + y) * f.width + x)
+}
+
+impl Depthwise {
+    fn forward(
+        &self,
+        cx: &Context,
+        shape: &ConvShape,
+        field: &Field,
+        x: &[f32],
+        ep: &Epilogue,
+        y: &mut [f32],
+    ) -> Result<()> {
+        let rows = field.batch * field.out_height;
+        let y = Shared::new(y);
+        cx.tasks(rows, 0, |_, row| {
+            // SAFETY: lengths were checked by the caller, and each task has its own row of `y`.
+            unsafe {
+                simd::run(
+                    cx.path(),
+                    DepthwiseRow {
+                        weights: self,
+                        shape,
+                        field,
+                        x,
+                        ep,
+                        y,
+                        row,
+                    },
+                )
+            }
+        })
+    }
+}
+
+struct DepthwiseRow<'a> {
+    weights: &'a Depthwise,
+    shape: &'a ConvShape,
+    field: &'a Field,
+    x: &'a [f32],
+    ep: &'a Epilogue<'a>,
+    y: Shared<f32>,
+    row: usize,
+}
+
+impl Kernel for DepthwiseRow<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores at the same offset of equally long rows.
+    unsafe fn run<S: Simd>(self) {
+        let channels = self.shape.outputs;
+        for column in 0..self.field.out_width {
+            let pixel = self.row * self.field.out_width + column;
+            for c in (0..channels).step_by(S::LANES) {
+                let n = S::LANES.min(channels - c);
+                let mut sum = S::load_n(self.weights.bias.as_ptr().add(c), n);
+                for tap in 0..self.shape.taps() {
+                    if let Some(from) = source(self.shape, self.field, pixel, tap) {
+                        let x = S::load_n(self.x.as_ptr().add(from * channels + c), n);
+                        let w = S::load_n(self.weights.weights.as_ptr().add(tap * channels + c), n);
+                        sum = S::fma(x, w, sum);
+                    }
+                }
+                let at = pixel * channels + c;
+                if let Some(add) = self.ep.add_before {
+                    sum = S::add(sum, S::load_n(add.as_ptr().add(at), n));
+                }
+                sum = math::activate::<S>(self.ep.activation, sum);
+                if let Some(add) = self.ep.add_after {
+                    sum = S::add(sum, S::load_n(add.as_ptr().add(at), n));
+                }
+                S::store_n(self.y.at(at), sum, n);
+            }
+        }
+    }
+}

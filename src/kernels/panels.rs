@@ -1,0 +1,178 @@
+//! Weights as the tiles read them, laid out once when they are loaded.
+
+use super::{Context, Path};
+use crate::error::Result;
+use crate::memory;
+use half::f16;
+
+/// Weights as files hold them.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// Half precision; kept so, and widened in the kernel.
+    F16(&'a [f16]),
+    /// Single precision.
+    F32(&'a [f32]),
+}
+
+impl Source<'_> {
+    /// The number of values.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F16(v) => v.len(),
+            Self::F32(v) => v.len(),
+        }
+    }
+
+    /// Value `i`.
+    pub fn at(&self, i: usize) -> f32 {
+        match self {
+            Self::F16(v) => v[i].to_f32(),
+            Self::F32(v) => v[i],
+        }
+    }
+
+    /// `len` values from `start` on.
+    pub fn part(&self, start: usize, len: usize) -> Self {
+        match self {
+            Self::F16(v) => Self::F16(&v[start..start + len]),
+            Self::F32(v) => Self::F32(&v[start..start + len]),
+        }
+    }
+}
+
+enum Values {
+    F16(Vec<f16>),
+    F32(Vec<f32>),
+}
+
+/// A matrix `[outputs][inputs][taps]` laid out as `[panel][input][tap][width]`: a row of a panel is
+/// `width` neighbouring outputs, so that the same weights serve a product that walks one tap's inputs
+/// and Winograd's transforms, which take all taps of an input together.
+pub struct Panels {
+    values: Values,
+    path: Path,
+    pub outputs: usize,
+    pub inputs: usize,
+    pub taps: usize,
+    pub width: usize,
+    /// A panel holds `width / 2` values and the gates that belong to them, `outputs / 2` further on.
+    pub gated: bool,
+}
+
+impl Panels {
+    /// Lays `source` out for `cx`'s path.
+    pub fn new(
+        cx: &Context,
+        source: Source,
+        outputs: usize,
+        inputs: usize,
+        taps: usize,
+        gated: bool,
+    ) -> Result<Self> {
+        assert_eq!(source.len(), outputs * inputs * taps, "weights' length");
+        assert!(!gated || outputs % 2 == 0, "as many gates as values");
+        let width = cx.width();
+        let mut panels = Self {
+            values: Values::F32(Vec::new()),
+            path: cx.path(),
+            outputs,
+            inputs,
+            taps,
+            width,
+            gated,
+        };
+        let depth = inputs * taps;
+        panels.values = match source {
+            Source::F16(v) => Values::F16(lay_out(cx, v, &panels, depth, f16::ZERO)?),
+            Source::F32(v) => Values::F32(lay_out(cx, v, &panels, depth, 0.0)?),
+        };
+        Ok(panels)
+    }
+
+    /// Panels.
+    pub fn count(&self) -> usize {
+        self.outputs.div_ceil(self.width)
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        match &self.values {
+            Values::F16(v) => v.len() * 2,
+            Values::F32(v) => v.len() * 4,
+        }
+    }
+
+    /// The context must be of the path that the weights were laid out for.
+    pub fn check(&self, cx: &Context) {
+        assert_eq!(self.path, cx.path(), "weights laid out for another path");
+    }
+
+    /// Columns of the result that panel `p` makes, and the first of them.
+    pub fn columns(&self, p: usize) -> (usize, usize) {
+        let (width, all) = if self.gated {
+            (self.width / 2, self.outputs / 2)
+        } else {
+            (self.width, self.outputs)
+        };
+        (p * width, width.min(all - p * width))
+    }
+
+    /// Where row (`input`, `tap`) of panel `p` starts.
+    fn start(&self, p: usize, input: usize, tap: usize) -> usize {
+        ((p * self.inputs + input) * self.taps + tap) * self.width
+    }
+
+    /// Rows of panel `p` as they are held, from `input` on; all taps of it.
+    pub fn rows(&self, p: usize, input: usize) -> Rows<'_> {
+        let start = self.start(p, input, 0);
+        match &self.values {
+            Values::F16(v) => Rows::F16(&v[start..]),
+            Values::F32(v) => Rows::F32(&v[start..]),
+        }
+    }
+}
+
+/// A part of a panel.
+pub enum Rows<'a> {
+    /// Bits of half precision.
+    F16(&'a [f16]),
+    F32(&'a [f32]),
+}
+
+fn lay_out<T: Copy + Send + Sync>(
+    cx: &Context,
+    source: &[T],
+    p: &Panels,
+    depth: usize,
+    zero: T,
+) -> Result<Vec<T>> {
+    let width = p.width;
+    let mut out = memory::filled(p.count() * depth * width, zero, "a network's weights")?;
+    let shared = super::context::Shared::new(&mut out);
+    cx.tasks(p.count(), 0, |_, panel| {
+        // SAFETY: each task has its own panel.
+        let to = unsafe {
+            std::slice::from_raw_parts_mut(shared.at(panel * depth * width), depth * width)
+        };
+        for j in 0..width {
+            let output = if p.gated {
+                let half = width / 2;
+                let value = panel * half + j % half;
+                if value >= p.outputs / 2 {
+                    continue;
+                }
+                value + j / half * (p.outputs / 2)
+            } else {
+                panel * width + j
+            };
+            if output >= p.outputs {
+                continue;
+            }
+            let from = &source[output * depth..(output + 1) * depth];
+            for (row, x) in to.chunks_exact_mut(width).zip(from) {
+                row[j] = *x;
+            }
+        }
+    })?;
+    Ok(out)
+}
