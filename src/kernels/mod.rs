@@ -15,6 +15,7 @@ mod gemm;
 mod norm;
 mod panels;
 pub mod patch;
+mod peak;
 mod simd;
 mod tile;
 mod winograd;
@@ -26,6 +27,7 @@ pub use cpu::Path;
 pub use gemm::Linear;
 pub use norm::{GroupNorm, group_norm, layer_norm};
 pub use panels::Source;
+pub use peak::peak;
 
 /// A function of one value that a kernel applies where it writes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,3 +73,6 @@ impl Default for Epilogue<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
