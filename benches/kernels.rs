@@ -35,8 +35,9 @@ impl Bench {
         let median = seconds[seconds.len() / 2];
         let speed = flops / median / 1e9;
         println!(
-            "{name:44} {:9.3} ms  {speed:7.0} GFLOP/s  {:5.1} %",
+            "{name:44} {:9.3} ms (best {:9.3})  {speed:7.0} GFLOP/s  {:5.1} %",
             median * 1e3,
+            seconds[0] * 1e3,
             100.0 * speed / self.peak
         );
     }
