@@ -235,6 +235,13 @@ fn main() {
         ] {
             b.conv(side, ci, co);
         }
+        if let Ok(adhoc) = std::env::var("ADHOC") {
+            for shape in adhoc.split(' ') {
+                let v: Vec<usize> = shape.split('x').map(|x| x.parse().unwrap()).collect();
+                b.linear(v[0], v[1], v[2], false);
+            }
+            return;
+        }
         for (rows, c) in [(4096, 320), (1024, 640), (256, 1280), (64, 1280)] {
             b.linear(rows, c, c, false);
             b.linear(rows, 3 * c, c, false);

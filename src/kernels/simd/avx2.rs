@@ -21,6 +21,7 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     // 6 × 2 accumulators, two vectors of B and one of A: 15 of 16 registers.
     const TILES: &'static [TileFn] = tiles!(Avx2, ["avx2,fma,f16c"], 1 2 3 4 5 6);
+    const SCALES_BELOW: bool = false;
 
     #[inline(always)]
     unsafe fn zero() -> __m256 {

@@ -20,6 +20,7 @@ impl Simd for Avx512 {
     const TILES: &'static [TileFn] = tiles!(
         Avx512, ["avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"], 1 2 3 4 5 6 7 8 9 10 11 12 13 14
     );
+    const SCALES_BELOW: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> __m512 {

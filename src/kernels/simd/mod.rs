@@ -29,6 +29,9 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// A tile of `m` rows, `1 ≤ m ≤ TILES.len()`, stands at `m - 1`.
     const TILES: &'static [TileFn];
 
+    /// [`Self::scale`] takes any `n` below −126 as well, and gives less than 2^−126.
+    const SCALES_BELOW: bool;
+
     /// All lanes 0.
     unsafe fn zero() -> Self::V;
     /// All lanes `x`.

@@ -14,6 +14,7 @@ impl Simd for Portable {
     type V = V;
     const LANES: usize = 4;
     const TILES: &'static [TileFn] = tiles!(Portable, [], 1 2 3 4 5 6);
+    const SCALES_BELOW: bool = false;
 
     #[inline(always)]
     unsafe fn zero() -> V {
