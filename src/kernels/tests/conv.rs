@@ -176,6 +176,6 @@ fn the_algorithm_is_chosen_by_size() {
     let s = ConvShape::same(32, 32, 3);
     let conv = Conv2d::new(&cx, Source::F32(&vec![0.1; 9 * 32 * 32]), None, s).unwrap();
     assert_eq!(conv.algorithm(1, 64, 64), Algorithm::Winograd4);
-    assert_eq!(conv.algorithm(1, 8, 8), Algorithm::Winograd2);
+    assert_eq!(conv.algorithm(1, 4, 4), Algorithm::Winograd2);
     assert_eq!(conv.algorithm(1, 1, 1), Algorithm::Direct);
 }

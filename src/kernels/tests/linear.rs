@@ -122,10 +122,14 @@ fn activations_over_their_whole_range() {
             one.forward(&cx, &x, &ep, &mut y).unwrap();
             for ((x, y), e) in x.iter().zip(&y).zip(&expected) {
                 let error = (*y as f64 - e).abs();
-                assert!(
-                    error <= 5e-7 * (1.0 + e.abs()),
-                    "{a:?}({x}) on {path:?} is {y}, not {e}"
-                );
+                // The error function's own error is multiplied by x, as far down as that goes.
+                let gelu = if a == Gelu {
+                    (x.abs() as f64).min(6.0)
+                } else {
+                    0.0
+                };
+                let allowed = 4e-7 * (1.0 + e.abs()) + 1e-7 * gelu;
+                assert!(error <= allowed, "{a:?}({x}) on {path:?} is {y}, not {e}");
             }
         }
     }
