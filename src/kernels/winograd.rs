@@ -334,7 +334,12 @@ unsafe fn inputs<S: Simd, const SIDE: usize>(
                 Some(corner) if n == S::LANES => {
                     let at = pixels.as_ptr().add(corner + j * channels + c);
                     for i in 0..SIDE {
-                        line[i] = S::load(at.add(i * f.width * channels));
+                        let at = at.add(i * f.width * channels);
+                        line[i] = S::load(at);
+                        // What the next tile needs beside what it shares with this one.
+                        if j >= 2 {
+                            S::prefetch(at.wrapping_add((SIDE - 2) * channels));
+                        }
                     }
                 }
                 _ => {

@@ -90,6 +90,10 @@ impl Simd for Avx512 {
     unsafe fn sum(a: __m512) -> f32 {
         _mm512_reduce_add_ps(a)
     }
+    #[inline(always)]
+    unsafe fn prefetch(p: *const f32) {
+        _mm_prefetch::<_MM_HINT_T0>(p as *const i8)
+    }
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c")]

@@ -67,6 +67,9 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// The sum of the lanes.
     unsafe fn sum(a: Self::V) -> f32;
 
+    /// Asks for the cache line of `p`, which may be anywhere.
+    unsafe fn prefetch(p: *const f32);
+
     /// Calls `kernel.run::<Self>()` in a function that has the instruction set.
     unsafe fn call<K: Kernel>(kernel: K) -> K::Out;
 }

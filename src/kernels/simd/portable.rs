@@ -93,6 +93,8 @@ impl Simd for Portable {
     unsafe fn sum(a: V) -> f32 {
         (a[0] + a[2]) + (a[1] + a[3])
     }
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
 
     #[inline]
     unsafe fn call<K: Kernel>(kernel: K) -> K::Out {
