@@ -22,6 +22,7 @@
 //! | [`plan`] | 1 | parts of a mask, regions, memory and time prediction |
 //! | [`blend`] | 1 | colour match, seam, smooth extension |
 //! | [`kernels`] | 1 | CPU kernels, dispatched by CPU feature |
+//! | [`weights`] | 1 | model files: opened, checked, read a tensor at a time |
 //! | `match` | 2 | PatchMatch, voting |
 //! | [`engines`] | 4 | the [`engines::Engine`] trait, one file an engine |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
@@ -42,6 +43,7 @@ pub mod pixels;
 pub mod plan;
 pub mod progress;
 pub mod request;
+pub mod weights;
 
 pub use error::{Error, ErrorKind, Result};
 pub use inpainter::{Inpainter, Options, Report};

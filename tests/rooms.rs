@@ -40,7 +40,7 @@ const LEVEL: &[(&[&str], &[&str])] = &[
 ];
 
 /// Rooms that may hold `unsafe`.
-const UNSAFE: &[&str] = &["capi", "kernels", "weights"];
+const UNSAFE: &[&str] = &["capi", "kernels"];
 
 /// Rooms that may know candle.
 const CANDLE: &[&str] = &["weights", "nn", "models", "kernels", "engines"];

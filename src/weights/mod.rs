@@ -1,0 +1,257 @@
+//! Model files in the safetensors format: opened, checked before anything is used, read a tensor at
+//! a time. Floor 1.
+//!
+//! A model file comes from anywhere and may be cut short, of another kind or made to do harm. So its
+//! header is checked whole when it is opened, and tensors are read by position into buffers of their
+//! own, never mapped: a file that changes while it is in use is an error and not the end of the
+//! host, and what is held is one tensor and not the file.
+//!
+//! ```
+//! use mend::weights::{Values, Weights};
+//! # let header = br#"{"conv_in.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+//! # let mut file = (header.len() as u64).to_le_bytes().to_vec();
+//! # file.extend_from_slice(header);
+//! # file.extend([1f32, 2.0].into_iter().flat_map(f32::to_le_bytes));
+//! let weights = Weights::from_bytes("embedded", file)?;
+//! let conv = weights.root().pp("conv_in");
+//! assert_eq!(conv.get("bias", &[2])?, Values::F32(vec![1.0, 2.0]));
+//! assert!(weights.unused().is_empty());
+//! # Ok::<(), mend::Error>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod folder;
+mod header;
+mod index;
+mod scope;
+mod source;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use safetensors::Dtype;
+pub use scope::Scope;
+pub use values::Values;
+
+use crate::error::{Error, ErrorKind, Result};
+use header::Header;
+use source::Source;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A model's tensors by name: one `.safetensors` file, several with an index, or bytes in memory.
+///
+/// Nothing but the headers is held; each `get` reads its tensor anew. Usable from several threads at
+/// once.
+#[derive(Debug)]
+pub struct Weights {
+    /// What was opened, as messages name it.
+    name: String,
+    shards: Vec<Shard>,
+    tensors: BTreeMap<String, Place>,
+}
+
+/// One file of a model.
+#[derive(Debug)]
+struct Shard {
+    source: Source,
+    header: Header,
+}
+
+/// Where a tensor lies, and whether anybody has read it.
+#[derive(Debug)]
+struct Place {
+    shard: usize,
+    /// Into the tensors of the shard's header.
+    tensor: usize,
+    asked: AtomicBool,
+}
+
+impl Weights {
+    /// Opens and checks a model file: a `.safetensors` file, or a `*.index.json` with its shards
+    /// beside it. A link to a file is followed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] when the file is missing, no regular file, cut short, damaged or of
+    /// another format (a pickle, say), [`ErrorKind::Io`] when the system does not let it be read,
+    /// [`ErrorKind::Memory`].
+    pub fn open(path: &Path) -> Result<Self> {
+        let source = Source::open(path)?;
+        if path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("json"))
+        {
+            return index::open(path, &source);
+        }
+        Self::single(source)
+    }
+
+    /// Opens the model file of a diffusers or transformers folder: of `stem.safetensors`,
+    /// `stem.safetensors.index.json` and the same two marked `fp16`, the first that is there. The
+    /// stem is `diffusion_pytorch_model` or `model`.
+    ///
+    /// # Errors
+    /// As [`Weights::open`]; where there is none of these files, the message names what was looked
+    /// for, and what to do with a pickle that lies there instead.
+    pub fn open_folder(folder: &Path, stem: &str) -> Result<Self> {
+        Self::open(&folder::find(folder, stem)?)
+    }
+
+    /// The model in `bytes`, which are a whole `.safetensors` file; `name` stands for the file's
+    /// name in messages.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] when they are damaged or of another format, [`ErrorKind::Memory`].
+    pub fn from_bytes(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
+        Self::single(Source::bytes(name, bytes.into()))
+    }
+
+    fn single(source: Source) -> Result<Self> {
+        let header = Header::read(&source)?;
+        let tensors = header.tensors.iter().enumerate();
+        let tensors = tensors
+            .map(|(tensor, (name, _))| (name.clone(), Place::new(0, tensor)))
+            .collect();
+        Ok(Self {
+            name: source.name().to_owned(),
+            shards: vec![Shard { source, header }],
+            tensors,
+        })
+    }
+
+    /// All tensors, by names relative to nothing.
+    pub fn root(&self) -> Scope<'_> {
+        Scope::new(self)
+    }
+
+    /// What was opened, as messages name it: the path, or the name given to `from_bytes`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Whether there is a tensor of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// A tensor's shape, outermost dimension first; `[]` for a single number.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.info(name).map(|(_, info)| info.shape.as_slice())
+    }
+
+    /// What a tensor's values are stored as.
+    pub fn dtype(&self, name: &str) -> Option<Dtype> {
+        self.info(name).map(|(_, info)| info.dtype)
+    }
+
+    /// The bytes of all tensors together, as they are stored.
+    pub fn bytes(&self) -> u64 {
+        let sizes = self.tensors.keys().filter_map(|name| self.info(name));
+        sizes
+            .map(|(_, info)| (info.data_offsets.1 - info.data_offsets.0) as u64)
+            .sum()
+    }
+
+    /// The text under `key` in the file's own metadata; of several files, of the first that has it.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        let mut all = self.shards.iter().map(|s| &s.header.metadata);
+        all.find_map(|m| m.get(key)).map(String::as_str)
+    }
+
+    /// The names of the tensors that nobody has read since opening, sorted. A network that leaves
+    /// some of its own file was given another network's.
+    pub fn unused(&self) -> Vec<String> {
+        let left = self.tensors.iter();
+        left.filter(|(_, place)| !place.asked.load(Ordering::Relaxed))
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    fn info(&self, name: &str) -> Option<(&Shard, &safetensors::tensor::TensorInfo)> {
+        let place = self.tensors.get(name)?;
+        let shard = self.shards.get(place.shard)?;
+        let (_, info) = shard.header.tensors.get(place.tensor)?;
+        Some((shard, info))
+    }
+
+    /// The tensor `name`, which must be there in that shape, marked as asked for.
+    fn demand(
+        &self,
+        name: &str,
+        shape: &[usize],
+    ) -> Result<(&Shard, &safetensors::tensor::TensorInfo)> {
+        let Some((shard, info)) = self.info(name) else {
+            return Err(self.lacks(name));
+        };
+        if info.shape != shape {
+            return Err(damaged(
+                shard.source.name(),
+                format!(
+                    "tensor '{}' has shape {:?}, expected {shape:?}; the file belongs to another \
+                     model or to another variant of it: use the one that belongs here",
+                    clip(name),
+                    info.shape
+                ),
+            ));
+        }
+        if let Some(place) = self.tensors.get(name) {
+            place.asked.store(true, Ordering::Relaxed);
+        }
+        Ok((shard, info))
+    }
+
+    fn lacks(&self, name: &str) -> Error {
+        // The names that Stable Diffusion was published under, all parts in one file.
+        let single = self
+            .names()
+            .any(|n| n.starts_with("model.diffusion_model.") || n.starts_with("first_stage_model."));
+        let advice = if single {
+            "it is a checkpoint with all parts in one file: convert it to a diffusers folder, with \
+             StableDiffusionInpaintPipeline.from_single_file(…).save_pretrained(…)"
+        } else {
+            "the file belongs to another model: use the one that belongs here"
+        };
+        damaged(
+            &self.name,
+            format!("there is no tensor '{}'; {advice}", clip(name)),
+        )
+    }
+}
+
+impl Place {
+    fn new(shard: usize, tensor: usize) -> Self {
+        Self {
+            shard,
+            tensor,
+            asked: AtomicBool::new(false),
+        }
+    }
+}
+
+/// What is wrong with the model file `name`.
+fn damaged(name: &str, what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Model, format!("{name}: {what}"))
+}
+
+/// A name out of a file, fit for a message: no longer than a line or two, without control characters.
+fn clip(name: &str) -> String {
+    const MOST: usize = 160;
+    let mut text: String = name.chars().take(MOST).flat_map(printable).collect();
+    if name.chars().nth(MOST).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+fn printable(c: char) -> impl Iterator<Item = char> {
+    let escaped = c.is_control().then(|| c.escape_default());
+    let plain = (!c.is_control()).then_some(c);
+    escaped.into_iter().flatten().chain(plain)
+}

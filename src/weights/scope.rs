@@ -1,0 +1,122 @@
+//! Tensors under a prefix: what one module of a network sees.
+#![forbid(unsafe_code)]
+
+use super::{Dtype, Values, Weights, damaged, values};
+use crate::error::{Error, Result};
+use std::fmt::Display;
+
+/// The tensors of one module: names are relative to its prefix, `attn1.to_q.weight` and not
+/// `down_blocks.0.attentions.1.….attn1.to_q.weight`. Cheap to make and to clone.
+#[derive(Clone, Debug)]
+pub struct Scope<'a> {
+    weights: &'a Weights,
+    prefix: String,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(weights: &'a Weights) -> Self {
+        Self {
+            weights,
+            prefix: String::new(),
+        }
+    }
+
+    /// The scope of the submodule `name`, which may be a number or hold dots.
+    pub fn pp(&self, name: impl Display) -> Self {
+        Self {
+            weights: self.weights,
+            prefix: self.join(name),
+        }
+    }
+
+    /// The full name of a tensor here; of `""`, the prefix.
+    pub fn path(&self, name: &str) -> String {
+        if name.is_empty() {
+            self.prefix.clone()
+        } else {
+            self.join(name)
+        }
+    }
+
+    fn join(&self, name: impl Display) -> String {
+        if self.prefix.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}.{name}", self.prefix)
+        }
+    }
+
+    /// The file or files behind it.
+    pub fn weights(&self) -> &'a Weights {
+        self.weights
+    }
+
+    /// Whether there is such a tensor here. It does not count as used.
+    pub fn has(&self, name: &str) -> bool {
+        self.weights.contains(&self.path(name))
+    }
+
+    /// A tensor's shape, outermost dimension first. It does not count as used.
+    pub fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.weights.shape(&self.path(name)).map(<[usize]>::to_vec)
+    }
+
+    /// What a tensor's values are stored as.
+    pub fn dtype(&self, name: &str) -> Option<Dtype> {
+        self.weights.dtype(&self.path(name))
+    }
+
+    /// Reads the tensor `name`, which must have `shape`; its values, last dimension fastest. They are
+    /// as stored: what is not finite is left so.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`] when it is not there, has another shape or holds no floating-point
+    /// numbers of 16, 32 or 64 bits, or when the file became shorter; [`crate::ErrorKind::Io`] when
+    /// reading fails; [`crate::ErrorKind::Memory`].
+    pub fn get(&self, name: &str, shape: &[usize]) -> Result<Values> {
+        let name = self.path(name);
+        let (shard, info) = self.weights.demand(&name, shape)?;
+        let offset = shard.header.start + info.data_offsets.0 as u64;
+        let count = shape.iter().product();
+        values::floats(&shard.source, offset, info.dtype, count, &name)
+    }
+
+    /// Reads the first of the tensors `names` that is there: for files that were written before a
+    /// module was renamed.
+    ///
+    /// # Errors
+    /// As [`Scope::get`]; where none is there, the message names all.
+    pub fn get_any(&self, names: &[&str], shape: &[usize]) -> Result<Values> {
+        match names.iter().find(|name| self.has(name)) {
+            Some(name) => self.get(name, shape),
+            None => Err(self.none_of(names)),
+        }
+    }
+
+    /// Reads a tensor of whole numbers, of 8 to 64 bits.
+    ///
+    /// # Errors
+    /// As [`Scope::get`], for tensors of other types.
+    pub fn integers(&self, name: &str, shape: &[usize]) -> Result<Vec<i64>> {
+        let name = self.path(name);
+        let (shard, info) = self.weights.demand(&name, shape)?;
+        let offset = shard.header.start + info.data_offsets.0 as u64;
+        let count = shape.iter().product();
+        values::integers(&shard.source, offset, info.dtype, count, &name)
+    }
+
+    fn none_of(&self, names: &[&str]) -> Error {
+        let names: Vec<String> = names.iter().map(|n| self.path(n)).collect();
+        match names.as_slice() {
+            [name] => self.weights.lacks(name),
+            _ => damaged(
+                self.weights.name(),
+                format!(
+                    "there is none of the tensors {}; the file belongs to another model: use the \
+                     one that belongs here",
+                    names.join(", ")
+                ),
+            ),
+        }
+    }
+}
