@@ -23,6 +23,7 @@
 //! | [`blend`] | 1 | colour match, seam, smooth extension |
 //! | [`kernels`] | 1 | CPU kernels, dispatched by CPU feature |
 //! | [`weights`] | 1 | model files: opened, checked, read a tensor at a time |
+//! | [`nn`] | 2 | blocks that several networks share |
 //! | `match` | 2 | PatchMatch, voting |
 //! | [`engines`] | 4 | the [`engines::Engine`] trait, one file an engine |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
@@ -38,6 +39,7 @@ pub mod inpainter;
 pub mod kernels;
 mod r#match;
 pub mod memory;
+pub mod nn;
 pub mod params;
 pub mod pixels;
 pub mod plan;

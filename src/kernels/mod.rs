@@ -17,6 +17,7 @@ mod panels;
 pub mod patch;
 mod simd;
 mod tile;
+mod transposed;
 mod winograd;
 
 pub use attention::{Attention, Strided, attention};
@@ -26,6 +27,7 @@ pub use cpu::Path;
 pub use gemm::Linear;
 pub use norm::{GroupNorm, group_norm, layer_norm};
 pub use panels::Source;
+pub use transposed::{ConvTranspose2d, TransposedShape};
 
 /// A function of one value that a kernel applies where it writes.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,2 @@
+//! Blocks against the reference.
+#![forbid(unsafe_code)]
