@@ -25,6 +25,7 @@
 //! | [`weights`] | 1 | model files: opened, checked, read a tensor at a time |
 //! | [`nn`] | 2 | blocks that several networks share |
 //! | `match` | 2 | PatchMatch, voting |
+//! | [`models`] | 3 | networks, one file or folder each |
 //! | [`engines`] | 4 | the [`engines::Engine`] trait, one file an engine |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
 //! | [`capi`] | 6 | the C ABI |
@@ -39,6 +40,7 @@ pub mod inpainter;
 pub mod kernels;
 mod r#match;
 pub mod memory;
+pub mod models;
 pub mod nn;
 pub mod params;
 pub mod pixels;

@@ -77,14 +77,15 @@ impl ResnetBlock2D {
     /// # Errors
     /// What stops the pass, see [`Run::write`].
     pub fn forward(&self, run: &Run, x: &Tensor, temb: Option<&Tensor>) -> Result<Act> {
-        let h = self.norm1.forward(run, x, None, Activation::Silu)?;
-        let h = self.conv1.forward(run, &h, Extra::NONE)?;
+        let mut h = self.norm1.forward(run, x, None, Activation::Silu)?;
+        // Assigned and not shadowed: what it was goes back to the arena at once.
+        h = self.conv1.forward(run, &h, Extra::NONE)?;
         let shift = match (&self.time_emb_proj, temb) {
             (Some(proj), Some(temb)) => Some(proj.forward(run, temb, Extra::NONE)?),
             (None, _) => None,
             (Some(_), None) => return Err(misfit("a residual block", "a time's embedding", &[])),
         };
-        let h = self
+        h = self
             .norm2
             .forward(run, &h, shift.as_deref(), Activation::Silu)?;
         match &self.conv_shortcut {

@@ -75,11 +75,12 @@ impl BasicTransformerBlock {
     ///
     /// # Errors
     /// What stops the pass, see [`Run::write`].
-    pub fn forward(&self, run: &Run, h: Act, states: &Tensor) -> Result<Act> {
+    pub fn forward(&self, run: &Run, mut h: Act, states: &Tensor) -> Result<Act> {
         let n = self.norm1.forward(run, &h)?;
-        let h = self.attn1.forward(run, n, states, &h)?;
+        // Assigned and not shadowed: what it was goes back to the arena at once.
+        h = self.attn1.forward(run, n, states, &h)?;
         let n = self.norm2.forward(run, &h)?;
-        let h = self.attn2.forward(run, n, states, &h)?;
+        h = self.attn2.forward(run, n, states, &h)?;
         let n = self.norm3.forward(run, &h)?;
         self.ff.forward(run, n, Some(&h))
     }

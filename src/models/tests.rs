@@ -1,0 +1,2 @@
+//! Networks against the reference.
+#![forbid(unsafe_code)]
