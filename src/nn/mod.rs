@@ -27,7 +27,7 @@ mod resnet;
 mod run;
 mod sampling;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod time;
 mod transformer;
 
