@@ -150,9 +150,8 @@ impl Context {
         self.tasks(total.div_ceil(len), 0, |_, i| {
             let start = i * len;
             // SAFETY: inside the buffer, and each task has its own part of it.
-            let part = unsafe {
-                std::slice::from_raw_parts_mut(out.at(start), len.min(total - start))
-            };
+            let part =
+                unsafe { std::slice::from_raw_parts_mut(out.at(start), len.min(total - start)) };
             task(i, part)
         })
     }

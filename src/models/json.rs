@@ -46,12 +46,7 @@ impl<'a> Json<'a> {
     }
 
     /// A whole number; `default` where there is none.
-    pub fn number(
-        &self,
-        key: &str,
-        default: usize,
-        range: RangeInclusive<usize>,
-    ) -> Result<usize> {
+    pub fn number(&self, key: &str, default: usize, range: RangeInclusive<usize>) -> Result<usize> {
         match self.get(key) {
             None => Ok(default),
             Some(v) => self.in_range(key, v, &range),
@@ -101,9 +96,7 @@ impl<'a> Json<'a> {
         range: RangeInclusive<usize>,
     ) -> Result<Option<Vec<usize>>> {
         let found = self.get(key).is_some();
-        found
-            .then(|| self.levels(key, 0, count, range))
-            .transpose()
+        found.then(|| self.levels(key, 0, count, range)).transpose()
     }
 
     /// A list of whole numbers, which must be there.

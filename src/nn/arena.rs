@@ -104,7 +104,10 @@ impl Arena {
         let count = shape
             .iter()
             .try_fold(1usize, |n, side| n.checked_mul(*side))
-            .filter(|n| n.checked_mul(4).is_some_and(|b| b < isize::MAX as usize / 2));
+            .filter(|n| {
+                n.checked_mul(4)
+                    .is_some_and(|b| b < isize::MAX as usize / 2)
+            });
         // What no machine has is refused by the allocation.
         let count = count.unwrap_or(isize::MAX as usize / 16);
         let bytes = (count + LINE) * 4;

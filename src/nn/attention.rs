@@ -162,13 +162,7 @@ impl Attention {
         drop(x);
         let at = |tensor, from| Columns { tensor, from };
         let attended = match &self.to_kv {
-            None => attend(
-                run,
-                self.heads,
-                at(&q, 0),
-                at(&q, inner),
-                at(&q, 2 * inner),
-            )?,
+            None => attend(run, self.heads, at(&q, 0), at(&q, inner), at(&q, 2 * inner))?,
             Some(to_kv) => {
                 let kv = to_kv.forward(run, states, Extra::NONE)?;
                 attend(run, self.heads, at(&q, 0), at(&kv, 0), at(&kv, inner))?

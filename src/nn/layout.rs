@@ -81,7 +81,11 @@ pub fn concat(run: &Run, a: &Tensor, b: &Tensor) -> Result<Act> {
         return Err(misfit("a concatenation", "channels", b.dims()));
     };
     if b.dims()[..b.rank() - 1] != shape {
-        return Err(misfit("a concatenation", &format!("{shape:?} and channels"), b.dims()));
+        return Err(misfit(
+            "a concatenation",
+            &format!("{shape:?} and channels"),
+            b.dims(),
+        ));
     }
     shape.push(ca + cb);
     run.write(&shape, |y| {

@@ -43,9 +43,7 @@ impl Linear {
 
     fn pack(cx: &Context, scope: &Scope, shape: &[usize], bias: bool) -> Result<Self> {
         let weight = scope.get("weight", shape)?;
-        let bias = bias
-            .then(|| vector(scope, "bias", shape[0]))
-            .transpose()?;
+        let bias = bias.then(|| vector(scope, "bias", shape[0])).transpose()?;
         kernels::Linear::new(cx, source(&weight), bias.as_deref(), shape[0], shape[1]).map(Self)
     }
 
@@ -106,7 +104,13 @@ impl Linear {
         let mut shape = x.dims().to_vec();
         match shape.last_mut() {
             Some(last) if *last == inputs => *last = self.0.outputs(),
-            _ => return Err(misfit("a linear layer", &format!("[…, {inputs}]"), x.dims())),
+            _ => {
+                return Err(misfit(
+                    "a linear layer",
+                    &format!("[…, {inputs}]"),
+                    x.dims(),
+                ));
+            }
         }
         run.count(2 * x.elem_count() as u64 * self.0.columns() as u64);
         run.write(&shape, |y| {
@@ -151,10 +155,7 @@ impl FeedForward {
             .proj
             .forward(run, &x, Extra::activation(Activation::Gelu))?;
         drop(x);
-        let extra = Extra {
-            add,
-            ..Extra::NONE
-        };
+        let extra = Extra { add, ..Extra::NONE };
         self.out.forward(run, &inner, extra)
     }
 }

@@ -55,6 +55,8 @@ pub(crate) fn defect(e: candle_core::Error) -> Error {
 pub(crate) fn misfit(layer: &str, expected: &str, shape: &[usize]) -> Error {
     Error::new(
         ErrorKind::Internal,
-        format!("a defect in Mend: {layer} was given a tensor of shape {shape:?}, expected {expected}"),
+        format!(
+            "a defect in Mend: {layer} was given a tensor of shape {shape:?}, expected {expected}"
+        ),
     )
 }

@@ -44,7 +44,8 @@ impl ResnetBlock2D {
             Conv2d::new(cx, &scope.pp(name), ConvShape::same(inputs, c.outputs, 3))
         };
         let (conv1, conv2) = pair(cx, || conv("conv1", c.inputs), || conv("conv2", c.outputs))?;
-        let norm = |name: &str, channels| GroupNorm::new(&scope.pp(name), c.groups, channels, c.eps);
+        let norm =
+            |name: &str, channels| GroupNorm::new(&scope.pp(name), c.groups, channels, c.eps);
         let time_emb_proj = c
             .temb_channels
             .map(|temb| Linear::new(cx, &scope.pp("time_emb_proj"), c.outputs, temb))

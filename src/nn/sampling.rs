@@ -18,7 +18,11 @@ impl Upsample2D {
     /// # Errors
     /// As [`Scope::get`].
     pub fn new(cx: &Context, scope: &Scope, channels: usize) -> Result<Self> {
-        let conv = Conv2d::new(cx, &scope.pp("conv"), ConvShape::same(channels, channels, 3))?;
+        let conv = Conv2d::new(
+            cx,
+            &scope.pp("conv"),
+            ConvShape::same(channels, channels, 3),
+        )?;
         Ok(Self { conv })
     }
 

@@ -45,7 +45,13 @@ pub(crate) fn error(got: &Tensor, want: &Tensor) -> f64 {
     let worst = got
         .iter()
         .zip(&want)
-        .map(|(a, b)| if a.is_finite() { (a - b).abs() as f64 } else { f64::INFINITY })
+        .map(|(a, b)| {
+            if a.is_finite() {
+                (a - b).abs() as f64
+            } else {
+                f64::INFINITY
+            }
+        })
         .fold(0.0, f64::max);
     worst / rms
 }
@@ -171,22 +177,16 @@ impl Case<'_> {
                 let conv = Conv2d::with_batch_norm(cx, &scope.pp("conv"), &bn, 1e-5, shape)?;
                 conv.forward(run, &*self.picture()?, Extra::NONE)
             }
-            "conv_depthwise" => self.conv(
-                |s| (s.padding, s.groups, s.inputs) = (pad(1), 13, 13),
-                true,
-            ),
+            "conv_depthwise" => {
+                self.conv(|s| (s.padding, s.groups, s.inputs) = (pad(1), 13, 13), true)
+            }
             "conv_depthwise_stride" => self.conv(
                 |s| (s.padding, s.groups, s.inputs, s.stride) = (pad(2), 13, 13, (2, 2)),
                 true,
             ),
             "conv_dilation" => self.conv(|s| (s.padding, s.dilation) = (pad(2), (2, 2)), true),
-            "conv_groups" => {
-                self.conv(|s| (s.padding, s.groups, s.inputs) = (pad(1), 3, 15), true)
-            }
-            "conv_oblong" => self.conv(
-                |s| (s.padding, s.stride) = ((1, 2, 1, 2), (1, 2)),
-                true,
-            ),
+            "conv_groups" => self.conv(|s| (s.padding, s.groups, s.inputs) = (pad(1), 3, 15), true),
+            "conv_oblong" => self.conv(|s| (s.padding, s.stride) = ((1, 2, 1, 2), (1, 2)), true),
             "conv_stride" => self.conv(|s| (s.padding, s.stride) = (pad(1), (2, 2)), true),
             "conv_valid" => self.conv(|_| {}, true),
             "downsample" | "downsample_vae" => {

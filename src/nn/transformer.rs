@@ -1,7 +1,9 @@
 //! Transformers over a picture's pixels.
 #![forbid(unsafe_code)]
 
-use super::{Act, Attention, AttentionConfig, Extra, FeedForward, GroupNorm, LayerNorm, Linear, Run};
+use super::{
+    Act, Attention, AttentionConfig, Extra, FeedForward, GroupNorm, LayerNorm, Linear, Run,
+};
 use super::{each, pair};
 use crate::error::Result;
 use crate::kernels::{Activation, Context};
@@ -51,7 +53,12 @@ impl BasicTransformerBlock {
         };
         let ((attn1, attn2), ff) = pair(
             cx,
-            || Ok((attention("attn1", None)?, attention("attn2", Some(cross_attention_dim))?)),
+            || {
+                Ok((
+                    attention("attn1", None)?,
+                    attention("attn2", Some(cross_attention_dim))?,
+                ))
+            },
             || FeedForward::new(cx, &scope.pp("ff"), dim),
         )?;
         Ok(Self {

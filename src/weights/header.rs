@@ -81,7 +81,9 @@ impl Header {
             let (from, to) = info.data_offsets;
             let (dtype, shape) = (info.dtype, &info.shape);
             if to < from {
-                return Err(wrong(format!("ends at byte {to}, before it begins at {from}")));
+                return Err(wrong(format!(
+                    "ends at byte {to}, before it begins at {from}"
+                )));
             }
             if from < end {
                 return Err(wrong(format!(
@@ -99,7 +101,10 @@ impl Header {
                 .try_fold(1usize, |n, side| n.checked_mul(*side))
                 .and_then(|n| n.checked_mul(dtype.bitsize()))
                 .ok_or_else(|| {
-                    wrong(format!("has shape {}, which is beyond all memory", dims(shape)))
+                    wrong(format!(
+                        "has shape {}, which is beyond all memory",
+                        dims(shape)
+                    ))
                 })?;
             if bits % 8 != 0 || bits / 8 != to - from {
                 return Err(wrong(format!(

@@ -21,7 +21,10 @@ pub(super) fn open(path: &Path, source: &Source) -> Result<Weights> {
     if len as u64 > LONGEST {
         return Err(damaged(
             name,
-            format!("an index has at most {LONGEST} bytes, this file {}", source.len()),
+            format!(
+                "an index has at most {LONGEST} bytes, this file {}",
+                source.len()
+            ),
         ));
     }
     let mut text = memory::filled(len, 0, "the index of a model")?;

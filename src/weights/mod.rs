@@ -209,9 +209,9 @@ impl Weights {
 
     fn lacks(&self, name: &str) -> Error {
         // The names that Stable Diffusion was published under, all parts in one file.
-        let single = self
-            .names()
-            .any(|n| n.starts_with("model.diffusion_model.") || n.starts_with("first_stage_model."));
+        let single = self.names().any(|n| {
+            n.starts_with("model.diffusion_model.") || n.starts_with("first_stage_model.")
+        });
         let advice = if single {
             "it is a checkpoint with all parts in one file: convert it to a diffusers folder, with \
              StableDiffusionInpaintPipeline.from_single_file(…).save_pretrained(…)"

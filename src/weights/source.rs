@@ -85,7 +85,11 @@ fn regular(name: &str, about: &fs::Metadata) -> Result<()> {
     if about.is_file() {
         return Ok(());
     }
-    let what = if about.is_dir() { "folder" } else { "device or a pipe" };
+    let what = if about.is_dir() {
+        "folder"
+    } else {
+        "device or a pipe"
+    };
     Err(damaged(
         name,
         format!("this is a {what}; a model is a .safetensors file or a .safetensors.index.json"),
@@ -94,9 +98,10 @@ fn regular(name: &str, about: &fs::Metadata) -> Result<()> {
 
 fn cannot(name: &str, error: &io::Error) -> Error {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            damaged(name, "there is no such file; download it or correct the path")
-        }
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => damaged(
+            name,
+            "there is no such file; download it or correct the path",
+        ),
         _ => Error::new(
             ErrorKind::Io,
             format!("{name}: the model file cannot be read: {error}"),

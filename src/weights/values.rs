@@ -76,10 +76,9 @@ pub(super) fn floats(
             bits.iter_mut().for_each(|v| *v = u32::from_le(*v));
             Ok(Values::F32(values))
         }
-        Dtype::BF16 => converted(source, offset, count, |b| {
-            bf16::from_le_bytes(b).to_f32()
-        })
-        .map(Values::F32),
+        Dtype::BF16 => {
+            converted(source, offset, count, |b| bf16::from_le_bytes(b).to_f32()).map(Values::F32)
+        }
         Dtype::F64 => {
             converted(source, offset, count, |b| f64::from_le_bytes(b) as f32).map(Values::F32)
         }

@@ -67,7 +67,14 @@ impl Block {
         } else {
             Sampler::None
         };
-        Self::new(cx, &scope, config, (from, to), config.layers_per_block, sampler)
+        Self::new(
+            cx,
+            &scope,
+            config,
+            (from, to),
+            config.layers_per_block,
+            sampler,
+        )
     }
 
     pub fn up(cx: &Context, scope: &Scope, config: &Config, i: usize) -> Result<Self> {

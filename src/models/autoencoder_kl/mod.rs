@@ -96,9 +96,8 @@ impl Encoder {
         let n = c.block_out_channels.len();
         let (first, last) = (c.block_out_channels[0], c.block_out_channels[n - 1]);
         let moments = 2 * c.latent_channels;
-        let conv = |name: &str, from, to| {
-            Conv2d::new(cx, &own.pp(name), ConvShape::same(from, to, 3))
-        };
+        let conv =
+            |name: &str, from, to| Conv2d::new(cx, &own.pp(name), ConvShape::same(from, to, 3));
         let norm = own.pp("conv_norm_out");
         Ok(Self {
             conv_in: conv("conv_in", c.in_channels, first)?,
@@ -164,7 +163,9 @@ impl Encoder {
         }
         h = self.mid_block.forward(run, h)?;
         watch("encoder.mid", &h);
-        h = self.conv_norm_out.forward(run, &h, None, Activation::Silu)?;
+        h = self
+            .conv_norm_out
+            .forward(run, &h, None, Activation::Silu)?;
         h = self.conv_out.forward(run, &h, Extra::NONE)?;
         if let Some(quant_conv) = &self.quant_conv {
             h = quant_conv.forward(run, &h, Extra::NONE)?;
@@ -213,9 +214,8 @@ impl Decoder {
         let n = c.block_out_channels.len();
         let (first, last) = (c.block_out_channels[0], c.block_out_channels[n - 1]);
         let z = c.latent_channels;
-        let conv = |name: &str, from, to| {
-            Conv2d::new(cx, &own.pp(name), ConvShape::same(from, to, 3))
-        };
+        let conv =
+            |name: &str, from, to| Conv2d::new(cx, &own.pp(name), ConvShape::same(from, to, 3));
         let norm = own.pp("conv_norm_out");
         Ok(Self {
             post_quant_conv: c
@@ -272,7 +272,11 @@ impl Decoder {
         watch: &Watch,
     ) -> Result<Tensor> {
         let c = &self.config;
-        input("latents", latents, [None, Some(c.latent_channels), None, None])?;
+        input(
+            "latents",
+            latents,
+            [None, Some(c.latent_channels), None, None],
+        )?;
         let mut h = to_channels_last(run, latents)?;
         if let Some(post_quant_conv) = &self.post_quant_conv {
             h = post_quant_conv.forward(run, &h, Extra::NONE)?;
@@ -284,7 +288,9 @@ impl Decoder {
             h = block.forward(run, h)?;
             watch(&format!("decoder.up.{i}"), &h);
         }
-        h = self.conv_norm_out.forward(run, &h, None, Activation::Silu)?;
+        h = self
+            .conv_norm_out
+            .forward(run, &h, None, Activation::Silu)?;
         h = self.conv_out.forward(run, &h, Extra::NONE)?;
         Ok(to_planes(run, &h)?.into_tensor())
     }

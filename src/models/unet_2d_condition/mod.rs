@@ -86,9 +86,8 @@ impl UNet2DConditionModel {
             },
         )?;
         let (first, groups) = (channels[0], c.norm_num_groups);
-        let conv = |name: &str, from, to| {
-            Conv2d::new(cx, &scope.pp(name), ConvShape::same(from, to, 3))
-        };
+        let conv =
+            |name: &str, from, to| Conv2d::new(cx, &scope.pp(name), ConvShape::same(from, to, 3));
         Ok(Self {
             conv_in: conv("conv_in", c.in_channels, first)?,
             time_proj: Timesteps {
@@ -210,7 +209,10 @@ impl UNet2DConditionModel {
             all => {
                 return Err(Error::new(
                     ErrorKind::Argument,
-                    format!("{} timesteps for {batch} latents; give one or {batch}", all.len()),
+                    format!(
+                        "{} timesteps for {batch} latents; give one or {batch}",
+                        all.len()
+                    ),
                 ));
             }
         };
@@ -252,7 +254,9 @@ impl UNet2DConditionModel {
         }
 
         // 6. post-process
-        let n = self.conv_norm_out.forward(run, &h, None, Activation::Silu)?;
+        let n = self
+            .conv_norm_out
+            .forward(run, &h, None, Activation::Silu)?;
         drop(h);
         let out = self.conv_out.forward(run, &n, Extra::NONE)?;
         drop(n);
