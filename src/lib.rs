@@ -23,7 +23,9 @@
 //! | [`blend`] | 1 | colour match, seam, smooth extension |
 //! | [`kernels`] | 1 | CPU kernels, dispatched by CPU feature |
 //! | [`weights`] | 1 | model files: opened, checked, read a tensor at a time |
+//! | [`nn`] | 2 | blocks that several networks share |
 //! | `match` | 2 | PatchMatch, voting |
+//! | [`models`] | 3 | networks, one file or folder each |
 //! | [`engines`] | 4 | the [`engines::Engine`] trait, one file an engine |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
 //! | [`capi`] | 6 | the C ABI |
@@ -38,6 +40,8 @@ pub mod inpainter;
 pub mod kernels;
 mod r#match;
 pub mod memory;
+pub mod models;
+pub mod nn;
 pub mod params;
 pub mod pixels;
 pub mod plan;

@@ -134,6 +134,28 @@ impl Context {
         Ok(())
     }
 
+    /// Runs `task(i, part)` for each part of `len` values that `out` is cut into (the last may be
+    /// shorter), on all threads: what moves values about and computes little.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`].
+    pub fn parts(
+        &self,
+        out: &mut [f32],
+        len: usize,
+        task: impl Fn(usize, &mut [f32]) + Sync,
+    ) -> Result<()> {
+        let (total, len) = (out.len(), len.max(1));
+        let out = Shared::new(out);
+        self.tasks(total.div_ceil(len), 0, |_, i| {
+            let start = i * len;
+            // SAFETY: inside the buffer, and each task has its own part of it.
+            let part =
+                unsafe { std::slice::from_raw_parts_mut(out.at(start), len.min(total - start)) };
+            task(i, part)
+        })
+    }
+
     /// The largest free buffer, grown where it is too small.
     fn take(&self, words: usize) -> Result<Aligned> {
         let mut free = self.buffers();

@@ -170,8 +170,7 @@ impl Conv2d {
     /// What a picture of this size is computed by. The same on every machine and thread count.
     pub fn algorithm(&self, batch: usize, height: usize, width: usize) -> Algorithm {
         let s = &self.shape;
-        let can = s.kernel == (3, 3) && s.stride == (1, 1) && s.dilation == (1, 1) && s.groups == 1;
-        if !can {
+        if !self.fits_winograd() {
             return Algorithm::Direct;
         }
         if let Some(forced) = self.forced {
@@ -191,6 +190,11 @@ impl Conv2d {
         } else {
             Algorithm::Direct
         }
+    }
+
+    fn fits_winograd(&self) -> bool {
+        let s = &self.shape;
+        s.kernel == (3, 3) && s.stride == (1, 1) && s.dilation == (1, 1) && s.groups == 1
     }
 
     fn field(&self, batch: usize, height: usize, width: usize) -> Field {
@@ -224,6 +228,29 @@ impl Conv2d {
         ep: &Epilogue,
         y: &mut [f32],
     ) -> Result<()> {
+        let algorithm = self.algorithm(batch, height, width);
+        self.forward_by(cx, algorithm, batch, height, width, x, ep, y)
+    }
+
+    /// As [`Self::forward`], by `algorithm` where it can be used and directly where it cannot.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    ///
+    /// # Panics
+    /// When a length is not what the shapes say.
+    #[allow(clippy::too_many_arguments)]
+    pub fn forward_by(
+        &self,
+        cx: &Context,
+        algorithm: Algorithm,
+        batch: usize,
+        height: usize,
+        width: usize,
+        x: &[f32],
+        ep: &Epilogue,
+        y: &mut [f32],
+    ) -> Result<()> {
         let s = &self.shape;
         let field = self.field(batch, height, width);
         let (oh, ow) = (field.out_height, field.out_width);
@@ -238,16 +265,16 @@ impl Conv2d {
         if let Some(depthwise) = &self.depthwise {
             return depthwise.forward(cx, s, &field, x, ep, y);
         }
-        match self.algorithm(batch, height, width) {
-            Algorithm::Winograd2 => {
+        match algorithm {
+            Algorithm::Winograd2 if self.fits_winograd() => {
                 let (w, bias) = &self.groups[0];
                 return winograd::forward::<4>(cx, w, bias, &field, x, ep, y);
             }
-            Algorithm::Winograd4 => {
+            Algorithm::Winograd4 if self.fits_winograd() => {
                 let (w, bias) = &self.groups[0];
                 return winograd::forward::<6>(cx, w, bias, &field, x, ep, y);
             }
-            Algorithm::Direct => {}
+            _ => {}
         }
         let rows = batch * oh * ow;
         let (ci, co) = (s.inputs / s.groups, s.outputs / s.groups);

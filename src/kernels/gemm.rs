@@ -67,6 +67,11 @@ impl Linear {
         }
     }
 
+    /// Rows of the weight: the result's columns, and those of the gates where there are gates.
+    pub fn columns(&self) -> usize {
+        self.panels.outputs
+    }
+
     /// Columns of the input.
     pub fn inputs(&self) -> usize {
         self.panels.inputs

@@ -18,6 +18,7 @@ pub mod patch;
 mod peak;
 mod simd;
 mod tile;
+mod transposed;
 mod winograd;
 
 pub use attention::{Attention, Strided, attention};
@@ -28,6 +29,7 @@ pub use gemm::Linear;
 pub use norm::{GroupNorm, group_norm, layer_norm};
 pub use panels::Source;
 pub use peak::peak;
+pub use transposed::{ConvTranspose2d, TransposedShape};
 
 /// A function of one value that a kernel applies where it writes.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,0 +1,327 @@
+//! Networks against the reference: `tests/golden/*.safetensors`, see `tests/golden/README.md`.
+#![forbid(unsafe_code)]
+
+use super::*;
+use crate::error::ErrorKind;
+use crate::kernels::{Algorithm, Context, Path};
+use crate::nn::tests::{ALGORITHMS, Golden, brief, error, floats, planes, pool};
+use crate::nn::{Arena, Run};
+use crate::weights::Weights;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+fn unet_config(golden: &Golden) -> unet_2d_condition::Config {
+    let text = golden.0.metadata("config").unwrap();
+    unet_2d_condition::Config::parse("config.json", text).unwrap()
+}
+
+fn vae_config(golden: &Golden) -> autoencoder_kl::Config {
+    let text = golden.0.metadata("config").unwrap();
+    autoencoder_kl::Config::parse("config.json", text).unwrap()
+}
+
+fn unet(cx: &Context, golden: &Golden) -> UNet2DConditionModel {
+    UNet2DConditionModel::new(cx, &golden.0.root(), unet_config(golden)).unwrap()
+}
+
+/// Everything that a case's pass makes, by the goldens' names.
+fn unet_case(run: &Run, net: &UNet2DConditionModel, golden: &Golden, case: &str) -> Blocks {
+    let t = |name: &str| golden.tensor(&format!("{case}.{name}"));
+    let kept = RefCell::new(BTreeMap::new());
+    let watch = |name: &str, x: &Tensor| {
+        let x = if x.rank() == 4 {
+            planes(x)
+        } else {
+            x.copy().unwrap()
+        };
+        kept.borrow_mut().insert(format!("{case}.{name}"), x);
+    };
+    let times = floats(&t("timestep"));
+    let (sample, states) = (t("sample"), t("encoder_hidden_states"));
+    let out = net.watched(run, &sample, &times, &states, None, &watch);
+    let mut kept = kept.into_inner();
+    kept.insert(format!("{case}.out"), out.unwrap());
+    kept
+}
+
+type Blocks = BTreeMap<String, Tensor>;
+
+fn vae_case(run: &Run, vae: &AutoencoderKL, golden: &Golden) -> Blocks {
+    let kept = RefCell::new(BTreeMap::new());
+    let watch = |name: &str, x: &Tensor| {
+        kept.borrow_mut().insert(name.to_owned(), planes(x));
+    };
+    let moments = vae
+        .encoder
+        .watched(run, &golden.tensor("image"), &watch)
+        .unwrap();
+    let decoded = vae
+        .decoder
+        .watched(run, &golden.tensor("latents"), &watch)
+        .unwrap();
+    let mut kept = kept.into_inner();
+    kept.insert("mean".into(), moments.mean);
+    kept.insert("logvar".into(), moments.logvar);
+    kept.insert("decoded".into(), decoded);
+    kept
+}
+
+/// Runs `pass` on every path, by every algorithm, on one thread and two and with several slices of
+/// attention; compares what it makes with the file.
+fn compare(golden: &Golden, blocks: usize, pass: impl Fn(&Context, &Run) -> Blocks + Sync) {
+    for path in Path::available() {
+        let mut errors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for force in ALGORITHMS {
+            let run = |threads: usize, slice: usize| {
+                pool(threads).install(|| {
+                    let (cx, arena) = (Context::new(path), Arena::new());
+                    let run = Run::new(&cx, &arena).force(force).attention_slice(slice);
+                    let made = pass(&cx, &run);
+                    assert!(arena.most_held() <= arena.peak().max(16 << 20));
+                    assert_eq!(arena.live(), 0);
+                    made
+                })
+            };
+            let made = run(1, 128);
+            assert_eq!(made.len(), blocks);
+            for (threads, slice) in [(2, 128), (1, 1), (2, 40)] {
+                for (name, x) in run(threads, slice) {
+                    assert_eq!(floats(&x), floats(&made[&name]), "{name} {threads} {slice}");
+                }
+            }
+            for (name, x) in made {
+                let mut want = golden.tensor(&name);
+                if name.ends_with(".time") {
+                    // Watched after its SiLU.
+                    want = want.silu().unwrap();
+                }
+                let e = error(&x, &want);
+                errors.entry(name).or_default().push(e);
+            }
+        }
+        for (name, errors) in errors {
+            println!("{name} {path:?} {}", brief(&errors));
+            let worst = errors.iter().copied().fold(0.0, f64::max);
+            assert!(worst <= 1e-4, "{name} {path:?}: {}", brief(&errors));
+        }
+    }
+    let left = golden.0.unused();
+    assert!(left.is_empty(), "not read: {left:?}");
+}
+
+#[test]
+fn unet_of_stable_diffusion_1_is_the_references() {
+    let golden = Golden::open("unet_sd15");
+    compare(&golden, 24, |cx, run| {
+        let net = unet(cx, &golden);
+        let mut all = unet_case(run, &net, &golden, "a");
+        all.extend(unet_case(run, &net, &golden, "b"));
+        all
+    });
+}
+
+#[test]
+fn unet_of_stable_diffusion_2_is_the_references() {
+    let golden = Golden::open("unet_sd2");
+    compare(&golden, 12, |cx, run| {
+        unet_case(run, &unet(cx, &golden), &golden, "a")
+    });
+}
+
+#[test]
+fn vae_is_the_references() {
+    let golden = Golden::open("vae");
+    compare(&golden, 14, |cx, run| {
+        let vae = AutoencoderKL::new(cx, &golden.0.root(), &vae_config(&golden)).unwrap();
+        vae_case(run, &vae, &golden)
+    });
+}
+
+/// A safetensors file with the tensor `name` set to zero.
+fn without(file: &[u8], name: &str) -> Weights {
+    let mut file = file.to_vec();
+    let header = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    let json: serde_json::Value = serde_json::from_slice(&file[8..8 + header]).unwrap();
+    let at = &json[name]["data_offsets"];
+    let (from, to) = (at[0].as_u64().unwrap(), at[1].as_u64().unwrap());
+    file[8 + header..][from as usize..to as usize].fill(0);
+    Weights::from_bytes("mutated", file).unwrap()
+}
+
+/// Zeroes each tensor in turn and sees one of the outputs change.
+fn every_tensor_counts(name: &str, outputs: impl Fn(&Context, &Golden) -> Vec<f32>) {
+    let path = format!(
+        "{}/tests/golden/{name}.safetensors",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let file = std::fs::read(path).unwrap();
+    let golden = Golden::open(name);
+    let cx = Context::new(Path::best());
+    let right = outputs(&cx, &golden);
+    let names: Vec<&str> = golden
+        .0
+        .names()
+        .filter(|n| !n.starts_with("golden."))
+        .collect();
+    assert!(names.len() > 100);
+    for tensor in names {
+        let changed = outputs(&cx, &Golden(without(&file, tensor)));
+        // Keys' biases shift all scores of a query alike, and do nothing.
+        if tensor.ends_with("to_k.bias") {
+            continue;
+        }
+        let most = right.iter().zip(&changed).map(|(a, b)| (a - b).abs());
+        let most = most.fold(0f32, f32::max);
+        assert!(most > 1e-4, "{tensor} changes nothing: {most:e}");
+    }
+}
+
+#[test]
+fn every_tensor_of_a_unet_counts() {
+    every_tensor_counts("unet_sd15", |cx, golden| {
+        let (arena, net) = (Arena::new(), unet(cx, golden));
+        let kept = unet_outputs(&Run::new(cx, &arena), &net, golden);
+        floats(&kept)
+    });
+}
+
+fn unet_outputs(run: &Run, net: &UNet2DConditionModel, golden: &Golden) -> Tensor {
+    let t = |name: &str| golden.tensor(&format!("a.{name}"));
+    let (sample, states) = (t("sample"), t("encoder_hidden_states"));
+    net.forward(run, &sample, &[481.0], &states).unwrap()
+}
+
+#[test]
+fn every_tensor_of_a_vae_counts() {
+    every_tensor_counts("vae", |cx, golden| {
+        let arena = Arena::new();
+        let vae = AutoencoderKL::new(cx, &golden.0.root(), &vae_config(golden)).unwrap();
+        let made = vae_case(&Run::new(cx, &arena), &vae, golden);
+        ["mean", "logvar", "decoded"]
+            .iter()
+            .flat_map(|name| floats(&made[*name]))
+            .collect()
+    });
+}
+
+#[test]
+fn costs_are_those_of_a_pass() {
+    let golden = Golden::open("unet_sd15");
+    let (cx, arena) = (Context::new(Path::best()), Arena::new());
+    let net = unet(&cx, &golden);
+    let run = Run::new(&cx, &arena);
+    unet_outputs(&run, &net, &golden);
+    let cost = net.cost(&cx, 1, 16, 16, 7).unwrap();
+    assert_eq!(cost.flops, run.flops());
+    assert_eq!(cost.bytes, arena.peak());
+    assert!(net.cost(&cx, 1, 0, 16, 7).is_err());
+
+    let golden = Golden::open("vae");
+    let vae = AutoencoderKL::new(&cx, &golden.0.root(), &vae_config(&golden)).unwrap();
+    for decodes in [false, true] {
+        arena.reset_peak();
+        let run = Run::new(&cx, &arena);
+        let cost = if decodes {
+            vae.decode(&run, &golden.tensor("latents")).unwrap();
+            vae.decoder.cost(&cx, 2, 4, 6).unwrap()
+        } else {
+            vae.encode(&run, &golden.tensor("image")).unwrap();
+            vae.encoder.cost(&cx, 2, 32, 40).unwrap()
+        };
+        assert_eq!((cost.flops, cost.bytes), (run.flops(), arena.peak()));
+    }
+}
+
+#[test]
+fn a_pass_stops_at_the_next_layer() {
+    let golden = Golden::open("unet_sd15");
+    let (cx, arena) = (Context::new(Path::best()), Arena::new());
+    let net = unet(&cx, &golden);
+    let left = std::cell::Cell::new(100);
+    let check = || {
+        left.set(left.get() - 1);
+        if left.get() < 0 {
+            Err(Error::cancelled())
+        } else {
+            Ok(())
+        }
+    };
+    let run = Run::new(&cx, &arena).check(&check);
+    let (sample, states) = (
+        golden.tensor("a.sample"),
+        golden.tensor("a.encoder_hidden_states"),
+    );
+    let stopped = net.forward(&run, &sample, &[1.0], &states);
+    assert_eq!(stopped.err().unwrap().kind(), ErrorKind::Cancelled);
+    assert_eq!((left.get(), arena.live()), (-1, 0));
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_the_callers_errors() {
+    let golden = Golden::open("unet_sd15");
+    let (cx, arena) = (Context::new(Path::best()), Arena::new());
+    let net = unet(&cx, &golden);
+    let run = Run::new(&cx, &arena).force(Some(Algorithm::Direct));
+    let sample = |shape: [usize; 4]| {
+        Tensor::zeros(&shape, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap()
+    };
+    let text = |shape: [usize; 3]| {
+        Tensor::zeros(&shape, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap()
+    };
+    for (x, t, s, fits) in [
+        (sample([1, 9, 8, 8]), &[1.0][..], text([1, 7, 24]), true),
+        // Not a multiple of eight, as the reference: sizes on the way up are those on the way down.
+        (sample([2, 9, 9, 5]), &[1.0, 2.0], text([2, 1, 24]), true),
+        (sample([1, 4, 8, 8]), &[1.0], text([1, 7, 24]), false),
+        (sample([1, 9, 8, 0]), &[1.0], text([1, 7, 24]), false),
+        (sample([2, 9, 8, 8]), &[1.0], text([1, 7, 24]), false),
+        (sample([1, 9, 8, 8]), &[1.0, 2.0], text([1, 7, 24]), false),
+        (sample([1, 9, 8, 8]), &[1.0], text([1, 0, 24]), false),
+        (sample([1, 9, 8, 8]), &[1.0], text([1, 7, 20]), false),
+    ] {
+        match net.forward(&run, &x, t, &s) {
+            Ok(out) => assert!(fits && out.dims()[1..] == [4, x.dims()[2], x.dims()[3]]),
+            Err(e) => assert!(!fits && e.kind() == ErrorKind::Argument, "{e}"),
+        }
+    }
+}
+
+#[test]
+fn configurations_out_of_bounds_are_named() {
+    let golden = Golden::open("unet_sd15");
+    let good: serde_json::Value =
+        serde_json::from_str(golden.0.metadata("config").unwrap()).unwrap();
+    for (key, value) in [
+        ("norm_num_groups", "0"),
+        ("norm_num_groups", "5"),
+        ("attention_head_dim", "7"),
+        ("attention_head_dim", "[2,2]"),
+        ("attention_head_dim", "0"),
+        ("block_out_channels", "[]"),
+        ("block_out_channels", "[1e99]"),
+        ("block_out_channels", "[99999999999,24,36,40]"),
+        ("block_out_channels", "\"many\""),
+        ("down_block_types", "[\"AttnDownBlock2D\"]"),
+        ("up_block_types", "3"),
+        ("layers_per_block", "-1"),
+        ("cross_attention_dim", "[24,24,24,12]"),
+        ("transformer_layers_per_block", "[[1],[1],[1],[1]]"),
+        ("class_embed_type", "\"timestep\""),
+        ("addition_embed_type", "\"text_time\""),
+        ("act_fn", "\"gelu\""),
+        ("norm_eps", "-1"),
+        ("use_linear_projection", "1"),
+    ] {
+        let mut bad = good.clone();
+        bad[key] = serde_json::from_str(value).unwrap();
+        let error = unet_2d_condition::Config::parse("unet/config.json", &bad.to_string());
+        let error = error.err().unwrap_or_else(|| panic!("{key} {value}"));
+        assert_eq!(error.kind(), ErrorKind::Model);
+        assert!(error.message().contains("unet/config.json"), "{error}");
+        assert!(error.message().contains(key), "{error}");
+    }
+    for text in ["", "[]", "{"] {
+        let error = autoencoder_kl::Config::parse("vae/config.json", text).err();
+        assert!(error.unwrap().message().contains("vae/config.json"));
+    }
+}

@@ -1,0 +1,234 @@
+//! The network's levels.
+#![forbid(unsafe_code)]
+
+use crate::error::Result;
+use crate::kernels::Context;
+use crate::nn::{
+    Act, Downsample2D, ResnetBlock2D, ResnetConfig, Run, Transformer2DConfig, Transformer2DModel,
+    Upsample2D, concat, each, pair,
+};
+use crate::weights::Scope;
+use candle_core::Tensor;
+
+/// What a residual block or a transformer of a level is made from.
+#[derive(Clone, Copy)]
+pub(super) struct Level {
+    pub temb_channels: usize,
+    pub groups: usize,
+    pub eps: f32,
+    /// None where the level does not attend to the text.
+    pub transformer: Option<Transformer2DConfig>,
+}
+
+impl Level {
+    fn resnet(&self, cx: &Context, scope: &Scope, from: usize, to: usize) -> Result<ResnetBlock2D> {
+        let config = ResnetConfig {
+            inputs: from,
+            outputs: to,
+            temb_channels: Some(self.temb_channels),
+            groups: self.groups,
+            eps: self.eps,
+        };
+        ResnetBlock2D::new(cx, scope, &config)
+    }
+}
+
+/// A residual block and, where the level has them, the transformer behind it.
+struct Layer {
+    resnet: ResnetBlock2D,
+    attention: Option<Transformer2DModel>,
+}
+
+impl Layer {
+    /// `resnets.j` and `attentions.j`.
+    fn new(
+        cx: &Context,
+        scope: &Scope,
+        j: usize,
+        level: &Level,
+        from: usize,
+        to: usize,
+    ) -> Result<Self> {
+        let (resnet, attention) = pair(
+            cx,
+            || level.resnet(cx, &scope.pp("resnets").pp(j), from, to),
+            || {
+                let scope = scope.pp("attentions").pp(j);
+                let config = level.transformer.as_ref();
+                config
+                    .map(|config| Transformer2DModel::new(cx, &scope, config))
+                    .transpose()
+            },
+        )?;
+        Ok(Self { resnet, attention })
+    }
+
+    fn bytes(&self) -> usize {
+        let attention = self.attention.as_ref();
+        self.resnet.bytes() + attention.map_or(0, Transformer2DModel::bytes)
+    }
+
+    fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
+        let h = self.resnet.forward(run, x, Some(given.temb))?;
+        match &self.attention {
+            Some(attention) => attention.forward(run, &h, given.states),
+            None => Ok(h),
+        }
+    }
+}
+
+/// What every level is told besides its picture.
+pub(super) struct Given<'a> {
+    /// The time's embedding after its SiLU.
+    pub temb: &'a Tensor,
+    /// The text.
+    pub states: &'a Tensor,
+}
+
+/// diffusers' `CrossAttnDownBlock2D` and `DownBlock2D`.
+pub(super) struct DownBlock {
+    layers: Vec<Layer>,
+    downsampler: Option<Downsample2D>,
+}
+
+impl DownBlock {
+    pub fn new(
+        cx: &Context,
+        scope: &Scope,
+        level: &Level,
+        (from, to): (usize, usize),
+        layers: usize,
+        last: bool,
+    ) -> Result<Self> {
+        Ok(Self {
+            layers: each(cx, layers, |j| {
+                Layer::new(cx, scope, j, level, if j == 0 { from } else { to }, to)
+            })?,
+            downsampler: (!last)
+                .then(|| Downsample2D::new(cx, &scope.pp("downsamplers.0"), to, 1))
+                .transpose()?,
+        })
+    }
+
+    pub fn bytes(&self) -> usize {
+        let layers: usize = self.layers.iter().map(Layer::bytes).sum();
+        layers + self.downsampler.as_ref().map_or(0, Downsample2D::bytes)
+    }
+
+    /// Goes on from the last of `skips` and adds to them what each layer makes.
+    pub fn forward(&self, run: &Run, skips: &mut Vec<Act>, given: &Given) -> Result<()> {
+        for layer in &self.layers {
+            let h = layer.forward(run, last(skips)?, given)?;
+            skips.push(h);
+        }
+        if let Some(downsampler) = &self.downsampler {
+            let h = downsampler.forward(run, last(skips)?)?;
+            skips.push(h);
+        }
+        Ok(())
+    }
+}
+
+/// The last of the pictures that the way up will come back to.
+pub(super) fn last(skips: &[Act]) -> Result<&Tensor> {
+    match skips.last() {
+        Some(act) => Ok(act),
+        None => Err(no_skip()),
+    }
+}
+
+fn no_skip() -> crate::Error {
+    let text = "a defect in Mend: a network's ways down and up differ in length";
+    crate::Error::new(crate::ErrorKind::Internal, text)
+}
+
+/// diffusers' `UNetMidBlock2DCrossAttn` with one layer.
+pub(super) struct MidBlock {
+    first: Layer,
+    second: ResnetBlock2D,
+}
+
+impl MidBlock {
+    pub fn new(cx: &Context, scope: &Scope, level: &Level, channels: usize) -> Result<Self> {
+        let second = scope.pp("resnets.1");
+        let (first, second) = pair(
+            cx,
+            || Layer::new(cx, scope, 0, level, channels, channels),
+            || level.resnet(cx, &second, channels, channels),
+        )?;
+        Ok(Self { first, second })
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.first.bytes() + self.second.bytes()
+    }
+
+    pub fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
+        let h = self.first.forward(run, x, given)?;
+        self.second.forward(run, &h, Some(given.temb))
+    }
+}
+
+/// diffusers' `CrossAttnUpBlock2D` and `UpBlock2D`.
+pub(super) struct UpBlock {
+    layers: Vec<Layer>,
+    upsampler: Option<Upsample2D>,
+}
+
+impl UpBlock {
+    /// `from` are the channels of what comes from below, `to` the level's own, `skip` those of the
+    /// level above, which the last layer's skip is from.
+    pub fn new(
+        cx: &Context,
+        scope: &Scope,
+        level: &Level,
+        (from, to, skip): (usize, usize, usize),
+        layers: usize,
+        last: bool,
+    ) -> Result<Self> {
+        Ok(Self {
+            layers: each(cx, layers, |j| {
+                let below = if j == 0 { from } else { to };
+                let beside = if j + 1 == layers { skip } else { to };
+                Layer::new(cx, scope, j, level, below + beside, to)
+            })?,
+            upsampler: (!last)
+                .then(|| Upsample2D::new(cx, &scope.pp("upsamplers.0"), to))
+                .transpose()?,
+        })
+    }
+
+    pub fn bytes(&self) -> usize {
+        let layers: usize = self.layers.iter().map(Layer::bytes).sum();
+        layers + self.upsampler.as_ref().map_or(0, Upsample2D::bytes)
+    }
+
+    /// Goes on from `h` and takes one of `skips` for each layer.
+    pub fn forward(
+        &self,
+        run: &Run,
+        mut h: Act,
+        skips: &mut Vec<Act>,
+        given: &Given,
+    ) -> Result<Act> {
+        for layer in &self.layers {
+            let both = {
+                let skip = skips.pop().ok_or_else(no_skip)?;
+                concat(run, &h, &skip)?
+            };
+            drop(h);
+            h = layer.forward(run, &both, given)?;
+        }
+        match &self.upsampler {
+            // To the size that the picture had on its way down, which may have been odd.
+            Some(upsampler) => {
+                let size = match *last(skips)?.dims() {
+                    [_, height, width, _] => Some((height, width)),
+                    _ => None,
+                };
+                upsampler.forward(run, h, size)
+            }
+            None => Ok(h),
+        }
+    }
+}

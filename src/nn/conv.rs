@@ -1,0 +1,255 @@
+//! Convolutions.
+#![forbid(unsafe_code)]
+
+use super::load::{source, vector};
+use super::{Act, Run, misfit, values};
+use crate::error::Result;
+use crate::kernels::{self, Activation, Context, ConvShape, Epilogue, TransposedShape};
+use crate::weights::{Scope, Values};
+use candle_core::Tensor;
+
+/// What is done to a layer's sums where they are written: `activation(sum) + add`.
+#[derive(Clone, Copy)]
+pub struct Extra<'a> {
+    /// A function of each value.
+    pub activation: Activation,
+    /// Shaped as the output: a residual.
+    pub add: Option<&'a Tensor>,
+}
+
+impl<'a> Extra<'a> {
+    /// Nothing.
+    pub const NONE: Self = Self {
+        activation: Activation::None,
+        add: None,
+    };
+
+    /// The sum plus `x`.
+    pub fn add(x: &'a Tensor) -> Self {
+        Self {
+            add: Some(x),
+            ..Self::NONE
+        }
+    }
+
+    /// `activation` of the sum.
+    pub fn activation(activation: Activation) -> Self {
+        Self {
+            activation,
+            ..Self::NONE
+        }
+    }
+
+    /// Runs `f` with this as an epilogue, the residual's shape checked.
+    pub(super) fn with(
+        &self,
+        layer: &str,
+        shape: &[usize],
+        f: impl FnOnce(&Epilogue) -> Result<()>,
+    ) -> Result<()> {
+        let add = match self.add {
+            Some(add) if add.elem_count() != shape.iter().product::<usize>() => {
+                return Err(misfit(layer, "a residual shaped as the output", add.dims()));
+            }
+            Some(add) => Some(values(add)?),
+            None => None,
+        };
+        f(&Epilogue {
+            add_before: None,
+            activation: self.activation,
+            add_after: add.as_deref(),
+        })
+    }
+}
+
+/// `[batch, height, width, channels]` of a picture with `channels` channels.
+pub(super) fn picture(layer: &str, x: &Tensor, channels: usize) -> Result<(usize, usize, usize)> {
+    match *x.dims() {
+        [b, h, w, c] if c == channels => Ok((b, h, w)),
+        ref dims => Err(misfit(
+            layer,
+            &format!("[batch, height, width, {channels}]"),
+            dims,
+        )),
+    }
+}
+
+/// A convolution, torch's `Conv2d`.
+pub struct Conv2d(kernels::Conv2d);
+
+impl Conv2d {
+    /// Reads `weight`, `[outputs, inputs / groups, height, width]`, and `bias`, `[outputs]`.
+    ///
+    /// # Errors
+    /// As [`Scope::get`].
+    pub fn new(cx: &Context, scope: &Scope, shape: ConvShape) -> Result<Self> {
+        let weight = Self::weight(scope, &shape)?;
+        let bias = vector(scope, "bias", shape.outputs)?;
+        kernels::Conv2d::new(cx, source(&weight), Some(&bias), shape).map(Self)
+    }
+
+    /// As [`Self::new`], without a bias.
+    ///
+    /// # Errors
+    /// As [`Scope::get`].
+    pub fn without_bias(cx: &Context, scope: &Scope, shape: ConvShape) -> Result<Self> {
+        let weight = Self::weight(scope, &shape)?;
+        kernels::Conv2d::new(cx, source(&weight), None, shape).map(Self)
+    }
+
+    /// A convolution and the batch normalisation behind it, in one: `norm` holds `weight`, `bias`,
+    /// `running_mean` and `running_var`. The convolution's own bias is used where there is one.
+    ///
+    /// # Errors
+    /// As [`Scope::get`].
+    pub fn with_batch_norm(
+        cx: &Context,
+        scope: &Scope,
+        norm: &Scope,
+        eps: f64,
+        shape: ConvShape,
+    ) -> Result<Self> {
+        let n = shape.outputs;
+        let mut weight = Self::weight(scope, &shape)?.into_f32()?;
+        let (scale, mut bias) = (vector(norm, "weight", n)?, vector(norm, "bias", n)?);
+        let mean = vector(norm, "running_mean", n)?;
+        let variance = vector(norm, "running_var", n)?;
+        let own = if scope.has("bias") {
+            vector(scope, "bias", n)?
+        } else {
+            crate::memory::filled(n, 0f32, "a bias")?
+        };
+        let row = (weight.len() / n.max(1)).max(1);
+        for (c, row) in weight.chunks_exact_mut(row).enumerate() {
+            let factor = scale[c] as f64 / (variance[c] as f64 + eps).sqrt();
+            row.iter_mut()
+                .for_each(|w| *w = (*w as f64 * factor) as f32);
+            bias[c] = (bias[c] as f64 + (own[c] as f64 - mean[c] as f64) * factor) as f32;
+        }
+        kernels::Conv2d::new(cx, kernels::Source::F32(&weight), Some(&bias), shape).map(Self)
+    }
+
+    fn weight(scope: &Scope, s: &ConvShape) -> Result<Values> {
+        let groups = s.groups.max(1);
+        scope.get(
+            "weight",
+            &[s.outputs, s.inputs / groups, s.kernel.0, s.kernel.1],
+        )
+    }
+
+    /// Bytes of the packed weights.
+    pub fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
+    /// The shape that was given.
+    pub fn shape(&self) -> &ConvShape {
+        self.0.shape()
+    }
+
+    /// `[batch, height, width, inputs]` to `[batch, out_height, out_width, outputs]`.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward(&self, run: &Run, x: &Tensor, extra: Extra) -> Result<Act> {
+        let s = *self.0.shape();
+        let (b, h, w) = picture("a convolution", x, s.inputs)?;
+        let (oh, ow) = s.output(h, w);
+        let taps = s.kernel.0 * s.kernel.1 * (s.inputs / s.groups);
+        run.count(2 * (b * oh * ow * s.outputs) as u64 * taps as u64);
+        let shape = [b, oh, ow, s.outputs];
+        run.write(&shape, |y| {
+            let x = values(x)?;
+            let chosen = run.forced().unwrap_or(self.0.algorithm(b, h, w));
+            extra.with("a convolution", &shape, |ep| {
+                self.0.forward_by(run.cx(), chosen, b, h, w, &x, ep, y)
+            })
+        })
+    }
+}
+
+/// A transposed convolution, torch's `ConvTranspose2d`.
+pub struct ConvTranspose2d(kernels::ConvTranspose2d);
+
+impl ConvTranspose2d {
+    /// Reads `weight`, `[inputs, outputs / groups, height, width]`, and `bias`, `[outputs]`.
+    ///
+    /// # Errors
+    /// As [`Scope::get`].
+    pub fn new(cx: &Context, scope: &Scope, shape: TransposedShape) -> Result<Self> {
+        let (kh, kw) = shape.kernel;
+        let groups = shape.groups.max(1);
+        let weight = scope.get("weight", &[shape.inputs, shape.outputs / groups, kh, kw])?;
+        let bias = vector(scope, "bias", shape.outputs)?;
+        kernels::ConvTranspose2d::new(cx, source(&weight), Some(&bias), shape).map(Self)
+    }
+
+    /// As [`Self::new`] with the batch normalisation behind it, see [`Conv2d::with_batch_norm`].
+    ///
+    /// # Errors
+    /// As [`Scope::get`].
+    pub fn with_batch_norm(
+        cx: &Context,
+        scope: &Scope,
+        norm: &Scope,
+        eps: f64,
+        shape: TransposedShape,
+    ) -> Result<Self> {
+        let n = shape.outputs;
+        let ((kh, kw), groups) = (shape.kernel, shape.groups.max(1));
+        let each = n / groups;
+        let mut weight = scope
+            .get("weight", &[shape.inputs, each, kh, kw])?
+            .into_f32()?;
+        let (scale, mut bias) = (vector(norm, "weight", n)?, vector(norm, "bias", n)?);
+        let mean = vector(norm, "running_mean", n)?;
+        let variance = vector(norm, "running_var", n)?;
+        let own = if scope.has("bias") {
+            vector(scope, "bias", n)?
+        } else {
+            crate::memory::filled(n, 0f32, "a bias")?
+        };
+        let factor = |c: usize| scale[c] as f64 / (variance[c] as f64 + eps).sqrt();
+        for (i, taps) in weight.chunks_exact_mut((kh * kw).max(1)).enumerate() {
+            let (input, o) = (i / each, i % each);
+            let channel = input / (shape.inputs / groups) * each + o;
+            let factor = factor(channel);
+            taps.iter_mut()
+                .for_each(|w| *w = (*w as f64 * factor) as f32);
+        }
+        for c in 0..n {
+            bias[c] = (bias[c] as f64 + (own[c] as f64 - mean[c] as f64) * factor(c)) as f32;
+        }
+        let weight = kernels::Source::F32(&weight);
+        kernels::ConvTranspose2d::new(cx, weight, Some(&bias), shape).map(Self)
+    }
+
+    /// Bytes of the packed weights.
+    pub fn bytes(&self) -> usize {
+        self.0.bytes()
+    }
+
+    /// `[batch, height, width, inputs]` to `[batch, out_height, out_width, outputs]`.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward(&self, run: &Run, x: &Tensor, activation: Activation) -> Result<Act> {
+        let s = *self.0.shape();
+        let (b, h, w) = picture("a transposed convolution", x, s.inputs)?;
+        let (oh, ow) = s.output(h, w);
+        let taps = s.kernel.0 * s.kernel.1 * (s.outputs / s.groups);
+        run.count(2 * (b * h * w * s.inputs) as u64 * taps as u64);
+        let y = run.write(&[b, oh, ow, s.outputs], |_| Ok(()))?;
+        let scratch = [self.0.scratch(b, h, w)];
+        // The output is written in turns with the scratch memory, and both are activations.
+        let _scratch = run.write(&scratch, |scratch| {
+            run.rewrite(&y, |y| {
+                let x = values(x)?;
+                let force = run.forced();
+                self.0
+                    .forward(run.cx(), force, b, h, w, &x, activation, scratch, y)
+            })
+        })?;
+        Ok(y)
+    }
+}

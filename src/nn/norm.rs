@@ -1,0 +1,124 @@
+//! Normalisations.
+#![forbid(unsafe_code)]
+
+use super::load::vector;
+use super::{Act, Run, misfit, values};
+use crate::error::Result;
+use crate::kernels::{self, Activation};
+use crate::weights::Scope;
+use candle_core::Tensor;
+
+/// A group normalisation, torch's `GroupNorm`, with what usually stands before and behind it.
+pub struct GroupNorm {
+    groups: usize,
+    eps: f32,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl GroupNorm {
+    /// Reads `weight` and `bias`, `[channels]`; `groups` divides the channels.
+    ///
+    /// # Errors
+    /// As [`Scope::get`].
+    pub fn new(scope: &Scope, groups: usize, channels: usize, eps: f32) -> Result<Self> {
+        if groups == 0 || channels % groups != 0 {
+            return Err(misfit(
+                "a group normalisation",
+                &format!("channels that {groups} groups divide"),
+                &[channels],
+            ));
+        }
+        Ok(Self {
+            groups,
+            eps,
+            weight: vector(scope, "weight", channels)?,
+            bias: vector(scope, "bias", channels)?,
+        })
+    }
+
+    /// Bytes of the weights.
+    pub fn bytes(&self) -> usize {
+        (self.weight.len() + self.bias.len()) * 4
+    }
+
+    /// `activation(norm(x + shift))`, with `x` `[batch, …, channels]` and `shift`, where given,
+    /// `[batch, channels]`: a time embedding's projection.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward(
+        &self,
+        run: &Run,
+        x: &Tensor,
+        shift: Option<&Tensor>,
+        activation: Activation,
+    ) -> Result<Act> {
+        let channels = self.weight.len();
+        let batch = match *x.dims() {
+            [batch, .., c] if c == channels && x.rank() > 1 => batch,
+            ref dims => {
+                let expected = format!("[batch, …, {channels}]");
+                return Err(misfit("a group normalisation", &expected, dims));
+            }
+        };
+        if let Some(shift) = shift
+            && shift.elem_count() != batch * channels
+        {
+            let expected = format!("a shift [{batch}, {channels}]");
+            return Err(misfit("a group normalisation", &expected, shift.dims()));
+        }
+        run.write(x.dims(), |y| {
+            let norm = kernels::GroupNorm {
+                groups: self.groups,
+                eps: self.eps,
+                weight: &self.weight,
+                bias: &self.bias,
+            };
+            let (x, shift) = (values(x)?, shift.map(values).transpose()?);
+            kernels::group_norm(run.cx(), &norm, batch, &x, shift.as_deref(), activation, y)
+        })
+    }
+}
+
+/// A normalisation of each row, torch's `LayerNorm`.
+pub struct LayerNorm {
+    eps: f32,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl LayerNorm {
+    /// Reads `weight` and `bias`, `[channels]`.
+    ///
+    /// # Errors
+    /// As [`Scope::get`].
+    pub fn new(scope: &Scope, channels: usize, eps: f32) -> Result<Self> {
+        Ok(Self {
+            eps,
+            weight: vector(scope, "weight", channels)?,
+            bias: vector(scope, "bias", channels)?,
+        })
+    }
+
+    /// Bytes of the weights.
+    pub fn bytes(&self) -> usize {
+        (self.weight.len() + self.bias.len()) * 4
+    }
+
+    /// `[…, channels]` to the same.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward(&self, run: &Run, x: &Tensor) -> Result<Act> {
+        let channels = self.weight.len();
+        if x.dims().last() != Some(&channels) {
+            let expected = format!("[…, {channels}]");
+            return Err(misfit("a layer normalisation", &expected, x.dims()));
+        }
+        run.write(x.dims(), |y| {
+            let x = values(x)?;
+            kernels::layer_norm(run.cx(), &self.weight, &self.bias, self.eps, &x, y)
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! What a forward pass is called with, and how layers reach their tensors' memory.
+#![forbid(unsafe_code)]
+
+use super::{Act, Arena, defect};
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::{self, Algorithm, Context};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, StorageRef, Tensor};
+use std::cell::{Cell, RefCell};
+use std::ops::{Deref, Range};
+
+/// What a forward pass is called with.
+///
+/// On [`Arena::counting`] a pass computes nothing: it counts [`Run::flops`] and the arena's peak.
+pub struct Run<'a> {
+    cx: &'a Context,
+    arena: Arena,
+    slice: usize,
+    check: &'a dyn Fn() -> Result<()>,
+    force: Option<Algorithm>,
+    flops: Cell<u64>,
+}
+
+impl<'a> Run<'a> {
+    /// A pass with `cx`'s kernels and `arena`'s memory.
+    pub fn new(cx: &'a Context, arena: &Arena) -> Self {
+        Self {
+            cx,
+            arena: arena.clone(),
+            slice: kernels::Attention::SLICE,
+            check: &|| Ok(()),
+            force: None,
+            flops: Cell::new(0),
+        }
+    }
+
+    /// Queries of a head that attention works on together, at least 1; the result does not depend on
+    /// it.
+    pub fn attention_slice(mut self, slice: usize) -> Self {
+        self.slice = slice.max(1);
+        self
+    }
+
+    /// A function that is called before each layer, on the thread of the pass, and whose error ends
+    /// the pass: for cancelling and progress inside a step.
+    pub fn check(mut self, check: &'a dyn Fn() -> Result<()>) -> Self {
+        self.check = check;
+        self
+    }
+
+    /// Computes every convolution by `algorithm` where it can be, for tests and comparisons.
+    pub fn force(mut self, algorithm: Option<Algorithm>) -> Self {
+        self.force = algorithm;
+        self
+    }
+
+    /// The kernels' context.
+    pub fn cx(&self) -> &'a Context {
+        self.cx
+    }
+
+    /// Where activations live.
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
+    /// Floating-point operations so far: two for a multiplication with its addition in convolutions,
+    /// products and attention, none for anything else. Winograd's savings are not counted.
+    pub fn flops(&self) -> u64 {
+        self.flops.get()
+    }
+
+    pub(super) fn slice(&self) -> usize {
+        self.slice
+    }
+
+    pub(super) fn forced(&self) -> Option<Algorithm> {
+        self.force
+    }
+
+    /// Counts a layer's operations.
+    pub(super) fn count(&self, flops: u64) {
+        self.flops.set(self.flops.get().saturating_add(flops));
+    }
+
+    /// An activation of `shape`, all of which `fill` writes: its values are undefined before. In a
+    /// counting pass `fill` is not called.
+    ///
+    /// `fill` reads other tensors by [`values`], which would block for ever on the one that is being
+    /// written.
+    ///
+    /// # Errors
+    /// What the check or `fill` returned; [`ErrorKind::Memory`].
+    pub fn write(
+        &self,
+        shape: &[usize],
+        fill: impl FnOnce(&mut [f32]) -> Result<()>,
+    ) -> Result<Act> {
+        (self.check)()?;
+        let act = self.arena.take(shape)?;
+        if !self.arena.is_counting() {
+            self.rewrite(&act, fill)?;
+        }
+        Ok(act)
+    }
+
+    /// Changes an activation in place; see [`Self::write`].
+    pub(super) fn rewrite(
+        &self,
+        act: &Act,
+        fill: impl FnOnce(&mut [f32]) -> Result<()>,
+    ) -> Result<()> {
+        let op = Write {
+            fill: Cell::new(Some(fill)),
+            result: RefCell::new(Ok(())),
+        };
+        let done = act.inplace_op1(&op);
+        op.result.into_inner()?;
+        done.map_err(defect)
+    }
+}
+
+/// The custom op that all layers are: candle hands out the memory, a kernel fills it.
+struct Write<F> {
+    fill: Cell<Option<F>>,
+    result: RefCell<Result<()>>,
+}
+
+impl<F: FnOnce(&mut [f32]) -> Result<()>> InplaceOp1 for Write<F> {
+    fn name(&self) -> &'static str {
+        "mend"
+    }
+
+    fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
+        let CpuStorage::F32(data) = storage else {
+            candle_core::bail!("an activation that is not f32");
+        };
+        let Some((from, to)) = layout.contiguous_offsets() else {
+            candle_core::bail!("an activation that is not contiguous");
+        };
+        if let Some(fill) = self.fill.take() {
+            *self.result.borrow_mut() = fill(&mut data[from..to]);
+        }
+        Ok(())
+    }
+}
+
+/// A tensor's values, readable as long as this lives.
+pub struct Values<'a> {
+    storage: StorageRef<'a>,
+    range: Range<usize>,
+}
+
+/// The values of `tensor`, which must be contiguous `f32` on the CPU, last dimension fastest.
+///
+/// # Errors
+/// [`ErrorKind::Internal`] when it is not.
+pub fn values(tensor: &Tensor) -> Result<Values<'_>> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let range = layout.contiguous_offsets();
+    match (&*storage, range) {
+        (Storage::Cpu(CpuStorage::F32(data)), Some((from, to))) if to <= data.len() => Ok(Values {
+            storage,
+            range: from..to,
+        }),
+        _ => Err(Error::new(
+            ErrorKind::Internal,
+            format!(
+                "a defect in Mend: a layer was given a tensor of {:?}, shape {:?}, strides {:?}; \
+                 expected contiguous f32 on the CPU",
+                tensor.dtype(),
+                tensor.dims(),
+                tensor.stride()
+            ),
+        )),
+    }
+}
+
+impl Deref for Values<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(data)) => &data[self.range.clone()],
+            // Checked when this was made, and nobody writes while it lives.
+            _ => &[],
+        }
+    }
+}
