@@ -1,5 +1,6 @@
 //! Weights as the tiles read them, laid out once when they are loaded.
 
+use super::context::Shared;
 use super::{Context, Path};
 use crate::error::Result;
 use crate::memory;
@@ -117,6 +118,17 @@ impl Panels {
         (p * width, width.min(all - p * width))
     }
 
+    /// The output that stands in column `j` of panel `p`; none in the last panel's padding.
+    fn output(&self, p: usize, j: usize) -> Option<usize> {
+        let (first, n) = self.columns(p);
+        if self.gated {
+            let half = self.width / 2;
+            (j % half < n).then(|| first + j % half + j / half * (self.outputs / 2))
+        } else {
+            (j < n).then_some(first + j)
+        }
+    }
+
     /// Where row (`input`, `tap`) of panel `p` starts.
     fn start(&self, p: usize, input: usize, tap: usize) -> usize {
         ((p * self.inputs + input) * self.taps + tap) * self.width
@@ -139,6 +151,10 @@ pub enum Rows<'a> {
     F32(&'a [f32]),
 }
 
+/// Rows of a panel that are written together: a part of each output's weights, and a part of the panel
+/// that stays in the nearest cache.
+const STRIP: usize = 64;
+
 fn lay_out<T: Copy + Send + Sync>(
     cx: &Context,
     source: &[T],
@@ -146,33 +162,35 @@ fn lay_out<T: Copy + Send + Sync>(
     depth: usize,
     zero: T,
 ) -> Result<Vec<T>> {
-    let width = p.width;
-    let mut out = memory::filled(p.count() * depth * width, zero, "a network's weights")?;
-    let shared = super::context::Shared::new(&mut out);
+    let (width, size) = (p.width, depth * p.width);
+    let mut out: Vec<T> = memory::with_capacity(p.count() * size, "a network's weights")?;
+    let shared = Shared::new(out.spare_capacity_mut());
     cx.tasks(p.count(), 0, |_, panel| {
-        // SAFETY: each task has its own panel.
-        let to = unsafe {
-            std::slice::from_raw_parts_mut(shared.at(panel * depth * width), depth * width)
-        };
-        for j in 0..width {
-            let output = if p.gated {
-                let half = width / 2;
-                let value = panel * half + j % half;
-                if value >= p.outputs / 2 {
-                    continue;
+        // SAFETY: inside the capacity; each task has its own panel.
+        let to = unsafe { std::slice::from_raw_parts_mut(shared.at(panel * size), size) };
+        let columns: Vec<Option<&[T]>> = (0..width)
+            .map(|j| {
+                p.output(panel, j)
+                    .map(|o| &source[o * depth..(o + 1) * depth])
+            })
+            .collect();
+        for (strip, to) in to.chunks_mut(STRIP * width).enumerate() {
+            for (j, column) in columns.iter().enumerate() {
+                let rows = to.chunks_exact_mut(width);
+                match column {
+                    Some(column) => {
+                        for (row, x) in rows.zip(&column[strip * STRIP..]) {
+                            row[j].write(*x);
+                        }
+                    }
+                    None => rows.for_each(|row| {
+                        row[j].write(zero);
+                    }),
                 }
-                value + j / half * (p.outputs / 2)
-            } else {
-                panel * width + j
-            };
-            if output >= p.outputs {
-                continue;
-            }
-            let from = &source[output * depth..(output + 1) * depth];
-            for (row, x) in to.chunks_exact_mut(width).zip(from) {
-                row[j] = *x;
             }
         }
     })?;
+    // SAFETY: every panel was written whole, or `tasks` would have failed.
+    unsafe { out.set_len(p.count() * size) };
     Ok(out)
 }
