@@ -33,6 +33,7 @@ mod transformer;
 
 pub use arena::{Act, Arena};
 pub use attention::{Attention, AttentionConfig, Columns, Heads, attend};
+pub use candle_core::Tensor;
 pub use conv::{Conv2d, ConvTranspose2d, Extra};
 pub use layout::{concat, from_vec, to_channels_last, to_planes, upsample_nearest};
 pub use linear::{FeedForward, Linear};

@@ -33,6 +33,12 @@ stored pixels.
 
 OUT may be IMAGE. It is replaced only when the new file is complete.";
 
+const BENCH: &str = "\
+Stages: unet64 and unet32 (one step at 64×64 and 32×32 latents, batch 1), vae_encode and vae_decode
+(a picture of 512×512). Operations are counted as the plain sums need them, so that an algorithm that
+saves some may pass the peak. The environment variable MEND_KERNELS (portable, avx2, avx512) forces an
+instruction set.";
+
 #[derive(Debug, Subcommand)]
 pub enum Job {
     /// Fill the masked part of a picture, or of every picture in a folder
@@ -44,6 +50,9 @@ pub enum Job {
     Engines(TellArgs),
     /// Check that Mend works here: a self-test fill, the processor, the models folder
     Doctor(DoctorArgs),
+    /// Time a model's networks on this machine, beside what its processor could do at most
+    #[command(after_help = BENCH)]
+    Bench(BenchArgs),
     /// Put the plug-in into GIMP or Krita, or take it away
     Install(InstallArgs),
 }
@@ -56,6 +65,7 @@ impl Job {
             Self::Plan(a) => a.tell,
             Self::Engines(a) => *a,
             Self::Doctor(a) => a.tell,
+            Self::Bench(a) => a.tell,
             Self::Install(a) => a.tell,
         }
     }
@@ -191,6 +201,57 @@ pub struct DoctorArgs {
     pub machine: MachineArgs,
     #[command(flatten)]
     pub tell: TellArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The model: a diffusers folder, with unet/ and vae/ inside
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// What products are computed in; int8 is faster and takes half the memory, for about 1 % of
+    /// error a layer
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
+    /// Runs of each stage that count; one more goes before
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: u32,
+    /// Only this stage; may be given several times
+    #[arg(long, value_name = "STAGE", value_parser = ["unet64", "unet32", "vae_encode", "vae_decode"])]
+    pub stage: Vec<String>,
+    /// Threads; 0 takes as many as there are
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(0..=1024))]
+    pub threads: u32,
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
+
+/// What products are computed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PrecisionArg {
+    /// Single precision, from weights as the file holds them
+    F32,
+    /// Eight bits
+    Int8,
+}
+
+impl PrecisionArg {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl From<PrecisionArg> for mend::kernels::Precision {
+    fn from(p: PrecisionArg) -> Self {
+        match p {
+            PrecisionArg::F32 => Self::Full,
+            PrecisionArg::Int8 => Self::Int8,
+        }
+    }
 }
 
 /// The engines' parameters that were given, by name, in the order of their descriptions.

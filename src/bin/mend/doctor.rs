@@ -79,7 +79,7 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<()> {
 }
 
 /// Features of the processor that kernels may use.
-fn cpu_features() -> Vec<&'static str> {
+pub fn cpu_features() -> Vec<&'static str> {
     let mut list = Vec::new();
     #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
     {
@@ -90,7 +90,7 @@ fn cpu_features() -> Vec<&'static str> {
                 }
             )*};
         }
-        look!("sse4.1" "avx" "avx2" "fma" "f16c" "avx512f" "avx512bw" "avx512vnni");
+        look!("sse4.1" "avx" "avx2" "fma" "f16c" "avx512f" "avx512bw" "avx512vnni" "avxvnni");
     }
     #[cfg(target_arch = "aarch64")]
     {

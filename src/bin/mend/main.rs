@@ -3,6 +3,7 @@
 
 mod args;
 mod batch;
+mod bench;
 mod budget;
 mod doctor;
 mod engines;
@@ -96,6 +97,7 @@ fn dispatch(app: &App, job: &Job) -> Result<()> {
         Job::Plan(args) => plan::run(app, args),
         Job::Engines(_) => engines::run(app),
         Job::Doctor(args) => doctor::run(app, args),
+        Job::Bench(args) => bench::run(app, args),
         Job::Install(args) => install::run(app, args),
     }
 }

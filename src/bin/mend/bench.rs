@@ -1,0 +1,285 @@
+//! `mend bench`: how fast a model's networks run here, beside what the processor could do.
+#![forbid(unsafe_code)]
+
+use crate::App;
+use crate::args::BenchArgs;
+use crate::budget;
+use mend::kernels::{Context, Path as Instructions, peak, peak_int8};
+use mend::models::autoencoder_kl::{self, Decoder, Encoder};
+use mend::models::unet_2d_condition::{self, UNet2DConditionModel};
+use mend::nn::{Arena, Run, from_vec};
+use mend::weights::Weights;
+use mend::{Error, ErrorKind, Result};
+use serde_json::json;
+use std::path::Path;
+use std::time::Instant;
+
+/// Text tokens that a UNet is given.
+const TOKENS: usize = 77;
+/// The picture's side that the autoencoder works on.
+const PICTURE: usize = 512;
+
+/// Runs `bench`.
+pub fn run(app: &App, args: &BenchArgs) -> Result<()> {
+    if !args.model.is_dir() {
+        return Err(Error::new(
+            ErrorKind::Model,
+            format!(
+                "{}: not a folder; --model takes a diffusers folder, with unet/ and vae/ inside",
+                args.model.display()
+            ),
+        ));
+    }
+    let threads = mend::Inpainter::new(mend::Options {
+        threads: args.threads as usize,
+        ..mend::Options::default()
+    })
+    .threads();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|e| {
+        Error::new(
+            ErrorKind::Memory,
+            format!("{threads} threads could not be started: {e}; set --threads lower"),
+        )
+    })?;
+    pool.install(|| Bench::new(app, args).run())
+}
+
+/// What one stage took.
+struct Stage {
+    name: &'static str,
+    /// The side of the latents.
+    latents: usize,
+    seconds: Vec<f64>,
+    flops: u64,
+    activations: usize,
+}
+
+struct Bench<'a> {
+    app: &'a App,
+    args: &'a BenchArgs,
+    cx: Context,
+    arena: Arena,
+    peak_gflops: f64,
+    stages: Vec<serde_json::Value>,
+}
+
+impl<'a> Bench<'a> {
+    fn new(app: &'a App, args: &'a BenchArgs) -> Self {
+        let cx = Context::new(Instructions::chosen()).packing(args.precision.into());
+        Self {
+            app,
+            args,
+            peak_gflops: peak(&cx),
+            cx,
+            arena: Arena::new(),
+            stages: Vec::new(),
+        }
+    }
+
+    fn run(mut self) -> Result<()> {
+        let (threads, path) = (self.cx.threads(), self.cx.path().name());
+        let features = crate::doctor::cpu_features();
+        let peak_gops = peak_int8(&self.cx);
+        self.app.terminal.print(&format!(
+            "processor  {}\nkernels    {path}, {threads} threads, at most {:.0} GFLOP/s in f32, {peak_gops:.0} GOP/s in int8\n\n\
+             stage            median      min      max   GFLOP/s   of the f32 peak\n",
+            features.join(" "),
+            self.peak_gflops,
+        ));
+        let wanted = |names: &[&str]| {
+            self.args.stage.is_empty()
+                || self.args.stage.iter().any(|s| names.contains(&s.as_str()))
+        };
+        let unet = [("unet64", 64), ("unet32", 32)];
+        let sides: Vec<usize> = unet
+            .iter()
+            .filter(|(n, _)| wanted(&[n]))
+            .map(|(_, s)| *s)
+            .collect();
+        let (encode, decode) = (wanted(&["vae_encode"]), wanted(&["vae_decode"]));
+        if !sides.is_empty() {
+            self.unet(&sides)?;
+        }
+        if encode {
+            self.encode()?;
+        }
+        if decode {
+            self.decode()?;
+        }
+        let peak_rss = budget::peak().map(|bytes| bytes >> 20);
+        if let Some(mib) = peak_rss {
+            self.app
+                .terminal
+                .print(&format!("\nmemory     {mib} MiB at most\n"));
+        }
+        if self.app.terminal.json {
+            self.app.terminal.result(&json!({
+                "ok": true,
+                "model": self.args.model.display().to_string(),
+                "threads": threads,
+                "precision": self.args.precision.name(),
+                "cpu_features": features,
+                "path": path,
+                "peak_gflops": self.peak_gflops,
+                "peak_int8_gops": peak_gops,
+                "peak_rss_mb": peak_rss,
+                "stages": self.stages,
+            }));
+        }
+        Ok(())
+    }
+
+    fn unet(&mut self, sides: &[usize]) -> Result<()> {
+        let (weights, file, text) = self.open("unet")?;
+        let config = unet_2d_condition::Config::parse(&file, &text)?;
+        let start = Instant::now();
+        let net = UNet2DConditionModel::new(&self.cx, &weights.root(), config)?;
+        drop(weights);
+        let load = start.elapsed().as_secs_f64();
+        let c = net.config();
+        let (channels, width) = (c.in_channels, c.cross_attention_dim);
+        for &side in sides {
+            let sample = noise(&[1, channels, side, side])?;
+            let states = noise(&[1, TOKENS, width])?;
+            let cost = net.cost(&self.cx, 1, side, side, TOKENS)?;
+            let stage = self.time("unet", side, cost.flops, |run| {
+                net.forward(run, &sample, &[500.0], &states).map(drop)
+            })?;
+            self.tell(&stage, load, net.bytes());
+        }
+        self.rest();
+        Ok(())
+    }
+
+    fn encode(&mut self) -> Result<()> {
+        let (weights, file, text) = self.open("vae")?;
+        let config = autoencoder_kl::Config::parse(&file, &text)?;
+        let start = Instant::now();
+        let net = Encoder::new(&self.cx, &weights.root(), &config)?;
+        drop(weights);
+        let load = start.elapsed().as_secs_f64();
+        let image = noise(&[1, config.in_channels, PICTURE, PICTURE])?;
+        let cost = net.cost(&self.cx, 1, PICTURE, PICTURE)?;
+        let side = PICTURE / config.scale();
+        let stage = self.time("vae_encode", side, cost.flops, |run| {
+            net.encode(run, &image).map(drop)
+        })?;
+        self.tell(&stage, load, net.bytes());
+        self.rest();
+        Ok(())
+    }
+
+    fn decode(&mut self) -> Result<()> {
+        let (weights, file, text) = self.open("vae")?;
+        let config = autoencoder_kl::Config::parse(&file, &text)?;
+        let start = Instant::now();
+        let net = Decoder::new(&self.cx, &weights.root(), &config)?;
+        drop(weights);
+        let load = start.elapsed().as_secs_f64();
+        let side = PICTURE / config.scale();
+        let latents = noise(&[1, config.latent_channels, side, side])?;
+        let cost = net.cost(&self.cx, 1, side, side)?;
+        let stage = self.time("vae_decode", side, cost.flops, |run| {
+            net.decode(run, &latents).map(drop)
+        })?;
+        self.tell(&stage, load, net.bytes());
+        self.rest();
+        Ok(())
+    }
+
+    /// A part's weights, and its configuration's file and text.
+    fn open(&self, part: &str) -> Result<(Weights, String, String)> {
+        let folder = self.args.model.join(part);
+        let config = folder.join("config.json");
+        let text = std::fs::read_to_string(&config).map_err(|e| {
+            Error::new(
+                ErrorKind::Model,
+                format!(
+                    "{}: {e}; --model takes a diffusers folder, with unet/ and vae/ inside",
+                    config.display()
+                ),
+            )
+        })?;
+        let weights = Weights::open_folder(Path::new(&folder), "diffusion_pytorch_model")?;
+        Ok((weights, config.display().to_string(), text))
+    }
+
+    fn time(
+        &self,
+        name: &'static str,
+        latents: usize,
+        flops: u64,
+        pass: impl Fn(&Run) -> Result<()>,
+    ) -> Result<Stage> {
+        let check = || {
+            if self.app.cancel.is_cancelled() {
+                Err(Error::cancelled())
+            } else {
+                Ok(())
+            }
+        };
+        self.arena.reset_peak();
+        let mut seconds = Vec::new();
+        // The first run finds its memory, and does not count, unless it is all that was asked for.
+        for i in 0..=self.args.runs {
+            let start = Instant::now();
+            pass(&Run::new(&self.cx, &self.arena).check(&check))?;
+            if i > 0 {
+                seconds.push(start.elapsed().as_secs_f64());
+            }
+        }
+        seconds.sort_by(f64::total_cmp);
+        Ok(Stage {
+            name,
+            latents,
+            seconds,
+            flops,
+            activations: self.arena.most_held(),
+        })
+    }
+
+    fn tell(&mut self, stage: &Stage, load: f64, weights: usize) {
+        let s = &stage.seconds;
+        let (min, max) = (s[0], s[s.len() - 1]);
+        let median = (s[(s.len() - 1) / 2] + s[s.len() / 2]) / 2.0;
+        let gflops = stage.flops as f64 / median / 1e9;
+        self.app.terminal.print(&format!(
+            "{:10} {:3}²  {median:7.3}  {min:7.3}  {max:7.3}   {gflops:7.0}   {:4.0} %\n",
+            stage.name,
+            stage.latents,
+            100.0 * gflops / self.peak_gflops
+        ));
+        self.stages.push(json!({
+            "stage": stage.name,
+            "latents": stage.latents,
+            "runs": s.len(),
+            "median_s": median,
+            "min_s": min,
+            "max_s": max,
+            "gflops": gflops,
+            "of_peak": gflops / self.peak_gflops,
+            "load_s": load,
+            "weights_mb": weights >> 20,
+            "activations_mb": stage.activations >> 20,
+        }));
+    }
+
+    /// Gives the memory back before the next part comes.
+    fn rest(&self) {
+        self.arena.trim();
+        self.cx.trim();
+    }
+}
+
+/// Numbers from −1 to 1 that look random, the same each time.
+fn noise(shape: &[usize]) -> Result<mend::nn::Tensor> {
+    let mut state = 1u32;
+    let values = (0..shape.iter().product())
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect();
+    from_vec(values, shape)
+}
