@@ -19,6 +19,10 @@ impl Aligned {
         Ok(Self(crate::memory::filled(lines, Line([0.0; 16]), what)?))
     }
 
+    pub(super) fn as_slice(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.0)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len() * 16
     }
@@ -110,7 +114,7 @@ impl Context {
                 }
                 task(&mut own.as_mut()[..words], i);
             }
-            self.buffers().push(own);
+            self.give(own);
         };
         let helpers = self.threads().min(count).saturating_sub(1);
         if helpers == 0 {
@@ -134,8 +138,13 @@ impl Context {
         Ok(())
     }
 
+    /// Puts a buffer back for others to use.
+    pub(super) fn give(&self, own: Aligned) {
+        self.buffers().push(own);
+    }
+
     /// The largest free buffer, grown where it is too small.
-    fn take(&self, words: usize) -> Result<Aligned> {
+    pub(super) fn take(&self, words: usize) -> Result<Aligned> {
         let mut free = self.buffers();
         let largest = (0..free.len()).max_by_key(|&i| free[i].len());
         let own = largest.map(|i| free.swap_remove(i));

@@ -1,9 +1,11 @@
 //! Weights as the tiles read them, laid out once when they are loaded.
 
+use super::int8::{self, Precision};
 use super::{Context, Path};
 use crate::error::Result;
 use crate::memory;
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 /// Weights as files hold them.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +33,14 @@ impl Source<'_> {
         }
     }
 
+    /// All values in single precision, to `out`, which is as long.
+    pub(super) fn widen(&self, out: &mut [f32]) {
+        match self {
+            Self::F16(v) => v.convert_to_f32_slice(out),
+            Self::F32(v) => out.copy_from_slice(v),
+        }
+    }
+
     /// `len` values from `start` on.
     pub fn part(&self, start: usize, len: usize) -> Self {
         match self {
@@ -43,6 +53,8 @@ impl Source<'_> {
 enum Values {
     F16(Vec<f16>),
     F32(Vec<f32>),
+    /// In a layout of their own.
+    Int8(int8::Weights),
 }
 
 /// A matrix `[outputs][inputs][taps]` laid out as `[panel][input][tap][width]`: a row of a panel is
@@ -63,6 +75,7 @@ impl Panels {
     /// Lays `source` out for `cx`'s path.
     pub fn new(
         cx: &Context,
+        precision: Precision,
         source: Source,
         outputs: usize,
         inputs: usize,
@@ -83,6 +96,9 @@ impl Panels {
         };
         let depth = inputs * taps;
         panels.values = match source {
+            _ if precision == Precision::Int8 => {
+                Values::Int8(int8::Weights::new(cx, source, &panels)?)
+            }
             Source::F16(v) => Values::F16(lay_out(cx, v, &panels, depth, f16::ZERO)?),
             Source::F32(v) => Values::F32(lay_out(cx, v, &panels, depth, 0.0)?),
         };
@@ -99,6 +115,7 @@ impl Panels {
         match &self.values {
             Values::F16(v) => v.len() * 2,
             Values::F32(v) => v.len() * 4,
+            Values::Int8(w) => w.bytes(),
         }
     }
 
@@ -117,6 +134,41 @@ impl Panels {
         (p * width, width.min(all - p * width))
     }
 
+    /// The row of the matrix that column `j` of panel `p` is; `None` behind the last.
+    pub fn output(&self, p: usize, j: usize) -> Option<usize> {
+        let (first, columns) = self.columns(p);
+        let (j, gate) = if self.gated {
+            (j % (self.width / 2), j / (self.width / 2))
+        } else {
+            (j, 0)
+        };
+        (j < columns).then(|| first + j + gate * (self.outputs / 2))
+    }
+
+    /// How products with these weights are computed.
+    pub fn precision(&self) -> Precision {
+        match &self.values {
+            Values::Int8(_) => Precision::Int8,
+            _ => Precision::Full,
+        }
+    }
+
+    /// The same, of another set of the path.
+    #[cfg(test)]
+    pub fn force(&mut self, set: int8::Set) {
+        if let Values::Int8(w) = &mut self.values {
+            w.force(set);
+        }
+    }
+
+    /// The weights in eight bits, where they are packed so.
+    pub fn int8(&self) -> Option<&int8::Weights> {
+        match &self.values {
+            Values::Int8(w) => Some(w),
+            _ => None,
+        }
+    }
+
     /// Where row (`input`, `tap`) of panel `p` starts.
     fn start(&self, p: usize, input: usize, tap: usize) -> usize {
         ((p * self.inputs + input) * self.taps + tap) * self.width
@@ -128,6 +180,8 @@ impl Panels {
         match &self.values {
             Values::F16(v) => Rows::F16(&v[start..]),
             Values::F32(v) => Rows::F32(&v[start..]),
+            // Their products go another way, see `int8`.
+            Values::Int8(_) => Rows::F32(&[]),
         }
     }
 }
@@ -155,19 +209,9 @@ fn lay_out<T: Copy + Send + Sync>(
             std::slice::from_raw_parts_mut(shared.at(panel * depth * width), depth * width)
         };
         for j in 0..width {
-            let output = if p.gated {
-                let half = width / 2;
-                let value = panel * half + j % half;
-                if value >= p.outputs / 2 {
-                    continue;
-                }
-                value + j / half * (p.outputs / 2)
-            } else {
-                panel * width + j
-            };
-            if output >= p.outputs {
+            let Some(output) = p.output(panel, j) else {
                 continue;
-            }
+            };
             let from = &source[output * depth..(output + 1) * depth];
             for (row, x) in to.chunks_exact_mut(width).zip(from) {
                 row[j] = *x;
