@@ -121,18 +121,13 @@ fn half_weights_are_quantised_as_their_values() {
     let half = noise.halves(n * k);
     let single: Vec<f32> = half.iter().map(|x| x.to_f32()).collect();
     let x = noise.values(5 * k);
-    everywhere(
-        "f16",
-        2e-6,
-        &product(&x, &single, &vec![0.0; n], k),
-        |cx| {
-            let weight = Source::F16(&half);
-            let layer = Linear::with_precision(cx, Precision::Int8, weight, None, n, k).unwrap();
-            let mut y = vec![f32::NAN; 5 * n];
-            layer.forward(cx, &x, &Epilogue::default(), &mut y).unwrap();
-            y
-        },
-    );
+    everywhere("f16", 2e-6, &product(&x, &single, &vec![0.0; n], k), |cx| {
+        let weight = Source::F16(&half);
+        let layer = Linear::with_precision(cx, Precision::Int8, weight, None, n, k).unwrap();
+        let mut y = vec![f32::NAN; 5 * n];
+        layer.forward(cx, &x, &Epilogue::default(), &mut y).unwrap();
+        y
+    });
 }
 
 #[test]
@@ -353,7 +348,10 @@ fn the_error_against_full_precision_is_about_one_per_cent() {
     };
     let s = ConvShape::same(64, 48, 3);
     let (size, k) = (12, 640);
-    let (x, weight) = (normal(size * size * s.inputs), normal(9 * s.inputs * s.outputs));
+    let (x, weight) = (
+        normal(size * size * s.inputs),
+        normal(9 * s.inputs * s.outputs),
+    );
     let (tokens, matrix) = (normal(20 * k), normal(48 * k));
     for path in Path::available() {
         let cx = Context::new(path);
