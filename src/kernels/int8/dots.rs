@@ -90,6 +90,9 @@ pub trait Dot: Copy {
     /// Additions and multiplications of a turn of [`Self::SPIN`].
     const OPERATIONS: usize = super::spin::CHAINS * Self::S::LANES * 8;
 
+    /// Calls for the cache line of `p`, which is to be written; nothing where there is no such hint.
+    #[inline(always)]
+    unsafe fn will_write(_p: *mut f32) {}
     /// A sum for each lane, at `p`.
     unsafe fn load(p: *const i32) -> Self::Sums;
     /// The four bytes at `p`, in every lane.
@@ -162,6 +165,10 @@ mod x86 {
         const SPIN: SpinFn = spin_function!(Vnni512, ["avx512f,avx512vnni"]);
 
         #[inline(always)]
+        unsafe fn will_write(p: *mut f32) {
+            _mm_prefetch::<_MM_HINT_ET0>(p as *const i8);
+        }
+        #[inline(always)]
         unsafe fn load(p: *const i32) -> __m512i {
             _mm512_loadu_si512(p as *const __m512i)
         }
@@ -196,6 +203,10 @@ mod x86 {
         const TILES: &'static [TileFn] = tiles!(Vnni256, ["avxvnni,avx2,fma,f16c"], 1 2 3 4 5 6);
         const SPIN: SpinFn = spin_function!(Vnni256, ["avxvnni,avx2"]);
 
+        #[inline(always)]
+        unsafe fn will_write(p: *mut f32) {
+            _mm_prefetch::<_MM_HINT_ET0>(p as *const i8);
+        }
         #[inline(always)]
         unsafe fn load(p: *const i32) -> __m256i {
             _mm256_loadu_si256(p as *const __m256i)
@@ -232,6 +243,10 @@ mod x86 {
         const TILES: &'static [TileFn] = tiles!(Widened, ["avx2,fma,f16c"], 1 2 3 4);
         const SPIN: SpinFn = spin_function!(Widened, ["avx2"]);
 
+        #[inline(always)]
+        unsafe fn will_write(p: *mut f32) {
+            _mm_prefetch::<_MM_HINT_ET0>(p as *const i8);
+        }
         #[inline(always)]
         unsafe fn load(p: *const i32) -> __m256i {
             _mm256_loadu_si256(p as *const __m256i)

@@ -33,19 +33,19 @@ pub enum Precision {
     #[default]
     Full,
     /// In eight bits, summed exactly: about four times as fast where the processor has the
-    /// instructions, an eighth to a quarter of the memory, and about 1 % of rms error a layer.
+    /// instructions, half of the memory of `f16`, and about 1 % of rms error a layer.
     Int8,
 }
 
 /// Inputs of one tap that are multiplied between two visits of the result: a panel's part of them
 /// and a tile's rows stay in the nearest cache.
-const DEPTH: usize = 1280;
+const DEPTH: usize = 768;
 /// Bytes between two gathered rows: fixed, so that a tile's rows are reached from one register; an odd
 /// number of cache lines, so that they spread over the cache's sets.
 const ROW: usize = DEPTH + 64;
 /// The most inputs whose sum is sure to stay inside `i32`: 2³¹ / (255 · 127 + 128 · 127), rounded down
 /// to whole [`DEPTH`]s. What must be one sum (values and their gates) may not be longer.
-const LONGEST: usize = 34 * DEPTH;
+const LONGEST: usize = 56 * DEPTH;
 
 const _: () = assert!(LONGEST as u64 * (255 * 127 + 128 * 127) < 1 << 31);
 const _: () = assert!(ROW / 64 % 2 == 1 && ROW % 64 == 0 && DEPTH % 4 == 0);

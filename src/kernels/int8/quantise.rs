@@ -102,45 +102,58 @@ impl Kernel for Row<'_> {
     unsafe fn run<S: Simd>(self) -> f32 {
         let (len, x) = (self.x.len(), self.x.as_ptr());
         let whole = len / S::LANES * S::LANES;
-        let mut largest = [S::splat(LEAST); 2];
-        // 0 · x is not a number where x is not finite; `max` would pass it over.
-        let mut poison = [S::zero(); 2];
-        let mut see = |k: usize, v: S::V| {
-            let negative = S::sub(S::zero(), v);
-            largest[k] = S::max(v, S::max(negative, largest[k]));
-            poison[k] = S::fma(v, S::zero(), poison[k]);
-        };
+        // Two of each, since every step waits for the one before.
+        let (mut most0, mut most1) = (S::splat(LEAST), S::splat(LEAST));
+        let (mut poison0, mut poison1) = (S::zero(), S::zero());
         let pairs = whole / (2 * S::LANES) * (2 * S::LANES);
         for i in (0..pairs).step_by(2 * S::LANES) {
-            see(0, S::load(x.add(i)));
-            see(1, S::load(x.add(i + S::LANES)));
+            let (v0, v1) = (S::load(x.add(i)), S::load(x.add(i + S::LANES)));
+            most0 = larger::<S>(most0, v0);
+            most1 = larger::<S>(most1, v1);
+            poison0 = S::fma(v0, S::zero(), poison0);
+            poison1 = S::fma(v1, S::zero(), poison1);
         }
         if pairs < whole {
-            see(0, S::load(x.add(pairs)));
+            let v = S::load(x.add(pairs));
+            most0 = larger::<S>(most0, v);
+            poison0 = S::fma(v, S::zero(), poison0);
         }
         let tail = S::load_n(x.add(whole), len - whole);
-        see(1, tail);
+        most1 = larger::<S>(most1, tail);
+        poison1 = S::fma(tail, S::zero(), poison1);
         let mut lanes = [0f32; 16];
-        S::store(lanes.as_mut_ptr(), S::max(largest[0], largest[1]));
+        S::store(lanes.as_mut_ptr(), S::max(most0, most1));
         let most = lanes[..S::LANES].iter().fold(LEAST, |a, b| a.max(*b));
-        let poison = S::sum(S::add(poison[0], poison[1]));
+        // 0 · x is not a number where x is not finite; `max` passes that over.
+        let poison = S::sum(S::add(poison0, poison1));
 
         let inverse = S::splat(127.0 / most);
-        let bytes = |v: S::V| {
-            let v = S::round(S::mul(v, inverse));
-            // Not needed by finite values; the others must still become some byte.
-            let v = S::min(S::max(v, S::splat(-127.0)), S::splat(127.0));
-            S::add(v, S::splat(128.0))
-        };
         let to = self.to.as_mut_ptr();
         for i in (0..whole).step_by(S::LANES) {
-            S::store_bytes(to.add(i), bytes(S::load(x.add(i))));
+            S::store_bytes(to.add(i), bytes::<S>(S::load(x.add(i)), inverse));
         }
         if whole < len {
             let mut own = [0u8; 16];
-            S::store_bytes(own.as_mut_ptr(), bytes(tail));
+            S::store_bytes(own.as_mut_ptr(), bytes::<S>(tail, inverse));
             self.to[whole..].copy_from_slice(&own[..len - whole]);
         }
         most / 127.0 + poison
     }
+}
+
+/// The greater of `most` and |v|.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn)] // Vector arithmetic only.
+unsafe fn larger<S: Simd>(most: S::V, v: S::V) -> S::V {
+    S::max(v, S::max(S::sub(S::zero(), v), most))
+}
+
+/// `v · inverse`, rounded, around 128.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn)] // Vector arithmetic only.
+unsafe fn bytes<S: Simd>(v: S::V, inverse: S::V) -> S::V {
+    let v = S::round(S::mul(v, inverse));
+    // Not needed by finite values; the others must still become some byte.
+    let v = S::min(S::max(v, S::splat(-127.0)), S::splat(127.0));
+    S::add(v, S::splat(128.0))
 }
