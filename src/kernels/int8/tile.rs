@@ -43,12 +43,15 @@ pub type TileFn = unsafe fn(&Tile);
 pub unsafe fn tile<D: Dot, const M: usize>(t: &Tile) {
     let lanes = D::S::LANES;
     let mut sums = [[D::load(t.shifts), D::load(t.shifts.add(lanes))]; M];
-    // The result's lines come in while the sums are made: without that, the wait for them would be as
-    // long as a short sum. A line's last value, since its first ones may be the panel's before.
-    for i in 0..M {
-        for j in 1..=VECTORS {
-            let last = i * t.c.row + (j * lanes).min(t.c.columns) - 1;
-            D::will_write(t.c.at.wrapping_add(last));
+    if !t.accumulate {
+        // The result's lines come in while the sums are made: without that, the wait for them would
+        // be as long as a short sum. Each vector's last value's, since the first line may be the
+        // panel's before and here already.
+        for i in 0..M {
+            for j in 1..=VECTORS {
+                let last = i * t.c.row + (j * lanes).min(t.c.columns) - 1;
+                D::will_write(t.c.at.wrapping_add(last));
+            }
         }
     }
     let (mut left, mut rows, mut b) = (t.fours, t.a, t.b);
