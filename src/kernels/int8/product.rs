@@ -5,6 +5,7 @@ use super::super::gemm::finish;
 use super::super::panels::Panels;
 use super::super::tile::Place;
 use super::super::{Context, Epilogue};
+use super::dots::will_read;
 use super::tile::Tile;
 use super::{DEPTH, Quantised, ROW, Weights};
 use crate::error::Result;
@@ -164,7 +165,17 @@ impl Job<'_> {
             for p in chunk.clone() {
                 let (column, columns) = panels.columns(p);
                 let b = w.values(p, part);
+                // The weights that come next, a line at a time between the tiles: they would be waited
+                // for by the first tile that uses them.
+                let next = match w.parts().get(n + 1) {
+                    _ if p + 1 < chunk.end => w.values(p + 1, part),
+                    Some(part) => w.values(chunk.start, part),
+                    None => &[],
+                };
+                let slice = next.len().div_ceil(last - first).next_multiple_of(64);
+                let mut next = next.chunks(slice.max(1));
                 for t in 0..last - first {
+                    will_read(next.next().unwrap_or(&[]));
                     let top = t * cut.height;
                     let height = cut.height.min(rows - top);
                     let c = (row0 + top) * self.shape.c_row + column;
