@@ -7,7 +7,7 @@
 use half::f16;
 use mend::kernels::{
     Activation, Algorithm, Attention, Context, Conv2d, ConvShape, Epilogue, GroupNorm, Linear,
-    Path, Source, Strided, attention, group_norm, layer_norm, peak,
+    Path, Precision, Source, Strided, attention, group_norm, layer_norm, peak, peak_int8,
 };
 use std::time::Instant;
 
@@ -15,6 +15,7 @@ struct Bench {
     cx: Context,
     filter: String,
     peak: f64,
+    peak_int8: f64,
 }
 
 impl Bench {
@@ -39,11 +40,16 @@ impl Bench {
         seconds.sort_by(f64::total_cmp);
         let median = seconds[seconds.len() / 2];
         let speed = flops / median / 1e9;
+        let peak = if name.ends_with("int8") {
+            self.peak_int8
+        } else {
+            self.peak
+        };
         println!(
             "{name:44} {:9.3} ms (best {:9.3})  {speed:7.0} GFLOP/s  {:5.1} %",
             median * 1e3,
             seconds[0] * 1e3,
-            100.0 * speed / self.peak
+            100.0 * speed / peak
         );
     }
 
@@ -54,7 +60,7 @@ impl Bench {
     fn conv(&self, side: usize, ci: usize, co: usize) {
         let s = ConvShape::same(ci, co, 3);
         let name = |a: &str| format!("conv 3x3 {ci}->{co} @{side} {a}");
-        if !["chosen", "direct", "F2", "F4"]
+        if !["chosen", "direct", "F2", "F4", "int8"]
             .iter()
             .any(|a| self.wanted(&name(a)))
         {
@@ -82,10 +88,37 @@ impl Bench {
                     .unwrap();
             });
         }
+        if !self.wanted(&name("int8")) {
+            return;
+        }
+        drop(convs);
+        let convs: Vec<Conv2d> = (0..copies)
+            .map(|_| {
+                let source = Source::F16(&weight);
+                Conv2d::with_precision(&self.cx, Precision::Int8, source, None, s).unwrap()
+            })
+            .collect();
+        self.line(&name("int8"), flops, |i| {
+            let conv = &convs[i % copies];
+            conv.forward(&self.cx, 1, side, side, &x, &Epilogue::default(), &mut y)
+                .unwrap();
+        });
     }
 
     fn linear(&self, rows: usize, n: usize, k: usize, gated: bool) {
-        let name = format!("linear {rows}x{n}x{k}{}", if gated { " GEGLU" } else { "" });
+        for precision in [Precision::Full, Precision::Int8] {
+            self.linear_of(precision, rows, n, k, gated);
+        }
+    }
+
+    fn linear_of(&self, precision: Precision, rows: usize, n: usize, k: usize, gated: bool) {
+        let gate = if gated { " GEGLU" } else { "" };
+        let int8 = if precision == Precision::Int8 {
+            " int8"
+        } else {
+            ""
+        };
+        let name = format!("linear {rows}x{n}x{k}{gate}{int8}");
         if !self.wanted(&name) {
             return;
         }
@@ -94,8 +127,12 @@ impl Bench {
         let copies = (200_000_000 / (2 * n * k)).clamp(1, 8);
         let layers: Vec<Linear> = (0..copies)
             .map(|_| {
-                let make = if gated { Linear::gated } else { Linear::new };
-                make(&self.cx, Source::F16(&weight), None, outputs, k).unwrap()
+                let make = if gated {
+                    Linear::gated_with_precision
+                } else {
+                    Linear::with_precision
+                };
+                make(&self.cx, precision, Source::F16(&weight), None, outputs, k).unwrap()
             })
             .collect();
         let x = noise(rows * k);
@@ -214,8 +251,17 @@ fn main() {
     pool.install(|| {
         let cx = Context::new(Path::chosen());
         let peak = peak(&cx);
-        println!("{:?}, {threads} threads, peak {peak:.0} GFLOP/s", cx.path());
-        let b = Bench { cx, filter, peak };
+        let peak_int8 = peak_int8(&cx);
+        println!(
+            "{:?}, {threads} threads, peak {peak:.0} GFLOP/s, int8 {peak_int8:.0} GOP/s",
+            cx.path()
+        );
+        let b = Bench {
+            cx,
+            filter,
+            peak,
+            peak_int8,
+        };
         for (side, ci, co) in [
             (64, 320, 320),
             (64, 640, 320),
@@ -253,7 +299,9 @@ fn main() {
             b.linear(rows, 8 * c, c, true);
             b.linear(rows, c, 4 * c, false);
         }
+        b.linear(4096, 32, 320, false);
         b.linear(77, 640, 768, false);
+        b.linear(1024, 5120, 640, false);
         b.linear(1024, 640, 1920, false);
         b.linear(256, 1280, 2560, false);
         for (n, d) in [(4096, 40), (1024, 80), (256, 160), (64, 160)] {

@@ -1,6 +1,6 @@
 //! What every kernel is called with: the path, the threads' tasks, and scratch memory that is reused.
 
-use super::{Path, simd};
+use super::{Path, Precision, simd};
 use crate::error::{Error, ErrorKind, Result};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,6 +19,10 @@ impl Aligned {
         Ok(Self(crate::memory::filled(lines, Line([0.0; 16]), what)?))
     }
 
+    pub(super) fn as_slice(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.0)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.0.len() * 16
     }
@@ -35,6 +39,7 @@ impl Aligned {
 /// on how many threads there are.
 pub struct Context {
     path: Path,
+    precision: Precision,
     scratch: Mutex<Vec<Aligned>>,
 }
 
@@ -48,6 +53,7 @@ impl Context {
         };
         Self {
             path,
+            precision: Precision::Full,
             scratch: Mutex::new(Vec::new()),
         }
     }
@@ -55,6 +61,18 @@ impl Context {
     /// The instruction set in use.
     pub fn path(&self) -> Path {
         self.path
+    }
+
+    /// The same, packing new layers' weights for products in `precision`, where a layer does not name
+    /// its own.
+    pub fn packing(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// What new layers' weights are packed for.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// Columns of a panel of packed weights.
@@ -110,7 +128,7 @@ impl Context {
                 }
                 task(&mut own.as_mut()[..words], i);
             }
-            self.buffers().push(own);
+            self.give(own);
         };
         let helpers = self.threads().min(count).saturating_sub(1);
         if helpers == 0 {
@@ -156,8 +174,13 @@ impl Context {
         })
     }
 
+    /// Puts a buffer back for others to use.
+    pub(super) fn give(&self, own: Aligned) {
+        self.buffers().push(own);
+    }
+
     /// The largest free buffer, grown where it is too small.
-    fn take(&self, words: usize) -> Result<Aligned> {
+    pub(super) fn take(&self, words: usize) -> Result<Aligned> {
         let mut free = self.buffers();
         let largest = (0..free.len()).max_by_key(|&i| free[i].len());
         let own = largest.map(|i| free.swap_remove(i));

@@ -2,6 +2,7 @@
 
 use super::context::Shared;
 use super::gemm::{Operand, pack_bias, product};
+use super::int8::{self, Precision};
 use super::panels::{Panels, Source};
 use super::simd::{self, Kernel, Simd, math};
 use super::winograd::{self, Field};
@@ -73,6 +74,10 @@ pub enum Algorithm {
     Winograd4,
 }
 
+/// Channels of a group below which a convolution is not worth eight bits: a network's first and last
+/// layers, a thousandth of its time, whose errors are seen most.
+pub const FEW: usize = 16;
+
 /// A convolution's packed weights.
 pub struct Conv2d {
     shape: ConvShape,
@@ -98,6 +103,35 @@ impl Conv2d {
     /// When a length is not what the shape says: the weights' reader checks shapes.
     pub fn new(
         cx: &Context,
+        weight: Source,
+        bias: Option<&[f32]>,
+        shape: ConvShape,
+    ) -> Result<Self> {
+        Self::with_precision(cx, cx.precision(), weight, bias, shape)
+    }
+
+    /// As [`Self::new`], packed for products of this precision where that is of use: a depthwise
+    /// convolution and one from or to a few channels ([`FEW`]) stay in full.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn with_precision(
+        cx: &Context,
+        precision: Precision,
+        weight: Source,
+        bias: Option<&[f32]>,
+        shape: ConvShape,
+    ) -> Result<Self> {
+        let groups = shape.groups.max(1);
+        let few = shape.inputs / groups < FEW || shape.outputs / groups < FEW;
+        let precision = if few { Precision::Full } else { precision };
+        Self::packed(cx, precision, weight, bias, shape)
+    }
+
+    /// As [`Self::with_precision`], of this precision but where the convolution is depthwise.
+    pub(super) fn packed(
+        cx: &Context,
+        precision: Precision,
         weight: Source,
         bias: Option<&[f32]>,
         shape: ConvShape,
@@ -136,7 +170,7 @@ impl Conv2d {
         }
         for g in 0..groups {
             let part = weight.part(g * co * ci * taps, co * ci * taps);
-            let panels = Panels::new(cx, part, co, ci, taps, false)?;
+            let panels = Panels::new(cx, precision, part, co, ci, taps, false)?;
             let bias = pack_bias(&panels, bias.map(|b| &b[g * co..(g + 1) * co]))?;
             conv.groups.push((panels, bias));
         }
@@ -151,6 +185,18 @@ impl Conv2d {
     /// The shape that was given.
     pub fn shape(&self) -> &ConvShape {
         &self.shape
+    }
+
+    /// How the products are computed.
+    pub fn precision(&self) -> Precision {
+        let group = self.groups.first();
+        group.map_or(Precision::Full, |(panels, _)| panels.precision())
+    }
+
+    /// Tiles of `set` where the weights are bytes; of this machine's and the path's.
+    #[cfg(test)]
+    pub(super) fn force_set(&mut self, set: int8::Set) {
+        self.groups.iter_mut().for_each(|(p, _)| p.force(set));
     }
 
     /// Bytes of the packed weights.
@@ -170,7 +216,7 @@ impl Conv2d {
     /// What a picture of this size is computed by. The same on every machine and thread count.
     pub fn algorithm(&self, batch: usize, height: usize, width: usize) -> Algorithm {
         let s = &self.shape;
-        if !self.fits_winograd() {
+        if !self.fits_winograd() || self.precision() == Precision::Int8 {
             return Algorithm::Direct;
         }
         if let Some(forced) = self.forced {
@@ -278,6 +324,24 @@ impl Conv2d {
         }
         let rows = batch * oh * ow;
         let (ci, co) = (s.inputs / s.groups, s.outputs / s.groups);
+        if self.precision() == Precision::Int8 {
+            // Each pixel once for all taps; groups apart, since they are summed apart.
+            let pixels = batch * height * width * s.groups;
+            let x = int8::Quantised::new(cx, x, pixels, ci, ci)?;
+            for (g, (panels, bias)) in self.groups.iter().enumerate() {
+                let Some(w) = panels.int8() else { continue };
+                let shape = int8::Shape {
+                    source: &|row, tap| {
+                        source(s, &field, row, tap).map(|pixel| pixel * s.groups + g)
+                    },
+                    rows,
+                    c_row: s.outputs,
+                };
+                let (part, y) = (of_group(ep, g * co), &mut y[g * co..]);
+                int8::product(cx, (panels, w), bias, &x, &shape, &part, y)?;
+            }
+            return Ok(());
+        }
         let plain = s.taps() == 1 && s.stride == (1, 1) && s.padding == (0, 0, 0, 0);
         for (g, (w, bias)) in self.groups.iter().enumerate() {
             let at = |row: usize, tap: usize| {
@@ -291,11 +355,7 @@ impl Conv2d {
             } else {
                 Operand::Gather { data: x, at: &at }
             };
-            let part = Epilogue {
-                add_before: ep.add_before.map(|a| &a[g * co..]),
-                add_after: ep.add_after.map(|a| &a[g * co..]),
-                activation: ep.activation,
-            };
+            let part = of_group(ep, g * co);
             product(
                 cx,
                 w,
@@ -308,6 +368,15 @@ impl Conv2d {
             )?;
         }
         Ok(())
+    }
+}
+
+/// The residuals from channel `first` on.
+fn of_group<'a>(ep: &Epilogue<'a>, first: usize) -> Epilogue<'a> {
+    Epilogue {
+        add_before: ep.add_before.map(|a| &a[first..]),
+        add_after: ep.add_after.map(|a| &a[first..]),
+        activation: ep.activation,
     }
 }
 

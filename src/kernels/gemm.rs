@@ -1,6 +1,7 @@
 //! Matrix products: activations times packed weights, in blocks that stay in the caches.
 
 use super::context::Shared;
+use super::int8::{self, Precision};
 use super::panels::{Panels, Rows, Source};
 use super::simd::{self, Kernel, Simd};
 use super::tile::{Finish, Tile, VECTORS};
@@ -36,7 +37,22 @@ impl Linear {
         outputs: usize,
         inputs: usize,
     ) -> Result<Self> {
-        let panels = Panels::new(cx, weight, outputs, inputs, 1, false)?;
+        Self::with_precision(cx, cx.precision(), weight, bias, outputs, inputs)
+    }
+
+    /// As [`Self::new`], packed for products of this precision.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn with_precision(
+        cx: &Context,
+        precision: Precision,
+        weight: Source,
+        bias: Option<&[f32]>,
+        outputs: usize,
+        inputs: usize,
+    ) -> Result<Self> {
+        let panels = Panels::new(cx, precision, weight, outputs, inputs, 1, false)?;
         let bias = pack_bias(&panels, bias)?;
         Ok(Self { panels, bias })
     }
@@ -53,7 +69,22 @@ impl Linear {
         outputs: usize,
         inputs: usize,
     ) -> Result<Self> {
-        let panels = Panels::new(cx, weight, 2 * outputs, inputs, 1, true)?;
+        Self::gated_with_precision(cx, cx.precision(), weight, bias, outputs, inputs)
+    }
+
+    /// As [`Self::gated`], packed for products of this precision.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn gated_with_precision(
+        cx: &Context,
+        precision: Precision,
+        weight: Source,
+        bias: Option<&[f32]>,
+        outputs: usize,
+        inputs: usize,
+    ) -> Result<Self> {
+        let panels = Panels::new(cx, precision, weight, 2 * outputs, inputs, 1, true)?;
         let bias = pack_bias(&panels, bias)?;
         Ok(Self { panels, bias })
     }
@@ -77,6 +108,17 @@ impl Linear {
         self.panels.inputs
     }
 
+    /// How the products are computed.
+    pub fn precision(&self) -> Precision {
+        self.panels.precision()
+    }
+
+    /// Tiles of `set` where the weights are bytes; of this machine's and the path's.
+    #[cfg(test)]
+    pub(super) fn force(&mut self, set: int8::Set) {
+        self.panels.force(set);
+    }
+
     /// Bytes of the packed weights.
     pub fn bytes(&self) -> usize {
         self.panels.bytes() + self.bias.len() * 4
@@ -97,6 +139,15 @@ impl Linear {
             !self.panels.gated || (ep.add_before.is_none() && ep.add_after.is_none()),
             "a gated layer takes no residual"
         );
+        if let Some(w) = self.panels.int8() {
+            let x = int8::Quantised::new(cx, x, rows, inputs, inputs)?;
+            let shape = int8::Shape {
+                source: &|row, _| Some(row),
+                rows,
+                c_row: self.outputs(),
+            };
+            return int8::product(cx, (&self.panels, w), &self.bias, &x, &shape, ep, out);
+        }
         let operand = Operand::Rows {
             data: x,
             stride: inputs,

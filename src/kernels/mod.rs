@@ -11,7 +11,9 @@ mod attention;
 mod context;
 mod conv;
 mod cpu;
+mod deviation;
 mod gemm;
+mod int8;
 mod norm;
 mod panels;
 pub mod patch;
@@ -25,10 +27,12 @@ pub use attention::{Attention, Strided, attention};
 pub use context::Context;
 pub use conv::{Algorithm, Conv2d, ConvShape};
 pub use cpu::Path;
+pub use deviation::Deviation;
 pub use gemm::Linear;
+pub use int8::Precision;
 pub use norm::{GroupNorm, group_norm, layer_norm};
 pub use panels::Source;
-pub use peak::peak;
+pub use peak::{peak, peak_int8};
 pub use transposed::{ConvTranspose2d, TransposedShape};
 
 /// A function of one value that a kernel applies where it writes.

@@ -1,10 +1,12 @@
 //! Weights as the tiles read them, laid out once when they are loaded.
 
 use super::context::Shared;
+use super::int8::{self, Precision};
 use super::{Context, Path};
 use crate::error::Result;
 use crate::memory;
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 /// Weights as files hold them.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,14 @@ impl Source<'_> {
         }
     }
 
+    /// All values in single precision, to `out`, which is as long.
+    pub(super) fn widen(&self, out: &mut [f32]) {
+        match self {
+            Self::F16(v) => v.convert_to_f32_slice(out),
+            Self::F32(v) => out.copy_from_slice(v),
+        }
+    }
+
     /// `len` values from `start` on.
     pub fn part(&self, start: usize, len: usize) -> Self {
         match self {
@@ -44,6 +54,8 @@ impl Source<'_> {
 enum Values {
     F16(Vec<f16>),
     F32(Vec<f32>),
+    /// In a layout of their own.
+    Int8(int8::Weights),
 }
 
 /// A matrix `[outputs][inputs][taps]` laid out as `[panel][input][tap][width]`: a row of a panel is
@@ -64,6 +76,7 @@ impl Panels {
     /// Lays `source` out for `cx`'s path.
     pub fn new(
         cx: &Context,
+        precision: Precision,
         source: Source,
         outputs: usize,
         inputs: usize,
@@ -84,6 +97,9 @@ impl Panels {
         };
         let depth = inputs * taps;
         panels.values = match source {
+            _ if precision == Precision::Int8 => {
+                Values::Int8(int8::Weights::new(cx, source, &panels)?)
+            }
             Source::F16(v) => Values::F16(lay_out(cx, v, &panels, depth, f16::ZERO)?),
             Source::F32(v) => Values::F32(lay_out(cx, v, &panels, depth, 0.0)?),
         };
@@ -100,6 +116,7 @@ impl Panels {
         match &self.values {
             Values::F16(v) => v.len() * 2,
             Values::F32(v) => v.len() * 4,
+            Values::Int8(w) => w.bytes(),
         }
     }
 
@@ -118,14 +135,38 @@ impl Panels {
         (p * width, width.min(all - p * width))
     }
 
-    /// The output that stands in column `j` of panel `p`; none in the last panel's padding.
-    fn output(&self, p: usize, j: usize) -> Option<usize> {
-        let (first, n) = self.columns(p);
-        if self.gated {
-            let half = self.width / 2;
-            (j % half < n).then(|| first + j % half + j / half * (self.outputs / 2))
+    /// The row of the matrix that column `j` of panel `p` is; `None` behind the last.
+    pub fn output(&self, p: usize, j: usize) -> Option<usize> {
+        let (first, columns) = self.columns(p);
+        let (j, gate) = if self.gated {
+            (j % (self.width / 2), j / (self.width / 2))
         } else {
-            (j < n).then_some(first + j)
+            (j, 0)
+        };
+        (j < columns).then(|| first + j + gate * (self.outputs / 2))
+    }
+
+    /// How products with these weights are computed.
+    pub fn precision(&self) -> Precision {
+        match &self.values {
+            Values::Int8(_) => Precision::Int8,
+            _ => Precision::Full,
+        }
+    }
+
+    /// The same, of another set of the path.
+    #[cfg(test)]
+    pub fn force(&mut self, set: int8::Set) {
+        if let Values::Int8(w) = &mut self.values {
+            w.force(set);
+        }
+    }
+
+    /// The weights in eight bits, where they are packed so.
+    pub fn int8(&self) -> Option<&int8::Weights> {
+        match &self.values {
+            Values::Int8(w) => Some(w),
+            _ => None,
         }
     }
 
@@ -140,6 +181,8 @@ impl Panels {
         match &self.values {
             Values::F16(v) => Rows::F16(&v[start..]),
             Values::F32(v) => Rows::F32(&v[start..]),
+            // Their products go another way, see `int8`.
+            Values::Int8(_) => Rows::F32(&[]),
         }
     }
 }

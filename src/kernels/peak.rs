@@ -1,27 +1,40 @@
 //! What the machine could reach: the floor under every time that is measured.
 
-use super::Context;
 use super::simd::{self, Kernel, Simd};
+use super::{Context, int8};
 use std::hint::black_box;
 use std::time::Instant;
 
 /// The most multiply-adds a second, counted as two operations each, in GFLOP/s, that the context's
 /// threads reach together on its path with all operands in registers. Takes about a tenth of a second.
 pub fn peak(cx: &Context) -> f64 {
+    let lanes = simd::lanes(cx.path());
+    fastest(cx, TURNS * CHAINS * lanes * 2, || {
+        // SAFETY: arithmetic in registers only.
+        black_box(unsafe { simd::run(cx.path(), Spin) });
+    })
+}
+
+/// The same of eight-bit products with exact sums, in GOP/s.
+pub fn peak_int8(cx: &Context) -> f64 {
+    let set = int8::Set::of(cx.path());
+    fastest(cx, int8::operations(set, TURNS), || {
+        // SAFETY: the set is the path's.
+        unsafe { int8::spin(set, TURNS) };
+    })
+}
+
+/// Billions a second, of `operations` that `run` does on each thread.
+fn fastest(cx: &Context, operations: usize, run: impl Fn() + Sync) -> f64 {
     let threads = cx.threads();
     let mut best = 0f64;
     for _ in 0..5 {
         let start = Instant::now();
-        let ran = cx.tasks(threads, 0, |_, _| {
-            // SAFETY: arithmetic in registers only.
-            black_box(unsafe { simd::run(cx.path(), Spin) });
-        });
-        if ran.is_err() {
+        if cx.tasks(threads, 0, |_, _| run()).is_err() {
             return 0.0;
         }
-        let lanes = simd::lanes(cx.path());
-        let flops = threads * TURNS * CHAINS * lanes * 2;
-        best = best.max(flops as f64 / start.elapsed().as_secs_f64() / 1e9);
+        let all = (threads * operations) as f64;
+        best = best.max(all / start.elapsed().as_secs_f64() / 1e9);
     }
     best
 }

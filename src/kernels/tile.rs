@@ -46,6 +46,27 @@ pub struct Tile {
     pub finish: Option<Finish>,
 }
 
+/// Where a tile's result stands.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// The first row.
+    pub at: *mut f32,
+    /// From one row to the next.
+    pub row: usize,
+    /// Values in a row.
+    pub columns: usize,
+}
+
+impl Tile {
+    fn place(&self) -> Place {
+        Place {
+            at: self.c,
+            row: self.c_row,
+            columns: self.columns,
+        }
+    }
+}
+
 /// A tile of a fixed number of rows.
 ///
 /// # Safety
@@ -83,7 +104,7 @@ pub unsafe fn tile<S: Simd, const M: usize>(t: &Tile) {
             }
         }
         if let Some(f) = &t.finish {
-            finish::<S>(t, f, M);
+            finish::<S>(&t.place(), f, M);
         }
         return;
     }
@@ -97,16 +118,7 @@ pub unsafe fn tile<S: Simd, const M: usize>(t: &Tile) {
     }
     if gated {
         let f = t.finish.as_ref().unwrap_unchecked();
-        for i in 0..M {
-            let row = own.as_ptr().add(i * width);
-            let (mut value, mut gate) = (S::load(row), S::load(row.add(S::LANES)));
-            if !f.bias.is_null() {
-                value = S::add(value, S::load(f.bias));
-                gate = S::add(gate, S::load(f.bias.add(S::LANES)));
-            }
-            let v = S::mul(value, math::activate::<S>(f.activation, gate));
-            S::store_n(t.c.add(i * t.c_row), v, t.columns);
-        }
+        gate::<S>(own.as_ptr(), &t.place(), f, M);
         return;
     }
     for i in 0..M {
@@ -123,14 +135,36 @@ pub unsafe fn tile<S: Simd, const M: usize>(t: &Tile) {
         }
     }
     if let Some(f) = &t.finish {
-        finish::<S>(t, f, M);
+        finish::<S>(&t.place(), f, M);
+    }
+}
+
+/// Values and gates, a panel's row of them in each row of `own`, to C: value · activation(gate).
+///
+/// # Safety
+/// `own` holds `rows` rows of a panel, the bias is a panel's, and C is as [`TileFn`] says.
+#[inline(always)]
+#[allow(unsafe_op_in_unsafe_fn)]
+pub unsafe fn gate<S: Simd>(own: *const f32, c: &Place, f: &Finish, rows: usize) {
+    for i in 0..rows {
+        let row = own.add(i * VECTORS * S::LANES);
+        let (mut value, mut gate) = (S::load(row), S::load(row.add(S::LANES)));
+        if !f.bias.is_null() {
+            value = S::add(value, S::load(f.bias));
+            gate = S::add(gate, S::load(f.bias.add(S::LANES)));
+        }
+        let v = S::mul(value, math::activate::<S>(f.activation, gate));
+        S::store_n(c.at.add(i * c.row), v, c.columns);
     }
 }
 
 /// Bias, activation and residuals over a tile that still lies in the nearest cache.
+///
+/// # Safety
+/// C is as [`TileFn`] says, and what is added as [`Finish`] says.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn finish<S: Simd>(t: &Tile, f: &Finish, rows: usize) {
+pub unsafe fn finish<S: Simd>(c: &Place, f: &Finish, rows: usize) {
     if f.bias.is_null()
         && f.add_before.is_null()
         && f.add_after.is_null()
@@ -139,16 +173,16 @@ unsafe fn finish<S: Simd>(t: &Tile, f: &Finish, rows: usize) {
         return;
     }
     let mut j = 0;
-    while j < t.columns {
-        let n = (t.columns - j).min(S::LANES);
+    while j < c.columns {
+        let n = (c.columns - j).min(S::LANES);
         let bias = if f.bias.is_null() {
             S::zero()
         } else {
             S::load_n(f.bias.add(j), n)
         };
         for i in 0..rows {
-            let at = i * t.c_row + j;
-            let mut v = S::add(S::load_n(t.c.add(at), n), bias);
+            let at = i * c.row + j;
+            let mut v = S::add(S::load_n(c.at.add(at), n), bias);
             if !f.add_before.is_null() {
                 v = S::add(v, S::load_n(f.add_before.add(at), n));
             }
@@ -156,7 +190,7 @@ unsafe fn finish<S: Simd>(t: &Tile, f: &Finish, rows: usize) {
             if !f.add_after.is_null() {
                 v = S::add(v, S::load_n(f.add_after.add(at), n));
             }
-            S::store_n(t.c.add(at), v, n);
+            S::store_n(c.at.add(at), v, n);
         }
         j += S::LANES;
     }

@@ -33,6 +33,19 @@ impl Linear {
         Self::pack(cx, scope, &[outputs, inputs], false)
     }
 
+    /// As [`Self::new`], in full precision whatever `cx` packs for: a layer of one row, whose time is
+    /// nothing and whose error all others would inherit.
+    ///
+    /// # Errors
+    /// As [`Scope::get`].
+    pub fn precise(cx: &Context, scope: &Scope, outputs: usize, inputs: usize) -> Result<Self> {
+        let weight = scope.get("weight", &[outputs, inputs])?;
+        let bias = vector(scope, "bias", outputs)?;
+        let full = kernels::Precision::Full;
+        let weight = source(&weight);
+        kernels::Linear::with_precision(cx, full, weight, Some(&bias), outputs, inputs).map(Self)
+    }
+
     /// A 1×1 convolution, which channels-last is the same: `weight` is `[outputs, inputs, 1, 1]`.
     ///
     /// # Errors

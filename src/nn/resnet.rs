@@ -48,7 +48,7 @@ impl ResnetBlock2D {
             |name: &str, channels| GroupNorm::new(&scope.pp(name), c.groups, channels, c.eps);
         let time_emb_proj = c
             .temb_channels
-            .map(|temb| Linear::new(cx, &scope.pp("time_emb_proj"), c.outputs, temb))
+            .map(|temb| Linear::precise(cx, &scope.pp("time_emb_proj"), c.outputs, temb))
             .transpose()?;
         let conv_shortcut = (c.inputs != c.outputs)
             .then(|| Linear::conv1x1(cx, &scope.pp("conv_shortcut"), c.outputs, c.inputs))

@@ -74,8 +74,8 @@ impl TimestepEmbedding {
             .map(|cond| Linear::without_bias(cx, &scope.pp("cond_proj"), channels, cond))
             .transpose()?;
         Ok(Self {
-            linear_1: Linear::new(cx, &scope.pp("linear_1"), dim, channels)?,
-            linear_2: Linear::new(cx, &scope.pp("linear_2"), dim, dim)?,
+            linear_1: Linear::precise(cx, &scope.pp("linear_1"), dim, channels)?,
+            linear_2: Linear::precise(cx, &scope.pp("linear_2"), dim, dim)?,
             cond_proj,
         })
     }

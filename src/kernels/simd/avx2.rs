@@ -89,6 +89,16 @@ impl Simd for Avx2 {
         _mm256_mul_ps(a, _mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent)))
     }
     #[inline(always)]
+    unsafe fn store_bytes(p: *mut u8, v: __m256) {
+        let words = _mm256_cvttps_epi32(v);
+        let (low, high) = (
+            _mm256_castsi256_si128(words),
+            _mm256_extracti128_si256::<1>(words),
+        );
+        let halves = _mm_packus_epi32(low, high);
+        _mm_storel_epi64(p as *mut __m128i, _mm_packus_epi16(halves, halves))
+    }
+    #[inline(always)]
     unsafe fn sum(a: __m256) -> f32 {
         let s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
         let s = _mm_add_ps(s, _mm_movehl_ps(s, s));

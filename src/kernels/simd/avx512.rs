@@ -87,6 +87,11 @@ impl Simd for Avx512 {
         _mm512_scalef_ps(a, n)
     }
     #[inline(always)]
+    unsafe fn store_bytes(p: *mut u8, v: __m512) {
+        let bytes = _mm512_cvtepi32_epi8(_mm512_cvttps_epi32(v));
+        _mm_storeu_si128(p as *mut __m128i, bytes)
+    }
+    #[inline(always)]
     unsafe fn sum(a: __m512) -> f32 {
         _mm512_reduce_add_ps(a)
     }

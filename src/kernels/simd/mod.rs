@@ -13,6 +13,12 @@ mod avx512;
 pub(super) mod math;
 mod portable;
 
+#[cfg(target_arch = "x86_64")]
+pub(super) use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub(super) use avx512::Avx512;
+pub(super) use portable::Portable;
+
 use super::Path;
 use super::tile::TileFn;
 
@@ -64,6 +70,8 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn round(a: Self::V) -> Self::V;
     /// `a * 2^n` for a whole `n` of −126 … 127.
     unsafe fn scale(a: Self::V, n: Self::V) -> Self::V;
+    /// Writes the lanes, whole numbers of 0 … 255, as `LANES` bytes to `p`.
+    unsafe fn store_bytes(p: *mut u8, v: Self::V);
     /// The sum of the lanes.
     unsafe fn sum(a: Self::V) -> f32;
 

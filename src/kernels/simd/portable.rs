@@ -90,6 +90,10 @@ impl Simd for Portable {
         from_fn(|i| a[i] * f32::from_bits(((n[i] as i32 + 127) as u32) << 23))
     }
     #[inline(always)]
+    unsafe fn store_bytes(p: *mut u8, v: V) {
+        p.cast::<[u8; 4]>().write(v.map(|x| x as u8))
+    }
+    #[inline(always)]
     unsafe fn sum(a: V) -> f32 {
         (a[0] + a[2]) + (a[1] + a[3])
     }

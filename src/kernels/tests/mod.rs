@@ -4,6 +4,7 @@
 
 mod attention;
 mod conv;
+mod int8;
 mod linear;
 mod norm;
 
