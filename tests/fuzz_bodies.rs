@@ -76,6 +76,44 @@ fn parameters() {
     }
 }
 
+/// Sound headers and indexes, cut short and with a few bytes changed: to what stands in such files, and
+/// to anything.
+#[test]
+fn models() {
+    let header = br#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F16","shape":[1,2],"data_offsets":[4,8]}}"#;
+    let meta = br#"{"__metadata__":{"k":"v"},"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}"#;
+    let index = br#"{"metadata":{"total_size":4},"weight_map":{"x":"a.safetensors"}}"#;
+    let mut whole = vec![index.to_vec()];
+    for text in [&header[..], &meta[..]] {
+        let count = if text.len() > 90 { 8 } else { 3 };
+        whole.push([&[count], text].concat());
+        whole.push(bodies::models::file(text, count.into()));
+    }
+    let letters = b"0123456789-.e,:{}[]\"\\ abxFIUB\x00\x80\xff";
+    for (i, file) in whole.iter().enumerate() {
+        for seed in 0..1500u64 {
+            let mut random = Random(((i as u64) << 32 | seed) + 1);
+            let mut file = file.clone();
+            if seed % 8 == 1 {
+                file.truncate(random.next() as usize % file.len());
+            }
+            for _ in 0..seed.min(1) * (random.next() % 5) {
+                let at = random.next() as usize % file.len().max(1);
+                let letter = letters[random.next() as usize % letters.len()];
+                match random.next() % 4 {
+                    _ if file.is_empty() => {}
+                    0 => file.insert(at, letter),
+                    1 => drop(file.remove(at)),
+                    2 => file[at] = random.byte(),
+                    _ => file[at] = letter,
+                }
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| bodies::models::run(&file)));
+            assert!(outcome.is_ok(), "seed {seed} of model {i} fails: {file:?}");
+        }
+    }
+}
+
 /// Each of the test pictures, as it is, cut short, and with a few bytes changed.
 #[cfg(feature = "cli")]
 #[test]

@@ -4,6 +4,7 @@
 
 pub mod fill;
 pub mod masks;
+pub mod models;
 pub mod params;
 
 /// Bytes taken from the front; once they are used up, zeros.

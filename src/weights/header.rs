@@ -2,7 +2,8 @@
 //!
 //! Eight bytes with the length of a JSON object, the object, then the tensors' bytes without a gap:
 //! <https://github.com/huggingface/safetensors#format>. What is accepted here, the `safetensors` crate
-//! accepts too; it would want the whole file in memory, and it lets a name stand twice.
+//! accepts too; it would want the whole file in memory, and it lets a name stand twice and blanks stand
+//! before the object, which the format forbids.
 #![forbid(unsafe_code)]
 
 use super::source::Source;
@@ -46,9 +47,7 @@ impl Header {
             metadata,
             start,
         };
-        header
-            .tensors
-            .sort_by(|(_, a), (_, b)| a.data_offsets.cmp(&b.data_offsets));
+        header.tensors.sort_by_key(|(_, info)| info.data_offsets);
         let data = header.check(source)?;
         let (has, needs) = (source.len(), start.saturating_add(data));
         match has.cmp(&needs) {

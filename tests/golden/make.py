@@ -93,6 +93,18 @@ def moderate(name, tensor, low=0.3, high=3.0):
     print(f"  {name} {list(tensor.shape)} deviation {deviation:.2f}")
 
 
+def in_order(path):
+    """The metadata stands in another order at each run: sorted, the same tensors are the same file."""
+    with open(path, "r+b") as f:
+        length = int.from_bytes(f.read(8), "little")
+        header = json.loads(f.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        assert len(text) <= length
+        f.seek(8)
+        f.write(text.ljust(length))
+
+
 class Golden:
     def __init__(self, file, config=None):
         self.file, self.tensors = file, {}
@@ -119,6 +131,7 @@ class Golden:
         path = os.path.join(HERE, self.file)
         save_file(self.tensors, path, metadata=self.metadata)
         os.chmod(path, 0o644)
+        in_order(path)
         print(f"  {os.path.getsize(path)} bytes, {len(self.tensors)} tensors")
 
 

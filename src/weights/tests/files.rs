@@ -1,0 +1,188 @@
+//! What lies on disk: files, folders, shards.
+#![forbid(unsafe_code)]
+
+use super::*;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+
+/// A folder that is there until this is dropped.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let id = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("mend-weights-{}-{id}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn put(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    fn refused(&self, stem: &str) -> String {
+        let error = Weights::open_folder(&self.0, stem).expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Model, "{error}");
+        assert!(error.message().contains("mend-weights-"), "{error}");
+        error.message().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused() {
+    let folder = Folder::new();
+    let gone = Weights::open(&folder.0.join("no.safetensors")).unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::Model);
+    assert!(gone.message().contains("no such file"), "{gone}");
+    let error = Weights::open(&folder.0).unwrap_err();
+    assert!(error.message().contains("this is a folder"), "{error}");
+    #[cfg(unix)]
+    for device in ["/dev/zero", "/dev/null"] {
+        let error = Weights::open(Path::new(device)).unwrap_err();
+        assert!(error.message().contains("device"), "{error}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_cut_short_under_us_is_an_error() {
+    let folder = Folder::new();
+    let path = folder.put("m.safetensors", one("x", 1.0));
+    let weights = Weights::open(&path).unwrap();
+    assert!(weights.root().get("x", &[1]).is_ok());
+    let len = fs::metadata(&path).unwrap().len();
+    fs::File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_len(len - 1)
+        .unwrap();
+    let error = weights.root().get("x", &[1]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Model);
+    assert!(error.message().contains("is shorter now"), "{error}");
+}
+
+#[test]
+fn a_folder_gives_the_first_form_that_is_there() {
+    let folder = Folder::new();
+    assert!(
+        folder
+            .refused("model")
+            .contains("model.safetensors.index.fp16.json")
+    );
+    folder.put("model.bin", b"PK\x03\x04");
+    let message = folder.refused("model");
+    assert!(
+        message.contains("'model.bin' lies there and is a pickle"),
+        "{message}"
+    );
+
+    let value = || {
+        let weights = Weights::open_folder(&folder.0, "model").unwrap();
+        weights.root().get("x", &[1]).unwrap().into_f32().unwrap()[0]
+    };
+    let index = |file: &str| format!(r#"{{"metadata":{{}},"weight_map":{{"x":"{file}"}}}}"#);
+    folder.put("fp16-00001.safetensors", one("x", 4.0));
+    folder.put("00001.safetensors", one("x", 2.0));
+    folder.put(
+        "model.safetensors.index.fp16.json",
+        index("fp16-00001.safetensors"),
+    );
+    assert_eq!(value(), 4.0);
+    folder.put("model.fp16.safetensors", one("x", 3.0));
+    assert_eq!(value(), 3.0);
+    folder.put("model.safetensors.index.json", index("00001.safetensors"));
+    assert_eq!(value(), 2.0);
+    let whole = folder.put("model.safetensors", one("x", 1.0));
+    assert_eq!(value(), 1.0);
+    // A damaged one is told and not passed over.
+    fs::write(whole, b"PK\x03\x04").unwrap();
+    assert!(folder.refused("model").contains("zip archive"));
+    let error = Weights::open_folder(&folder.0.join("unet"), "model").unwrap_err();
+    assert!(error.message().contains("no such folder"), "{error}");
+}
+
+#[test]
+fn shards_make_one_model() {
+    let folder = Folder::new();
+    folder.put("a.safetensors", one("x", 1.0));
+    folder.put("b.safetensors", one("y", 2.0));
+    let index = r#"{"weight_map":{"x":"a.safetensors","y":"b.safetensors"}}"#;
+    let path = folder.put("m.safetensors.index.json", index);
+    let weights = Weights::open(&path).unwrap();
+    assert_eq!(weights.bytes(), 8);
+    let read = |name| weights.root().get(name, &[1]).unwrap();
+    assert_eq!(
+        (read("x"), read("y")),
+        (Values::F32(vec![1.0]), Values::F32(vec![2.0]))
+    );
+    // A message names the shard.
+    let error = weights.root().get("y", &[2]).unwrap_err();
+    assert!(
+        error.message().contains("b.safetensors: tensor 'y'"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_index_reaches_no_other_files() {
+    let folder = Folder::new();
+    folder.put("a.safetensors", one("x", 1.0));
+    let inner = folder.0.join("inner");
+    fs::create_dir(&inner).unwrap();
+    fs::write(inner.join("b.safetensors"), one("x", 1.0)).unwrap();
+    let absolute = folder.0.join("a.safetensors");
+    let absolute = absolute.to_str().unwrap().replace('\\', "/");
+    for (map, says) in [
+        (
+            r#"{"x":"../a.safetensors"}"#,
+            "a plain name in its own folder",
+        ),
+        (r#"{"x":".."}"#, "a plain name"),
+        (r#"{"x":""}"#, "expected .safetensors"),
+        (r#"{"x":"inner/b.safetensors"}"#, "a plain name"),
+        (r#"{"x":"inner\\b.safetensors"}"#, "a plain name"),
+        (r#"{"x":"C:a.safetensors"}"#, "a plain name"),
+        (r#"{"x":"a\u0000.safetensors"}"#, "a plain name"),
+        (&format!("{{\"x\":\"{absolute}\"}}"), "a plain name"),
+        (r#"{"x":"a.bin"}"#, "expected .safetensors"),
+        (
+            r#"{"x":"gone.safetensors"}"#,
+            "gone.safetensors: there is no such file",
+        ),
+        (
+            r#"{"y":"a.safetensors"}"#,
+            "tensor 'y' should lie in 'a.safetensors'",
+        ),
+        (
+            r#"{"x":"a.safetensors","x":"a.safetensors"}"#,
+            "'x' stands there twice",
+        ),
+        (r#"{"x":1}"#, "no index"),
+        ("{}", "'weight_map' is empty"),
+        ("[]", "no index"),
+    ] {
+        folder.put(
+            "m.safetensors.index.json",
+            format!("{{\"weight_map\":{map}}}"),
+        );
+        let message = folder.refused("m");
+        assert!(message.contains(says), "{map}: {message}");
+        assert!(message.contains("index.json"), "{map}: {message}");
+    }
+    for text in ["", "{}", "[1]", r#"{"weight_map":{},"weight_map":{}}"#] {
+        folder.put("m.safetensors.index.json", text);
+        assert!(folder.refused("m").contains("no index"), "{text}");
+    }
+}
