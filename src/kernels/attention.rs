@@ -275,10 +275,11 @@ fn turn(
     if n < width {
         out.fill(0.0);
     }
-    for i in 0..n {
-        let row = &q.data[(first + i) * q.stride + column..];
-        for (line, x) in out.chunks_exact_mut(width).zip(row) {
-            line[i] = x * scale;
+    // Across the rows, so that fetching one does not wait for another.
+    let rows = &q.data[first * q.stride + column..];
+    for (e, line) in out.chunks_exact_mut(width).enumerate() {
+        for (i, x) in line[..n].iter_mut().enumerate() {
+            *x = rows[i * q.stride + e] * scale;
         }
     }
 }

@@ -176,7 +176,7 @@ impl Conv2d {
         if let Some(forced) = self.forced {
             return forced;
         }
-        if s.inputs < 16 || s.outputs < 16 {
+        if s.inputs < 16 {
             return Algorithm::Direct;
         }
         let field = self.field(batch, height, width);

@@ -15,6 +15,7 @@ mod gemm;
 mod norm;
 mod panels;
 pub mod patch;
+mod peak;
 mod simd;
 mod tile;
 mod transposed;
@@ -27,6 +28,7 @@ pub use cpu::Path;
 pub use gemm::Linear;
 pub use norm::{GroupNorm, group_norm, layer_norm};
 pub use panels::Source;
+pub use peak::peak;
 pub use transposed::{ConvTranspose2d, TransposedShape};
 
 /// A function of one value that a kernel applies where it writes.
@@ -73,3 +75,6 @@ impl Default for Epilogue<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,13 +11,16 @@
 
 use super::context::Shared;
 use super::panels::{Panels, Rows};
-use super::simd::{self, Kernel, Simd, math};
+use super::simd::{self, Held, Kernel, Simd, math};
 use super::tile::Tile;
 use super::{Context, Epilogue};
 use crate::error::Result;
 
 /// Inputs whose transformed weights are at hand at a time: 36 × 64 rows of a panel are 295 KB.
 const DEPTH: usize = 64;
+/// Floats between the ends and beginnings of points' matrices: without them, the same element of all
+/// points would fall into one set of the nearest cache.
+const GAP: usize = 16;
 
 /// Pictures, their size and the padding at top and left; the output's size is given.
 #[derive(Clone, Copy)]
@@ -42,8 +45,8 @@ pub(super) fn cost(field: &Field, side: usize) -> f64 {
 
 /// Tiles that a task takes.
 fn tiles_a_task(tiles: usize, side: usize, inputs: usize, threads: usize) -> usize {
-    // The transformed inputs of a task stay near 4 MB, and no fewer than four rows of tiles.
-    let most = ((1 << 20) / (side * side * inputs.next_multiple_of(DEPTH))).clamp(28, 224);
+    // The transformed inputs of a task stay near 8 MB. Fewer tiles would transform weights too often.
+    let most = ((1 << 21) / (side * side * inputs.next_multiple_of(DEPTH))).clamp(64, 128);
     let blocks = tiles.div_ceil(most);
     let blocks = if blocks > 1 {
         blocks.next_multiple_of(threads)
@@ -100,9 +103,9 @@ pub(super) fn forward<const SIDE: usize>(
     let tallest = simd::tallest(cx.path());
     let points = SIDE * SIDE;
     let sizes = [
-        points * block * w.inputs.next_multiple_of(DEPTH),
-        points * DEPTH * w.width,
-        points * block * w.width,
+        points * (block * DEPTH + GAP) * w.inputs.div_ceil(DEPTH),
+        points * (DEPTH * w.width + GAP),
+        points * (block * w.width + GAP),
     ];
     let job = Job::<SIDE> {
         w,
@@ -187,9 +190,11 @@ impl<const SIDE: usize> Kernel for Task<'_, SIDE> {
                 let depth = DEPTH.min(w.inputs - input);
                 weights::<S, SIDE>(w, p, input, depth, u);
                 for xi in 0..points {
-                    let a = v.as_ptr().add((k * points + xi) * job.block * DEPTH);
-                    let b = u.as_ptr().add(xi * DEPTH * w.width);
-                    let c = m.as_mut_ptr().add(xi * job.block * w.width);
+                    let a = v
+                        .as_ptr()
+                        .add((k * points + xi) * (job.block * DEPTH + GAP));
+                    let b = u.as_ptr().add(xi * (DEPTH * w.width + GAP));
+                    let c = m.as_mut_ptr().add(xi * (job.block * w.width + GAP));
                     for top in (0..count).step_by(job.height) {
                         let height = job.height.min(count - top);
                         S::TILES[height - 1](&Tile {
@@ -318,18 +323,31 @@ unsafe fn inputs<S: Simd, const SIDE: usize>(
         }
     }
     let points = SIDE * SIDE;
+    // Nearly all tiles lie inside; their pixels are evenly spaced and need no questions.
+    let corner = from[0][0].filter(|_| from[SIDE - 1][SIDE - 1].is_some());
     for c in (0..channels).step_by(S::LANES) {
         let n = S::LANES.min(channels - c);
         let mut d = [[S::zero(); SIDE]; SIDE];
         for j in 0..SIDE {
             let mut line = [S::zero(); SIDE];
-            for i in 0..SIDE {
-                if let Some(at) = from[i][j] {
-                    line[i] = if n == S::LANES {
-                        S::load(pixels.as_ptr().add(at + c))
-                    } else {
-                        S::load_n(pixels.as_ptr().add(at + c), n)
-                    };
+            match corner {
+                Some(corner) if n == S::LANES => {
+                    let at = pixels.as_ptr().add(corner + j * channels + c);
+                    for i in 0..SIDE {
+                        let at = at.add(i * f.width * channels);
+                        line[i] = S::load(at);
+                        // What the next tile needs beside what it shares with this one.
+                        if j >= 2 {
+                            S::prefetch(at.wrapping_add((SIDE - 2) * channels));
+                        }
+                    }
+                }
+                _ => {
+                    for i in 0..SIDE {
+                        if let Some(at) = from[i][j] {
+                            line[i] = S::load_n(pixels.as_ptr().add(at + c), n);
+                        }
+                    }
                 }
             }
             let line = transform_input::<S, SIDE>(line);
@@ -341,7 +359,8 @@ unsafe fn inputs<S: Simd, const SIDE: usize>(
         for i in 0..SIDE {
             let line = transform_input::<S, SIDE>(d[i]);
             for j in 0..SIDE {
-                let at = ((part * points + i * SIDE + j) * job.block + t) * DEPTH + depth;
+                let point = part * points + i * SIDE + j;
+                let at = point * (job.block * DEPTH + GAP) + t * DEPTH + depth;
                 S::store(v.as_mut_ptr().add(at), line[j]);
             }
         }
@@ -362,30 +381,31 @@ unsafe fn weights<S: Simd, const SIDE: usize>(
     match w.rows(p, input) {
         Rows::F16(rows) => {
             assert!(rows.len() >= depth * 9 * w.width);
-            let rows = rows.as_ptr() as *const u16;
-            weights_of::<S, SIDE>(w.width, depth, u, |i| S::load_f16(rows.add(i)));
+            weights_of::<S, SIDE, u16>(w.width, depth, rows.as_ptr().cast(), u);
         }
         Rows::F32(rows) => {
             assert!(rows.len() >= depth * 9 * w.width);
-            let rows = rows.as_ptr();
-            weights_of::<S, SIDE>(w.width, depth, u, |i| S::load(rows.add(i)));
+            weights_of::<S, SIDE, f32>(w.width, depth, rows.as_ptr(), u);
         }
     }
 }
 
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn weights_of<S: Simd, const SIDE: usize>(
+unsafe fn weights_of<S: Simd, const SIDE: usize, T: Held>(
     width: usize,
     depth: usize,
+    rows: *const T,
     u: *mut f32,
-    load: impl Fn(usize) -> S::V,
 ) {
     for k in 0..depth {
         for lane in (0..width).step_by(S::LANES) {
             let mut g = [[S::zero(); 3]; SIDE];
             for x in 0..3 {
-                let column = [0, 1, 2].map(|y| load((k * 9 + y * 3 + x) * width + lane));
+                let mut column = [S::zero(); 3];
+                for y in 0..3 {
+                    column[y] = T::load::<S>(rows.add((k * 9 + y * 3 + x) * width + lane));
+                }
                 let column = transform_weights::<S, SIDE>(column);
                 for i in 0..SIDE {
                     g[i][x] = column[i];
@@ -394,7 +414,7 @@ unsafe fn weights_of<S: Simd, const SIDE: usize>(
             for i in 0..SIDE {
                 let line = transform_weights::<S, SIDE>(g[i]);
                 for j in 0..SIDE {
-                    let at = ((i * SIDE + j) * DEPTH + k) * width + lane;
+                    let at = (i * SIDE + j) * (DEPTH * width + GAP) + k * width + lane;
                     S::store(u.add(at), line[j]);
                 }
             }
@@ -423,7 +443,7 @@ unsafe fn outputs<S: Simd, const SIDE: usize>(
         for b in 0..SIDE {
             let mut line = [S::zero(); SIDE];
             for a in 0..SIDE {
-                let at = ((a * SIDE + b) * job.block + t) * job.w.width + j;
+                let at = (a * SIDE + b) * (job.block * job.w.width + GAP) + t * job.w.width + j;
                 line[a] = S::load(m.as_ptr().add(at));
             }
             let line = transform_output::<S, SIDE>(line);

@@ -21,6 +21,7 @@ impl Simd for Avx2 {
     const LANES: usize = 8;
     // 6 × 2 accumulators, two vectors of B and one of A: 15 of 16 registers.
     const TILES: &'static [TileFn] = tiles!(Avx2, ["avx2,fma,f16c"], 1 2 3 4 5 6);
+    const SCALES_BELOW: bool = false;
 
     #[inline(always)]
     unsafe fn zero() -> __m256 {
@@ -92,6 +93,10 @@ impl Simd for Avx2 {
         let s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps::<1>(a));
         let s = _mm_add_ps(s, _mm_movehl_ps(s, s));
         _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps::<1>(s, s)))
+    }
+    #[inline(always)]
+    unsafe fn prefetch(p: *const f32) {
+        _mm_prefetch::<_MM_HINT_T0>(p as *const i8)
     }
 
     #[inline]

@@ -20,6 +20,7 @@ impl Simd for Avx512 {
     const TILES: &'static [TileFn] = tiles!(
         Avx512, ["avx512f,avx512bw,avx512vl,avx512dq,avx2,fma,f16c"], 1 2 3 4 5 6 7 8 9 10 11 12 13 14
     );
+    const SCALES_BELOW: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> __m512 {
@@ -88,6 +89,10 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn sum(a: __m512) -> f32 {
         _mm512_reduce_add_ps(a)
+    }
+    #[inline(always)]
+    unsafe fn prefetch(p: *const f32) {
+        _mm_prefetch::<_MM_HINT_T0>(p as *const i8)
     }
 
     #[inline]

@@ -3,7 +3,8 @@
 //!
 //! A kernel is a [`Kernel`]: its `run` is inlined into [`run`]'s wrapper for the path, which switches
 //! the instruction set on. Code that must stay a function of its own (the tiles of a matrix product)
-//! is reached through tables of function pointers that each [`Simd`] carries.
+//! is reached through tables of function pointers that each [`Simd`] carries. No closures and no
+//! iterator adaptors around vectors: those are functions of their own, without the instruction set.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -27,6 +28,9 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     const LANES: usize;
     /// A tile of `m` rows, `1 ≤ m ≤ TILES.len()`, stands at `m - 1`.
     const TILES: &'static [TileFn];
+
+    /// [`Self::scale`] takes any `n` below −126 as well, and gives less than 2^−126.
+    const SCALES_BELOW: bool;
 
     /// All lanes 0.
     unsafe fn zero() -> Self::V;
@@ -63,6 +67,9 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// The sum of the lanes.
     unsafe fn sum(a: Self::V) -> f32;
 
+    /// Asks for the cache line of `p`, which may be anywhere.
+    unsafe fn prefetch(p: *const f32);
+
     /// Calls `kernel.run::<Self>()` in a function that has the instruction set.
     unsafe fn call<K: Kernel>(kernel: K) -> K::Out;
 }
@@ -76,6 +83,32 @@ pub(super) trait Kernel {
     /// # Safety
     /// `S`'s instruction set must be there; and what the kernel's own fields promise.
     unsafe fn run<S: Simd>(self) -> Self::Out;
+}
+
+/// What weights are held in: single precision, or the bits of half precision. A trait, for a closure
+/// would not get the instruction set of the function that it stands in.
+pub(super) trait Held: Copy {
+    /// `S::LANES` values at `p`, in single precision.
+    ///
+    /// # Safety
+    /// `p` is good for as many values.
+    unsafe fn load<S: Simd>(p: *const Self) -> S::V;
+}
+
+impl Held for f32 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(p: *const f32) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::load(p) }
+    }
+}
+
+impl Held for u16 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(p: *const u16) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { S::load_f16(p) }
+    }
 }
 
 /// Runs `kernel` compiled for `path`.

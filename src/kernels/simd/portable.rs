@@ -14,6 +14,7 @@ impl Simd for Portable {
     type V = V;
     const LANES: usize = 4;
     const TILES: &'static [TileFn] = tiles!(Portable, [], 1 2 3 4 5 6);
+    const SCALES_BELOW: bool = false;
 
     #[inline(always)]
     unsafe fn zero() -> V {
@@ -92,6 +93,8 @@ impl Simd for Portable {
     unsafe fn sum(a: V) -> f32 {
         (a[0] + a[2]) + (a[1] + a[3])
     }
+    #[inline(always)]
+    unsafe fn prefetch(_: *const f32) {}
 
     #[inline]
     unsafe fn call<K: Kernel>(kernel: K) -> K::Out {
