@@ -21,7 +21,7 @@ pub struct Config {
     /// Residual blocks of a level on the way down; one more on the way up.
     pub layers_per_block: Vec<usize>,
     /// Heads of each level. diffusers' key is `attention_head_dim`, which it reads as the number of
-    /// heads and not their size (diffusers 0.30.0, `unet_2d_condition.py`: "incorrectly named").
+    /// heads and not their size (diffusers 0.42.1, `unet_2d_condition.py`: "incorrectly named").
     pub heads: Vec<usize>,
     /// Channels of the text.
     pub cross_attention_dim: usize,
