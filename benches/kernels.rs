@@ -26,8 +26,12 @@ impl Bench {
         f(0);
         let mut seconds = Vec::new();
         let start = Instant::now();
-        let fixed = std::env::var("RUNS").ok().and_then(|n| n.parse::<usize>().ok());
-        while fixed.map_or(seconds.len() < 5, |n| seconds.len() < n) || fixed.is_none() && (start.elapsed().as_secs_f64() < 0.4 && seconds.len() < 60) {
+        let fixed = std::env::var("RUNS")
+            .ok()
+            .and_then(|n| n.parse::<usize>().ok());
+        while fixed.map_or(seconds.len() < 5, |n| seconds.len() < n)
+            || fixed.is_none() && (start.elapsed().as_secs_f64() < 0.4 && seconds.len() < 60)
+        {
             let t = Instant::now();
             f(seconds.len() + 1);
             seconds.push(t.elapsed().as_secs_f64());
