@@ -128,7 +128,7 @@ impl Config {
     fn check(&self, json: &Json) -> Result<()> {
         let groups = self.norm_num_groups;
         for (i, channels) in self.block_out_channels.iter().enumerate() {
-            if channels % groups != 0 {
+            if !channels.is_multiple_of(groups) {
                 let expected = format!("a number that divides {channels} channels");
                 return Err(json.wrong("norm_num_groups", expected));
             }
@@ -136,7 +136,7 @@ impl Config {
             if i == 0 && *channels < 4 {
                 return Err(json.wrong("block_out_channels", "4 channels or more at first"));
             }
-            if channels % self.heads[i] != 0 {
+            if !channels.is_multiple_of(self.heads[i]) {
                 let expected = format!("numbers of heads that divide {channels} channels");
                 return Err(json.wrong("attention_head_dim", expected));
             }
