@@ -103,7 +103,7 @@ impl ConvTranspose2d {
     ) -> Result<Self> {
         let s = &shape;
         assert!(
-            s.groups > 0 && s.inputs % s.groups == 0 && s.outputs % s.groups == 0,
+            s.groups > 0 && s.inputs.is_multiple_of(s.groups) && s.outputs.is_multiple_of(s.groups),
             "channels of {} groups",
             s.groups
         );

@@ -168,7 +168,7 @@ impl<'a> Json<'a> {
             Ok(value) => value == *found,
             Err(_) => false,
         };
-        if fine.iter().any(|text| same(text)) {
+        if fine.iter().any(same) {
             return Ok(());
         }
         let mut fine = fine.to_vec();

@@ -73,14 +73,26 @@ pub fn attend(run: &Run, heads: Heads, q: Columns, k: Columns, v: Columns) -> Re
         };
         let stride = |c: &Columns| c.tensor.dims().last().copied().unwrap_or(0);
         let (strides, from) = ([&q, &k, &v].map(stride), [q.from, k.from, v.from]);
-        // One guard a tensor: q, k and v may be columns of the same.
         let (q, k, v) = (values(q.tensor)?, values(k.tensor)?, values(v.tensor)?);
-        let at = |i: usize, data| Strided {
-            data: &<[f32]>::split_at(data, from[i]).1[..],
-            stride: strides[i],
-        };
-        kernels::attention(run.cx(), &attention, at(0, &q), at(1, &k), at(2, &v), out)
+        let [q, k, v] = [&q[..], &k[..], &v[..]];
+        let part = |i: usize, data| columns_from(data, from[i], strides[i]);
+        kernels::attention(
+            run.cx(),
+            &attention,
+            part(0, q),
+            part(1, k),
+            part(2, v),
+            out,
+        )
     })
+}
+
+/// Rows `stride` apart, of which the first begins at `from`.
+fn columns_from(data: &[f32], from: usize, stride: usize) -> Strided<'_> {
+    Strided {
+        data: &data[from.min(data.len())..],
+        stride,
+    }
 }
 
 /// An attention's channels.

@@ -22,7 +22,7 @@ impl GroupNorm {
     /// # Errors
     /// As [`Scope::get`].
     pub fn new(scope: &Scope, groups: usize, channels: usize, eps: f32) -> Result<Self> {
-        if groups == 0 || channels % groups != 0 {
+        if groups == 0 || !channels.is_multiple_of(groups) {
             return Err(misfit(
                 "a group normalisation",
                 &format!("channels that {groups} groups divide"),

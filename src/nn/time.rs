@@ -7,7 +7,7 @@ use crate::kernels::{Activation, Context};
 use crate::weights::Scope;
 use candle_core::Tensor;
 
-/// diffusers' `Timesteps`, its `get_timestep_embedding` (diffusers 0.30.0,
+/// diffusers' `Timesteps`, its `get_timestep_embedding` (diffusers 0.42.1,
 /// `src/diffusers/models/embeddings.py`): sines and cosines of the time at falling frequencies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Timesteps {

@@ -13,7 +13,7 @@ use candle_core::Tensor;
 /// Of all layer norms; diffusers' default.
 const LAYER_NORM_EPS: f32 = 1e-5;
 
-/// Of the group norm at the entry (diffusers 0.30.0, `transformer_2d.py`).
+/// Of the group norm at the entry (diffusers 0.42.1, `transformer_2d.py`).
 const GROUP_NORM_EPS: f32 = 1e-6;
 
 /// diffusers' `BasicTransformerBlock`: to itself, to the text, feed forward, each behind a norm and

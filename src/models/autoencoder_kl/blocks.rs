@@ -10,7 +10,7 @@ use crate::nn::{
 };
 use crate::weights::Scope;
 
-/// Of all norms (diffusers 0.30.0, `autoencoders/vae.py`).
+/// Of all norms (diffusers 0.42.1, `autoencoders/vae.py`).
 pub(super) const EPS: f32 = 1e-6;
 
 fn resnet(

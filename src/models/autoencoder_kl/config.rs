@@ -62,7 +62,7 @@ impl Config {
             block_out_channels,
         };
         for channels in &config.block_out_channels {
-            if channels % config.norm_num_groups != 0 {
+            if !channels.is_multiple_of(config.norm_num_groups) {
                 let expected = format!("a number that divides {channels} channels");
                 return Err(json.wrong("norm_num_groups", expected));
             }

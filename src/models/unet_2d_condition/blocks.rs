@@ -70,6 +70,17 @@ impl Layer {
 
     fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
         let h = self.resnet.forward(run, x, Some(given.temb))?;
+        self.attend(run, h, given)
+    }
+
+    /// As [`Self::forward`], for what nobody else needs: it is gone before the transformer begins.
+    fn consume(&self, run: &Run, x: Act, given: &Given) -> Result<Act> {
+        let h = self.resnet.forward(run, &x, Some(given.temb))?;
+        drop(x);
+        self.attend(run, h, given)
+    }
+
+    fn attend(&self, run: &Run, h: Act, given: &Given) -> Result<Act> {
         match &self.attention {
             Some(attention) => attention.forward(run, &h, given.states),
             None => Ok(h),
@@ -217,7 +228,7 @@ impl UpBlock {
                 concat(run, &h, &skip)?
             };
             drop(h);
-            h = layer.forward(run, &both, given)?;
+            h = layer.consume(run, both, given)?;
         }
         match &self.upsampler {
             // To the size that the picture had on its way down, which may have been odd.

@@ -21,7 +21,7 @@ pub struct Config {
     /// Residual blocks of a level on the way down; one more on the way up.
     pub layers_per_block: Vec<usize>,
     /// Heads of each level. diffusers' key is `attention_head_dim`, which it reads as the number of
-    /// heads and not their size (diffusers 0.30.0, `unet_2d_condition.py`: "incorrectly named").
+    /// heads and not their size (diffusers 0.42.1, `unet_2d_condition.py`: "incorrectly named").
     pub heads: Vec<usize>,
     /// Channels of the text.
     pub cross_attention_dim: usize,
@@ -128,7 +128,7 @@ impl Config {
     fn check(&self, json: &Json) -> Result<()> {
         let groups = self.norm_num_groups;
         for (i, channels) in self.block_out_channels.iter().enumerate() {
-            if channels % groups != 0 {
+            if !channels.is_multiple_of(groups) {
                 let expected = format!("a number that divides {channels} channels");
                 return Err(json.wrong("norm_num_groups", expected));
             }
@@ -136,7 +136,7 @@ impl Config {
             if i == 0 && *channels < 4 {
                 return Err(json.wrong("block_out_channels", "4 channels or more at first"));
             }
-            if channels % self.heads[i] != 0 {
+            if !channels.is_multiple_of(self.heads[i]) {
                 let expected = format!("numbers of heads that divide {channels} channels");
                 return Err(json.wrong("attention_head_dim", expected));
             }
