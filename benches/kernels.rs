@@ -299,7 +299,6 @@ fn main() {
             b.linear(rows, 8 * c, c, true);
             b.linear(rows, c, 4 * c, false);
         }
-        b.linear(4096, 32, 320, false);
         b.linear(77, 640, 768, false);
         b.linear(1024, 5120, 640, false);
         b.linear(1024, 640, 1920, false);

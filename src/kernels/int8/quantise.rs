@@ -104,25 +104,27 @@ impl Kernel for Row<'_> {
         let whole = len / S::LANES * S::LANES;
         // Two of each, since every step waits for the one before.
         let (mut most0, mut most1) = (S::splat(LEAST), S::splat(LEAST));
+        let (mut least0, mut least1) = (S::zero(), S::zero());
         let (mut poison0, mut poison1) = (S::zero(), S::zero());
         let pairs = whole / (2 * S::LANES) * (2 * S::LANES);
         for i in (0..pairs).step_by(2 * S::LANES) {
             let (v0, v1) = (S::load(x.add(i)), S::load(x.add(i + S::LANES)));
-            most0 = larger::<S>(most0, v0);
-            most1 = larger::<S>(most1, v1);
+            (most0, most1) = (S::max(v0, most0), S::max(v1, most1));
+            (least0, least1) = (S::min(v0, least0), S::min(v1, least1));
             poison0 = S::fma(v0, S::zero(), poison0);
             poison1 = S::fma(v1, S::zero(), poison1);
         }
         if pairs < whole {
             let v = S::load(x.add(pairs));
-            most0 = larger::<S>(most0, v);
+            (most0, least0) = (S::max(v, most0), S::min(v, least0));
             poison0 = S::fma(v, S::zero(), poison0);
         }
         let tail = S::load_n(x.add(whole), len - whole);
-        most1 = larger::<S>(most1, tail);
+        (most1, least1) = (S::max(tail, most1), S::min(tail, least1));
         poison1 = S::fma(tail, S::zero(), poison1);
+        let (most, least) = (S::max(most0, most1), S::min(least0, least1));
         let mut lanes = [0f32; 16];
-        S::store(lanes.as_mut_ptr(), S::max(most0, most1));
+        S::store(lanes.as_mut_ptr(), S::max(most, S::sub(S::zero(), least)));
         let most = lanes[..S::LANES].iter().fold(LEAST, |a, b| a.max(*b));
         // 0 · x is not a number where x is not finite; `max` passes that over.
         let poison = S::sum(S::add(poison0, poison1));
@@ -141,19 +143,10 @@ impl Kernel for Row<'_> {
     }
 }
 
-/// The greater of `most` and |v|.
-#[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)] // Vector arithmetic only.
-unsafe fn larger<S: Simd>(most: S::V, v: S::V) -> S::V {
-    S::max(v, S::max(S::sub(S::zero(), v), most))
-}
-
-/// `v · inverse`, rounded, around 128.
+/// `v · inverse`, rounded, around 128: 1 … 255, for |v| is at most what `inverse` was made from. What is not
+/// finite becomes any byte: the row's scale makes nothing of it.
 #[inline(always)]
 #[allow(unsafe_op_in_unsafe_fn)] // Vector arithmetic only.
 unsafe fn bytes<S: Simd>(v: S::V, inverse: S::V) -> S::V {
-    let v = S::round(S::mul(v, inverse));
-    // Not needed by finite values; the others must still become some byte.
-    let v = S::min(S::max(v, S::splat(-127.0)), S::splat(127.0));
-    S::add(v, S::splat(128.0))
+    S::add(S::round(S::mul(v, inverse)), S::splat(128.0))
 }

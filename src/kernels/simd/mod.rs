@@ -70,7 +70,7 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn round(a: Self::V) -> Self::V;
     /// `a * 2^n` for a whole `n` of −126 … 127.
     unsafe fn scale(a: Self::V, n: Self::V) -> Self::V;
-    /// Writes the lanes, whole numbers of 0 … 255, as `LANES` bytes to `p`.
+    /// Writes the lanes, whole numbers of 0 … 255, as `LANES` bytes to `p`; any other number as any byte.
     unsafe fn store_bytes(p: *mut u8, v: Self::V);
     /// The sum of the lanes.
     unsafe fn sum(a: Self::V) -> f32;
