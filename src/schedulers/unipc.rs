@@ -69,7 +69,7 @@ impl UniPc {
         };
         let mut rks = [1.0; ORDERS];
         for k in 1..order {
-            rks[k - 1] = libm::log(sigmas[i] / sigmas[i - k]) / hh;
+            rks[k - 1] = libm::log(sigmas[i - k] / sigmas[i]) / hh;
         }
         // The last of the unknowns is the corrector's own; the predictor has one less.
         let unknowns = if corrector { order } else { order - 1 };
