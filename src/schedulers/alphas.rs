@@ -10,7 +10,8 @@ use std::f64::consts::FRAC_PI_2;
 /// `rescale_betas_zero_snr`.
 ///
 /// Source: `DDIMScheduler.__init__`, `betas_for_alpha_bar` and `rescale_zero_terminal_snr` of diffusers
-/// 0.42.1, in `f64` where those are in `f32`.
+/// 0.42.1. As there, β and 1−β are rounded to `f32`: the sum of these roundings moves low levels by
+/// 1e-5, enough for a time of Karras's to fall to another whole number. What follows is `f64`.
 pub(super) fn alphas_cumprod(config: &Config) -> Result<Vec<f64>> {
     let n = config.num_train_timesteps;
     let even = |from: f64, to: f64, i: usize| from + (to - from) * i as f64 / (n - 1) as f64;
@@ -19,17 +20,17 @@ pub(super) fn alphas_cumprod(config: &Config) -> Result<Vec<f64>> {
         c * c
     };
     let beta = |i: usize| match config.beta_schedule {
-        BetaSchedule::Linear => even(config.beta_start, config.beta_end, i),
+        BetaSchedule::Linear => even(config.beta_start, config.beta_end, i) as f32,
         BetaSchedule::ScaledLinear => {
-            let root = even(config.beta_start.sqrt(), config.beta_end.sqrt(), i);
+            let root = even(config.beta_start.sqrt(), config.beta_end.sqrt(), i) as f32;
             root * root
         }
-        BetaSchedule::SquaredcosCapV2 => (1.0 - alpha_bar(i + 1) / alpha_bar(i)).min(0.999),
+        BetaSchedule::SquaredcosCapV2 => (1.0 - alpha_bar(i + 1) / alpha_bar(i)).min(0.999) as f32,
     };
     let mut all = with_capacity(n, "the noise schedule")?;
     let mut product = 1.0;
     for i in 0..n {
-        product *= 1.0 - beta(i);
+        product *= f64::from(1.0 - beta(i));
         all.push(product);
     }
     if config.rescale_betas_zero_snr {

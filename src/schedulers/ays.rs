@@ -13,8 +13,8 @@ const TIMESTEPS: [f64; 10] = [
     999.0, 850.0, 736.0, 645.0, 545.0, 455.0, 343.0, 233.0, 124.0, 24.0,
 ];
 
-/// The levels of the same steps, and the least level of training after them: Stable Diffusion 1.5's
-/// list in the paper's "quick-start" notebook
+/// The levels of the same steps, `AysSchedules["StableDiffusionSigmas"]` of the same file, and after
+/// them training's least in place of none, as the paper's quick-start has it for its interpolation
 /// (<https://research.nvidia.com/labs/toronto-ai/AlignYourSteps/howto.html>).
 const SIGMAS: [f64; 11] = [
     14.615, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029,

@@ -3,7 +3,7 @@
 //! Numbers in, numbers out: no tensor type, no files, `f64` coefficients over `f32` samples. A
 //! [`Scheduler`] is made by [`scheduler`] for one run of steps and then asked by the step's index, `0`
 //! the noisiest. Each equals the class of diffusers 0.42.1 that [`Kind`] names: timesteps exactly,
-//! sigmas to a relative 2e-5 (diffusers keeps betas in `f32`). Logarithms and the like come from `libm`,
+//! sigmas to a relative 2e-5 (diffusers keeps its tables in `f32`). Logarithms and the like come from `libm`,
 //! so that every machine has the same numbers.
 //!
 //! ```

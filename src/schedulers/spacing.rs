@@ -45,7 +45,8 @@ pub(super) enum Family {
 
 /// The times, falling. Given ones are checked: whole but for Euler's, falling, within training's.
 ///
-/// Source: `set_timesteps` of each class in diffusers 0.42.1, rounding as numpy does.
+/// Source: `set_timesteps` of each class in diffusers 0.42.1, rounding as numpy does. With the trailing
+/// spacing and some numbers, 61 say, numpy's `arange` has one more, -1: that is left out.
 pub(super) fn timesteps(config: &Config, family: Family, times: Times) -> Result<Vec<f64>> {
     let train = config.num_train_timesteps;
     let steps = match times {

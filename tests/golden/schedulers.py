@@ -211,11 +211,32 @@ for config in (
 for kind in ("ddpm", "euler", "dpmpp_2m", "lcm"):
     runs.append(run(kind, {}, given=AysSchedules["StableDiffusionTimesteps"]))
 
+
+
+def digest(kind, config, most):
+    """Of the times of 1 to `most` steps, each time as the bits of its float32."""
+    h = 0
+    for steps in range(1, most + 1):
+        times = make(kind, config, steps).timesteps.float()
+        # A rounding error in arange may give time -1 after the last.
+        assert len(times) == steps or len(times) == steps + 1 and times[-1] == -1, (kind, config, steps)
+        times = times[:steps]
+        for bits in times.numpy().view("uint32").tolist():
+            h = (h * 0x100000001B3 + bits) % 2**64
+    return {"kind": kind, "config": config, "steps": most, "digest": str(h)}
+
+
+digests = [digest("lcm", {}, 50)]
+for kind in ("ddim", "ddpm", "euler", "euler_a", "dpmpp_2m", "unipc"):
+    digests += [digest(kind, config, 333) for config in SPACINGS]
+digests.append(digest("dpmpp_2m_karras", {}, 100))
+
 golden = {
     "diffusers": diffusers.__version__,
     "torch": torch.__version__,
     "align_your_steps": AysSchedules["StableDiffusionTimesteps"],
     "alphas": alphas,
+    "digests": digests,
     "schedules": schedules,
     "runs": runs,
 }
