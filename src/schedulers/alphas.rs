@@ -1,13 +1,16 @@
 //! ᾱ, what is left of the picture's power at each step of training.
 #![forbid(unsafe_code)]
 
-use super::{BetaSchedule, Config};
+use super::{BetaSchedule, Config, wrong};
 use crate::error::Result;
 use crate::memory::with_capacity;
 use std::f64::consts::FRAC_PI_2;
 
+/// The least ᾱ of a schedule that is no mistake: the cosine's last is 2e-9, Stable Diffusion's 0.005.
+const LEAST: f64 = 1e-12;
+
 /// diffusers' `alphas_cumprod`: falling, `num_train_timesteps` of them, in 0 ..= 1; the last is 0 with
-/// `rescale_betas_zero_snr`.
+/// `rescale_betas_zero_snr`. An error where β is too small or too large to make levels of.
 ///
 /// Source: `DDIMScheduler.__init__`, `betas_for_alpha_bar` and `rescale_zero_terminal_snr` of diffusers
 /// 0.42.1. As there, β and 1−β are rounded to `f32`: the sum of these roundings moves low levels by
@@ -30,7 +33,13 @@ pub(super) fn alphas_cumprod(config: &Config) -> Result<Vec<f64>> {
     let mut all = with_capacity(n, "the noise schedule")?;
     let mut product = 1.0;
     for i in 0..n {
+        let before = product;
         product *= f64::from(1.0 - beta(i));
+        // Levels that are equal, or too far for f32 samples, would be divided by.
+        if product >= before || product < LEAST {
+            let what = format!("to 'beta_end' over {n} steps make no noise, or nothing but noise");
+            return Err(wrong("beta_start", what + "; get the model's file anew"));
+        }
         all.push(product);
     }
     if config.rescale_betas_zero_snr {

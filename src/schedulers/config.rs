@@ -247,7 +247,7 @@ impl Config {
                 return Err(wrong(name, "must be above 0 and below 1"));
             }
         }
-        if !(self.clip_sample_range > 0.0) {
+        if self.clip_sample_range.is_nan() || self.clip_sample_range <= 0.0 {
             return Err(wrong("clip_sample_range", "must be above 0"));
         }
         if self.steps_offset >= self.num_train_timesteps {
