@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::kernels::{Algorithm, Context, Path};
+use crate::kernels::{Algorithm, Context, Deviation, Path, Precision};
 use crate::nn::tests::{ALGORITHMS, Golden, brief, error, floats, planes, pool};
 use crate::nn::{Arena, Run};
 use crate::weights::Weights;
@@ -135,6 +135,39 @@ fn vae_is_the_references() {
         let vae = AutoencoderKL::new(cx, &golden.0.root(), &vae_config(&golden)).unwrap();
         vae_case(run, &vae, &golden)
     });
+}
+
+/// Each block's error in eight bits against itself in full, accumulated from the blocks before it.
+#[test]
+fn eight_bits_stay_close_block_by_block() {
+    for (name, case) in [("unet_sd15", "a"), ("unet_sd2", "a")] {
+        let golden = Golden::open(name);
+        for path in Path::available() {
+            let blocks = |precision: Precision| {
+                let (cx, arena) = (Context::new(path).packing(precision), Arena::new());
+                let net = unet(&cx, &golden);
+                (
+                    net.bytes(),
+                    unet_case(&Run::new(&cx, &arena), &net, &golden, case),
+                )
+            };
+            let (full_bytes, full) = blocks(Precision::Full);
+            let (bytes, int8) = blocks(Precision::Int8);
+            assert!(bytes < full_bytes * 3 / 4, "{bytes} of {full_bytes}");
+            for (block, exact) in &full {
+                let d = Deviation::of(&floats(&int8[block]), &floats(exact));
+                println!(
+                    "{name} {path:?} {block}: rms {:.2} % max {:.2} %",
+                    100.0 * d.rms,
+                    100.0 * d.max
+                );
+                assert!(d.rms <= 0.03, "{name} {path:?} {block}: {d:?}");
+                // The time is embedded in full; all else is really computed in another way.
+                let same = block.ends_with(".time") || block.ends_with(".conv_in");
+                assert_eq!(d.rms == 0.0, same, "{name} {path:?} {block}: {d:?}");
+            }
+        }
+    }
 }
 
 /// A safetensors file with the tensor `name` set to zero.

@@ -212,6 +212,9 @@ pub struct BenchArgs {
     /// error a layer
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     pub precision: PrecisionArg,
+    /// Run the UNet in f32 too, and tell how far the chosen precision's results are from it
+    #[arg(long)]
+    pub deviation: bool,
     /// Runs of each stage that count; one more goes before
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub runs: u32,

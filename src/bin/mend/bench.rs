@@ -4,10 +4,10 @@
 use crate::App;
 use crate::args::BenchArgs;
 use crate::budget;
-use mend::kernels::{Context, Path as Instructions, peak, peak_int8};
+use mend::kernels::{Context, Deviation, Path as Instructions, peak, peak_int8};
 use mend::models::autoencoder_kl::{self, Decoder, Encoder};
 use mend::models::unet_2d_condition::{self, UNet2DConditionModel};
-use mend::nn::{Arena, Run, from_vec};
+use mend::nn::{Arena, Run, Tensor, from_vec, values};
 use mend::weights::Weights;
 use mend::{Error, ErrorKind, Result};
 use serde_json::json;
@@ -16,6 +16,8 @@ use std::time::Instant;
 
 /// Text tokens that a UNet is given.
 const TOKENS: usize = 77;
+/// The step that a UNet is asked for, of 1,000.
+const TIME: f32 = 500.0;
 /// The picture's side that the autoencoder works on.
 const PICTURE: usize = 512;
 
@@ -131,25 +133,54 @@ impl<'a> Bench<'a> {
     }
 
     fn unet(&mut self, sides: &[usize]) -> Result<()> {
-        let (weights, file, text) = self.open("unet")?;
-        let config = unet_2d_condition::Config::parse(&file, &text)?;
-        let start = Instant::now();
-        let net = UNet2DConditionModel::new(&self.cx, &weights.root(), config)?;
-        drop(weights);
-        let load = start.elapsed().as_secs_f64();
-        let c = net.config();
-        let (channels, width) = (c.in_channels, c.cross_attention_dim);
-        for &side in sides {
-            let sample = noise(&[1, channels, side, side])?;
-            let states = noise(&[1, TOKENS, width])?;
+        // What another precision is measured by: one pass each, before its weights come.
+        let mut exact = Vec::new();
+        if self.args.deviation {
+            let full = Context::new(self.cx.path());
+            let (net, _) = self.load_unet(&full)?;
+            for &side in sides {
+                let (sample, states) = unet_input(&net, side)?;
+                let run = Run::new(&full, &self.arena);
+                exact.push(net.forward(&run, &sample, &[TIME], &states)?);
+            }
+            self.arena.trim();
+        }
+        let (net, load) = self.load_unet(&self.cx)?;
+        for (i, &side) in sides.iter().enumerate() {
+            let (sample, states) = unet_input(&net, side)?;
             let cost = net.cost(&self.cx, 1, side, side, TOKENS)?;
             let stage = self.time("unet", side, cost.flops, |run| {
-                net.forward(run, &sample, &[500.0], &states).map(drop)
+                net.forward(run, &sample, &[TIME], &states).map(drop)
             })?;
             self.tell(&stage, load, net.bytes());
+            if let Some(exact) = exact.get(i) {
+                let run = Run::new(&self.cx, &self.arena);
+                let out = net.forward(&run, &sample, &[TIME], &states)?;
+                self.tell_deviation(Deviation::of(&values(&out)?, &values(exact)?));
+            }
         }
         self.rest();
         Ok(())
+    }
+
+    /// The UNet packed for `cx`, and the seconds that took.
+    fn load_unet(&self, cx: &Context) -> Result<(UNet2DConditionModel, f64)> {
+        let (weights, file, text) = self.open("unet")?;
+        let config = unet_2d_condition::Config::parse(&file, &text)?;
+        let start = Instant::now();
+        let net = UNet2DConditionModel::new(cx, &weights.root(), config)?;
+        Ok((net, start.elapsed().as_secs_f64()))
+    }
+
+    fn tell_deviation(&mut self, d: Deviation) {
+        let (rms, max) = (100.0 * d.rms, 100.0 * d.max);
+        self.app.terminal.print(&format!(
+            "                 off f32 by {rms:.2} % rms, {max:.2} % at most\n"
+        ));
+        if let Some(stage) = self.stages.last_mut() {
+            stage["deviation_rms"] = json!(d.rms);
+            stage["deviation_max"] = json!(d.max);
+        }
     }
 
     fn encode(&mut self) -> Result<()> {
@@ -272,8 +303,15 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// Latents and text for a UNet.
+fn unet_input(net: &UNet2DConditionModel, side: usize) -> Result<(Tensor, Tensor)> {
+    let c = net.config();
+    let sample = noise(&[1, c.in_channels, side, side])?;
+    Ok((sample, noise(&[1, TOKENS, c.cross_attention_dim])?))
+}
+
 /// Numbers from −1 to 1 that look random, the same each time.
-fn noise(shape: &[usize]) -> Result<mend::nn::Tensor> {
+fn noise(shape: &[usize]) -> Result<Tensor> {
     let mut state = 1u32;
     let values = (0..shape.iter().product())
         .map(|_| {
