@@ -161,7 +161,7 @@ fn eight_bits_stay_close_block_by_block() {
                     100.0 * d.rms,
                     100.0 * d.max
                 );
-                assert!(d.rms <= 0.03, "{name} {path:?} {block}: {d:?}");
+                assert!(d.rms <= 0.05, "{name} {path:?} {block}: {d:?}");
                 // The time is embedded in full; all else is really computed in another way.
                 let same = block.ends_with(".time") || block.ends_with(".conv_in");
                 assert_eq!(d.rms == 0.0, same, "{name} {path:?} {block}: {d:?}");

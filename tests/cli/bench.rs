@@ -70,7 +70,7 @@ fn every_stage_is_timed_and_told_as_json() {
         assert!(t("gflops") > 0.0 && s["runs"] == 3, "{s}");
     }
     let off = stages[0]["deviation_rms"].as_f64().unwrap();
-    assert!(off > 1e-4 && off < 0.03, "{off}");
+    assert!(off > 1e-4 && off < 0.05, "{off}");
 }
 
 #[test]

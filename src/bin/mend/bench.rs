@@ -83,7 +83,7 @@ impl<'a> Bench<'a> {
         let (threads, path) = (self.cx.threads(), self.cx.path().name());
         let features = crate::doctor::cpu_features();
         let peak_gops = peak_int8(&self.cx);
-        self.app.terminal.print(&format!(
+        self.say(&format!(
             "processor  {}\nkernels    {path}, {threads} threads, at most {:.0} GFLOP/s in f32, {peak_gops:.0} GOP/s in int8\n\n\
              stage            median      min      max   GFLOP/s   of the f32 peak\n",
             features.join(" "),
@@ -174,7 +174,7 @@ impl<'a> Bench<'a> {
 
     fn tell_deviation(&mut self, d: Deviation) {
         let (rms, max) = (100.0 * d.rms, 100.0 * d.max);
-        self.app.terminal.print(&format!(
+        self.say(&format!(
             "                 off f32 by {rms:.2} % rms, {max:.2} % at most\n"
         ));
         if let Some(stage) = self.stages.last_mut() {
@@ -275,7 +275,7 @@ impl<'a> Bench<'a> {
         let (min, max) = (s[0], s[s.len() - 1]);
         let median = (s[(s.len() - 1) / 2] + s[s.len() / 2]) / 2.0;
         let gflops = stage.flops as f64 / median / 1e9;
-        self.app.terminal.print(&format!(
+        self.say(&format!(
             "{:10} {:3}²  {median:7.3}  {min:7.3}  {max:7.3}   {gflops:7.0}   {:4.0} %\n",
             stage.name,
             stage.latents,
@@ -294,6 +294,13 @@ impl<'a> Bench<'a> {
             "weights_mb": weights >> 20,
             "activations_mb": stage.activations >> 20,
         }));
+    }
+
+    /// A line of the table.
+    fn say(&self, text: &str) {
+        if !self.app.terminal.json {
+            self.app.terminal.print(text);
+        }
     }
 
     /// Gives the memory back before the next part comes.
