@@ -251,3 +251,114 @@ pub fn weigh(hidden: &mut [f32], weights: &[f32]) {
             .for_each(|v| *v = (f64::from(*v) * factor) as f32);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn brief(prompt: &str) -> String {
+        let parts = parse(prompt).into_iter().map(|part| match part {
+            Part::Text(text, weight) => format!("{text}·{weight:.3}"),
+            Part::Break => "/".into(),
+        });
+        parts.collect::<Vec<_>>().join("|")
+    }
+
+    #[test]
+    fn every_text_has_a_meaning() {
+        for (prompt, want) in [
+            ("", ""),
+            ("()[]", ""),
+            ("a", "a·1.000"),
+            ("(a)", "a·1.100"),
+            ("((a))", "a·1.210"),
+            ("[a]", "a·0.909"),
+            ("(a:1.5)", "a·1.500"),
+            ("((a:1.5))", "a·1.650"),
+            ("(a: .5 )b", "a·0.500|b·1.000"),
+            ("(a:-2)", "a·-2.000"),
+            ("(a:0)b", "a·0.000|b·1.000"),
+            ("(a:+-2)", "a:+-2·1.100"),
+            ("(a:inf)", "a:inf·1.100"),
+            ("(a:1e3)", "a:1e3·1.100"),
+            ("(a:.)", "a:.·1.100"),
+            ("(a:1:2)", "a:1·2.000"),
+            ("(a:9999999999999999999999999)", "a·100.000"),
+            ("a:1.5", "a:1.5·1.000"),
+            ("a:1.5)", "a:1.5)·1.000"),
+            ("[a:1.5]", "a:1.5·0.909"),
+            ("a) b] (c", "a) b] ·1.000|c·1.100"),
+            ("(a [b) c]", "a ·1.100|b·1.000| c·0.909"),
+            (r"\(a\) \[b\] \\ \c \", r"(a) [b] \ \c \·1.000"),
+            ("(a)(b)", "ab·1.100"),
+            ("(ü猫:1.5)🙂", "ü猫·1.500|🙂·1.000"),
+            ("BREAK", "/"),
+            ("(a BREAK b:2)", "a ·2.000|/| b·2.000"),
+            ("BREAKFAST aBREAK BREAK_", "BREAKFAST aBREAK BREAK_·1.000"),
+        ] {
+            assert_eq!(brief(prompt), want, "{prompt}");
+        }
+        // 1.1^200 and more.
+        assert_eq!(
+            brief(&"(".repeat(200).replace('(', "(a"))
+                .rsplit('·')
+                .next(),
+            Some("100.000")
+        );
+        parse(&"([".repeat(2000));
+    }
+
+    #[test]
+    fn chunks_are_full_framed_and_at_least_one() {
+        let frame = Frame {
+            start: 100,
+            end: 101,
+            pad: 7,
+            length: 5,
+        };
+        let letters = |text: &str| Ok(text.bytes().map(u32::from).collect());
+        let cut = |parts: &[Part]| -> Vec<Vec<u32>> {
+            let all = chunks(parts, &frame, letters).unwrap();
+            assert!(all.iter().all(|c| c.weights.len() == 5));
+            all.into_iter().map(|c| c.tokens).collect()
+        };
+        let text = |t: &str| Part::Text(t.into(), 1.0);
+        let empty = vec![100, 101, 7, 7, 7];
+        assert_eq!(cut(&[]), [empty.clone()]);
+        assert_eq!(cut(&[Part::Break, Part::Break]), [empty]);
+        assert_eq!(cut(&[text("\x01\x02\x03")]), [[100, 1, 2, 3, 101]]);
+        assert_eq!(
+            cut(&[text("\x01\x02"), text("\x03\x04")]),
+            [[100, 1, 2, 3, 101], [100, 4, 101, 7, 7]]
+        );
+        assert_eq!(
+            cut(&[
+                Part::Break,
+                text("\x01"),
+                Part::Break,
+                text("\x02"),
+                Part::Break
+            ]),
+            [[100, 1, 101, 7, 7], [100, 2, 101, 7, 7]]
+        );
+        assert!(cut(&vec![text("abc"); 40]).len() == 40);
+    }
+
+    #[test]
+    fn weights_keep_the_mean() {
+        let start = [1.0f32, 2.0, 3.0, -1.0, 0.5, 4.0];
+        let mut hidden = start;
+        weigh(&mut hidden, &[1.0; 3]);
+        assert_eq!(hidden, start);
+        weigh(&mut hidden, &[1.0, 2.0, 0.0]);
+        // 1, 2, 6, −2, 0, 0 have 7 together, and had 9.5.
+        for (got, want) in hidden.iter().zip([1.0, 2.0, 6.0, -2.0, 0.0, 0.0]) {
+            assert!((f64::from(*got) - want * 9.5 / 7.0).abs() < 1e-6);
+        }
+        let mut none = [1.0, 1.0];
+        weigh(&mut none, &[0.0, 0.0]);
+        assert_eq!(none, [0.0, 0.0]);
+        weigh(&mut [], &[2.0]);
+        weigh(&mut [], &[]);
+    }
+}
