@@ -48,7 +48,11 @@ BLANKS = [" "] * 12 + ["", ", ", ",", "  ", "\n", "\t", "\r\n", "\u00a0", "\u300
 def texts(draw):
     yield from ["", " ", "\n\t ", "a", "A", "!", "<|endoftext|>", "'s", "s'", "'S", "\u0301", "🙂🙂", "0123456789", "a" * 1500,
                 "word " * 150, "!?" * 200, "漢字" * 100, "(" * 100 + "x" + ")" * 100, "e\u0301" * 60, "\U0001f600" * 80]
-    for _ in range(580):
+    lines = open(MERGES, encoding="utf-8").read().split("\n")[1:]
+    words = [w for w in ("".join(line.split(" ")).removesuffix("</w>") for line in lines) if w.isascii() and w.isalpha()]
+    for _ in range(300):
+        yield " ".join(draw.choice(words) for _ in range(draw.randint(6, 12)))
+    for _ in range(280):
         yield "".join(draw.choice(WORDS) + draw.choice(BLANKS) for _ in range(draw.randint(1, 12)))
     # Anything at all, a script at a time.
     ranges = [(1, 127), (1, 255), (0x100, 0x24f), (0x300, 0x36f), (0x370, 0x52f), (0x590, 0x6ff), (0x900, 0xdff),
@@ -65,7 +69,6 @@ def tokens(file):
     assert len(reference) == 49408
     cases = [[t, reference(t, add_special_tokens=False)["input_ids"]] for t in texts(random.Random(7))]
     assert len(cases) == 1000
-    # The ids as differences would be no shorter; long texts are told by their pattern's repetition in JSON alone.
     text = "[\n" + ",\n".join(json.dumps(c, ensure_ascii=False, separators=(",", ":")) for c in cases) + "\n]\n"
     with open(os.path.join(HERE, file), "w", encoding="utf-8") as f:
         f.write(text)
