@@ -4,7 +4,6 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 use serde::Deserialize;
-use std::collections::HashMap;
 use tokenizers::models::bpe::{Merges, Vocab};
 
 /// What begins a text.
@@ -31,7 +30,7 @@ struct Fast {
 
 #[derive(Deserialize)]
 struct FastModel {
-    vocab: HashMap<String, u32>,
+    vocab: Vocab,
     merges: Vec<FastMerge>,
 }
 
@@ -64,14 +63,8 @@ impl Vocabulary {
 
     /// A model folder's `vocab.json` and `merges.txt`, each as its name and its text.
     pub fn from_files(vocab: (&str, &str), merged: (&str, &str)) -> Result<Self> {
-        // Read by hash map and not by `Vocab`, for which serde is not enabled.
-        let tokens: HashMap<String, u32> = parsed(vocab.0, vocab.1)?;
-        let tokens: Vocab = tokens.into_iter().collect();
-        for token in [START, END] {
-            if !tokens.contains_key(token) {
-                return Err(damaged(vocab.0, format!("there is no token '{token}'")));
-            }
-        }
+        let tokens: Vocab = parsed(vocab.0, vocab.1)?;
+        has_ends(vocab.0, &tokens)?;
         let merges = merges(merged.0, merged.1)?;
         Self::checked(tokens, merges, merged.0, |i| line(merged.1, i))
     }
@@ -89,13 +82,8 @@ impl Vocabulary {
                 }
             });
         }
-        let tokens: Vocab = model.vocab.into_iter().collect();
-        for token in [START, END] {
-            if !tokens.contains_key(token) {
-                return Err(damaged(file, format!("there is no token '{token}'")));
-            }
-        }
-        Self::checked(tokens, merges, file, |i| {
+        has_ends(file, &model.vocab)?;
+        Self::checked(model.vocab, merges, file, |i| {
             format!("merge {i} of 'model.merges'")
         })
     }
@@ -123,6 +111,13 @@ impl Vocabulary {
             }
         }
         Ok(Self { tokens, merges })
+    }
+}
+
+fn has_ends(file: &str, tokens: &Vocab) -> Result<()> {
+    match [START, END].iter().find(|t| !tokens.contains_key(**t)) {
+        Some(token) => Err(damaged(file, format!("there is no token '{token}'"))),
+        None => Ok(()),
     }
 }
 
