@@ -36,6 +36,9 @@ fn every_stage_is_timed_and_told_as_json() {
         "3",
         "--json",
     ];
+    let stages = ["unet64", "unet32", "vae_encode", "vae_decode"];
+    let stages = stages.iter().flat_map(|s| ["--stage", s]);
+    let args: Vec<&str> = args.into_iter().chain(stages).collect();
     let told = run_ok(
         dir.path(),
         &[&args[..], &["--precision", "int8", "--deviation"]].concat(),
