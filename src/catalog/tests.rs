@@ -1,0 +1,2 @@
+//! Names, manifests, the store, imports.
+#![forbid(unsafe_code)]
