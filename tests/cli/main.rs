@@ -8,6 +8,7 @@ mod folders;
 mod formats;
 mod masks;
 mod metadata;
+mod models;
 mod support;
 mod telling;
 mod writing;
