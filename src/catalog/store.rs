@@ -194,27 +194,33 @@ impl Store {
         }
     }
 
-    /// What an engine opens for `name`: of an installed model's id, its only file or its folder; of
-    /// anything with a separator in it, or of what is there under that name, the path itself.
+    /// What an engine opens of an installed model: its only file, or its folder.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for what is no id, [`ErrorKind::Model`] where it is not installed.
+    pub fn locate(&self, id: &str) -> Result<PathBuf> {
+        check_id(id)?;
+        let manifest = self.installed(id)?;
+        let root = self.root(&manifest)?;
+        Ok(match manifest.files.as_slice() {
+            [file] => below(&root, &file.path),
+            _ => root,
+        })
+    }
+
+    /// What an engine opens for `name`: of an installed model's id what [`Self::locate`] gives, of
+    /// anything else that is there the path itself.
     ///
     /// # Errors
     /// [`ErrorKind::Model`] where it is not installed or there is no such path.
     pub fn resolve(&self, name: &str) -> Result<PathBuf> {
         let path = Path::new(name);
-        let named = path.components().count() > 1 || path.is_absolute() || name.contains('/');
-        if !named && check_id(name).is_ok() {
-            match self.installed(name) {
-                Ok(manifest) => {
-                    let root = self.root(&manifest)?;
-                    return Ok(match manifest.files.as_slice() {
-                        [file] => below(&root, &file.path),
-                        _ => root,
-                    });
-                }
-                // A file or a folder beside the caller may be called like that, too.
-                Err(e) if !path.exists() => return Err(e),
-                Err(_) => {}
-            }
+        if check_id(name).is_ok() {
+            // A file or a folder beside the caller may be called like an id, too.
+            return match self.get(name)? {
+                None if path.exists() => Ok(path.to_path_buf()),
+                _ => self.locate(name),
+            };
         }
         match fs::metadata(path) {
             Ok(_) => Ok(path.to_path_buf()),

@@ -60,7 +60,7 @@ pub fn run(app: &App, store: &Store, args: &FetchArgs) -> Result<()> {
         .filter(|f| f.trust == Trust::FirstUse)
         .map(|f| f.path.as_str())
         .collect();
-    let path = store.resolve(&model.id)?;
+    let path = store.locate(&model.id)?;
     if app.terminal.json {
         let mut json = manifest.to_json();
         json["ok"] = json!(true);

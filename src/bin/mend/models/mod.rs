@@ -263,7 +263,7 @@ fn found_json(store: &Store, found: &Found) -> Json {
             let mut json = m.to_json();
             json["state"] = json!("installed");
             json["bytes"] = json!(m.bytes());
-            let path = store.resolve(&m.id).ok();
+            let path = store.locate(&m.id).ok();
             json["path"] = json!(path.map(|p| p.to_string_lossy().into_owned()));
             json
         }
@@ -299,7 +299,7 @@ fn import(app: &App, store: &Store, args: &ImportArgs) -> Result<()> {
     meter.file(&args.path.to_string_lossy());
     let manifest = store.import(&args.path, &how, &mut |n| meter.add(n), &app.cancel)?;
     drop(meter);
-    let path = store.resolve(&manifest.id)?;
+    let path = store.locate(&manifest.id)?;
     if app.terminal.json {
         let mut json = manifest.to_json();
         json["ok"] = json!(true);
@@ -426,7 +426,7 @@ fn remove(app: &App, store: &Store, id: &str) -> Result<()> {
 
 fn path(app: &App, store: &Store, id: Option<&str>) -> Result<()> {
     let path = match id {
-        Some(id) => store.resolve(id)?,
+        Some(id) => store.locate(id)?,
         None => store.folder().to_path_buf(),
     };
     if app.terminal.json {

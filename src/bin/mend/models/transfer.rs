@@ -209,7 +209,10 @@ impl Transfer<'_> {
         let total = match head.status {
             206 if *have == 0 => return Err(self.fault("a part was sent where all was asked for")),
             206 => {
-                let changed = same && self.learned.etag.is_some() && head.etag != self.learned.etag;
+                // A digest makes up for a server that says the tag only once.
+                let told = head.etag.is_some() || self.wanted.sha256.is_none();
+                let tagged = same && told && self.learned.etag.is_some();
+                let changed = tagged && head.etag != self.learned.etag;
                 match head.range.as_deref().and_then(content_range) {
                     Some((from, to, total)) if from == *have && !changed => {
                         let end = to.checked_add(1);
@@ -247,7 +250,7 @@ impl Transfer<'_> {
         if let Some(most) = most {
             room(part, most.saturating_sub(*have))?;
         }
-        if self.wanted.size.is_none() && *have == 0 {
+        if self.wanted.size.is_none() && self.learned.size.is_none() {
             self.meter.more(most.unwrap_or(0));
         }
         self.learned = Learned {
