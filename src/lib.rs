@@ -28,6 +28,7 @@
 //! | `match` | 2 | PatchMatch, voting |
 //! | [`models`] | 3 | networks, one file or folder each |
 //! | [`engines`] | 4 | the [`engines::Engine`] trait, one file an engine |
+//! | [`catalog`] | 4 | known and installed models: files, SHA-256, licence, where from |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
 //! | [`capi`] | 6 | the C ABI |
 #![deny(unsafe_op_in_unsafe_fn)]
@@ -35,6 +36,7 @@
 
 pub mod blend;
 pub mod capi;
+pub mod catalog;
 pub mod engines;
 pub mod error;
 pub mod inpainter;

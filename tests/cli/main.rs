@@ -9,6 +9,7 @@ mod folders;
 mod formats;
 mod masks;
 mod metadata;
+mod models;
 mod support;
 mod telling;
 mod writing;

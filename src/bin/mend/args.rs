@@ -4,6 +4,7 @@
 
 use crate::files::Compression;
 use crate::install::InstallArgs;
+use crate::models::ModelsArgs;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use mend::params::{ParamKind, ParamSpec};
@@ -55,6 +56,9 @@ pub enum Job {
     Bench(BenchArgs),
     /// Put the plug-in into GIMP or Krita, or take it away
     Install(InstallArgs),
+    /// List, fetch, import, check and remove models
+    #[command(after_help = crate::models::AFTER)]
+    Models(ModelsArgs),
 }
 
 impl Job {
@@ -67,6 +71,7 @@ impl Job {
             Self::Doctor(a) => a.tell,
             Self::Bench(a) => a.tell,
             Self::Install(a) => a.tell,
+            Self::Models(a) => a.tell(),
         }
     }
 }

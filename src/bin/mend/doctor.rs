@@ -4,11 +4,11 @@
 use crate::App;
 use crate::args::{DoctorArgs, MachineArgs};
 use crate::budget::mib;
+use mend::catalog::models_folder;
 use mend::pixels::{Depth, ImageView, ImageViewMut, Layout, MaskView, PixelFormat, Rect};
 use mend::progress::Silent;
 use mend::{Error, ErrorKind, Report, Request, Result};
 use serde_json::json;
-use std::path::PathBuf;
 
 /// The self-test's picture and the hole in it.
 const WIDTH: u32 = 192;
@@ -104,23 +104,6 @@ pub fn cpu_features() -> Vec<&'static str> {
         look!("neon" "fp16" "dotprod" "i8mm");
     }
     list
-}
-
-/// Where the user's models lie by default.
-fn models_folder() -> Option<PathBuf> {
-    let from = |name: &str| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
-    let data = if cfg!(windows) {
-        from("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        from("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        from("XDG_DATA_HOME").or_else(|| from("HOME").map(|home| home.join(".local/share")))
-    };
-    data.map(|data| data.join("mend/models"))
 }
 
 /// Bytes that programs could still take, where the system tells.

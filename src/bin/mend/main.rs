@@ -11,6 +11,7 @@ mod files;
 mod fill;
 mod install;
 mod mask;
+mod models;
 mod output;
 mod plan;
 mod terminal;
@@ -99,6 +100,7 @@ fn dispatch(app: &App, job: &Job) -> Result<()> {
         Job::Doctor(args) => doctor::run(app, args),
         Job::Bench(args) => bench::run(app, args),
         Job::Install(args) => install::run(app, args),
+        Job::Models(args) => models::run(app, args),
     }
 }
 

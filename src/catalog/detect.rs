@@ -1,0 +1,195 @@
+//! What a model is, told from its tensors and not from its name.
+#![forbid(unsafe_code)]
+
+use super::bad;
+use crate::error::Result;
+use crate::weights::Weights;
+use std::fs;
+use std::path::Path;
+
+/// How a model's files make it up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A folder as diffusers writes it: `unet/`, `vae/`, `text_encoder/`, `tokenizer/`.
+    Diffusers,
+    /// All networks in one file, as Stable Diffusion was first published.
+    Checkpoint,
+    /// A low-rank change to another model's networks.
+    Lora,
+    /// A tiny autoencoder for previews and fast decoding.
+    Taesd,
+}
+
+/// The family whose networks it holds or changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Base {
+    /// Stable Diffusion 1.5 with a UNet of nine channels, trained to fill.
+    Sd15Inpainting,
+    /// Stable Diffusion 1.x.
+    Sd15,
+    /// Stable Diffusion 2 with a UNet of nine channels.
+    Sd2Inpainting,
+    /// Stable Diffusion 2.x.
+    Sd2,
+    /// Of several families, or none that Mend can tell.
+    Any,
+}
+
+const KINDS: [(Kind, &str); 4] = [
+    (Kind::Diffusers, "diffusers"),
+    (Kind::Checkpoint, "checkpoint"),
+    (Kind::Lora, "lora"),
+    (Kind::Taesd, "taesd"),
+];
+
+const BASES: [(Base, &str); 5] = [
+    (Base::Sd15Inpainting, "sd15-inpainting"),
+    (Base::Sd15, "sd15"),
+    (Base::Sd2Inpainting, "sd2-inpainting"),
+    (Base::Sd2, "sd2"),
+    (Base::Any, "any"),
+];
+
+impl Kind {
+    /// As manifests and JSON have it.
+    pub fn name(self) -> &'static str {
+        KINDS.iter().find(|(k, _)| *k == self).map_or("?", |k| k.1)
+    }
+
+    /// Of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        KINDS.iter().find(|(_, n)| *n == name).map(|k| k.0)
+    }
+}
+
+impl Base {
+    /// As manifests and JSON have it.
+    pub fn name(self) -> &'static str {
+        BASES.iter().find(|(b, _)| *b == self).map_or("?", |b| b.1)
+    }
+
+    /// Of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        BASES.iter().find(|(_, n)| *n == name).map(|b| b.0)
+    }
+}
+
+/// Checks that a model's file is what its name says: a `.safetensors` file with a sound header, a
+/// `.json` that parses. Others are taken as they are.
+///
+/// # Errors
+/// [`crate::ErrorKind::Model`] with what it is instead (a web page, a pickle),
+/// [`crate::ErrorKind::Io`].
+pub fn check_file(path: &Path) -> Result<()> {
+    let ends = |with: &str| path.to_string_lossy().to_ascii_lowercase().ends_with(with);
+    if ends(".safetensors") {
+        return Weights::open(path).map(drop);
+    }
+    if ends(".json") {
+        const LONGEST: u64 = 100_000_000;
+        let about = fs::metadata(path).map_err(|e| super::io_error(path, "read", &e))?;
+        if about.len() > LONGEST {
+            return Err(bad(path.display(), "it is too long to be a model's JSON"));
+        }
+        let text = fs::read(path).map_err(|e| super::io_error(path, "read", &e))?;
+        serde_json::from_slice::<serde::de::IgnoredAny>(&text).map_err(|e| {
+            let page = text.trim_ascii_start().starts_with(b"<");
+            let what = if page {
+                "this is a web page and no JSON: the site wanted a login or had an error".into()
+            } else {
+                format!("this is no JSON ({e})")
+            };
+            bad(path.display(), format!("{what}; fetch it again"))
+        })?;
+    }
+    Ok(())
+}
+
+/// What a single file holds.
+pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
+    let shape = |name: &str| weights.shape(name);
+    let pairs = [".lora_down.weight", ".lora_A.weight", ".lora.down.weight"];
+    if let Some(down) = weights
+        .names()
+        .find(|n| pairs.iter().any(|p| n.ends_with(p)))
+    {
+        // The text's width shows where it goes into cross-attention.
+        let text = weights.names().find(|n| {
+            n.contains("attn2") && n.contains("to_k") && pairs.iter().any(|p| n.ends_with(p))
+        });
+        let width = text.or(Some(down)).and_then(shape).and_then(|s| s.last());
+        let base = match (text, width) {
+            (Some(_), Some(768)) => Base::Sd15,
+            (Some(_), Some(1024)) => Base::Sd2,
+            (Some(_), Some(2048)) => return Err(unsupported(weights, "a LoRA for SDXL")),
+            _ => Base::Any,
+        };
+        return Ok((Kind::Lora, base));
+    }
+    if let (Some(&[_, 3, ..]), Some(&[_, latent, ..])) = (
+        shape("encoder.layers.0.weight"),
+        shape("decoder.layers.0.weight"),
+    ) {
+        if latent != 4 {
+            let what = format!("a tiny autoencoder of {latent} latent channels, not 4");
+            return Err(unsupported(weights, &what));
+        }
+        return Ok((Kind::Taesd, Base::Any));
+    }
+    let prefix = "model.diffusion_model.input_blocks.";
+    if let Some(first) = shape(&format!("{prefix}0.0.weight")) {
+        let text = shape(&format!(
+            "{prefix}1.1.transformer_blocks.0.attn2.to_k.weight"
+        ));
+        return Ok((Kind::Checkpoint, family(weights, first, text)?));
+    }
+    let what = if weights.contains("conv_in.weight") {
+        "one network of a diffusers folder; import the whole folder"
+    } else {
+        "no checkpoint, LoRA or tiny autoencoder that Mend knows; take one of Stable Diffusion 1.5 \
+         or 2"
+    };
+    Err(bad(weights.name(), format!("this is {what}")))
+}
+
+/// The family of a diffusers UNet.
+pub(super) fn unet(weights: &Weights) -> Result<Base> {
+    let Some(first) = weights.shape("conv_in.weight") else {
+        return Err(bad(
+            weights.name(),
+            "this is no UNet of diffusers: there is no 'conv_in.weight'; import a folder that \
+             diffusers wrote",
+        ));
+    };
+    let text = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight";
+    family(weights, first, weights.shape(text))
+}
+
+fn family(weights: &Weights, first: &[usize], text: Option<&[usize]>) -> Result<Base> {
+    let channels = first.get(1).copied().unwrap_or(0);
+    let width = text.and_then(|s| s.last()).copied();
+    match (channels, width) {
+        (9, Some(768)) => Ok(Base::Sd15Inpainting),
+        (4, Some(768)) => Ok(Base::Sd15),
+        (9, Some(1024)) => Ok(Base::Sd2Inpainting),
+        (4, Some(1024)) => Ok(Base::Sd2),
+        (4 | 9, None) => Err(unsupported(
+            weights,
+            "a UNet without text in its first block (SDXL?)",
+        )),
+        (c, w) => {
+            let w = w.map_or("none".into(), |w| w.to_string());
+            let what = format!("a UNet of {c} channels and text width {w}");
+            Err(unsupported(weights, &what))
+        }
+    }
+}
+
+fn unsupported(weights: &Weights, what: &str) -> crate::Error {
+    bad(
+        weights.name(),
+        format!("this is {what}, which Mend cannot use; take one of Stable Diffusion 1.5 or 2"),
+    )
+}
