@@ -19,6 +19,7 @@
 //! | [`error`], [`memory`], [`progress`] | 0 | errors with a kind, fallible buffers, progress and cancel |
 //! | [`pixels`] | 0 | views with checked strides, pixel formats, working RGB, masks, rectangles |
 //! | [`params`] | 0 | descriptions of parameters, their parsing |
+//! | [`schedulers`] | 0 | a diffusion model's steps, and noise from a seed |
 //! | [`plan`] | 1 | parts of a mask, regions, memory and time prediction |
 //! | [`blend`] | 1 | colour match, seam, smooth extension |
 //! | [`kernels`] | 1 | CPU kernels, dispatched by CPU feature |
@@ -47,6 +48,7 @@ pub mod pixels;
 pub mod plan;
 pub mod progress;
 pub mod request;
+pub mod schedulers;
 pub mod weights;
 
 pub use error::{Error, ErrorKind, Result};

@@ -141,6 +141,54 @@ fn prompts() {
     }
 }
 
+/// Sound configurations with a value or two replaced by anything that JSON may hold.
+#[test]
+fn schedulers() {
+    let keys = [
+        "num_train_timesteps",
+        "beta_start",
+        "beta_end",
+        "beta_schedule",
+        "prediction_type",
+        "timestep_spacing",
+        "steps_offset",
+        "clip_sample",
+        "clip_sample_range",
+        "rescale_betas_zero_snr",
+        "final_sigmas_type",
+        "variance_type",
+        "solver_order",
+        "solver_type",
+        "lower_order_final",
+        "use_karras_sigmas",
+        "original_inference_steps",
+        "timestep_scaling",
+    ];
+    let values = r#"0 1 2 3 50 999 1000 100000 -1 1e-300 1e300 0.5 0.999999 true false null [] {} ""
+        "linear" "squaredcos_cap_v2" "sample" "v_prediction" "leading" "trailing" "linspace"
+        "sigma_min" "fixed_large" "bh1" "heun""#;
+    let values: Vec<_> = values.split_whitespace().collect();
+    for seed in 0..4000u64 {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        random.next();
+        let mut pick = |of: usize| (random.next() >> 20) as usize % of;
+        let steps = pick(60) as u8;
+        let entries: Vec<_> = (0..pick(5))
+            .map(|_| {
+                format!(
+                    "\"{}\":{}",
+                    keys[pick(keys.len())],
+                    values[pick(values.len())]
+                )
+            })
+            .collect();
+        let text = format!("{{{}}}", entries.join(","));
+        let input = [&[steps], text.as_bytes()].concat();
+        let outcome = catch_unwind(AssertUnwindSafe(|| bodies::schedulers::run(&input)));
+        assert!(outcome.is_ok(), "seed {seed} fails: {steps} steps, {text}");
+    }
+}
+
 /// Each of the test pictures, as it is, cut short, and with a few bytes changed.
 #[cfg(feature = "cli")]
 #[test]

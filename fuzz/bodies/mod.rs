@@ -7,6 +7,7 @@ pub mod masks;
 pub mod models;
 pub mod params;
 pub mod prompts;
+pub mod schedulers;
 
 /// Bytes taken from the front; once they are used up, zeros.
 pub struct Bytes<'a>(pub &'a [u8]);

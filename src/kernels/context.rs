@@ -16,7 +16,7 @@ pub(super) struct Aligned(Vec<Line>);
 impl Aligned {
     pub(super) fn new(len: usize, what: &str) -> Result<Self> {
         let lines = len.div_ceil(16);
-        Ok(Self(crate::memory::filled(lines, Line([0.0; 16]), what)?))
+        Ok(Self(super::zeroed(lines, what)?))
     }
 
     pub(super) fn as_slice(&self) -> &[f32] {

@@ -22,6 +22,7 @@ mod simd;
 mod tile;
 mod transposed;
 mod winograd;
+mod zeroed;
 
 pub use attention::{Attention, Strided, attention};
 pub use context::Context;
@@ -34,6 +35,7 @@ pub use norm::{GroupNorm, group_norm, layer_norm};
 pub use panels::Source;
 pub use peak::{peak, peak_int8};
 pub use transposed::{ConvTranspose2d, TransposedShape};
+pub use zeroed::zeroed;
 
 /// A function of one value that a kernel applies where it writes.
 #[derive(Clone, Copy, Debug, PartialEq)]

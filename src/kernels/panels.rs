@@ -2,6 +2,7 @@
 
 use super::context::Shared;
 use super::int8::{self, Precision};
+use super::zeroed::prefer_huge_pages;
 use super::{Context, Path};
 use crate::error::Result;
 use crate::memory;
@@ -207,6 +208,7 @@ fn lay_out<T: Copy + Send + Sync>(
 ) -> Result<Vec<T>> {
     let (width, size) = (p.width, depth * p.width);
     let mut out: Vec<T> = memory::with_capacity(p.count() * size, "a network's weights")?;
+    prefer_huge_pages(out.as_ptr() as usize, out.capacity() * size_of::<T>());
     let shared = Shared::new(out.spare_capacity_mut());
     cx.tasks(p.count(), 0, |_, panel| {
         // SAFETY: inside the capacity; each task has its own panel.

@@ -3,7 +3,7 @@
 
 use super::defect;
 use crate::error::Result;
-use crate::memory;
+use crate::kernels::zeroed;
 use candle_core::{CpuStorage, Device, Storage, Tensor};
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -119,7 +119,7 @@ impl Arena {
             Some(found) => found,
             None => {
                 self.state().make_room(bytes);
-                let data = memory::filled(count + LINE, 0f32, "a network's activations")?;
+                let data: Vec<f32> = zeroed(count + LINE, "a network's activations")?;
                 let flat = Tensor::from_vec(data, count + LINE, &Device::Cpu).map_err(defect)?;
                 (flat, bytes)
             }

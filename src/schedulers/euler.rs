@@ -1,0 +1,110 @@
+//! Euler's method on the probability-flow equation in σ (arXiv 2206.00364, algorithm 2 without churn).
+#![forbid(unsafe_code)]
+
+use super::sigmas::{Sigmas, Style, alpha_sigma};
+use super::{
+    Config, NoiseLevel, Original, PredictionType, Scheduler, Times, TimestepSpacing, check,
+};
+use crate::error::Result;
+
+/// What Euler's method and the ancestral one share: samples are x₀ + σ·ε.
+pub(super) struct Exploding {
+    pub run: Sigmas,
+    prediction: PredictionType,
+    init: f64,
+}
+
+impl Exploding {
+    pub fn new(config: &Config, style: Style, times: Times) -> Result<Self> {
+        let run = Sigmas::new(config, style, times)?;
+        let max = run.sigmas[0];
+        let init = match config.timestep_spacing {
+            Some(TimestepSpacing::Leading) => (max * max + 1.0).sqrt(),
+            _ => max,
+        };
+        Ok(Self {
+            run,
+            prediction: config.prediction_type,
+            init,
+        })
+    }
+
+    pub fn init_noise_sigma(&self) -> f64 {
+        self.init
+    }
+
+    pub fn scale_model_input(&self, i: usize) -> f64 {
+        self.run.level(i).original
+    }
+
+    pub fn add_noise(&self, i: usize) -> NoiseLevel {
+        let steps = self.run.timesteps.len();
+        NoiseLevel {
+            original: 1.0,
+            noise: if i < steps { self.run.sigmas[i] } else { 0.0 },
+        }
+    }
+
+    pub fn original(&self, i: usize) -> Original {
+        let at = alpha_sigma(self.run.before(i));
+        let unscaled = Original::new(self.prediction, at.original, at.noise);
+        Original {
+            sample: unscaled.sample * at.original,
+            ..unscaled
+        }
+    }
+
+    /// Along the line from the sample through x₀ to level `to`.
+    pub fn walk(&self, i: usize, to: f64, model_output: &[f32], sample: &mut [f32]) {
+        let original = self.original(i);
+        let left = to / self.run.sigmas[i];
+        for (x, m) in sample.iter_mut().zip(model_output) {
+            let x0 = original.of(*x, *m);
+            *x = (x0 + left * (f64::from(*x) - x0)) as f32;
+        }
+    }
+}
+
+/// `EulerDiscreteScheduler` of diffusers 0.42.1 with `s_churn` 0.
+pub(super) struct Euler(Exploding);
+
+impl Euler {
+    pub fn new(config: &Config, times: Times) -> Result<Self> {
+        Ok(Self(Exploding::new(config, Style::Euler, times)?))
+    }
+}
+
+impl Scheduler for Euler {
+    fn timesteps(&self) -> &[f64] {
+        &self.0.run.timesteps
+    }
+
+    fn init_noise_sigma(&self) -> f64 {
+        self.0.init_noise_sigma()
+    }
+
+    fn scale_model_input(&self, i: usize) -> f64 {
+        self.0.scale_model_input(i)
+    }
+
+    fn add_noise(&self, i: usize) -> NoiseLevel {
+        self.0.add_noise(i)
+    }
+
+    fn original(&self, i: usize) -> Original {
+        self.0.original(i)
+    }
+
+    fn step(
+        &mut self,
+        i: usize,
+        model_output: &[f32],
+        sample: &mut [f32],
+        _noise: &mut dyn FnMut(&mut [f32]),
+    ) -> Result<()> {
+        check(i, self.0.run.timesteps.len(), model_output, sample)?;
+        self.0
+            .walk(i, self.0.run.sigmas[i + 1], model_output, sample);
+        Ok(())
+    }
+}
