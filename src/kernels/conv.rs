@@ -111,7 +111,7 @@ impl Conv2d {
     }
 
     /// As [`Self::new`], packed for products of this precision where that is of use: a depthwise
-    /// convolution and one from or to a few channels ([`FEW`]) stay in full.
+    /// convolution and one from or to fewer than 16 channels stay in full.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Memory`].

@@ -220,7 +220,7 @@ impl Cut {
         let tiles = rows.div_ceil(height);
         let blocks = tiles.div_ceil((most / height).max(1));
         // As many tasks as the threads can share evenly: by rows where there are many, else by panels.
-        let (blocks, chunks) = if threads == 1 || blocks % threads == 0 {
+        let (blocks, chunks) = if threads == 1 || blocks.is_multiple_of(threads) {
             (blocks, 1)
         } else if blocks > 2 * threads {
             (blocks.next_multiple_of(threads).min(tiles), 1)

@@ -44,7 +44,7 @@ pub fn group_norm(
 ) -> Result<()> {
     let channels = norm.weight.len();
     assert!(
-        norm.groups > 0 && channels % norm.groups == 0,
+        norm.groups > 0 && channels.is_multiple_of(norm.groups),
         "channels of groups"
     );
     assert_eq!(norm.bias.len(), channels, "bias' length");

@@ -27,6 +27,11 @@ impl Source<'_> {
         }
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Value `i`.
     pub fn at(&self, i: usize) -> f32 {
         match self {
@@ -85,7 +90,10 @@ impl Panels {
         gated: bool,
     ) -> Result<Self> {
         assert_eq!(source.len(), outputs * inputs * taps, "weights' length");
-        assert!(!gated || outputs % 2 == 0, "as many gates as values");
+        assert!(
+            !gated || outputs.is_multiple_of(2),
+            "as many gates as values"
+        );
         let width = cx.width();
         let mut panels = Self {
             values: Values::F32(Vec::new()),

@@ -93,7 +93,7 @@ pub(super) fn forward<const SIDE: usize>(
     let threads = cx.threads();
     let block = tiles_a_task(tiles, SIDE, w.inputs, threads);
     let blocks = tiles.div_ceil(block);
-    let chunks = if blocks % threads == 0 {
+    let chunks = if blocks.is_multiple_of(threads) {
         1
     } else {
         threads.min(w.count())

@@ -324,7 +324,7 @@ mod tests {
         };
         let text = |t: &str| Part::Text(t.into(), 1.0);
         let empty = vec![100, 101, 7, 7, 7];
-        assert_eq!(cut(&[]), [empty.clone()]);
+        assert_eq!(cut(&[]), std::slice::from_ref(&empty));
         assert_eq!(cut(&[Part::Break, Part::Break]), [empty]);
         assert_eq!(cut(&[text("\x01\x02\x03")]), [[100, 1, 2, 3, 101]]);
         assert_eq!(

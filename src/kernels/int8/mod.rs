@@ -48,4 +48,4 @@ const ROW: usize = DEPTH + 64;
 const LONGEST: usize = 56 * DEPTH;
 
 const _: () = assert!(LONGEST as u64 * (255 * 127 + 128 * 127) < 1 << 31);
-const _: () = assert!(ROW / 64 % 2 == 1 && ROW % 64 == 0 && DEPTH % 4 == 0);
+const _: () = assert!(ROW / 64 % 2 == 1 && ROW.is_multiple_of(64) && DEPTH.is_multiple_of(4));

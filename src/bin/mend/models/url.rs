@@ -163,7 +163,7 @@ mod tests {
         ] {
             assert!(base.join(to).is_err(), "{to}");
         }
-        assert_eq!(base.below("u net/ä").path.contains(' '), false);
+        assert!(!base.below("u net/ä").path.contains(' '));
         assert_eq!(Url::parse("http://[::1]:80/").unwrap().host(), "::1");
     }
 }
