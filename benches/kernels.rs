@@ -277,6 +277,8 @@ fn main() {
             (16, 2560, 1280),
             (8, 1280, 1280),
             (8, 2560, 1280),
+            (4, 1280, 1280),
+            (4, 2560, 1280),
             (64, 512, 512),
             (128, 512, 512),
             (256, 512, 256),
@@ -285,13 +287,6 @@ fn main() {
             (512, 128, 128),
         ] {
             b.conv(side, ci, co);
-        }
-        if let Ok(adhoc) = std::env::var("ADHOC") {
-            for shape in adhoc.split(' ') {
-                let v: Vec<usize> = shape.split('x').map(|x| x.parse().unwrap()).collect();
-                b.linear(v[0], v[1], v[2], false);
-            }
-            return;
         }
         for (rows, c) in [(4096, 320), (1024, 640), (256, 1280), (64, 1280)] {
             b.linear(rows, c, c, false);

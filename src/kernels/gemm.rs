@@ -15,6 +15,8 @@ const ROWS: usize = 448;
 /// Length of sums between two visits of C: a part of a panel and of a tile's rows, 32 and 14 KB, stay
 /// in the nearest cache.
 const DEPTH: usize = 256;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// A fully connected layer: `[rows][inputs] → [rows][outputs]`, `y = x Wᵀ + b`.
 pub struct Linear {
@@ -382,7 +384,17 @@ impl Kernel for Task<'_> {
                 // SAFETY: `wide` holds the longest part.
                 let (b, b_row) = unsafe { widen::<S>(w, p, part.input, part.tap, part.len, wide) };
                 let (column, columns) = w.columns(p);
+                // The next panel comes while this one is worked with: nothing waits for the memory.
+                let (next, bytes) = w.ahead(p + 1, part.input);
+                let tiles = last - first;
+                let share = (part.len * bytes).div_ceil(tiles);
                 for t in 0..last - first {
+                    if w.taps == 1 {
+                        for line in (0..share).step_by(LINE) {
+                            // SAFETY: asking for a line touches nothing.
+                            unsafe { S::prefetch_far(next.wrapping_add(t * share + line)) };
+                        }
+                    }
                     let top = t * cut.height;
                     let height = cut.height.min(rows - top);
                     let c = (row0 + top) * self.job.c_row + column;

@@ -184,6 +184,18 @@ impl Panels {
         ((p * self.inputs + input) * self.taps + tap) * self.width
     }
 
+    /// Where the weights of panel `p` from `input` on stand, as bytes, and the bytes of an input's: for
+    /// asking the memory for them, so `p` and `input` may lie behind the last.
+    pub fn ahead(&self, p: usize, input: usize) -> (*const u8, usize) {
+        let row = self.taps * self.width;
+        let at = (p * self.inputs + input) * row;
+        match &self.values {
+            Values::F16(v) => (v.as_ptr().wrapping_add(at).cast(), row * 2),
+            Values::F32(v) => (v.as_ptr().wrapping_add(at).cast(), row * 4),
+            Values::Int8(_) => (std::ptr::null(), 0),
+        }
+    }
+
     /// Rows of panel `p` as they are held, from `input` on; all taps of it.
     pub fn rows(&self, p: usize, input: usize) -> Rows<'_> {
         let start = self.start(p, input, 0);

@@ -21,6 +21,8 @@ const DEPTH: usize = 64;
 /// Floats between the ends and beginnings of points' matrices: without them, the same element of all
 /// points would fall into one set of the nearest cache.
 const GAP: usize = 16;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// Pictures, their size and the padding at top and left; the output's size is given.
 #[derive(Clone, Copy)]
@@ -189,7 +191,13 @@ impl<const SIDE: usize> Kernel for Task<'_, SIDE> {
             for (k, input) in (0..w.inputs).step_by(DEPTH).enumerate() {
                 let depth = DEPTH.min(w.inputs - input);
                 weights::<S, SIDE>(w, p, input, depth, u);
+                // The next weights come while these are worked with: nothing waits for the memory.
+                let (next, bytes) = w.ahead(p, input + depth);
+                let share = (DEPTH * bytes).div_ceil(points);
                 for xi in 0..points {
+                    for line in (0..share).step_by(LINE) {
+                        S::prefetch_far(next.wrapping_add(xi * share + line));
+                    }
                     let a = v
                         .as_ptr()
                         .add((k * points + xi) * (job.block * DEPTH + GAP));

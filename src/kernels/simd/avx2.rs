@@ -108,6 +108,10 @@ impl Simd for Avx2 {
     unsafe fn prefetch(p: *const f32) {
         _mm_prefetch::<_MM_HINT_T0>(p as *const i8)
     }
+    #[inline(always)]
+    unsafe fn prefetch_far(p: *const u8) {
+        _mm_prefetch::<_MM_HINT_T1>(p as *const i8)
+    }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]

@@ -78,6 +78,9 @@ pub(super) trait Simd: Copy + Send + Sync + 'static {
     /// Asks for the cache line of `p`, which may be anywhere.
     unsafe fn prefetch(p: *const f32);
 
+    /// Asks for the cache line of `p`, which may be anywhere, into the second cache.
+    unsafe fn prefetch_far(p: *const u8);
+
     /// Calls `kernel.run::<Self>()` in a function that has the instruction set.
     unsafe fn call<K: Kernel>(kernel: K) -> K::Out;
 }

@@ -99,6 +99,8 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn prefetch(_: *const f32) {}
+    #[inline(always)]
+    unsafe fn prefetch_far(_: *const u8) {}
 
     #[inline]
     unsafe fn call<K: Kernel>(kernel: K) -> K::Out {
