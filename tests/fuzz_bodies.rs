@@ -162,6 +162,33 @@ fn schedulers() {
     }
 }
 
+/// Prompts of what their grammar is made of, and a tokenizer's files with a few bytes changed.
+#[test]
+fn prompts() {
+    on_seeded_inputs(1000, 60, bodies::prompts::run, |random| {
+        let letters = b"()[]:\\.0123456789 -+BREAKab,\xc3\xa9\n";
+        letters[random.next() as usize % letters.len()]
+    });
+    let whole =
+        b"{\"a\": 5, \"b\": 6, \"b</w>\": 7, \"ab</w>\": 8, \"ab\": 3, \"<|startoftext|>\": 1, \
+        \"<|endoftext|>\": 2}\0#version: 0.2\na b\na b</w>\n";
+    for seed in 0..1500u64 {
+        let mut random = Random(seed + 1);
+        let mut file = whole.to_vec();
+        for _ in 0..seed.min(1) * (random.next() % 4) {
+            let at = random.next() as usize % file.len();
+            match random.next() % 4 {
+                0 => file[at] = random.byte(),
+                1 => file.insert(at, b"0123456789\"\n ab</>"[random.next() as usize % 18]),
+                2 => drop(file.remove(at)),
+                _ => file[at] = whole[random.next() as usize % whole.len()],
+            }
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| bodies::prompts::run(&file)));
+        assert!(outcome.is_ok(), "seed {seed} fails: {file:?}");
+    }
+}
+
 /// Each of the test pictures, as it is, cut short, and with a few bytes changed.
 #[cfg(feature = "cli")]
 #[test]

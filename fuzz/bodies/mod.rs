@@ -6,6 +6,7 @@ pub mod fill;
 pub mod masks;
 pub mod models;
 pub mod params;
+pub mod prompts;
 pub mod schedulers;
 
 /// Bytes taken from the front; once they are used up, zeros.

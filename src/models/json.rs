@@ -137,6 +137,18 @@ impl<'a> Json<'a> {
             .collect()
     }
 
+    /// A name, turned into a value; `known` are named in the message.
+    pub fn choice<T: Copy>(&self, key: &str, default: T, known: &[(&str, T)]) -> Result<T> {
+        let Some(found) = self.get(key) else {
+            return Ok(default);
+        };
+        let value = known.iter().find(|(name, _)| found.as_str() == Some(name));
+        value.map(|(_, value)| *value).ok_or_else(|| {
+            let known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            self.wrong(key, known.join(" or "))
+        })
+    }
+
     /// A number with a fraction.
     pub fn real(&self, key: &str, default: f64, range: RangeInclusive<f64>) -> Result<f64> {
         match self.get(key) {

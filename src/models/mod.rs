@@ -4,12 +4,15 @@
 #![forbid(unsafe_code)]
 
 pub mod autoencoder_kl;
+pub mod clip;
 mod json;
+pub mod prompt;
 #[cfg(test)]
 mod tests;
 pub mod unet_2d_condition;
 
 pub use autoencoder_kl::AutoencoderKL;
+pub use clip::{CLIPTextModel, CLIPTokenizer};
 pub use unet_2d_condition::UNet2DConditionModel;
 
 use crate::error::{Error, ErrorKind, Result};

@@ -320,7 +320,8 @@ def blocks(file):
 
 
 ALL = {"unet_sd15": unet_sd15, "unet_sd2": unet_sd2, "vae": vae, "blocks": blocks}
-for name, make in ALL.items():
-    file = f"{name}.safetensors"
-    if not sys.argv[1:] or file in sys.argv[1:]:
-        make(file)
+if __name__ == "__main__":
+    for name, make in ALL.items():
+        file = f"{name}.safetensors"
+        if not sys.argv[1:] or file in sys.argv[1:]:
+            make(file)

@@ -34,10 +34,10 @@ stored pixels.
 OUT may be IMAGE. It is replaced only when the new file is complete.";
 
 const BENCH: &str = "\
-Stages: unet64 and unet32 (one step at 64×64 and 32×32 latents, batch 1), vae_encode and vae_decode
-(a picture of 512×512). Operations are counted as the plain sums need them, so that an algorithm that
-saves some may pass the peak. The environment variable MEND_KERNELS (portable, avx2, avx512) forces an
-instruction set.";
+Stages: text (a prompt of 77 tokens), unet64 and unet32 (one step at 64×64 and 32×32 latents, batch
+1), vae_encode and vae_decode (a picture of 512×512). Operations are counted as the plain sums need
+them, so that an algorithm that saves some may pass the peak. The environment variable MEND_KERNELS
+(portable, avx2, avx512) forces an instruction set.";
 
 #[derive(Debug, Subcommand)]
 pub enum Job {
@@ -216,7 +216,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub runs: u32,
     /// Only this stage; may be given several times
-    #[arg(long, value_name = "STAGE", value_parser = ["unet64", "unet32", "vae_encode", "vae_decode"])]
+    #[arg(long, value_name = "STAGE", value_parser = ["text", "unet64", "unet32", "vae_encode", "vae_decode"])]
     pub stage: Vec<String>,
     /// Threads; 0 takes as many as there are
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,

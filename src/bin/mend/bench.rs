@@ -6,6 +6,7 @@ use crate::args::BenchArgs;
 use crate::budget;
 use mend::kernels::{Context, Path as Instructions, peak, peak_int8};
 use mend::models::autoencoder_kl::{self, Decoder, Encoder};
+use mend::models::clip::{self, CLIPTextModel};
 use mend::models::unet_2d_condition::{self, UNet2DConditionModel};
 use mend::nn::{Arena, Run, from_vec};
 use mend::weights::Weights;
@@ -14,6 +15,8 @@ use serde_json::json;
 use std::path::Path;
 use std::time::Instant;
 
+/// What diffusers calls a network's file.
+const MODEL: &str = "diffusion_pytorch_model";
 /// Text tokens that a UNet is given.
 const TOKENS: usize = 77;
 /// The picture's side that the autoencoder works on.
@@ -48,7 +51,7 @@ pub fn run(app: &App, args: &BenchArgs) -> Result<()> {
 /// What one stage took.
 struct Stage {
     name: &'static str,
-    /// The side of the latents.
+    /// The side of the latents; 0 where there are none.
     latents: usize,
     seconds: Vec<f64>,
     flops: u64,
@@ -97,6 +100,11 @@ impl<'a> Bench<'a> {
             .filter(|(n, _)| wanted(&[n]))
             .map(|(_, s)| *s)
             .collect();
+        // Folders of one network for timing may have no text encoder; who asks for it is told.
+        let folder = self.args.model.join("text_encoder");
+        if wanted(&["text"]) && (folder.is_dir() || !self.args.stage.is_empty()) {
+            self.text()?;
+        }
         let (encode, decode) = (wanted(&["vae_encode"]), wanted(&["vae_decode"]));
         if !sides.is_empty() {
             self.unet(&sides)?;
@@ -130,8 +138,29 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    /// A prompt of one chunk, or, with guidance, half of what a fill needs.
+    fn text(&mut self) -> Result<()> {
+        let (weights, file, text) = self.open("text_encoder", "model")?;
+        let config = clip::Config::parse(&file, &text)?;
+        let start = Instant::now();
+        let net = CLIPTextModel::new(&self.cx, &weights.root(), config)?;
+        drop(weights);
+        let load = start.elapsed().as_secs_f64();
+        let last = net.config().vocab_size as u32 - 1;
+        let tokens: Vec<u32> = (0..net.config().max_position_embeddings as u32)
+            .map(|i| (i * 631).min(last))
+            .collect();
+        let cost = net.cost(&self.cx, 1)?;
+        let stage = self.time("text", 0, cost.flops, |run| {
+            net.forward(run, &[&tokens]).map(drop)
+        })?;
+        self.tell(&stage, load, net.bytes());
+        self.rest();
+        Ok(())
+    }
+
     fn unet(&mut self, sides: &[usize]) -> Result<()> {
-        let (weights, file, text) = self.open("unet")?;
+        let (weights, file, text) = self.open("unet", MODEL)?;
         let config = unet_2d_condition::Config::parse(&file, &text)?;
         let start = Instant::now();
         let net = UNet2DConditionModel::new(&self.cx, &weights.root(), config)?;
@@ -153,7 +182,7 @@ impl<'a> Bench<'a> {
     }
 
     fn encode(&mut self) -> Result<()> {
-        let (weights, file, text) = self.open("vae")?;
+        let (weights, file, text) = self.open("vae", MODEL)?;
         let config = autoencoder_kl::Config::parse(&file, &text)?;
         let start = Instant::now();
         let net = Encoder::new(&self.cx, &weights.root(), &config)?;
@@ -171,7 +200,7 @@ impl<'a> Bench<'a> {
     }
 
     fn decode(&mut self) -> Result<()> {
-        let (weights, file, text) = self.open("vae")?;
+        let (weights, file, text) = self.open("vae", MODEL)?;
         let config = autoencoder_kl::Config::parse(&file, &text)?;
         let start = Instant::now();
         let net = Decoder::new(&self.cx, &weights.root(), &config)?;
@@ -189,7 +218,7 @@ impl<'a> Bench<'a> {
     }
 
     /// A part's weights, and its configuration's file and text.
-    fn open(&self, part: &str) -> Result<(Weights, String, String)> {
+    fn open(&self, part: &str, stem: &str) -> Result<(Weights, String, String)> {
         let folder = self.args.model.join(part);
         let config = folder.join("config.json");
         let text = std::fs::read_to_string(&config).map_err(|e| {
@@ -201,7 +230,7 @@ impl<'a> Bench<'a> {
                 ),
             )
         })?;
-        let weights = Weights::open_folder(Path::new(&folder), "diffusion_pytorch_model")?;
+        let weights = Weights::open_folder(Path::new(&folder), stem)?;
         Ok((weights, config.display().to_string(), text))
     }
 
@@ -244,10 +273,13 @@ impl<'a> Bench<'a> {
         let (min, max) = (s[0], s[s.len() - 1]);
         let median = (s[(s.len() - 1) / 2] + s[s.len() / 2]) / 2.0;
         let gflops = stage.flops as f64 / median / 1e9;
+        let side = match stage.latents {
+            0 => String::new(),
+            side => format!("{side}²"),
+        };
         self.app.terminal.print(&format!(
-            "{:10} {:3}²  {median:7.3}  {min:7.3}  {max:7.3}   {gflops:7.0}   {:4.0} %\n",
+            "{:10} {side:>4}  {median:7.3}  {min:7.3}  {max:7.3}   {gflops:7.0}   {:4.0} %\n",
             stage.name,
-            stage.latents,
             100.0 * gflops / self.peak_gflops
         ));
         self.stages.push(json!({
