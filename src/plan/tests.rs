@@ -7,11 +7,10 @@ use crate::pixels::{Depth, ImageView, Layout, MaskView, PixelFormat, Rect, RunMa
 use std::time::Instant;
 
 const NEEDS: Needs = Needs {
-    alignment: 1,
     min_context: 48,
     context_share: 1.0,
     max_context: 1024,
-    max_side: None,
+    ..Needs::ANY
 };
 
 /// Those of the exemplar engine, roughly.
