@@ -4,10 +4,13 @@
 mod bad_input;
 mod cancel;
 mod decode;
+mod diffusion;
 mod folders;
 mod formats;
 mod masks;
 mod metadata;
 mod support;
 mod telling;
+#[path = "../tiny/mod.rs"]
+mod tiny;
 mod writing;
