@@ -125,7 +125,7 @@ impl Inpainter {
                 let why = e.unavailable(models.as_deref());
                 json!({
                     "id": d.id, "label": d.label, "summary": d.summary,
-                    "params": params(d.params), "available": why.is_none(), "why": why,
+                    "params": params(d.params), "available": why.is_none(), "reason": why,
                 })
             }).collect::<Vec<_>>(),
             "models": [],

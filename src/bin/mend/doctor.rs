@@ -8,7 +8,6 @@ use mend::pixels::{Depth, ImageView, ImageViewMut, Layout, MaskView, PixelFormat
 use mend::progress::Silent;
 use mend::{Error, ErrorKind, Report, Request, Result};
 use serde_json::json;
-use std::path::PathBuf;
 
 /// The self-test's picture and the hole in it.
 const WIDTH: u32 = 192;
@@ -21,7 +20,7 @@ const POISON: [u8; 3] = [255, 0, 255];
 pub fn run(app: &App, args: &DoctorArgs) -> Result<()> {
     let features = cpu_features();
     let threads = args.machine.inpainter(None).threads();
-    let models = models_folder();
+    let models = Options::default().models_folder();
     let installed = models.as_ref().is_some_and(|m| m.is_dir());
     let test = self_test(app, &args.machine);
     if app.terminal.json {
@@ -104,23 +103,6 @@ pub fn cpu_features() -> Vec<&'static str> {
         look!("neon" "fp16" "dotprod" "i8mm");
     }
     list
-}
-
-/// Where the user's models lie by default.
-fn models_folder() -> Option<PathBuf> {
-    let from = |name: &str| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
-    let data = if cfg!(windows) {
-        from("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        from("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        from("XDG_DATA_HOME").or_else(|| from("HOME").map(|home| home.join(".local/share")))
-    };
-    data.map(|data| data.join("mend/models"))
 }
 
 /// Bytes that programs could still take, where the system tells.

@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
-use crate::schedulers::Noise;
+use crate::schedulers::{Noise, Times, scheduler, start};
 use cost::predict;
 use folder::Folder;
 use pipeline::{Pipeline, latent_mask};
@@ -59,6 +59,10 @@ impl Engine for Diffusion {
     fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
         let settings = Settings::new(ask.values)?;
         let folder = Folder::open(folder::find(ask.models, &settings.model)?)?;
+        // Steps that cannot be are told before anything is loaded.
+        let steps = Times::Steps(settings.steps);
+        let steps = scheduler(settings.scheduler, &folder.scheduler, steps)?;
+        start(steps.timesteps().len(), settings.strength)?;
         let side = folder.side as u32;
         Ok(Needs {
             alignment: folder.vae.scale() as u32,

@@ -249,3 +249,76 @@ fn the_latents_mask_is_the_nearest_pixel_or_any() {
     let (_, bottom) = rows(latent_mask(&hole, 8, false).unwrap());
     assert_eq!(bottom, [0.0, 1.0, 1.0, 1.0]);
 }
+
+/// A crop of the model's size with a hole, and what an engine is run with.
+fn fill(engine: &Diffusion, models: &Path, cancel: &Cancel) -> Result<RgbImage> {
+    let mut image = RgbImage::black(64, 64, "").unwrap();
+    for (i, v) in image.data.iter_mut().enumerate() {
+        *v = (i * 7 % 251) as f32 / 251.0;
+    }
+    let mut hole = Plane::filled(64, 64, 0u8, "").unwrap();
+    (20..40).for_each(|y| hole.row_mut(y)[24..48].fill(1));
+    let mut source = hole.clone();
+    source.data.iter_mut().for_each(|s| *s = 1 - *s);
+    let spec = |name: &str, text: &str| {
+        let all = settings::params();
+        let spec = all.iter().find(|s| s.name == name).unwrap();
+        (spec.name, spec.parse(text).unwrap())
+    };
+    let values = [spec("steps", "2"), spec("prompt", "a cat")].into();
+    let pool = crate::nn::tests::pool(2);
+    engine.fill(
+        &Crop {
+            image: &image,
+            original: None,
+            hole: &hole,
+            source: &source,
+        },
+        &mut Run {
+            pool: &pool,
+            cancel,
+            seed: 1,
+            values: &values,
+            models: Some(models),
+            report: &mut |_| true,
+        },
+    )
+}
+
+#[test]
+fn the_unet_stays_until_its_file_changes_or_it_is_let_go() {
+    let temporary = Temporary::new("warm");
+    let models = temporary.0.as_path();
+    tiny::model(&models.join("tiny"), 9);
+    let (engine, cancel) = (Diffusion::default(), Cancel::new());
+    assert!(engine.warm.held().is_none());
+    let first = fill(&engine, models, &cancel).unwrap();
+    let unet = engine.warm.held().unwrap();
+    assert_eq!(fill(&engine, models, &cancel).unwrap(), first);
+    assert!(std::sync::Arc::ptr_eq(&unet, &engine.warm.held().unwrap()));
+    let file = models.join("tiny/unet/diffusion_pytorch_model.safetensors");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
+    let opened = fs::File::options().write(true).open(&file).unwrap();
+    opened.set_modified(later).unwrap();
+    assert_eq!(fill(&engine, models, &cancel).unwrap(), first);
+    assert!(!std::sync::Arc::ptr_eq(&unet, &engine.warm.held().unwrap()));
+    engine.trim();
+    assert!(engine.warm.held().is_none());
+    cancel.cancel();
+    let stopped = fill(&engine, models, &cancel).unwrap_err();
+    assert_eq!(stopped.kind(), ErrorKind::Cancelled);
+}
+
+#[test]
+fn a_pass_ends_at_its_next_layer_when_it_is_cancelled() {
+    let cancel = Cancel::new();
+    let told = Told::new(&cancel, 2);
+    told.begin("steps", 0, 0.5);
+    (0..10).for_each(|_| told.layer().unwrap());
+    told.begin("steps", 1, 1.0);
+    (0..5).for_each(|_| told.layer().unwrap());
+    // Half of the second step, by the layers of the first.
+    assert_eq!((told.mark().step, told.mark().share), (1, 0.75));
+    cancel.cancel();
+    assert_eq!(told.layer().unwrap_err().kind(), ErrorKind::Cancelled);
+}

@@ -94,6 +94,12 @@ impl Warm {
         Ok(unet)
     }
 
+    /// What is here.
+    #[cfg(test)]
+    pub fn held(&self) -> Option<Arc<Unet>> {
+        self.0.lock().ok()?.clone()
+    }
+
     /// Lets it go; a fill that is running with it lets it go at its end.
     pub fn trim(&self) {
         let mut slot = self.0.lock().unwrap_or_else(|e| e.into_inner());
