@@ -1,6 +1,7 @@
 //! The diffusion engine through the public interface, with a tiny model of random weights.
 #![forbid(unsafe_code)]
 
+#[path = "../src/engines/diffusion/tests/tiny.rs"]
 mod tiny;
 
 use mend::pixels::{Depth, Layout, MaskView};

@@ -11,6 +11,6 @@ mod masks;
 mod metadata;
 mod support;
 mod telling;
-#[path = "../tiny/mod.rs"]
+#[path = "../../src/engines/diffusion/tests/tiny.rs"]
 mod tiny;
 mod writing;

@@ -6,7 +6,7 @@ use crate::args::{DoctorArgs, MachineArgs};
 use crate::budget::mib;
 use mend::pixels::{Depth, ImageView, ImageViewMut, Layout, MaskView, PixelFormat, Rect};
 use mend::progress::Silent;
-use mend::{Error, ErrorKind, Report, Request, Result};
+use mend::{Error, ErrorKind, Options, Report, Request, Result};
 use serde_json::json;
 
 /// The self-test's picture and the hole in it.

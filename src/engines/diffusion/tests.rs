@@ -13,7 +13,6 @@ use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 
-#[path = "../../../tests/tiny/mod.rs"]
 mod tiny;
 
 /// A folder that goes when this does.
