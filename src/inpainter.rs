@@ -4,10 +4,11 @@
 mod options;
 mod pool;
 mod region;
+mod scaled;
 
 pub use options::Options;
 
-use crate::engines::{self, Engine, Run};
+use crate::engines::{self, Ask, Engine, Mark, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 use crate::params::Extent;
@@ -111,6 +112,7 @@ impl Inpainter {
 
     /// Engines, models and parameters as JSON: what dialogs and `--help` are drawn from.
     pub fn describe(&self) -> Json {
+        let models = self.options.models_folder();
         let params = |list: Vec<crate::params::ParamSpec>| -> Vec<Json> {
             list.iter().map(crate::params::ParamSpec::to_json).collect()
         };
@@ -120,9 +122,10 @@ impl Inpainter {
             "params": params(request::common_params()),
             "engines": self.engines.iter().map(|e| {
                 let d = e.description();
+                let why = e.unavailable(models.as_deref());
                 json!({
                     "id": d.id, "label": d.label, "summary": d.summary,
-                    "params": params(d.params), "available": true,
+                    "params": params(d.params), "available": why.is_none(), "reason": why,
                 })
             }).collect::<Vec<_>>(),
             "models": [],
@@ -206,8 +209,15 @@ impl Inpainter {
                 report,
             });
         }
+        let models = self.options.models_folder();
         let (engine, plan) = self.plan_runs(request, &runs)?;
+        let ask = Ask {
+            values: request.values(),
+            models: models.as_deref(),
+        };
+        let (needs, costs) = (engine.needs(&ask)?, engine.costs(&ask)?);
         let job = Job {
+            needs: &needs,
             image,
             mask,
             runs: &runs,
@@ -217,7 +227,6 @@ impl Inpainter {
         };
         let seed = request.integer("seed")? as u64;
         let pool = self.pool()?;
-        let costs = engine.costs();
         let weights: Vec<f64> = plan
             .regions
             .iter()
@@ -226,18 +235,24 @@ impl Inpainter {
         let total: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
         let mut parts = memory::with_capacity(plan.regions.len(), "the filled regions")?;
         let mut done = 0.0;
+        let count = plan.regions.len() as u32;
         let mut pace = Pace {
             start,
             last: None,
+            mark: START,
             progress,
         };
-        for (region, weight) in plan.regions.iter().zip(&weights) {
+        for (i, (region, weight)) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
             let mut run = Run {
                 pool,
                 cancel,
                 seed,
                 values: request.values(),
-                report: &mut |share| pace.report((done + share * weight) / total),
+                models: models.as_deref(),
+                report: &mut |mark| {
+                    let share = (done + mark.share * weight) / total;
+                    pace.report(mark.of_all(share, i, count))
+                },
             };
             let part = fill_region(&job, engine.as_ref(), region, &mut run)?;
             report.pixels += part.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
@@ -245,7 +260,7 @@ impl Inpainter {
             done += weight;
         }
         cancel.check()?;
-        if !pace.report(1.0) {
+        if !pace.finish() {
             return Err(Error::cancelled());
         }
         report.engine = plan.engine;
@@ -289,7 +304,12 @@ impl Inpainter {
         }
         let grow = request.integer("grow")? as u32;
         let context = request.extent("context")?;
-        let (needs, costs) = (engine.needs(), engine.costs());
+        let models = self.options.models_folder();
+        let ask = Ask {
+            values: request.values(),
+            models: models.as_deref(),
+        };
+        let (needs, costs) = (engine.needs(&ask)?, engine.costs(&ask)?);
         let threads = self.threads() as f64;
         let plan_with = |context: Extent| -> Result<Plan> {
             let mut regions = plan::regions(runs, grow, context, &needs, &costs)?;
@@ -348,6 +368,12 @@ impl Inpainter {
         ))
     }
 
+    /// Drops what was kept for the next fill, a diffusion model's weights say; what a running fill
+    /// uses goes when that ends. The next fill loads it again.
+    pub fn trim(&self) {
+        self.engines.iter().for_each(|engine| engine.trim());
+    }
+
     /// Threads that fills run on.
     pub fn threads(&self) -> usize {
         match self.options.threads {
@@ -365,29 +391,69 @@ impl Inpainter {
     }
 }
 
+/// Before anything is told.
+const START: Mark = Mark {
+    stage: "fill",
+    step: 0,
+    steps: 100,
+    share: 0.0,
+};
+
+impl Mark {
+    /// Of the whole call, of which this is region `i` of `count`; hundredths stay hundredths.
+    fn of_all(self, share: f64, i: u32, count: u32) -> Self {
+        let (step, steps) = match self.stage == START.stage {
+            true => ((share * 100.0).round() as u32, 100),
+            false => {
+                let before = self.steps.saturating_mul(i);
+                (before + self.step, self.steps.saturating_mul(count))
+            }
+        };
+        Self {
+            step,
+            steps,
+            share,
+            ..self
+        }
+    }
+}
+
 /// Reports at most some ten times a second, with the seconds left.
 struct Pace<'a> {
     start: Instant,
     last: Option<Instant>,
+    mark: Mark,
     progress: &'a mut dyn Progress,
 }
 
 impl Pace<'_> {
-    fn report(&mut self, share: f64) -> bool {
+    fn report(&mut self, mark: Mark) -> bool {
         let now = Instant::now();
-        let due = self.last.is_none_or(|l| (now - l).as_secs_f64() > 0.08) || share >= 1.0;
-        if !due {
+        // A new stage or step is always told: the last of many quick ones, too.
+        let same = (mark.stage, mark.step) == (self.mark.stage, self.mark.step);
+        let soon = self.last.is_some_and(|l| (now - l).as_secs_f64() <= 0.08);
+        let hundredths = mark.stage == START.stage;
+        if soon && (same || hundredths) && mark.share < 1.0 {
             return true;
         }
-        self.last = Some(now);
+        (self.last, self.mark) = (Some(now), mark);
         let elapsed = (now - self.start).as_secs_f64();
+        let share = mark.share;
         let left = (share > 0.02).then(|| elapsed * (1.0 - share) / share);
-        let step = (share * 100.0).round() as u32;
         self.progress.report(&Step {
-            stage: "fill",
-            step,
-            steps: 100,
+            stage: mark.stage,
+            step: mark.step.min(mark.steps),
+            steps: mark.steps.max(1),
             seconds_left: left,
+        })
+    }
+
+    /// All is done.
+    fn finish(&mut self) -> bool {
+        self.report(Mark {
+            step: self.mark.steps,
+            share: 1.0,
+            ..self.mark
         })
     }
 }

@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod extend;
+mod paste;
 mod screened;
 mod seam;
 #[cfg(test)]
 mod tests;
 
 pub use extend::extend;
+pub use paste::paste;
 pub use screened::screened;
 pub use seam::seamless;

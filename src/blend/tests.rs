@@ -1,6 +1,6 @@
 #![forbid(unsafe_code)]
 
-use super::{extend, screened, seamless};
+use super::{extend, paste, screened, seamless};
 use crate::pixels::{Plane, Rect, RgbImage};
 
 /// The same equation by plain relaxation until nothing moves.
@@ -171,4 +171,35 @@ fn extension_is_smooth_and_leaves_the_known_alone() {
     let mut nothing = vec![0.5f32; 12];
     extend(&mut nothing, 1, 4, 3, &[0; 12]).unwrap();
     assert_eq!(nothing, [0.5; 12]);
+}
+
+/// The engine's version is darker by a constant and knows an edge that reaches into the hole.
+#[test]
+fn a_version_of_its_own_is_matched_and_pasted_without_a_seam() {
+    let (w, h) = (48, 40);
+    let mut image = RgbImage::black(w, h, "").unwrap();
+    for (i, v) in image.data.iter_mut().enumerate() {
+        let (x, y) = (i / 3 % w, i / 3 / w);
+        *v = if x < 24 { 0.2 } else { 0.7 } + 0.002 * y as f32;
+    }
+    let mut fill = image.clone();
+    fill.data.iter_mut().for_each(|v| *v -= 0.05);
+    let mut hole = Plane::filled(w, h, 0u8, "").unwrap();
+    (12..30).for_each(|y| hole.row_mut(y)[14..36].fill(1));
+    let mut known = hole.clone();
+    known.data.iter_mut().for_each(|k| *k = 1 - *k);
+    let mut holed = image.clone();
+    for (pixel, hole) in holed.data.chunks_exact_mut(3).zip(&hole.data) {
+        if *hole != 0 {
+            pixel.fill(0.5);
+        }
+    }
+    paste(&holed, &hole, &known, &mut fill).unwrap();
+    for (got, want) in fill.data.iter().zip(&image.data) {
+        assert!((got - want).abs() < 2e-3, "{got} {want}");
+    }
+    // No hole: the picture.
+    hole.data.fill(0);
+    paste(&image, &hole, &known, &mut fill).unwrap();
+    assert_eq!(fill, image);
 }

@@ -1,7 +1,7 @@
 //! Exemplar filling: the hole is filled from the picture's own pixels. Needs no weights.
 #![forbid(unsafe_code)]
 
-use super::{Crop, Engine, EngineDescription, Run};
+use super::{Ask, Crop, Engine, EngineDescription, Run};
 use crate::error::Result;
 use crate::r#match::complete;
 use crate::pixels::RgbImage;
@@ -23,18 +23,17 @@ impl Engine for Exemplar {
         }
     }
 
-    fn needs(&self) -> Needs {
-        Needs {
-            alignment: 1,
+    fn needs(&self, _: &Ask<'_>) -> Result<Needs> {
+        Ok(Needs {
             min_context: 64,
             context_share: 0.6,
             max_context: 768,
-            max_side: None,
-        }
+            ..Needs::ANY
+        })
     }
 
-    fn costs(&self) -> Costs {
-        Costs {
+    fn costs(&self, _: &Ask<'_>) -> Result<Costs> {
+        Ok(Costs {
             // Measured on crops of 0.1 to 9 megapixels, two threads of an AVX-512 machine.
             bytes: 4e6,
             bytes_per_pixel: 70.0,
@@ -42,7 +41,7 @@ impl Engine for Exemplar {
             seconds: 0.005,
             seconds_per_pixel: 1e-7,
             seconds_per_hole_pixel: 4e-6,
-        }
+        })
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {

@@ -1,8 +1,9 @@
 //! The engines: each fills one RGB crop and knows nothing of hosts, files or pixel formats. Floor 4.
 //!
-//! A new engine is one file here and one line in [`all`].
+//! A new engine is one file or folder here and one line in [`all`].
 #![forbid(unsafe_code)]
 
+mod diffusion;
 mod exemplar;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -11,11 +12,15 @@ use crate::pixels::{Plane, RgbImage};
 use crate::plan::{Costs, Needs};
 use crate::progress::Cancel;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Every engine of this build, the default first.
 pub fn all() -> Vec<Arc<dyn Engine>> {
-    vec![Arc::new(exemplar::Exemplar)]
+    vec![
+        Arc::new(exemplar::Exemplar),
+        Arc::new(diffusion::Diffusion::default()),
+    ]
 }
 
 /// What `mend_describe` says of an engine.
@@ -35,11 +40,35 @@ pub struct EngineDescription {
 pub struct Crop<'a> {
     /// The picture; the hole's pixels carry a smooth guess, never the content to be removed.
     pub image: &'a RgbImage,
+    /// The picture with the content to be removed, where [`Needs::original`] asks for it.
+    pub original: Option<&'a RgbImage>,
     /// 1 where a pixel is to be filled.
     pub hole: &'a Plane<u8>,
     /// 1 where a known pixel may be sampled from; 0 in the hole, where the image is transparent,
     /// and outside the caller's source mask.
     pub source: &'a Plane<u8>,
+}
+
+/// What an engine is asked about before it runs.
+#[derive(Clone, Copy)]
+pub struct Ask<'a> {
+    /// The parameters.
+    pub values: &'a Values,
+    /// The models folder, if there is any; it need not exist.
+    pub models: Option<&'a Path>,
+}
+
+/// How far an engine is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Mark {
+    /// What is being done, see [`crate::progress::Step::stage`].
+    pub stage: &'static str,
+    /// Steps done of this region.
+    pub step: u32,
+    /// Steps of a region, at least 1.
+    pub steps: u32,
+    /// The share of the region's time that is over, `0.0 ..= 1.0`.
+    pub share: f64,
 }
 
 /// Values of an engine's parameters by name; what was not set has its default.
@@ -55,18 +84,34 @@ pub struct Run<'a> {
     pub seed: u64,
     /// The parameters.
     pub values: &'a Values,
-    /// Told the share done, `0.0 ..= 1.0`; `false` means stop.
-    pub report: &'a mut dyn FnMut(f64) -> bool,
+    /// The models folder, if there is any; it need not exist.
+    pub models: Option<&'a Path>,
+    /// Told how far it is; `false` means stop.
+    pub report: &'a mut dyn FnMut(Mark) -> bool,
 }
 
 impl Run<'_> {
-    /// Reports the share done and looks at the cancel flag.
+    /// Reports the share done, in hundredths, and looks at the cancel flag.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`].
     pub fn step(&mut self, share: f64) -> Result<()> {
+        let share = share.clamp(0.0, 1.0);
+        self.at(Mark {
+            stage: "fill",
+            step: (share * 100.0).round() as u32,
+            steps: 100,
+            share,
+        })
+    }
+
+    /// As [`Self::step`], with a stage and steps of its own.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`].
+    pub fn at(&mut self, mark: Mark) -> Result<()> {
         self.cancel.check()?;
-        if (self.report)(share.clamp(0.0, 1.0)) {
+        if (self.report)(mark) {
             Ok(())
         } else {
             Err(Error::cancelled())
@@ -79,11 +124,26 @@ pub trait Engine: Send + Sync {
     /// Name, label, parameters.
     fn description(&self) -> EngineDescription;
 
+    /// Why it cannot run as things are, a model that is missing say, and what to do; `None` where it
+    /// can.
+    fn unavailable(&self, _models: Option<&Path>) -> Option<String> {
+        None
+    }
+
     /// What it asks of a region.
-    fn needs(&self) -> Needs;
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] where the model that is asked for is missing or cannot be used.
+    fn needs(&self, ask: &Ask<'_>) -> Result<Needs>;
 
     /// What a region costs, as data for the planner.
-    fn costs(&self) -> Costs;
+    ///
+    /// # Errors
+    /// As [`Engine::needs`].
+    fn costs(&self, ask: &Ask<'_>) -> Result<Costs>;
+
+    /// Lets go what it keeps for the next fill.
+    fn trim(&self) {}
 
     /// Fills the hole of `crop`.
     ///

@@ -1,6 +1,7 @@
 //! One region: its crop is read, filled and cut down to the hole's box.
 #![forbid(unsafe_code)]
 
+use super::scaled::fill_scaled;
 use crate::blend;
 use crate::engines::{Crop, Engine, Run};
 use crate::error::{Error, ErrorKind, Result};
@@ -8,7 +9,7 @@ use crate::memory;
 use crate::pixels::{
     Coverage, ImageView, MaskView, Plane, Rect, RgbImage, RunMask, Working, read_working,
 };
-use crate::plan::Region;
+use crate::plan::{Needs, Region};
 use crate::request::Request;
 
 /// A filled box of the image that has not been written yet.
@@ -23,6 +24,8 @@ pub struct Part {
 
 /// What all regions of a call share.
 pub struct Job<'a> {
+    /// What the engine asks for.
+    pub needs: &'a Needs,
     /// The caller's picture.
     pub image: &'a ImageView<'a>,
     /// The caller's mask.
@@ -87,12 +90,21 @@ pub fn fill_region(
         return Err(no_source(job));
     }
     blend::extend(&mut working.rgb.data, 3, w, h, &known.data)?;
+    let original = match job.needs.original {
+        true => Some(original(job, rect, &known, &working.rgb)?),
+        false => None,
+    };
     let crop = Crop {
         image: &working.rgb,
+        original: original.as_ref(),
         hole: &hole,
         source: &source,
     };
-    let filled = engine.fill(&crop, run)?;
+    let mut filled = fill_scaled(engine, job.needs, &crop, run)?;
+    if job.needs.blend {
+        run.pool
+            .install(|| blend::paste(&working.rgb, &hole, &source, &mut filled))?;
+    }
     working.rgb = filled;
     if let Some(alpha) = &mut working.alpha {
         // Alpha goes on smoothly from around the hole: opaque surroundings make an opaque fill.
@@ -130,6 +142,21 @@ pub fn fill_region(
         part.working.alpha = Some(cut);
     }
     Ok(part)
+}
+
+/// The picture with the content to be removed; what is transparent is as in `filled`.
+fn original(job: &Job<'_>, rect: Rect, known: &Plane<u8>, filled: &RgbImage) -> Result<RgbImage> {
+    let (w, h) = (rect.width as usize, rect.height as usize);
+    let nothing = Plane::filled(w, h, 0.0f32, "an empty mask")?;
+    let mut working = read_working(job.image, rect, &nothing)?;
+    let pixels = working.rgb.data.chunks_exact_mut(3);
+    for (i, (pixel, filled)) in pixels.zip(filled.data.chunks_exact(3)).enumerate() {
+        let transparent = working.alpha.as_ref().is_some_and(|a| a.data[i] <= 0.0);
+        if known.data[i] != 0 || transparent {
+            pixel.copy_from_slice(filled);
+        }
+    }
+    Ok(working.rgb)
 }
 
 /// The mask leaves no pixel to fill from.

@@ -25,6 +25,47 @@ pub struct Needs {
     pub max_context: u32,
     /// The longest side that the engine can work on; a larger region is scaled down. `None`: any.
     pub max_side: Option<u32>,
+    /// The longest side is to be no shorter than this: a smaller region gets more context, and where
+    /// the image has no more, it is scaled up.
+    pub min_side: u32,
+    /// Whether the flow brings the fill's colours to those around the hole; an engine that does not
+    /// ask for it does so by itself.
+    pub blend: bool,
+    /// Whether the engine wants to see what is to be removed.
+    pub original: bool,
+}
+
+impl Needs {
+    /// Nothing in particular.
+    pub const ANY: Self = Self {
+        alignment: 1,
+        min_context: 0,
+        context_share: 0.0,
+        max_context: 0,
+        max_side: None,
+        min_side: 0,
+        blend: false,
+        original: false,
+    };
+
+    /// The size that an engine works at on a region of `width` × `height`: the region's own unless a
+    /// longest side is out of bounds.
+    pub fn working_size(&self, width: u32, height: u32) -> (u32, u32) {
+        let longer = f64::from(width.max(height).max(1));
+        let most = self.max_side.map_or(f64::INFINITY, f64::from);
+        let scale = (most / longer)
+            .min(1.0)
+            .max(f64::from(self.min_side) / longer);
+        let to = |side: u32| {
+            let unit = f64::from(self.alignment.max(1));
+            let units = (f64::from(side) * scale / unit).round().max(1.0);
+            (units * unit) as u32
+        };
+        match self.max_side {
+            Some(_) => (to(width), to(height)),
+            None => (width, height),
+        }
+    }
 }
 
 /// What a region costs, linear in its pixels: measured coefficients of one engine.
@@ -69,7 +110,7 @@ pub struct Region {
     pub hole: Rect,
     /// Pixels of the hole (those the mask's growth adds not counted).
     pub hole_pixels: u64,
-    /// Working size over native size; 1 unless the engine must work smaller.
+    /// Working size over native size; 1 unless the engine must work smaller or larger.
     pub scale: f64,
 }
 

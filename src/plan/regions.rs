@@ -109,13 +109,27 @@ impl Frame<'_> {
         }
     }
 
+    /// One side of a region: at least as long as the engine asks, and aligned.
+    fn side(&self, at: u32, len: u32, all: u32) -> (u32, u32) {
+        let least = self.needs.min_side.min(all);
+        let (at, len) = match len < least {
+            // One unit of that length, within the image.
+            true => aligned(at, len, all, least),
+            false => (at, len),
+        };
+        aligned(at, len, all, self.needs.alignment)
+    }
+
     fn region(&self, hole: Rect, hole_pixels: u64) -> Region {
         let grown = hole.grown_within(self.context_of(&hole), self.width, self.height);
-        let (x, width) = aligned(grown.x, grown.width, self.width, self.needs.alignment);
-        let (y, height) = aligned(grown.y, grown.height, self.height, self.needs.alignment);
+        let (x, width) = self.side(grown.x, grown.width, self.width);
+        let (y, height) = self.side(grown.y, grown.height, self.height);
         let longer = f64::from(width.max(height));
         let scale = match self.needs.max_side {
-            Some(side) => (f64::from(side) / longer).min(1.0),
+            Some(side) => {
+                let least = f64::from(self.needs.min_side.min(side)) / longer;
+                (f64::from(side) / longer).min(1.0).max(least)
+            }
             None => 1.0,
         };
         Region {

@@ -7,11 +7,10 @@ use crate::pixels::{Depth, ImageView, Layout, MaskView, PixelFormat, Rect, RunMa
 use std::time::Instant;
 
 const NEEDS: Needs = Needs {
-    alignment: 1,
     min_context: 48,
     context_share: 1.0,
     max_context: 1024,
-    max_side: None,
+    ..Needs::ANY
 };
 
 /// Those of the exemplar engine, roughly.
@@ -387,4 +386,40 @@ fn a_hundred_thousand_specks_are_planned_soon() {
         check(&plan, &data, w, h, 0, 1);
         assert!(took < 5.0, "{took} s");
     }
+}
+
+#[test]
+fn a_model_of_one_size_gets_context_or_another_scale() {
+    let needs = Needs {
+        alignment: 8,
+        max_side: Some(512),
+        min_side: 512,
+        ..NEEDS
+    };
+    let region = |size: (u32, u32), hole: (u32, u32, u32, u32)| {
+        let mask = mask(size.0, size.1, &[hole]);
+        let all = regions(&mask, 0, Extent::Pixels(16), &needs, &COSTS).unwrap();
+        assert_eq!(all.len(), 1);
+        all[0]
+    };
+    // A small hole gets context, also at the edge.
+    let small = region((2000, 1500), (0, 700, 40, 30));
+    assert_eq!(
+        (small.rect.width, small.rect.height, small.scale),
+        (512, 512, 1.0)
+    );
+    assert_eq!(small.rect.x, 0);
+    assert!(small.rect.y <= 700 - 16 && small.rect.bottom() >= 730 + 16);
+    // A large one is scaled down, a small picture up.
+    let large = region((2000, 1500), (100, 100, 992, 300));
+    assert_eq!((large.rect.width, large.rect.height), (1024, 512));
+    assert_eq!(
+        (large.scale, needs.working_size(1024, 512)),
+        (0.5, (512, 256))
+    );
+    let whole = region((100, 75), (40, 30, 20, 20));
+    assert_eq!((whole.rect.width, whole.rect.height), (100, 75));
+    assert!((whole.scale - 5.12).abs() < 1e-9);
+    assert_eq!(needs.working_size(100, 75), (512, 384));
+    assert_eq!(NEEDS.working_size(99, 7), (99, 7));
 }

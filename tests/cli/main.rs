@@ -5,6 +5,7 @@ mod bad_input;
 mod bench;
 mod cancel;
 mod decode;
+mod diffusion;
 mod folders;
 mod formats;
 mod masks;
@@ -12,4 +13,6 @@ mod metadata;
 mod models;
 mod support;
 mod telling;
+#[path = "../../src/engines/diffusion/tests/tiny.rs"]
+mod tiny;
 mod writing;

@@ -7,7 +7,7 @@ use crate::budget::mib;
 use mend::catalog::models_folder;
 use mend::pixels::{Depth, ImageView, ImageViewMut, Layout, MaskView, PixelFormat, Rect};
 use mend::progress::Silent;
-use mend::{Error, ErrorKind, Report, Request, Result};
+use mend::{Error, ErrorKind, Options, Report, Request, Result};
 use serde_json::json;
 
 /// The self-test's picture and the hole in it.
@@ -21,7 +21,7 @@ const POISON: [u8; 3] = [255, 0, 255];
 pub fn run(app: &App, args: &DoctorArgs) -> Result<()> {
     let features = cpu_features();
     let threads = args.machine.inpainter(None).threads();
-    let models = models_folder();
+    let models = Options::default().models_folder();
     let installed = models.as_ref().is_some_and(|m| m.is_dir());
     let test = self_test(app, &args.machine);
     if app.terminal.json {

@@ -1,0 +1,178 @@
+//! Latent diffusion: Stable Diffusion 1.x and 2.x, inpainting or plain, in diffusers' folders.
+//!
+//! The crop's latents are denoised in steps by a UNet that a prompt guides; then the hole is decoded.
+//! Nothing is loaded before the first fill. Of its networks, each is loaded, run and dropped in turn;
+//! the UNet stays for the next fill until [`Engine::trim`].
+#![forbid(unsafe_code)]
+
+mod cost;
+mod folder;
+mod pipeline;
+mod pump;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod warm;
+
+use super::exemplar::Exemplar;
+use super::{Ask, Crop, Engine, EngineDescription, Mark, Run};
+use crate::error::Result;
+use crate::kernels::{Context, Path as Instructions};
+use crate::pixels::RgbImage;
+use crate::plan::{Costs, Needs};
+use crate::schedulers::{Noise, Times, scheduler, start};
+use cost::predict;
+use folder::Folder;
+use pipeline::{Pipeline, latent_mask};
+use pump::{Told, pump};
+use settings::{Content, Settings};
+use std::path::Path;
+use warm::Warm;
+
+/// The share of a fill that the exemplar fill of the hole takes where one is wanted.
+const EXEMPLAR: f64 = 0.03;
+
+/// The latent diffusion engine.
+#[derive(Default)]
+pub struct Diffusion {
+    warm: Warm,
+}
+
+impl Engine for Diffusion {
+    fn description(&self) -> EngineDescription {
+        EngineDescription {
+            id: "diffusion",
+            label: "Diffusion",
+            summary: "Invents what fits, guided by a prompt or without one, with a Stable \
+                      Diffusion model of version 1 or 2. Needs a model's folder and minutes; large \
+                      holes come back softer than the picture.",
+            params: settings::params(),
+        }
+    }
+
+    fn unavailable(&self, models: Option<&Path>) -> Option<String> {
+        folder::installed(models)
+            .is_empty()
+            .then(|| folder::nothing(models))
+    }
+
+    fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
+        let settings = Settings::new(ask.values)?;
+        let folder = Folder::open(folder::find(ask.models, &settings.model)?)?;
+        // Steps that cannot be are told before anything is loaded.
+        let steps = Times::Steps(settings.steps);
+        let steps = scheduler(settings.scheduler, &folder.scheduler, steps)?;
+        start(steps.timesteps().len(), settings.strength)?;
+        let side = folder.side as u32;
+        Ok(Needs {
+            alignment: folder.vae.scale() as u32,
+            min_context: side / 8,
+            context_share: 0.5,
+            max_context: 2048,
+            max_side: Some(side),
+            min_side: side,
+            blend: true,
+            original: settings.content == Content::Original,
+        })
+    }
+
+    fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
+        let settings = Settings::new(ask.values)?;
+        let folder = Folder::open(folder::find(ask.models, &settings.model)?)?;
+        let cost = predict(&folder, &settings)?;
+        // Any region is brought to the model's resolution; only the crop itself is larger.
+        Ok(Costs {
+            bytes: cost.bytes,
+            bytes_per_pixel: 60.0,
+            bytes_per_hole_pixel: 0.0,
+            seconds: cost.seconds(),
+            seconds_per_pixel: 2e-7,
+            seconds_per_hole_pixel: 0.0,
+        })
+    }
+
+    fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
+        let settings = Settings::new(run.values)?;
+        let folder = Folder::open(folder::find(run.models, &settings.model)?)?;
+        let cost = predict(&folder, &settings)?;
+        let made = match settings.content {
+            Content::Exemplar => Some(exemplar(crop, run, cost.steps as u32)?),
+            Content::Original | Content::Noise => None,
+        };
+        let picture = match (&made, settings.content, crop.original) {
+            (Some(made), ..) => made,
+            (None, Content::Original, Some(original)) => original,
+            _ => crop.image,
+        };
+        let from_noise = settings.content == Content::Noise && settings.strength >= 1.0;
+        let told = Told::new(run.cancel, cost.steps as u32);
+        let (seed, precision) = (run.seed, settings.precision);
+        let cx = Context::new(Instructions::chosen()).packing(precision);
+        let draw = |purpose, index, out: &mut [f32]| Noise::new(seed, purpose, index).fill(out);
+        let stages = Pipeline {
+            folder: &folder,
+            settings: &settings,
+            cx: &cx,
+            draw: &draw,
+            told: &told,
+        };
+        // Where each stage ends, of the time that is left after the exemplar fill.
+        let mut end = if made.is_some() { EXEMPLAR } else { 0.0 };
+        told.begin("prepare", 0, end);
+        let rest = 1.0 - end;
+        let mut until = |seconds: f64| {
+            end += rest * seconds / cost.seconds();
+            end
+        };
+        let (text, begin) = pump(run, &told, || {
+            told.begin("text", 0, until(cost.text));
+            let text = stages.text()?;
+            told.begin("encode", 0, until(cost.encode));
+            let mask = latent_mask(crop.hole, folder.vae.scale(), folder.inpaints())?;
+            Ok((text, stages.encode(picture, crop.hole, mask, from_noise)?))
+        })?;
+        drop(made);
+        cx.trim();
+        told.begin("load", 0, until(cost.load));
+        let unet = self.warm.get(&folder, precision, run, &told)?;
+        let shares = (until(0.0), until(cost.step * cost.steps));
+        let latents = pump(run, &told, || {
+            let cx = &unet.cx;
+            let stages = Pipeline { cx, ..stages };
+            stages.denoise(&unet.net, &text, &begin, from_noise, shares)
+        })?;
+        unet.cx.trim();
+        drop(unet);
+        pump(run, &told, || {
+            told.begin("decode", cost.steps as u32, 1.0);
+            let mut out = stages.decode(&latents, begin.height, begin.width)?;
+            out.data.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
+            Ok(out)
+        })
+    }
+
+    fn trim(&self) {
+        self.warm.trim();
+    }
+}
+
+/// The exemplar engine's fill of the crop.
+fn exemplar(crop: &Crop<'_>, run: &mut Run<'_>, steps: u32) -> Result<RgbImage> {
+    let report = &mut *run.report;
+    let mut inner = Run {
+        pool: run.pool,
+        cancel: run.cancel,
+        seed: run.seed,
+        values: run.values,
+        models: run.models,
+        report: &mut |mark| {
+            report(Mark {
+                stage: "prepare",
+                step: 0,
+                steps,
+                share: mark.share * EXEMPLAR,
+            })
+        },
+    };
+    Exemplar.fill(crop, &mut inner)
+}

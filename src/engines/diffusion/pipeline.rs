@@ -1,0 +1,286 @@
+//! The stages of a fill, each with its network: text, pictures to latents, steps, latents to a picture.
+//!
+//! Source: diffusers 0.42.1, `pipeline_stable_diffusion_inpaint.py`, with which the numbers agree.
+#![forbid(unsafe_code)]
+
+use super::folder::Folder;
+use super::pump::Told;
+use super::settings::Settings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::Context;
+use crate::memory;
+use crate::models::UNet2DConditionModel;
+use crate::models::autoencoder_kl::{Decoder, Encoder};
+use crate::models::clip::{CLIPTextModel, CLIPTokenizer, HiddenLayer, embed};
+use crate::nn::{Arena, Run, Tensor, from_vec, values};
+use crate::pixels::{Plane, RgbImage};
+use crate::schedulers::{Purpose, Scheduler, Times, guidance, scheduler, start};
+
+/// Streams of [`Purpose::Encode`].
+const PICTURE: usize = 0;
+const MASKED: usize = 1;
+
+/// Fills a buffer with the noise of a purpose and an index.
+pub type Draw<'a> = &'a (dyn Fn(Purpose, usize, &mut [f32]) + Sync);
+
+/// What all stages share.
+#[derive(Clone, Copy)]
+pub struct Pipeline<'a> {
+    pub folder: &'a Folder,
+    pub settings: &'a Settings,
+    pub cx: &'a Context,
+    pub draw: Draw<'a>,
+    pub told: &'a Told<'a>,
+}
+
+/// Where the steps begin, all `[channels][height][width]` and scaled as the UNet has them.
+pub struct Begin {
+    pub height: usize,
+    pub width: usize,
+    /// 1 where the hole is.
+    pub mask: Vec<f32>,
+    /// Of the picture; where it is not needed, none.
+    pub picture: Option<Vec<f32>>,
+    /// Of what is around the hole; for UNets that are told it.
+    pub masked: Option<Vec<f32>>,
+}
+
+impl Pipeline<'_> {
+    /// What the UNet is told: the prompt, with guidance behind the negative one.
+    pub fn text(&self) -> Result<Tensor> {
+        let folder = self.folder.path.join("tokenizer");
+        let tokenizer = match folder.is_dir() {
+            true => CLIPTokenizer::open(&folder)?,
+            false => CLIPTokenizer::openai()?,
+        };
+        let weights = self.folder.text_weights()?;
+        let net = CLIPTextModel::new(self.cx, &weights.root(), self.folder.text.clone())?;
+        let s = self.settings;
+        let both = [s.negative_prompt.as_str(), s.prompt.as_str()];
+        let prompts = &both[usize::from(s.guidance <= 1.0 || self.told_guidance())..];
+        let check = || self.told.layer();
+        let arena = Arena::new();
+        let run = Run::new(self.cx, &arena).check(&check);
+        embed(&run, &net, &tokenizer, prompts, HiddenLayer::default())
+    }
+
+    /// Whether the UNet is told its guidance as a number (LCM), and needs no second pass.
+    fn told_guidance(&self) -> bool {
+        self.folder.unet.time_cond_proj_dim.is_some()
+    }
+
+    /// Whether the steps begin with the picture's latents, or it is put back behind each.
+    fn needs_picture(&self, from_noise: bool) -> bool {
+        !from_noise || !self.folder.inpaints()
+    }
+
+    /// The latents that the steps need of `picture`, whose sides are multiples of the VAE's scale.
+    /// Noise alone begins them where `from_noise` is set. `mask` is [`latent_mask`]'s.
+    pub fn encode(
+        &self,
+        picture: &RgbImage,
+        hole: &Plane<u8>,
+        mask: Vec<f32>,
+        from_noise: bool,
+    ) -> Result<Begin> {
+        let scale = self.folder.vae.scale();
+        let weights = self.folder.vae_weights()?;
+        let net = Encoder::new(self.cx, &weights.root(), &self.folder.vae)?;
+        let one = |index: usize, masked: bool| -> Result<Vec<f32>> {
+            let (w, h) = (picture.width, picture.height);
+            let mut planes = memory::filled(3 * w * h, 0.0f32, "a picture to encode")?;
+            for (i, pixel) in picture.data.chunks_exact(3).enumerate() {
+                if !masked || hole.data[i] == 0 {
+                    for (c, v) in pixel.iter().enumerate() {
+                        // Float pictures reach beyond; the networks do not.
+                        planes[c * w * h + i] = 2.0 * v.clamp(0.0, 1.0) - 1.0;
+                    }
+                }
+            }
+            let image = from_vec(planes, &[1, 3, h, w])?;
+            let check = || self.told.layer();
+            let arena = Arena::new();
+            let run = Run::new(self.cx, &arena).check(&check);
+            let moments = net.encode(&run, &image)?;
+            let (mean, logvar) = (values(&moments.mean)?, values(&moments.logvar)?);
+            let mut latents = memory::filled(mean.len(), 0.0f32, "latents")?;
+            (self.draw)(Purpose::Encode, index, &mut latents);
+            let factor = self.folder.vae.scaling_factor as f32;
+            for ((x, mean), logvar) in latents.iter_mut().zip(&*mean).zip(&*logvar) {
+                *x = (mean + (0.5 * logvar).exp() * *x) * factor;
+            }
+            Ok(latents)
+        };
+        let needs_picture = self.needs_picture(from_noise);
+        Ok(Begin {
+            height: picture.height / scale,
+            width: picture.width / scale,
+            mask,
+            picture: needs_picture.then(|| one(PICTURE, false)).transpose()?,
+            masked: self
+                .folder
+                .inpaints()
+                .then(|| one(MASKED, true))
+                .transpose()?,
+        })
+    }
+
+    /// Goes through the steps, of which each takes the share done a part of the way to `end`: the
+    /// clean latents.
+    pub fn denoise(
+        &self,
+        net: &UNet2DConditionModel,
+        text: &Tensor,
+        begin: &Begin,
+        from_noise: bool,
+        shares: (f64, f64),
+    ) -> Result<Vec<f32>> {
+        let s = self.settings;
+        let (height, width) = (begin.height, begin.width);
+        let channels = self.folder.vae.latent_channels;
+        let (pixels, len) = (height * width, channels * height * width);
+        let mut steps = scheduler(s.scheduler, &self.folder.scheduler, Times::Steps(s.steps))?;
+        let times = steps.timesteps().to_vec();
+        let first = start(times.len(), s.strength)?;
+        let what = "latents";
+        let mut noise = memory::filled(len, 0.0f32, what)?;
+        (self.draw)(Purpose::Start, 0, &mut noise);
+        let mut latents = memory::filled(len, 0.0f32, what)?;
+        match &begin.picture {
+            Some(picture) if !from_noise => noised(&*steps, first, picture, &noise, &mut latents),
+            _ => {
+                let sigma = steps.init_noise_sigma() as f32;
+                latents
+                    .iter_mut()
+                    .zip(&noise)
+                    .for_each(|(x, n)| *x = n * sigma);
+            }
+        }
+        let batch = text.dims().first().copied().unwrap_or(1);
+        let cond = self.guidance_embedding(batch)?;
+        let mut known = memory::filled(len, 0.0f32, what)?;
+        let mut output = memory::filled(len, 0.0f32, what)?;
+        let arena = Arena::new();
+        let count = (times.len() - first) as f64;
+        for (i, time) in times.iter().enumerate().skip(first) {
+            let done = (i - first + 1) as f64 / count;
+            let end = shares.0 + (shares.1 - shares.0) * done;
+            self.told.begin("steps", (i - first) as u32, end);
+            let scale = steps.scale_model_input(i) as f32;
+            let per = self.folder.unet.in_channels * pixels;
+            let mut input = memory::with_capacity(batch * per, what)?;
+            for _ in 0..batch {
+                input.extend(latents.iter().map(|x| x * scale));
+                if let Some(masked) = &begin.masked {
+                    input.extend_from_slice(&begin.mask);
+                    input.extend_from_slice(masked);
+                }
+            }
+            let sample = from_vec(input, &[batch, per / pixels, height, width])?;
+            let check = || self.told.layer();
+            let run = Run::new(self.cx, &arena).check(&check);
+            let made =
+                net.forward_conditioned(&run, &sample, &[*time as f32], text, cond.as_ref())?;
+            let made = values(&made)?;
+            // With guidance the negative prompt's comes first.
+            output.copy_from_slice(&made[(batch - 1) * len..]);
+            if batch == 2 {
+                guidance(&made[..len], &mut output, s.guidance);
+            }
+            steps.step(i, &output, &mut latents, &mut |out| {
+                (self.draw)(Purpose::Step, i, out);
+            })?;
+            if let (Some(picture), false) = (&begin.picture, self.folder.inpaints()) {
+                noised(&*steps, i + 1, picture, &noise, &mut known);
+                for (j, (x, known)) in latents.iter_mut().zip(&known).enumerate() {
+                    let m = begin.mask[j % pixels];
+                    *x = (1.0 - m) * known + m * *x;
+                }
+            }
+        }
+        Ok(latents)
+    }
+
+    /// The picture of clean latents, not clamped: 0 to 1, about.
+    pub fn decode(&self, latents: &[f32], height: usize, width: usize) -> Result<RgbImage> {
+        let weights = self.folder.vae_weights()?;
+        let net = Decoder::new(self.cx, &weights.root(), &self.folder.vae)?;
+        let factor = self.folder.vae.scaling_factor as f32;
+        let mut scaled = memory::with_capacity(latents.len(), "latents")?;
+        scaled.extend(latents.iter().map(|x| x / factor));
+        let channels = self.folder.vae.latent_channels;
+        let scaled = from_vec(scaled, &[1, channels, height, width])?;
+        let check = || self.told.layer();
+        let arena = Arena::new();
+        let run = Run::new(self.cx, &arena).check(&check);
+        let made = net.decode(&run, &scaled)?;
+        let made = values(&made)?;
+        let scale = self.folder.vae.scale();
+        let mut out = RgbImage::black(width * scale, height * scale, "the filled crop")?;
+        let pixels = out.width * out.height;
+        for (i, pixel) in out.data.chunks_exact_mut(3).enumerate() {
+            for (c, v) in pixel.iter_mut().enumerate() {
+                *v = made[c * pixels + i] / 2.0 + 0.5;
+            }
+        }
+        if out.data.iter().all(|v| v.is_finite()) {
+            return Ok(out);
+        }
+        Err(Error::new(
+            ErrorKind::Model,
+            format!(
+                "{}: the model made values that are no numbers; its weights are damaged, or made \
+                 for another scheduler: download it again or set 'scheduler' to ddim",
+                self.folder.path.display()
+            ),
+        ))
+    }
+
+    /// For models that are told their guidance: sines and cosines of it, `[batch, channels]`.
+    ///
+    /// Source: `get_guidance_scale_embedding` of the pipeline above.
+    fn guidance_embedding(&self, batch: usize) -> Result<Option<Tensor>> {
+        let Some(channels) = self.folder.unet.time_cond_proj_dim else {
+            return Ok(None);
+        };
+        let w = (self.settings.guidance - 1.0) * 1000.0;
+        let half = channels / 2;
+        let rate = libm::log(10000.0) / (half.max(2) - 1) as f64;
+        let angle = |i: usize| w * libm::exp(-rate * i as f64);
+        let mut row: Vec<f32> = (0..half).map(|i| libm::sin(angle(i)) as f32).collect();
+        row.extend((0..half).map(|i| libm::cos(angle(i)) as f32));
+        row.resize(channels, 0.0);
+        Ok(Some(from_vec(row.repeat(batch), &[batch, channels])?))
+    }
+}
+
+/// `out` becomes `clean` at the noise level before step `i`.
+fn noised(steps: &dyn Scheduler, i: usize, clean: &[f32], noise: &[f32], out: &mut [f32]) {
+    let level = steps.add_noise(i);
+    let (original, amount) = (level.original as f32, level.noise as f32);
+    for ((o, x), n) in out.iter_mut().zip(clean).zip(noise) {
+        *o = original * x + amount * n;
+    }
+}
+
+/// The mask of the latents. UNets that are told the mask get the nearest pixel, the upper left one of
+/// each latent's block, as in their training; where the picture is put back, each latent that holds
+/// any of the hole is to be filled.
+pub fn latent_mask(hole: &Plane<u8>, scale: usize, nearest: bool) -> Result<Vec<f32>> {
+    let (w, h) = (hole.width / scale, hole.height / scale);
+    let mut mask = memory::filled(w * h, 0.0f32, "the latents' mask")?;
+    for (i, m) in mask.iter_mut().enumerate() {
+        let (x, y) = (i % w * scale, i / w * scale);
+        let any = || (y..y + scale).any(|y| hole.row(y)[x..x + scale].contains(&1));
+        let filled = match nearest {
+            true => hole.row(y)[x] != 0,
+            false => any(),
+        };
+        *m = f32::from(u8::from(filled));
+    }
+    // A hole between the pixels looked at.
+    if nearest && mask.iter().all(|m| *m == 0.0) {
+        return latent_mask(hole, scale, false);
+    }
+    Ok(mask)
+}

@@ -1,0 +1,134 @@
+//! Work on the inpainter's threads, watched from the caller's: progress is told and cancelling looked
+//! for there, in the middle of a pass too.
+#![forbid(unsafe_code)]
+
+use crate::engines::{Mark, Run};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Cancel;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(60);
+
+/// What the two sides share.
+pub struct Told<'a> {
+    cancel: &'a Cancel,
+    stop: AtomicBool,
+    state: Mutex<State>,
+}
+
+struct State {
+    mark: Mark,
+    /// The share done at the end of the stage.
+    end: f64,
+    /// Layers of the stage so far, and of the last stage of that name.
+    layers: u32,
+    before: Option<(&'static str, u32)>,
+}
+
+impl<'a> Told<'a> {
+    /// Nothing done of `steps`.
+    pub fn new(cancel: &'a Cancel, steps: u32) -> Self {
+        Self {
+            cancel,
+            stop: AtomicBool::new(false),
+            state: Mutex::new(State {
+                mark: Mark {
+                    stage: "prepare",
+                    step: 0,
+                    steps,
+                    share: 0.0,
+                },
+                end: 0.0,
+                layers: 0,
+                before: None,
+            }),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Numbers, each good by itself.
+        self.state.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
+    /// Begins a stage, which takes the share done from where it is to `end`.
+    pub fn begin(&self, stage: &'static str, step: u32, end: f64) {
+        let mut state = self.state();
+        state.before = Some((state.mark.stage, state.layers));
+        state.mark.stage = stage;
+        state.mark.step = step;
+        state.mark.share = state.end;
+        (state.end, state.layers) = (end.max(state.end), 0);
+    }
+
+    /// A layer is next: the check of a pass.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`].
+    pub fn layer(&self) -> Result<()> {
+        self.state().layers += 1;
+        match self.stop.load(Ordering::Relaxed) {
+            true => Err(Error::cancelled()),
+            false => self.cancel.check(),
+        }
+    }
+
+    /// How far it is, inside of a step too once one has shown how many layers it has.
+    pub fn mark(&self) -> Mark {
+        let state = self.state();
+        let mut mark = state.mark;
+        if let Some((stage, layers)) = state.before
+            && stage == mark.stage
+            && layers > 0
+        {
+            let part = (f64::from(state.layers) / f64::from(layers)).min(1.0);
+            mark.share += part * (state.end - mark.share);
+        }
+        mark
+    }
+}
+
+/// Runs `work` on the pool's threads, and meanwhile tells `run` from this one.
+///
+/// # Errors
+/// Those of `work`; [`ErrorKind::Cancelled`], `work`'s layers then end it.
+pub fn pump<T: Send>(
+    run: &mut Run<'_>,
+    told: &Told<'_>,
+    work: impl FnOnce() -> Result<T> + Send,
+) -> Result<T> {
+    let (send, receive) = channel();
+    let mut stopped = Ok(());
+    let mut result = None;
+    let pool = run.pool;
+    pool.in_place_scope(|scope| {
+        scope.spawn(move |_| {
+            // Nobody listens only where the scope is unwinding.
+            let _ = send.send(work());
+        });
+        loop {
+            match receive.recv_timeout(PAUSE) {
+                Ok(done) => {
+                    result = Some(done);
+                    return;
+                }
+                // It panicked, and so will the scope.
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) if stopped.is_ok() => {
+                    stopped = run.at(told.mark());
+                    told.stop.store(stopped.is_err(), Ordering::Relaxed);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    });
+    stopped?;
+    run.at(told.mark())?;
+    result.unwrap_or_else(|| {
+        let what = "a defect in Mend: a stage of the fill ended without a result";
+        Err(Error::new(ErrorKind::Internal, what))
+    })
+}

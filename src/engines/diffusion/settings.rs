@@ -1,0 +1,231 @@
+//! The engine's parameters.
+#![forbid(unsafe_code)]
+
+use crate::engines::Values;
+use crate::error::{Error, ErrorKind, Result};
+use crate::kernels::Precision;
+use crate::params::{ParamKind, ParamSpec, Value};
+use crate::schedulers::Kind;
+
+/// The strength of a fill without a prompt is no more than this: of the exemplar fill the layout and
+/// the colours are left, so that the model has no reason to invent an object, and its own textures
+/// replace the rest.
+const REMOVING: f64 = 0.9;
+
+/// What the steps begin with where the hole is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// What is to be removed or changed.
+    Original,
+    /// The exemplar engine's fill.
+    Exemplar,
+    /// Noise alone; with a strength below 1 a smooth continuation of what is around.
+    Noise,
+}
+
+/// The values of a fill.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// A folder's name in the models folder, a path, or empty.
+    pub model: String,
+    pub prompt: String,
+    pub negative_prompt: String,
+    pub steps: usize,
+    /// 1 where it would change nothing: then there is one pass a step.
+    pub guidance: f64,
+    pub strength: f64,
+    pub scheduler: Kind,
+    pub content: Content,
+    pub precision: Precision,
+}
+
+/// Their descriptions.
+pub fn params() -> Vec<ParamSpec> {
+    vec![
+        ParamSpec {
+            name: "model",
+            label: "Model",
+            help: "A model's folder: its name in the models folder, or a path. Empty takes the \
+                   first in the models folder.",
+            kind: ParamKind::Text,
+            default: "",
+        },
+        ParamSpec {
+            name: "prompt",
+            label: "Prompt",
+            help: "What to show in the hole, in English; (word:1.2) gives a word more weight. \
+                   Empty removes what is there.",
+            kind: ParamKind::Text,
+            default: "",
+        },
+        ParamSpec {
+            name: "negative-prompt",
+            label: "Negative prompt",
+            help: "What not to show in the hole; it needs a guidance above 1.",
+            kind: ParamKind::Text,
+            default: "",
+        },
+        ParamSpec {
+            name: "steps",
+            label: "Steps",
+            help: "More steps take longer and are more exact.",
+            kind: ParamKind::Integer { min: 1, max: 1000 },
+            default: "20",
+        },
+        ParamSpec {
+            name: "guidance",
+            label: "Guidance",
+            help: "How closely to follow the prompt. 1 turns guidance off, which halves the time.",
+            kind: ParamKind::Number {
+                min: 1.0,
+                max: 50.0,
+            },
+            default: "7.5",
+        },
+        ParamSpec {
+            name: "strength",
+            label: "Strength",
+            help: "How much of the masked content is given up: 1 all but its mood, small values \
+                   little. Without a prompt no more than 0.9 is used.",
+            kind: ParamKind::Number {
+                min: 0.01,
+                max: 1.0,
+            },
+            default: "1.0",
+        },
+        ParamSpec {
+            name: "scheduler",
+            label: "Scheduler",
+            help: "The method of the steps.",
+            kind: ParamKind::Choice(Kind::ALL.iter().map(|k| (k.id(), k.label())).collect()),
+            default: "dpmpp_2m_karras",
+        },
+        ParamSpec {
+            name: "masked-content",
+            label: "Masked content",
+            help: "What the steps begin with in the hole. Automatic: with a prompt noise at \
+                   strength 1 and the original below, without one the exemplar fill.",
+            kind: ParamKind::Choice(vec![
+                ("auto", "Automatic"),
+                ("original", "Original"),
+                ("exemplar", "Exemplar fill"),
+                ("noise", "Noise"),
+            ]),
+            default: "auto",
+        },
+        ParamSpec {
+            name: "precision",
+            label: "Precision",
+            help: "f32 computes in single precision; int8 is faster and takes half of the memory, \
+                   at a small loss of exactness.",
+            kind: ParamKind::Choice(vec![("f32", "Full"), ("int8", "Eight bits")]),
+            default: "f32",
+        },
+    ]
+}
+
+impl Settings {
+    /// Reads what was set; the rest has its default.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] for values of another type than described.
+    pub fn new(values: &Values) -> Result<Self> {
+        let all = params();
+        let get = |name: &str| -> Result<Value> {
+            match (values.get(name), all.iter().find(|s| s.name == name)) {
+                (Some(value), _) => Ok(value.clone()),
+                (None, Some(spec)) => spec.parse(spec.default),
+                (None, None) => Err(other(name)),
+            }
+        };
+        let text = |name: &str| match get(name)? {
+            Value::Text(text) => Ok(text),
+            _ => Err(other(name)),
+        };
+        let number = |name: &str| match get(name)? {
+            Value::Number(number) => Ok(number),
+            _ => Err(other(name)),
+        };
+        let steps = match get("steps")? {
+            Value::Integer(steps) => usize::try_from(steps).map_err(|_| other("steps"))?,
+            _ => return Err(other("steps")),
+        };
+        let (prompt, negative_prompt) = (text("prompt")?, text("negative-prompt")?);
+        let removing = prompt.trim().is_empty();
+        let strength = number("strength")?;
+        let content = match text("masked-content")?.as_str() {
+            "original" => Content::Original,
+            "exemplar" => Content::Exemplar,
+            "noise" => Content::Noise,
+            _ if removing => Content::Exemplar,
+            _ if strength < 1.0 => Content::Original,
+            _ => Content::Noise,
+        };
+        // From noise alone there is nothing to keep.
+        let most = match content {
+            Content::Exemplar if removing => REMOVING,
+            _ => 1.0,
+        };
+        // Between two equal texts guidance changes nothing but the time.
+        let guidance = match prompt.trim() == negative_prompt.trim() {
+            true => 1.0,
+            false => number("guidance")?,
+        };
+        Ok(Self {
+            model: text("model")?,
+            steps,
+            guidance,
+            strength: strength.min(most),
+            scheduler: Kind::parse(&text("scheduler")?)?,
+            content,
+            precision: match text("precision")?.as_str() {
+                "int8" => Precision::Int8,
+                _ => Precision::Full,
+            },
+            prompt,
+            negative_prompt,
+        })
+    }
+}
+
+fn other(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Internal,
+        format!("a defect in Mend: '{name}' is not as described"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(&'static str, &str)]) -> Settings {
+        let all = params();
+        let parsed = pairs.iter().map(|(name, text)| {
+            let spec = all.iter().find(|s| s.name == *name).unwrap();
+            (*name, spec.parse(text).unwrap())
+        });
+        Settings::new(&parsed.collect()).unwrap()
+    }
+
+    #[test]
+    fn without_a_prompt_the_exemplar_fill_is_painted_over() {
+        let plain = with(&[]);
+        assert_eq!((plain.guidance, plain.strength), (1.0, REMOVING));
+        assert_eq!(plain.content, Content::Exemplar);
+        // A negative prompt needs guidance.
+        assert_eq!(with(&[("negative-prompt", "people")]).guidance, 7.5);
+        assert_eq!(with(&[("strength", "0.5")]).strength, 0.5);
+        let noise = with(&[("masked-content", "noise")]);
+        assert_eq!((noise.content, noise.strength), (Content::Noise, 1.0));
+    }
+
+    #[test]
+    fn a_prompt_begins_with_noise_or_with_what_is_there() {
+        let cat = with(&[("prompt", "a cat")]);
+        assert_eq!((cat.guidance, cat.strength), (7.5, 1.0));
+        assert_eq!(cat.content, Content::Noise);
+        let weaker = with(&[("prompt", "a cat"), ("strength", "0.6")]);
+        assert_eq!(weaker.content, Content::Original);
+    }
+}

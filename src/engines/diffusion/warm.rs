@@ -1,0 +1,108 @@
+//! The UNet, kept from fill to fill.
+#![forbid(unsafe_code)]
+
+use super::folder::Folder;
+use super::pump::{Told, pump};
+use crate::engines::Run;
+use crate::error::Result;
+use crate::kernels::{Context, Path as Instructions, Precision};
+use crate::models::UNet2DConditionModel;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::{Duration, SystemTime};
+
+/// A loaded UNet, and the kernels that it was packed for.
+pub struct Unet {
+    key: Key,
+    pub cx: Context,
+    pub net: UNet2DConditionModel,
+}
+
+/// What was loaded: another or a changed file is another UNet.
+#[derive(Clone, PartialEq)]
+struct Key {
+    folder: PathBuf,
+    precision: Precision,
+    /// Name, length and time of each file.
+    files: Vec<(String, u64, Option<SystemTime>)>,
+}
+
+impl Key {
+    fn of(folder: &Folder, precision: Precision) -> Self {
+        let path = folder.path.join("unet");
+        let mut files: Vec<_> = fs::read_dir(&path)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                // A link's target is what may change.
+                let about = fs::metadata(entry.path()).ok()?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                Some((name, about.len(), about.modified().ok()))
+            })
+            .collect();
+        files.sort();
+        Self {
+            folder: path,
+            precision,
+            files,
+        }
+    }
+}
+
+/// Room for one.
+#[derive(Default)]
+pub struct Warm(Mutex<Option<Arc<Unet>>>);
+
+impl Warm {
+    /// The UNet of `folder`: the one that is here, or loaded now in the place of the other.
+    ///
+    /// Another fill that is loading is waited for. That happens on the caller's thread and not on the
+    /// pool's, where a thread that waits may be handed the work of another fill.
+    pub fn get(
+        &self,
+        folder: &Folder,
+        precision: Precision,
+        run: &mut Run<'_>,
+        told: &Told<'_>,
+    ) -> Result<Arc<Unet>> {
+        let key = Key::of(folder, precision);
+        let mut slot = loop {
+            match self.0.try_lock() {
+                Ok(slot) => break slot,
+                // A panic while loading left nothing in there, or what was there.
+                Err(TryLockError::Poisoned(e)) => break e.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    run.at(told.mark())?;
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        };
+        if let Some(unet) = slot.as_ref().filter(|unet| unet.key == key) {
+            return Ok(unet.clone());
+        }
+        // Room first: two do not fit where one does.
+        *slot = None;
+        let unet = pump(run, told, || {
+            let cx = Context::new(Instructions::chosen()).packing(precision);
+            let weights = folder.unet_weights()?;
+            let net = UNet2DConditionModel::new(&cx, &weights.root(), folder.unet.clone())?;
+            Ok(Arc::new(Unet { key, cx, net }))
+        })?;
+        *slot = Some(unet.clone());
+        Ok(unet)
+    }
+
+    /// What is here.
+    #[cfg(test)]
+    pub fn held(&self) -> Option<Arc<Unet>> {
+        self.0.lock().ok()?.clone()
+    }
+
+    /// Lets it go; a fill that is running with it lets it go at its end.
+    pub fn trim(&self) {
+        let mut slot = self.0.lock().unwrap_or_else(|e| e.into_inner());
+        *slot = None;
+    }
+}

@@ -1,0 +1,46 @@
+//! The diffusion engine on the command line.
+#![forbid(unsafe_code)]
+
+use crate::support::{folder, mend, run_ok, write_mask};
+use crate::tiny;
+
+#[test]
+fn a_fill_with_a_model_folder_and_the_word_on_a_missing_one() {
+    let dir = folder(&["photo.png"]);
+    let path = dir.path();
+    let (w, h) = image::image_dimensions(path.join("photo.png")).unwrap();
+    write_mask(&path.join("m.png"), w, h);
+    tiny::model(&path.join("tiny"), 9);
+    let fill = [
+        "fill",
+        "photo.png",
+        "--mask",
+        "m.png",
+        "--engine",
+        "diffusion",
+    ];
+    let mut args = fill.to_vec();
+    args.extend(["-o", "out.png", "--model", "tiny", "--steps", "2", "--json"]);
+    args.extend(["--prompt", "a cat", "--negative-prompt", "a dog"]);
+    let made = run_ok(path, &args).json();
+    assert_eq!(made["ok"], true);
+    assert!(made.to_string().contains("\"diffusion\""), "{made}");
+    assert_ne!(
+        image::open(path.join("out.png")).unwrap().to_rgb8(),
+        image::open(path.join("photo.png")).unwrap().to_rgb8()
+    );
+    let mut args = fill.to_vec();
+    args.extend(["-o", "none.png", "--model", "tinny"]);
+    let output = mend()
+        .current_dir(path)
+        .env("MEND_MODELS", path.join("models"))
+        .args(&args)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && !path.join("none.png").exists());
+    assert!(
+        said.contains("'tinny'") && said.contains("models"),
+        "{said}"
+    );
+}

@@ -1,0 +1,260 @@
+//! The diffusion engine through the public interface, with a tiny model of random weights.
+#![forbid(unsafe_code)]
+
+#[path = "../src/engines/diffusion/tests/tiny.rs"]
+mod tiny;
+
+use mend::pixels::{Depth, Layout, MaskView};
+use mend::progress::{Cancel, Silent, Step};
+use mend::{ErrorKind, ImageView, Inpainter, Options, PixelFormat, Progress, Report, Request};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// A folder that goes when this does.
+struct Temporary(PathBuf);
+
+impl Temporary {
+    fn new(name: &str, channels: usize) -> Self {
+        let id = std::process::id();
+        let path = std::env::temp_dir().join(format!("mend-tiny-{name}-{id}"));
+        std::fs::create_dir_all(&path).unwrap();
+        tiny::model(&path.join("tiny"), channels);
+        Self(path)
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A committed photograph, with a hole of these edges: left, top, right, bottom.
+struct Photo {
+    width: u32,
+    height: u32,
+    pixels: Vec<u8>,
+    mask: Vec<u8>,
+}
+
+impl Photo {
+    fn new(side: Option<u32>, hole: [u32; 4]) -> Self {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/photo.png");
+        let mut image = image::open(file).unwrap().to_rgb8();
+        if let Some(side) = side {
+            image = image::imageops::resize(
+                &image,
+                side,
+                side * 3 / 4,
+                image::imageops::FilterType::Triangle,
+            );
+        }
+        let (width, height) = image.dimensions();
+        let [left, top, right, bottom] = hole;
+        let at = |i: u32| (i % width, i / width);
+        let inside = |(x, y)| (left..right).contains(&x) && (top..bottom).contains(&y);
+        let mask = (0..width * height).map(|i| u8::from(inside(at(i))) * 255);
+        Self {
+            width,
+            height,
+            mask: mask.collect(),
+            pixels: image.into_raw(),
+        }
+    }
+
+    fn fill(
+        &self,
+        inpainter: &Inpainter,
+        params: &[(&str, &str)],
+        progress: &mut dyn Progress,
+        cancel: &Cancel,
+    ) -> mend::Result<(Report, Vec<u8>)> {
+        let mut request = Request::new();
+        request.set("engine", "diffusion")?;
+        for (name, value) in params {
+            request.set(name, value)?;
+        }
+        let (w, h) = (self.width, self.height);
+        let gray = PixelFormat::new(Layout::Gray, Depth::U8);
+        let mask = ImageView::new(&self.mask, w, h, w as usize, gray)?;
+        let mask = MaskView::new(mask)?;
+        let rgb = PixelFormat::new(Layout::Rgb, Depth::U8);
+        let mut out = self.pixels.clone();
+        let mut view = mend::ImageViewMut::new(&mut out, w, h, w as usize * 3, rgb)?;
+        let report = inpainter.inpaint(&request, &mut view, &mask, progress, cancel)?;
+        Ok((report, out))
+    }
+
+    fn quietly(&self, inpainter: &Inpainter, params: &[(&str, &str)]) -> Vec<u8> {
+        let made = self.fill(inpainter, params, &mut Silent, &Cancel::new());
+        let (report, out) = made.unwrap();
+        assert_eq!((report.engine.as_str(), report.regions), ("diffusion", 1));
+        let mut changed = 0;
+        let pixels = out.chunks_exact(3).zip(self.pixels.chunks_exact(3));
+        for ((new, old), mask) in pixels.zip(&self.mask) {
+            assert!(*mask != 0 || new == old, "a pixel outside the mask changed");
+            changed += u32::from(new != old);
+        }
+        let hole = self.mask.iter().filter(|m| **m != 0).count() as u32;
+        assert!(changed > hole / 2, "{changed} of {hole} pixels changed");
+        out
+    }
+}
+
+fn inpainter(models: &Temporary, threads: usize) -> Inpainter {
+    Inpainter::new(Options {
+        threads,
+        models: Some(models.0.clone()),
+        ..Options::default()
+    })
+}
+
+#[test]
+fn the_same_fill_on_any_number_of_threads_cold_and_warm() {
+    let models = Temporary::new("threads", 9);
+    let photo = Photo::new(None, [30, 20, 55, 44]);
+    let params = [("prompt", "a (cat:1.2)"), ("steps", "3"), ("seed", "5")];
+    let (one, three) = (inpainter(&models, 1), inpainter(&models, 3));
+    let first = photo.quietly(&one, &params);
+    assert_eq!(first, photo.quietly(&three, &params));
+    assert_eq!(first, photo.quietly(&three, &params));
+    three.trim();
+    assert_eq!(first, photo.quietly(&three, &params));
+    let other = [("prompt", "a dog"), ("steps", "3"), ("seed", "5")];
+    assert_ne!(first, photo.quietly(&three, &other));
+    let other = [("prompt", "a (cat:1.2)"), ("steps", "3"), ("seed", "6")];
+    assert_ne!(first, photo.quietly(&three, &other));
+}
+
+#[test]
+fn every_way_to_begin_with_both_kinds_of_unet() {
+    for channels in [4, 9] {
+        let models = Temporary::new(&format!("ways-{channels}"), channels);
+        let inpainter = inpainter(&models, 2);
+        let photo = Photo::new(None, [30, 20, 55, 44]);
+        let mut made = Vec::new();
+        for content in ["auto", "original", "exemplar", "noise"] {
+            let params = [("steps", "2"), ("masked-content", content)];
+            made.push(photo.quietly(&inpainter, &params));
+        }
+        // Without a prompt the exemplar fill is what is begun with.
+        assert_eq!(made[0], made[2]);
+        assert_ne!(made[1], made[2]);
+        assert_ne!(made[2], made[3]);
+        photo.quietly(&inpainter, &[("steps", "2"), ("precision", "int8")]);
+        let lcm = [("steps", "2"), ("scheduler", "lcm"), ("guidance", "1")];
+        photo.quietly(&inpainter, &lcm);
+    }
+}
+
+#[test]
+fn a_larger_hole_and_a_smaller_picture_than_the_model() {
+    let models = Temporary::new("sizes", 9);
+    let inpainter = inpainter(&models, 2);
+    let params = [("steps", "2"), ("model", "tiny")];
+    Photo::new(Some(300), [80, 50, 211, 173]).quietly(&inpainter, &params);
+    Photo::new(Some(40), [12, 9, 23, 20]).quietly(&inpainter, &params);
+}
+
+#[test]
+fn stages_and_steps_are_told_and_a_cancel_ends_them() {
+    let models = Temporary::new("cancel", 9);
+    let inpainter = inpainter(&models, 2);
+    let photo = Photo::new(None, [30, 20, 55, 44]);
+    let mut told: Vec<Step> = Vec::new();
+    let mut progress = |step: &Step| {
+        told.push(step.clone());
+        true
+    };
+    let params = [("steps", "30"), ("prompt", "a cat")];
+    let done = photo.fill(&inpainter, &params, &mut progress, &Cancel::new());
+    assert!(done.is_ok());
+    assert!(told.iter().all(|s| s.steps == 30 && s.step <= 30));
+    assert!(told.windows(2).all(|s| s[0].step <= s[1].step), "{told:?}");
+    assert!(told.iter().any(|s| s.stage == "steps"), "{told:?}");
+    assert_eq!(told.last().map(|s| s.step), Some(30));
+
+    // As the progress' answer, and from elsewhere.
+    for flag in [false, true] {
+        let cancel = Cancel::new();
+        let mut when = None;
+        let mut progress = |step: &Step| {
+            if step.stage == "steps" && step.step > 0 && when.is_none() {
+                when = Some(Instant::now());
+                if flag {
+                    cancel.cancel();
+                }
+                return flag;
+            }
+            true
+        };
+        let params = [("steps", "900"), ("scheduler", "ddim"), ("prompt", "a cat")];
+        let done = photo.fill(&inpainter, &params, &mut progress, &cancel);
+        assert_eq!(done.unwrap_err().kind(), ErrorKind::Cancelled);
+        let late = when.unwrap().elapsed();
+        assert!(late < Duration::from_secs(2), "{late:?}");
+    }
+}
+
+#[test]
+fn a_missing_model_is_told_before_anything_runs() {
+    let models = Temporary::new("missing", 9);
+    let empty = Inpainter::new(Options {
+        models: Some(models.0.join("nowhere")),
+        ..Options::default()
+    });
+    let photo = Photo::new(None, [30, 20, 55, 44]);
+    let e = photo
+        .fill(&empty, &[], &mut Silent, &Cancel::new())
+        .unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Model);
+    assert!(e.message().contains("nowhere") && e.message().contains("'model'"));
+    let about = |inpainter: &Inpainter| {
+        let all = inpainter.describe();
+        let engines = all["engines"].as_array().unwrap();
+        engines
+            .iter()
+            .find(|e| e["id"] == "diffusion")
+            .unwrap()
+            .clone()
+    };
+    assert_eq!(about(&empty)["available"], false);
+    assert!(
+        about(&empty)["reason"]
+            .as_str()
+            .unwrap()
+            .contains("nowhere")
+    );
+    let full = inpainter(&models, 2);
+    assert_eq!(about(&full)["available"], true);
+
+    // A budget that no stage keeps is refused with what would do.
+    let small = Inpainter::new(Options {
+        max_memory: Some(1 << 20),
+        ..full.options().clone()
+    });
+    let e = photo
+        .fill(&small, &[], &mut Silent, &Cancel::new())
+        .unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Budget);
+
+    // Cut short between two fills: the one that is warm does not hide it.
+    photo.quietly(
+        &full,
+        &[
+            ("steps", "1"),
+            ("strength", "1"),
+            ("masked-content", "noise"),
+        ],
+    );
+    let file = models
+        .0
+        .join("tiny/unet/diffusion_pytorch_model.safetensors");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
+    let e = photo
+        .fill(&full, &[], &mut Silent, &Cancel::new())
+        .unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Model);
+    assert!(e.message().contains("unet"), "{e}");
+}
