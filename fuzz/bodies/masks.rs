@@ -118,6 +118,8 @@ fn check_regions(b: &mut Bytes<'_>, runs: &RunMask) {
         context_share: b.upto(200) as f64 / 100.0,
         max_context: b.upto(500) as u32,
         max_side: b.one_of(&[None, Some(64), Some(1)]),
+        min_side: b.one_of(&[0, 0, 16, 512]),
+        ..Needs::ANY
     };
     let costs = Costs {
         bytes: 1e6,

@@ -20,24 +20,7 @@ impl Options {
     /// The folder of model files, which need not exist: the one that was set, else `MEND_MODELS`, else
     /// `mend/models` where the system keeps a user's data. `None` where there is no such place.
     pub fn models_folder(&self) -> Option<PathBuf> {
-        let from = |name: &str| {
-            std::env::var_os(name)
-                .filter(|v| !v.is_empty())
-                .map(PathBuf::from)
-        };
-        if let Some(set) = self.models.clone().or_else(|| from("MEND_MODELS")) {
-            return Some(set);
-        }
-        let data = if cfg!(windows) {
-            from("LOCALAPPDATA")
-        } else if cfg!(target_os = "macos") {
-            from("HOME").map(|home| home.join("Library/Application Support"))
-        } else {
-            from("XDG_DATA_HOME")
-                .filter(|p| p.is_absolute())
-                .or_else(|| from("HOME").map(|home| home.join(".local/share")))
-        };
-        data.map(|data| data.join("mend").join("models"))
+        self.models.clone().or_else(crate::catalog::models_folder)
     }
 
     /// The options that [`Self::set`] knows.

@@ -4,7 +4,6 @@
 use crate::App;
 use crate::args::{DoctorArgs, MachineArgs};
 use crate::budget::mib;
-use mend::catalog::models_folder;
 use mend::pixels::{Depth, ImageView, ImageViewMut, Layout, MaskView, PixelFormat, Rect};
 use mend::progress::Silent;
 use mend::{Error, ErrorKind, Options, Report, Request, Result};
