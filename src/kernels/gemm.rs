@@ -15,6 +15,8 @@ const ROWS: usize = 448;
 /// Length of sums between two visits of C: a part of a panel and of a tile's rows, 32 and 14 KB, stay
 /// in the nearest cache.
 const DEPTH: usize = 256;
+/// Tasks that a thread should have at the least.
+const TASKS: usize = 4;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
@@ -217,12 +219,22 @@ struct Cut {
 }
 
 impl Cut {
-    fn new(rows: usize, panels: usize, tallest: usize, most: usize, threads: usize) -> Self {
+    fn new(
+        (rows, panels): (usize, usize),
+        tallest: usize,
+        most: usize,
+        in_place: bool,
+        threads: usize,
+    ) -> Self {
         let height = rows.div_ceil(rows.div_ceil(tallest));
         let tiles = rows.div_ceil(height);
         let blocks = tiles.div_ceil((most / height).max(1));
-        // As many tasks as the threads can share evenly: by rows where there are many, else by panels.
-        let (blocks, chunks) = if threads == 1 || blocks.is_multiple_of(threads) {
+        // As many tasks as the threads can share evenly: by rows where there are many, else by panels;
+        // several a thread where panels cost nothing to part, for no two cores are equally fast.
+        let (blocks, chunks) = if in_place && threads > 1 {
+            let wanted = (TASKS * threads).div_ceil(blocks);
+            (blocks, wanted.clamp(1, panels.div_ceil(2)))
+        } else if threads == 1 || blocks.is_multiple_of(threads) {
             (blocks, 1)
         } else if blocks > 2 * threads {
             (blocks.next_multiple_of(threads).min(tiles), 1)
@@ -280,10 +292,11 @@ pub(super) fn product(
     };
     let parts = parts(w, longest);
     let most = ROWS * DEPTH / longest.max(DEPTH);
-    let cut = Cut::new(rows, w.count(), tallest, most, cx.threads());
     // Rows in place where they can stay; copied where they are gathered, or where their stride puts
     // all of them into the same few sets of the nearest cache.
     let in_place = matches!(operand, Operand::Rows { stride, .. } if stride % 512 != 0);
+    let size = (rows, w.count());
+    let cut = Cut::new(size, tallest, most, in_place, cx.threads());
     let copied = longest + 16;
     let a_words = if in_place {
         0

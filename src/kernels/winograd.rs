@@ -98,7 +98,9 @@ pub(super) fn forward<const SIDE: usize>(
     let chunks = if blocks.is_multiple_of(threads) {
         1
     } else {
-        threads.min(w.count())
+        // Two a thread, since no two cores are equally fast, unless that transformed inputs too often.
+        let fine = (2 * threads).min(w.count() / 8);
+        fine.max(threads).min(w.count())
     };
     let panels_a_chunk = w.count().div_ceil(chunks);
     let chunks = w.count().div_ceil(panels_a_chunk);
