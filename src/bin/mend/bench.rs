@@ -119,9 +119,7 @@ impl<'a> Bench<'a> {
         }
         let peak_rss = budget::peak().map(|bytes| bytes >> 20);
         if let Some(mib) = peak_rss {
-            self.app
-                .terminal
-                .print(&format!("\nmemory     {mib} MiB at most\n"));
+            self.say(&format!("\nmemory     {mib} MiB at most\n"));
         }
         if self.app.terminal.json {
             self.app.terminal.result(&json!({
