@@ -142,7 +142,7 @@ fn check_regions(b: &mut Bytes<'_>, runs: &RunMask) {
         let (rect, hole) = (region.rect, region.hole);
         assert_eq!(rect.intersect(&hole), hole);
         assert!(rect.right() <= runs.width() && rect.bottom() <= runs.height());
-        assert!(region.scale > 0.0 && region.scale <= 1.0);
+        assert!(region.scale > 0.0 && (region.scale <= 1.0 || needs.min_side > 0));
     }
     assert_eq!(
         regions.iter().map(|r| r.hole_pixels).sum::<u64>(),
