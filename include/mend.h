@@ -363,6 +363,16 @@ mend_status mend_inpainter_set(struct mend_inpainter *inpainter,
                                struct mend_error **err);
 
 /**
+ * Drops what the inpainter keeps loaded for the next fill, such as a model's weights: for a program
+ * that has nothing to fill for a while.
+ *
+ * The next fill loads it again, with the same result. What a fill on another thread is using goes
+ * when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one inpainter at
+ * once. Since version 1.1 of the library.
+ */
+mend_status mend_inpainter_trim(const struct mend_inpainter *inpainter, struct mend_error **err);
+
+/**
  * Frees an inpainter and what it loaded, and waits for its threads to end: none of the library's
  * code runs afterwards but what the caller runs. NULL does nothing. No call may be using it.
  */
