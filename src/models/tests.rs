@@ -365,3 +365,56 @@ fn configurations_out_of_bounds_are_named() {
         assert!(error.unwrap().message().contains("vae/config.json"));
     }
 }
+
+/// Networks of the true size against what `tests/golden/full_size.py` made of the same weights; the
+/// variable `MEND_FULL_SIZE` names both, as `MODEL:FILE`.
+#[test]
+#[ignore = "needs a model of the true size"]
+fn full_size_networks_are_the_references() {
+    let named = std::env::var("MEND_FULL_SIZE").expect("MEND_FULL_SIZE=MODEL:FILE");
+    let (model, file) = named.split_once(':').expect("MODEL:FILE");
+    let golden = Golden(Weights::open(std::path::Path::new(file)).unwrap());
+    let part = |part: &str| {
+        let folder = std::path::Path::new(model).join(part);
+        let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+        let weights = Weights::open_folder(&folder, "diffusion_pytorch_model").unwrap();
+        (config, weights)
+    };
+    for precision in [Precision::Full, Precision::Int8] {
+        let cx = Context::new(Path::best()).packing(precision);
+        let tell = |name: &str, made: &Tensor| {
+            let want = golden.tensor(name);
+            let d = Deviation::of(&floats(made), &floats(&want));
+            let worst = error(made, &want);
+            println!(
+                "{name} {precision:?}: {worst:.1e}, rms {:.3} %",
+                100.0 * d.rms
+            );
+            assert!(precision == Precision::Int8 || worst <= 1e-4, "{name}");
+            assert!(d.rms <= 0.1, "{name}");
+        };
+        let (config, weights) = part("unet");
+        let config = unet_2d_condition::Config::parse("config.json", &config).unwrap();
+        let net = UNet2DConditionModel::new(&cx, &weights.root(), config).unwrap();
+        for name in ["unet64", "unet32"] {
+            let t = |what: &str| golden.tensor(&format!("{name}.{what}"));
+            let made = pool(2).install(|| {
+                let arena = Arena::new();
+                net.forward(&Run::new(&cx, &arena), &t("sample"), &[501.0], &t("states"))
+            });
+            tell(&format!("{name}.out"), &made.unwrap());
+        }
+        drop(net);
+        let (config, weights) = part("vae");
+        let config = autoencoder_kl::Config::parse("config.json", &config).unwrap();
+        let vae = AutoencoderKL::new(&cx, &weights.root(), &config).unwrap();
+        pool(2).install(|| {
+            let arena = Arena::new();
+            let run = Run::new(&cx, &arena);
+            let moments = vae.encoder.encode(&run, &golden.tensor("image")).unwrap();
+            tell("mean", &moments.mean);
+            let decoded = vae.decoder.decode(&run, &golden.tensor("latents")).unwrap();
+            tell("decoded", &decoded);
+        });
+    }
+}
