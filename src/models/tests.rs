@@ -48,8 +48,15 @@ pub(in crate::models) type Blocks = BTreeMap<String, Tensor>;
 
 fn vae_case(run: &Run, vae: &AutoencoderKL, golden: &Golden) -> Blocks {
     let kept = RefCell::new(BTreeMap::new());
-    let watch = |name: &str, x: &Tensor| {
-        kept.borrow_mut().insert(name.to_owned(), planes(x));
+    // Bands one below another, then the pictures of the batch.
+    let watch = |name: &str, bands: &[&Tensor]| {
+        let x = planes(&Tensor::cat(bands, 1).unwrap());
+        let mut kept = kept.borrow_mut();
+        let x = match kept.get(name) {
+            Some(before) => Tensor::cat(&[before, &x], 0).unwrap(),
+            None => x,
+        };
+        kept.insert(name.to_owned(), x);
     };
     let moments = vae
         .encoder
