@@ -236,3 +236,6 @@ fn nearest(run: &Run, x: &Bands, rows: Range<usize>, out: &mut [f32]) -> Result<
         stretch(from, x.channels, line);
     })
 }
+
+#[cfg(test)]
+mod tests;
