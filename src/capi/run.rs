@@ -41,8 +41,9 @@ pub type mend_progress_fn =
 
 /// Says what mend_inpaint would do, without doing it, as a JSON object in UTF-8: "engine", "reason"
 /// (why this engine), "regions" (an array, in the order they are filled, of {"rect", "hole":
-/// {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "peak_bytes" (predicted memory) and
-/// "seconds" (predicted time). An empty mask has no regions.
+/// {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
+/// "way"}: what an engine with several parts holds, and how each is done to keep the memory budget),
+/// "peak_bytes" (predicted memory) and "seconds" (predicted time). An empty mask has no regions.
 ///
 /// 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then judged from
 /// the mask alone. *json receives the string; free it with mend_string_free. On failure *json is
