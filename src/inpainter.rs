@@ -41,6 +41,9 @@ pub struct Report {
     pub pixels: u64,
     /// Seconds of the whole call.
     pub seconds: f64,
+    /// Of those, what the engine's stages took, in the order in which they began; all regions'
+    /// together, to some hundredths of a second.
+    pub stages: Vec<(&'static str, f64)>,
     /// What the caller should tell the user, such as that the mask was empty.
     pub notes: Vec<String>,
 }
@@ -51,6 +54,9 @@ impl Report {
         json!({
             "engine": self.engine, "regions": self.regions, "pixels": self.pixels,
             "seconds": self.seconds, "notes": self.notes,
+            "stages": self.stages.iter().map(|(name, seconds)| json!({
+                "name": name, "seconds": seconds,
+            })).collect::<Vec<_>>(),
         })
     }
 }
@@ -197,6 +203,7 @@ impl Inpainter {
             regions: 0,
             pixels: 0,
             seconds: 0.0,
+            stages: Vec::new(),
             notes: Vec::new(),
         };
         if runs.count() == 0 {
@@ -243,6 +250,9 @@ impl Inpainter {
             last: None,
             mark: START,
             progress,
+            stages: Vec::new(),
+            under_way: None,
+            since: Instant::now(),
         };
         for (i, (region, weight)) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
             let mut run = Run {
@@ -266,6 +276,7 @@ impl Inpainter {
         if !pace.finish() {
             return Err(Error::cancelled());
         }
+        report.stages = pace.stages;
         report.engine = plan.engine;
         report.regions = parts.len();
         report.seconds = start.elapsed().as_secs_f64();
@@ -332,11 +343,27 @@ struct Pace<'a> {
     last: Option<Instant>,
     mark: Mark,
     progress: &'a mut dyn Progress,
+    /// Seconds of each stage, and since when nobody has counted.
+    stages: Vec<(&'static str, f64)>,
+    under_way: Option<&'static str>,
+    since: Instant,
 }
 
 impl Pace<'_> {
+    /// Counts the time since the last report to the stage that was under way.
+    fn count(&mut self, stage: &'static str, now: Instant) {
+        let seconds = (now - self.since).as_secs_f64();
+        self.since = now;
+        match self.stages.iter_mut().find(|(name, _)| *name == stage) {
+            Some((_, all)) => *all += seconds,
+            None => self.stages.push((stage, seconds)),
+        }
+    }
+
     fn report(&mut self, mark: Mark) -> bool {
         let now = Instant::now();
+        let under_way = self.under_way.replace(mark.stage);
+        self.count(under_way.unwrap_or(mark.stage), now);
         // A new stage or step is always told: the last of many quick ones, too.
         let same = (mark.stage, mark.step) == (self.mark.stage, self.mark.step);
         let soon = self.last.is_some_and(|l| (now - l).as_secs_f64() <= 0.08);

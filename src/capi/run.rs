@@ -91,9 +91,10 @@ pub unsafe extern "C" fn mend_plan(
 ///
 /// 'progress' is told how far the fill has come, with 'user', which may be anything; see
 /// mend_progress_fn. 'cancel' stops the fill when it is raised. *report receives a JSON object in
-/// UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds" and
-/// "notes" (an array of strings for the user, such as that the mask was empty); free it with
-/// mend_string_free; on failure it is NULL.
+/// UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds", "stages"
+/// (an array of {"name", "seconds"}, in the order in which they began) and "notes" (an array of
+/// strings for the user, such as that the mask was empty); free it with mend_string_free; on failure
+/// it is NULL.
 ///
 /// Nothing given is kept after the call. 'progress', 'user', 'cancel', 'report' and 'err' may be
 /// NULL. Any number of threads may use one inpainter, one request and one cancel at once, each with
