@@ -183,6 +183,105 @@ fn eight_bits_stay_close_block_by_block() {
     }
 }
 
+/// A golden's file on its own, where it can be changed.
+fn copied(name: &str, test: &str) -> std::path::PathBuf {
+    let golden = format!(
+        "{}/tests/golden/{name}.safetensors",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let id = std::process::id();
+    let path = std::env::temp_dir().join(format!("mend-{test}-{id}.safetensors"));
+    std::fs::copy(golden, &path).unwrap();
+    path
+}
+
+#[test]
+fn streamed_layers_compute_the_same_and_hold_nothing() {
+    for name in ["unet_sd15", "unet_sd2"] {
+        let golden = Golden::open(name);
+        let config = unet_config(&golden);
+        let all = unet_2d_condition::layers(&config);
+        let inside = |tensor: &str| all.iter().any(|l| tensor.starts_with(&format!("{l}.")));
+        let outside: Vec<&str> = golden.0.names().filter(|n| !inside(n)).collect();
+        let ends = [
+            "golden.",
+            "conv_in.",
+            "conv_norm_out.",
+            "conv_out.",
+            "time_embedding.",
+        ];
+        let known = |tensor: &&str| ends.iter().any(|end| tensor.starts_with(end));
+        assert!(outside.iter().all(known), "{outside:?}");
+        for precision in [Precision::Full, Precision::Int8] {
+            let cx = Context::new(Path::best()).packing(precision);
+            let made = |net: &UNet2DConditionModel| {
+                pool(2).install(|| {
+                    let blocks = unet_case(&Run::new(&cx, &Arena::new()), net, &golden, "a");
+                    blocks.values().map(floats).collect::<Vec<_>>()
+                })
+            };
+            let whole = unet(&cx, &golden);
+            let right = made(&whole);
+            let path = copied(name, "streamed");
+            let weights = std::sync::Arc::new(Weights::open(&path).unwrap());
+            let mut held = whole.bytes();
+            for count in [1, all.len() / 2, all.len()] {
+                let streamed = unet_2d_condition::Streamed {
+                    weights: weights.clone(),
+                    layers: all.iter().take(count).cloned().collect(),
+                };
+                let net = UNet2DConditionModel::streaming(&cx, &streamed, config.clone()).unwrap();
+                assert!(net.bytes() < held, "{count}: {} of {held}", net.bytes());
+                held = net.bytes();
+                assert_eq!(made(&net), right, "{name} {count} {precision:?}");
+            }
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_streamed_is_named() {
+    let golden = Golden::open("unet_sd15");
+    let path = copied("unet_sd15", "changed");
+    let config = unet_config(&golden);
+    let streamed = unet_2d_condition::Streamed {
+        weights: std::sync::Arc::new(Weights::open(&path).unwrap()),
+        layers: unet_2d_condition::layers(&config).into_iter().collect(),
+    };
+    let cx = Context::new(Path::best());
+    let net = UNet2DConditionModel::streaming(&cx, &streamed, config).unwrap();
+    let t = |name: &str| golden.tensor(&format!("a.{name}"));
+    let pass = || {
+        let run = Run::new(&cx, &Arena::new());
+        let (sample, states) = (t("sample"), t("encoder_hidden_states"));
+        net.forward(&run, &sample, &[7.0], &states)
+            .map(|x| floats(&x))
+    };
+    let right = pass().unwrap();
+    // Another file in its place: the one that was opened is still read.
+    let bytes = std::fs::read(&path).unwrap();
+    let aside = path.with_extension("aside");
+    if cfg!(unix) {
+        std::fs::rename(&path, &aside).unwrap();
+        std::fs::write(&path, b"something else").unwrap();
+        assert_eq!(pass().unwrap(), right);
+        std::fs::rename(&aside, &path).unwrap();
+    }
+    // The same length again, then cut short.
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(later).unwrap();
+    let changed = pass().unwrap_err();
+    file.set_len(bytes.len() as u64 / 2).unwrap();
+    let cut = pass().unwrap_err();
+    for e in [changed, cut] {
+        assert_eq!(e.kind(), ErrorKind::Model);
+        assert!(e.message().contains("mend-changed"), "{e}");
+    }
+    let _ = std::fs::remove_file(path);
+}
+
 /// A safetensors file with the tensor `name` set to zero.
 fn without(file: &[u8], name: &str) -> Weights {
     let mut file = file.to_vec();

@@ -174,6 +174,18 @@ impl Weights {
             .collect()
     }
 
+    /// Checks that nobody has written to the files since they were opened: for whoever reads tensors
+    /// again and again. A file that was put in another's place does not matter, for the one that was
+    /// opened is still read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] naming the file.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.shards
+            .iter()
+            .try_for_each(|s| s.source.check_unchanged())
+    }
+
     fn info(&self, name: &str) -> Option<(&Shard, &safetensors::tensor::TensorInfo)> {
         let place = self.tensors.get(name)?;
         let shard = self.shards.get(place.shard)?;
