@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod autoencoder_kl;
+pub mod autoencoder_tiny;
 pub mod clip;
 mod json;
 pub mod lora;
