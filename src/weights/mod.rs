@@ -95,6 +95,9 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn bytes(&self) -> u64 {
+        if self.shape.contains(&0) {
+            return 0;
+        }
         let count: u64 = self.shape.iter().map(|n| *n as u64).product();
         count * self.dtype.bitsize() as u64 / 8
     }

@@ -50,8 +50,14 @@ impl Weights {
         let (Some(place), Some(entry)) = (self.tensors.get(&part.of), self.entry(&part.of)) else {
             return Err(self.lacks(&part.of));
         };
-        let row = |shape: &[usize]| shape.iter().skip(1).map(|n| *n as u64).product::<u64>();
-        let count = |shape: &[usize]| shape.iter().map(|n| *n as u64).product::<u64>();
+        // Of nothing but zeros a shape may be beyond all numbers.
+        let many = |sides: &[usize]| {
+            sides
+                .iter()
+                .fold(1u64, |n, side| n.saturating_mul(*side as u64))
+        };
+        let row = |shape: &[usize]| many(shape.get(1..).unwrap_or(&[]));
+        let count = |shape: &[usize]| if shape.contains(&0) { 0 } else { many(shape) };
         let before = row(entry.shape).checked_mul(part.first as u64);
         let end = before.and_then(|n| n.checked_add(count(&part.shape)));
         let bits = before.and_then(|n| n.checked_mul(entry.dtype.bitsize() as u64));

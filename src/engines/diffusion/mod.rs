@@ -1,4 +1,5 @@
-//! Latent diffusion: Stable Diffusion 1.x and 2.x, inpainting or plain, in diffusers' folders.
+//! Latent diffusion: Stable Diffusion 1.x and 2.x, inpainting or plain, in diffusers' folders or in
+//! one file.
 //!
 //! The crop's latents are denoised in steps by a UNet that a prompt guides; then the hole is decoded.
 //! Nothing is loaded before the first fill. Of its networks, each is loaded, run and dropped in turn;
@@ -6,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod cost;
+mod find;
 mod folder;
 mod pipeline;
 mod pump;
@@ -44,21 +46,21 @@ impl Engine for Diffusion {
             id: "diffusion",
             label: "Diffusion",
             summary: "Invents what fits, guided by a prompt or without one, with a Stable \
-                      Diffusion model of version 1 or 2. Needs a model's folder and minutes; large \
+                      Diffusion model of version 1 or 2. Needs a model and minutes; large \
                       holes come back softer than the picture.",
             params: settings::params(),
         }
     }
 
     fn unavailable(&self, models: Option<&Path>) -> Option<String> {
-        folder::installed(models)
+        find::installed(models)
             .is_empty()
-            .then(|| folder::nothing(models))
+            .then(|| find::nothing(models))
     }
 
     fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
         let settings = Settings::new(ask.values)?;
-        let folder = Folder::open(folder::find(ask.models, &settings.model)?)?;
+        let folder = Folder::find(ask.models, &settings)?;
         // Steps that cannot be are told before anything is loaded.
         let steps = Times::Steps(settings.steps);
         let steps = scheduler(settings.scheduler, &folder.scheduler, steps)?;
@@ -78,7 +80,7 @@ impl Engine for Diffusion {
 
     fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
         let settings = Settings::new(ask.values)?;
-        let folder = Folder::open(folder::find(ask.models, &settings.model)?)?;
+        let folder = Folder::find(ask.models, &settings)?;
         let cost = predict(&folder, &settings)?;
         // Any region is brought to the model's resolution; only the crop itself is larger.
         Ok(Costs {
@@ -93,7 +95,7 @@ impl Engine for Diffusion {
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         let settings = Settings::new(run.values)?;
-        let folder = Folder::open(folder::find(run.models, &settings.model)?)?;
+        let folder = Folder::find(run.models, &settings)?;
         let cost = predict(&folder, &settings)?;
         let made = match settings.content {
             Content::Exemplar => Some(exemplar(crop, run, cost.steps as u32)?),

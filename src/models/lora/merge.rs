@@ -47,7 +47,8 @@ impl Merge {
     ) -> Result<()> {
         let of = |name: &str| lora.weights.shape(name).unwrap_or(&[]);
         let (down, up) = (of(&factors.down), of(&factors.up));
-        let count = |s: &[usize]| s.iter().skip(1).product::<usize>();
+        let sides = |s: &[usize]| s.get(1..).unwrap_or(&[]).to_vec();
+        let count = |s: &[usize]| sides(s).into_iter().fold(1, usize::saturating_mul);
         let fits = factors.rank > 0
             && up.first() == shape.first()
             && count(up) == factors.rank

@@ -6,7 +6,7 @@ mod config;
 mod hints;
 mod names;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use super::{autoencoder_kl, clip, unet_2d_condition};
 use crate::error::{Error, ErrorKind, Result};

@@ -187,7 +187,7 @@ fn vae_name(name: &str, levels: usize) -> Option<String> {
         // Counted from the smallest picture on.
         None => {
             let (level, rest) = numbered(behind(name, "up")?)?;
-            ("up", levels.checked_sub(level + 1)?, rest)
+            ("up", levels.checked_sub(1)?.checked_sub(level)?, rest)
         }
     };
     let sampled = ["downsample", "upsample"];
