@@ -27,8 +27,8 @@
 //! | [`nn`] | 2 | blocks that several networks share |
 //! | `match` | 2 | PatchMatch, voting |
 //! | [`models`] | 3 | networks, one file or folder each |
+//! | [`catalog`] | 3 | known and installed models: files, SHA-256, licence, where from |
 //! | [`engines`] | 4 | the [`engines::Engine`] trait, one file an engine |
-//! | [`catalog`] | 4 | known and installed models: files, SHA-256, licence, where from |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
 //! | [`capi`] | 6 | the C ABI |
 #![deny(unsafe_op_in_unsafe_fn)]

@@ -1,6 +1,8 @@
 //! Model files: as bytes, as a header with bytes behind it, as an index with its shard.
 
 use mend::ErrorKind;
+use mend::models::SingleFile;
+use mend::models::lora::Lora;
 use mend::weights::{Scope, Weights};
 use std::fs;
 use std::path::PathBuf;
@@ -38,6 +40,104 @@ pub fn run(data: &[u8]) {
         check(&file(header, usize::from(*count)));
     }
     check_index(data);
+    check_parts(data);
+}
+
+/// Names that single files and LoRAs have, of which a file is made up.
+const NAMES: [&str; 28] = [
+    "model.diffusion_model.input_blocks.0.0.weight",
+    "model.diffusion_model.input_blocks.1.0.in_layers.2.weight",
+    "model.diffusion_model.input_blocks.1.1.proj_in.weight",
+    "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
+    "model.diffusion_model.input_blocks.2.0.op.weight",
+    "model.diffusion_model.input_blocks.3.0.in_layers.2.weight",
+    "model.diffusion_model.out.2.weight",
+    "model.diffusion_model.output_blocks.99999999999999999999.0.x",
+    "model.diffusion_model.output_blocks.18446744073709551615.1.conv.bias",
+    "first_stage_model.encoder.conv_in.weight",
+    "first_stage_model.encoder.down.0.block.0.conv1.weight",
+    "first_stage_model.encoder.mid.attn_1.q.weight",
+    "first_stage_model.decoder.conv_in.weight",
+    "first_stage_model.decoder.conv_out.weight",
+    "first_stage_model.decoder.up.18446744073709551615.block.0.conv1.weight",
+    "cond_stage_model.transformer.text_model.embeddings.token_embedding.weight",
+    "cond_stage_model.transformer.text_model.encoder.layers.0.mlp.fc1.weight",
+    "cond_stage_model.model.token_embedding.weight",
+    "cond_stage_model.model.positional_embedding",
+    "cond_stage_model.model.transformer.resblocks.0.mlp.c_fc.weight",
+    "cond_stage_model.model.transformer.resblocks.1.mlp.c_fc.weight",
+    "cond_stage_model.model.transformer.resblocks.0.attn.in_proj_weight",
+    "cond_stage_model.model.transformer.resblocks.0.attn.in_proj_bias",
+    "global_step",
+    "lora_unet_input.lora_down.weight",
+    "lora_unet_input.lora_up.weight",
+    "lora_unet_input.alpha",
+    "unet.x.processor.to_out_lora.down.weight",
+];
+
+const SIDES: [u64; 8] = [0, 1, 3, 4, 9, 32, 64, 96];
+
+/// A file of tensors that networks know, in any shapes: what it is is found or told, and all that its
+/// networks would read lies in the file.
+fn check_parts(data: &[u8]) {
+    let (mut tensors, mut end) = (Vec::new(), 0);
+    for (name, bytes) in NAMES.iter().zip(data.chunks_exact(3)) {
+        let sides = usize::from(bytes[0] & 7);
+        if sides > 5 {
+            continue;
+        }
+        let side = |i: usize| SIDES[usize::from(bytes[1 + i % 2] >> (i / 2 * 2)) & 7];
+        let shape: Vec<u64> = (0..sides).map(side).collect();
+        let len = 2 * shape.iter().product::<u64>();
+        if len > 1 << 18 {
+            continue;
+        }
+        tensors.push(format!(
+            "\"{name}\":{{\"dtype\":\"F16\",\"shape\":{shape:?},\"data_offsets\":[{end},{}]}}",
+            end + len
+        ));
+        end += len;
+    }
+    let header = format!("{{{}}}", tensors.join(","));
+    let folder = Folder::new();
+    let path = folder.0.join("one.safetensors");
+    let count = usize::try_from(end).expect("a small file");
+    fs::write(&path, file(header.as_bytes(), count)).expect("a file in a temporary folder");
+    let told = |error: mend::Error| {
+        let kinds = [ErrorKind::Model, ErrorKind::Unsupported];
+        assert!(kinds.contains(&error.kind()), "{error}");
+        assert!(error.message().contains("one.safetensors"), "{error}");
+    };
+    match SingleFile::open(&path) {
+        Err(error) => told(error),
+        Ok(model) => {
+            for part in [
+                model.unet_weights(),
+                model.vae_weights(),
+                model.text_weights(),
+            ] {
+                match part {
+                    Err(error) => told(error),
+                    Ok(weights) => read_all(&weights),
+                }
+            }
+        }
+    }
+    if let Err(error) = Lora::open(&path, 1.0) {
+        told(error);
+    }
+}
+
+/// Every tensor of a view can be read.
+fn read_all(weights: &Weights) {
+    for name in weights.names() {
+        let shape = weights.shape(name).expect("it is named").to_vec();
+        let values = weights
+            .root()
+            .get(name, &shape)
+            .expect("it lies in the file");
+        assert_eq!(values.len(), shape.iter().product::<usize>());
+    }
 }
 
 /// What opens is sound for the reference reader too, which agrees on every tensor; what does not has

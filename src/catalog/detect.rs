@@ -110,7 +110,13 @@ pub fn check_file(path: &Path) -> Result<()> {
 /// What a single file holds.
 pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
     let shape = |name: &str| weights.shape(name);
-    let pairs = [".lora_down.weight", ".lora_A.weight", ".lora.down.weight"];
+    let pairs = [
+        ".lora_down.weight",
+        ".lora_A.weight",
+        ".lora.down.weight",
+        "_lora.down.weight",
+        ".lora_linear_layer.down.weight",
+    ];
     if let Some(down) = weights
         .names()
         .find(|n| pairs.iter().any(|p| n.ends_with(p)))

@@ -34,16 +34,17 @@ const NETWORKS: [(&str, &str); 3] = [
 ];
 
 /// What else a diffusers folder has, and whether nothing goes without it.
-const OTHERS: [(&str, bool); 10] = [
+const OTHERS: [(&str, bool); 11] = [
     ("model_index.json", false),
     ("scheduler/scheduler_config.json", false),
-    ("tokenizer/vocab.json", true),
-    ("tokenizer/merges.txt", true),
+    ("tokenizer/vocab.json", false),
+    ("tokenizer/merges.txt", false),
+    ("tokenizer/tokenizer.json", false),
     ("tokenizer/tokenizer_config.json", false),
     ("tokenizer/special_tokens_map.json", false),
     ("unet/config.json", true),
     ("vae/config.json", true),
-    ("text_encoder/config.json", false),
+    ("text_encoder/config.json", true),
     ("LICENSE.md", false),
 ];
 
@@ -186,11 +187,24 @@ fn file(path: &Path, id: &str, link: bool) -> Result<Outside> {
         format!("{id}.safetensors")
     };
     check_path(&to)?;
+    let mut files = vec![(name.to_owned(), to.clone())];
+    // What a checkpoint was published with says what it predicts, where its tensors do not.
+    let yaml = |name: &str| Path::new(name).with_extension("yaml");
+    let (beside, to) = (yaml(name), yaml(&to));
+    if let (Kind::Checkpoint, true, Some(beside), Some(to)) = (
+        kind,
+        root.join(&beside).is_file(),
+        beside.to_str(),
+        to.to_str(),
+    ) {
+        check_path(to)?;
+        files.push((beside.to_owned(), to.to_owned()));
+    }
     Ok(Outside {
         kind,
         base,
         root: root.to_path_buf(),
-        files: vec![(name.to_owned(), to)],
+        files,
     })
 }
 

@@ -1,5 +1,5 @@
 //! Known and installed models: what there is, where it lies, whether it is whole. Pure of network:
-//! offline is the normal state, and the command line fetches. Floor 4.
+//! offline is the normal state, and the command line fetches. Floor 3.
 //!
 //! A model is a folder of its own in the models folder, named by its id, with a manifest
 //! (`mend-model.json`) that lists its files with sizes and SHA-256. The manifest is written last, so a

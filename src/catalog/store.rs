@@ -1,6 +1,7 @@
 //! The models folder.
 #![forbid(unsafe_code)]
 
+use super::detect::Kind;
 use super::digest::{Sha256, hash_file};
 use super::known::known;
 use super::manifest::{MANIFEST, Manifest, now, write_json};
@@ -194,7 +195,8 @@ impl Store {
         }
     }
 
-    /// What an engine opens of an installed model: its only file, or its folder.
+    /// What an engine opens of an installed model: the weights of a checkpoint or a LoRA, what else is
+    /// in one file, or the folder.
     ///
     /// # Errors
     /// [`ErrorKind::Argument`] for what is no id, [`ErrorKind::Model`] where it is not installed.
@@ -202,10 +204,13 @@ impl Store {
         check_id(id)?;
         let manifest = self.installed(id)?;
         let root = self.root(&manifest)?;
-        Ok(match manifest.files.as_slice() {
-            [file] => below(&root, &file.path),
-            _ => root,
-        })
+        let mut files = manifest.files.iter();
+        let own = match (manifest.kind, manifest.files.as_slice()) {
+            (_, [file]) => Some(file),
+            (Kind::Checkpoint | Kind::Lora, _) => files.find(|f| f.path.ends_with(".safetensors")),
+            _ => None,
+        };
+        Ok(own.map_or_else(|| root.clone(), |file| below(&root, &file.path)))
     }
 
     /// What an engine opens for `name`: of an installed model's id what [`Self::locate`] gives, of

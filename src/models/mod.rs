@@ -4,15 +4,19 @@
 #![forbid(unsafe_code)]
 
 pub mod autoencoder_kl;
+pub mod autoencoder_tiny;
 pub mod clip;
 mod json;
+pub mod lora;
 pub mod prompt;
+pub mod single_file;
 #[cfg(test)]
 mod tests;
 pub mod unet_2d_condition;
 
 pub use autoencoder_kl::AutoencoderKL;
 pub use clip::{CLIPTextModel, CLIPTokenizer};
+pub use single_file::SingleFile;
 pub use unet_2d_condition::UNet2DConditionModel;
 
 use crate::error::{Error, ErrorKind, Result};

@@ -150,6 +150,25 @@ fn vae_is_the_references() {
     });
 }
 
+#[test]
+fn tiny_vae_is_the_references() {
+    let golden = Golden::open("taesd");
+    compare(&golden, 2, |cx, run| {
+        let encoder = autoencoder_tiny::Encoder::new(cx, &golden.0.root()).unwrap();
+        let decoder = autoencoder_tiny::Decoder::new(cx, &golden.0.root()).unwrap();
+        assert_eq!((decoder.channels(), decoder.scale()), ((4, 3), 8));
+        let encoded = encoder.encode(run, &golden.tensor("image")).unwrap();
+        let decoded = decoder.decode(run, &golden.tensor("latents")).unwrap();
+        [("encoded".into(), encoded), ("decoded".into(), decoded)].into()
+    });
+    let every = Context::new(Path::best());
+    let wrong = Golden::open("vae");
+    let e = autoencoder_tiny::Decoder::new(&every, &wrong.0.root())
+        .err()
+        .unwrap();
+    assert!(e.message().contains("decoder.layers.0.weight"), "{e}");
+}
+
 /// Each block's error in eight bits against itself in full, accumulated from the blocks before it.
 #[test]
 fn eight_bits_stay_close_block_by_block() {

@@ -9,9 +9,11 @@ use crate::weights::{Scope, Values};
 use candle_core::Tensor;
 use std::ops::Range;
 
-/// What is done to a layer's sums where they are written: `activation(sum) + add`.
+/// What is done to a layer's sums where they are written: `activation(sum + before) + add`.
 #[derive(Clone, Copy)]
 pub struct Extra<'a> {
+    /// Shaped as the output: a residual that goes through the activation, too.
+    pub before: Option<&'a Tensor>,
     /// A function of each value.
     pub activation: Activation,
     /// Shaped as the output: a residual.
@@ -21,6 +23,7 @@ pub struct Extra<'a> {
 impl<'a> Extra<'a> {
     /// Nothing.
     pub const NONE: Self = Self {
+        before: None,
         activation: Activation::None,
         add: None,
     };
@@ -48,17 +51,17 @@ impl<'a> Extra<'a> {
         shape: &[usize],
         f: impl FnOnce(&Epilogue) -> Result<()>,
     ) -> Result<()> {
-        let add = match self.add {
-            Some(add) if add.elem_count() != shape.iter().product::<usize>() => {
-                return Err(misfit(layer, "a residual shaped as the output", add.dims()));
+        let residual = |x: Option<&'a Tensor>| match x {
+            Some(x) if x.elem_count() != shape.iter().product::<usize>() => {
+                Err(misfit(layer, "a residual shaped as the output", x.dims()))
             }
-            Some(add) => Some(values(add)?),
-            None => None,
+            x => x.map(values).transpose(),
         };
+        let (before, after) = (residual(self.before)?, residual(self.add)?);
         f(&Epilogue {
-            add_before: None,
+            add_before: before.as_deref(),
             activation: self.activation,
-            add_after: add.as_deref(),
+            add_after: after.as_deref(),
         })
     }
 }

@@ -10,6 +10,7 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor}
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The longest index: it holds what headers hold, the names.
 const LONGEST: u64 = 100_000_000;
@@ -50,7 +51,7 @@ pub(super) fn open(path: &Path, source: &Source) -> Result<Weights> {
             let names = header.tensors.iter().enumerate();
             let at = names.map(|(i, (n, _))| (n.clone(), i)).collect();
             opened.insert(file, (shards.len(), at));
-            shards.push(Shard { source, header });
+            shards.push(Arc::new(Shard { source, header }));
         }
         let place = opened.get(file.as_str());
         let Some((shard, i)) = place.and_then(|(s, at)| Some((*s, *at.get(tensor)?))) else {
@@ -69,6 +70,7 @@ pub(super) fn open(path: &Path, source: &Source) -> Result<Weights> {
         name: name.to_owned(),
         shards,
         tensors,
+        change: None,
     })
 }
 

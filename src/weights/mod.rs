@@ -28,10 +28,12 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod values;
+mod view;
 
 pub use safetensors::Dtype;
 pub use scope::Scope;
 pub use values::Values;
+pub use view::Part;
 
 use crate::error::{Error, ErrorKind, Result};
 use header::Header;
@@ -39,6 +41,7 @@ use source::Source;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A model's tensors by name: one `.safetensors` file, several with an index, or bytes in memory.
@@ -49,8 +52,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct Weights {
     /// What was opened, as messages name it.
     name: String,
-    shards: Vec<Shard>,
+    shards: Vec<Arc<Shard>>,
     tensors: BTreeMap<String, Place>,
+    change: Option<Arc<dyn Change>>,
+}
+
+/// What is done to a model's tensors when they are read: a LoRA's addition, say.
+pub trait Change: std::fmt::Debug + Send + Sync {
+    /// The values of the tensor `name` of `shape` as they are to be used, of those in the file.
+    ///
+    /// # Errors
+    /// What stops the reading.
+    fn apply(&self, name: &str, shape: &[usize], values: Values) -> Result<Values>;
 }
 
 /// One file of a model.
@@ -66,7 +79,28 @@ struct Place {
     shard: usize,
     /// Into the tensors of the shard's header.
     tensor: usize,
+    /// Of a view that shows a part of it or all in another shape.
+    part: Option<view::Place>,
     asked: AtomicBool,
+}
+
+/// A tensor as it is read.
+struct Entry<'a> {
+    source: &'a Source,
+    dtype: Dtype,
+    shape: &'a [usize],
+    /// Where its bytes begin in the file.
+    offset: u64,
+}
+
+impl Entry<'_> {
+    fn bytes(&self) -> u64 {
+        if self.shape.contains(&0) {
+            return 0;
+        }
+        let count: u64 = self.shape.iter().map(|n| *n as u64).product();
+        count * self.dtype.bitsize() as u64 / 8
+    }
 }
 
 impl Weights {
@@ -116,8 +150,9 @@ impl Weights {
             .collect();
         Ok(Self {
             name: source.name().to_owned(),
-            shards: vec![Shard { source, header }],
+            shards: vec![Arc::new(Shard { source, header })],
             tensors,
+            change: None,
         })
     }
 
@@ -143,20 +178,18 @@ impl Weights {
 
     /// A tensor's shape, outermost dimension first; `[]` for a single number.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
-        self.info(name).map(|(_, info)| info.shape.as_slice())
+        self.entry(name).map(|e| e.shape)
     }
 
     /// What a tensor's values are stored as.
     pub fn dtype(&self, name: &str) -> Option<Dtype> {
-        self.info(name).map(|(_, info)| info.dtype)
+        self.entry(name).map(|e| e.dtype)
     }
 
     /// The bytes of all tensors together, as they are stored.
     pub fn bytes(&self) -> u64 {
-        let sizes = self.tensors.keys().filter_map(|name| self.info(name));
-        sizes
-            .map(|(_, info)| (info.data_offsets.1 - info.data_offsets.0) as u64)
-            .sum()
+        let all = self.tensors.keys().filter_map(|name| self.entry(name));
+        all.map(|e| e.bytes()).sum()
     }
 
     /// The text under `key` in the file's own metadata; of several files, of the first that has it.
@@ -186,37 +219,46 @@ impl Weights {
             .try_for_each(|s| s.source.check_unchanged())
     }
 
-    fn info(&self, name: &str) -> Option<(&Shard, &safetensors::tensor::TensorInfo)> {
+    /// The same, of which `change` is told of every tensor of floating-point numbers when it is read.
+    pub fn changed(mut self, change: Arc<dyn Change>) -> Self {
+        self.change = Some(change);
+        self
+    }
+
+    fn entry(&self, name: &str) -> Option<Entry<'_>> {
         let place = self.tensors.get(name)?;
         let shard = self.shards.get(place.shard)?;
         let (_, info) = shard.header.tensors.get(place.tensor)?;
-        Some((shard, info))
+        let offset = shard.header.start + info.data_offsets.0 as u64;
+        let part = place.part.as_ref();
+        Some(Entry {
+            source: &shard.source,
+            dtype: info.dtype,
+            shape: part.map_or(&info.shape, |part| &part.shape),
+            offset: offset + part.map_or(0, |part| part.skip),
+        })
     }
 
     /// The tensor `name`, which must be there in that shape, marked as asked for.
-    fn demand(
-        &self,
-        name: &str,
-        shape: &[usize],
-    ) -> Result<(&Shard, &safetensors::tensor::TensorInfo)> {
-        let Some((shard, info)) = self.info(name) else {
+    fn demand(&self, name: &str, shape: &[usize]) -> Result<Entry<'_>> {
+        let Some(entry) = self.entry(name) else {
             return Err(self.lacks(name));
         };
-        if info.shape != shape {
+        if entry.shape != shape {
             return Err(damaged(
-                shard.source.name(),
+                entry.source.name(),
                 format!(
                     "tensor '{}' has shape {:?}, expected {shape:?}; the file belongs to another \
                      model or to another variant of it: use the one that belongs here",
                     clip(name),
-                    info.shape
+                    entry.shape
                 ),
             ));
         }
         if let Some(place) = self.tensors.get(name) {
             place.asked.store(true, Ordering::Relaxed);
         }
-        Ok((shard, info))
+        Ok(entry)
     }
 
     fn lacks(&self, name: &str) -> Error {
@@ -225,8 +267,8 @@ impl Weights {
             n.starts_with("model.diffusion_model.") || n.starts_with("first_stage_model.")
         });
         let advice = if single {
-            "it is a checkpoint with all parts in one file: convert it to a diffusers folder, with \
-             StableDiffusionInpaintPipeline.from_single_file(…).save_pretrained(…)"
+            "it is a checkpoint with all parts in one file: give it as a whole, as the model, and \
+             not as a part of a folder"
         } else {
             "the file belongs to another model: use the one that belongs here"
         };
@@ -242,6 +284,7 @@ impl Place {
         Self {
             shard,
             tensor,
+            part: None,
             asked: AtomicBool::new(false),
         }
     }

@@ -67,7 +67,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Reads the tensor `name`, which must have `shape`; its values, last dimension fastest. They are
-    /// as stored: what is not finite is left so.
+    /// as stored, or as [`Weights::changed`] has them: what is not finite is left so.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Model`] when it is not there, has another shape or holds no floating-point
@@ -75,10 +75,13 @@ impl<'a> Scope<'a> {
     /// reading fails; [`crate::ErrorKind::Memory`].
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Values> {
         let name = self.path(name);
-        let (shard, info) = self.weights.demand(&name, shape)?;
-        let offset = shard.header.start + info.data_offsets.0 as u64;
+        let entry = self.weights.demand(&name, shape)?;
         let count = shape.iter().product();
-        values::floats(&shard.source, offset, info.dtype, count, &name)
+        let values = values::floats(entry.source, entry.offset, entry.dtype, count, &name)?;
+        match &self.weights.change {
+            Some(change) => change.apply(&name, shape, values),
+            None => Ok(values),
+        }
     }
 
     /// Reads the first of the tensors `names` that is there: for files that were written before a
@@ -99,10 +102,9 @@ impl<'a> Scope<'a> {
     /// As [`Scope::get`], for tensors of other types.
     pub fn integers(&self, name: &str, shape: &[usize]) -> Result<Vec<i64>> {
         let name = self.path(name);
-        let (shard, info) = self.weights.demand(&name, shape)?;
-        let offset = shard.header.start + info.data_offsets.0 as u64;
+        let entry = self.weights.demand(&name, shape)?;
         let count = shape.iter().product();
-        values::integers(&shard.source, offset, info.dtype, count, &name)
+        values::integers(entry.source, entry.offset, entry.dtype, count, &name)
     }
 
     fn none_of(&self, names: &[&str]) -> Error {

@@ -12,7 +12,7 @@ import sys
 
 import diffusers
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
 from diffusers.models.attention import FeedForward
 from diffusers.models.attention_processor import Attention, AttnProcessor
 from diffusers.models.downsampling import Downsample2D
@@ -227,6 +227,20 @@ def vae(file):
     golden.save()
 
 
+def taesd(file):
+    draw = Draw(5)
+    model = draw.weights(AutoencoderTiny(encoder_block_out_channels=(12,) * 4, decoder_block_out_channels=(12,) * 4))
+    image, latents = draw.uniform((2, 3, 32, 40), -1, 1), 3 * draw.normal(2, 4, 4, 6)
+    balance(model, lambda: (model.encode(image), model.decode(latents)))
+    golden = Golden(file, model.config)
+    golden.weights(model)
+    golden.add("golden.image", image)
+    golden.add("golden.latents", latents)
+    golden.out("golden.encoded", model.encode(image).latents)
+    golden.out("golden.decoded", model.decode(latents).sample)
+    golden.save()
+
+
 def blocks(file):
     draw, golden = Draw(4), Golden(file)
     configs = {}
@@ -319,7 +333,7 @@ def blocks(file):
     golden.save()
 
 
-ALL = {"unet_sd15": unet_sd15, "unet_sd2": unet_sd2, "vae": vae, "blocks": blocks}
+ALL = {"unet_sd15": unet_sd15, "unet_sd2": unet_sd2, "vae": vae, "taesd": taesd, "blocks": blocks}
 if __name__ == "__main__":
     for name, make in ALL.items():
         file = f"{name}.safetensors"

@@ -2,7 +2,10 @@
 """Writes pipeline.safetensors beside it: what diffusers' StableDiffusionInpaintPipeline makes of a small picture with
 the networks of unet_sd15.safetensors and vae.safetensors, from given noise. See README.md. Usage: pipeline.py
 
-The plain UNet of four channels is the same one with the first four of the first convolution's inputs."""
+The plain UNet of four channels is the same one with the first four of the first convolution's inputs.
+
+pipeline_sd2.safetensors is the same of a tiny Stable Diffusion 2: unet_sd2.safetensors, which predicts v, and the text
+encoder `gelu` of clip.safetensors, from the other file's picture, mask and noise and from tokens of its own."""
 import json
 import os
 
@@ -13,6 +16,7 @@ import torch
 from diffusers import (AutoencoderKL, DDIMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler,
                        EulerDiscreteScheduler, UNet2DConditionModel)
 from safetensors import safe_open
+from transformers import CLIPTextConfig, CLIPTextModel
 
 from make import HERE, Draw, Golden, plain_attention
 
@@ -49,9 +53,8 @@ def load(kind, file, change=lambda config, weights: None):
     return plain_attention(model.eval().requires_grad_(False))
 
 
-def main():
+def inputs():
     draw = Draw(11)
-    golden = Golden("pipeline.safetensors")
     y, x = torch.meshgrid(torch.linspace(0, 1, HEIGHT), torch.linspace(0, 1, WIDTH), indexing="ij")
     image = torch.stack([x, 0.5 + 0.5 * torch.sin(9 * y), 1 - x * y])[None]
     image = (0.8 * image + 0.2 * draw.uniform(image.shape, 0, 1)).clamp(0, 1)
@@ -59,31 +62,61 @@ def main():
     mask[:, :, 13:45, 22:71] = 1
     mask[:, :, 5:20, 64:90] = 1
     prompt, negative = draw.normal(1, 77, 24), draw.normal(1, 77, 24)
+    latents = (1, 4, HEIGHT // 8, WIDTH // 8)
+    noise = {name: draw.normal(*latents) for name in ("start", "encode.0", "encode.1", *(f"step.{i}" for i in range(5)))}
+    return dict(image=image, mask=mask, prompt=prompt, negative=negative), noise
+
+
+def fill(golden, vae, unets, given, noise, case):
+    name, channels, scheduler, kind, keys, steps, strength, scale = case
+    # The picture is encoded first where it is needed at all.
+    encodes = iter(["encode.1"] if channels == 9 and strength == 1 else ["encode.0", "encode.1"])
+    step = iter(range(steps - int(steps * strength), steps))
+    inpaint.randn_tensor = lambda shape, **_: noise["start"]
+    vae_module.randn_tensor = lambda shape, **_: noise[next(encodes)]
+    euler_a.randn_tensor = lambda shape, **_: noise[f"step.{next(step)}"]
+    pipe = inpaint.StableDiffusionInpaintPipeline(
+        vae, None, None, unets[channels], kind.from_config(NOISE | keys), None, None, requires_safety_checker=False)
+    pipe.set_progress_bar_config(disable=True)
+    made = pipe(prompt_embeds=given["prompt"], negative_prompt_embeds=given["negative"], image=given["image"],
+                mask_image=given["mask"], height=HEIGHT, width=WIDTH, num_inference_steps=steps, strength=strength,
+                guidance_scale=scale, output_type="latent").images
+    out = vae.decode(made / vae.config.scaling_factor).sample
+    golden.add(f"{name}.latents", made)
+    golden.out(f"{name}.out", out / 2 + 0.5, 0.05)
+    return {name: dict(channels=channels, scheduler=scheduler, steps=steps, strength=strength, guidance=scale)}
+
+
+def main():
+    golden = Golden("pipeline.safetensors")
+    given, noise = inputs()
     vae = load(AutoencoderKL, "vae.safetensors")
     unets = {9: load(UNet2DConditionModel, "unet_sd15.safetensors", nine),
              4: load(UNet2DConditionModel, "unet_sd15.safetensors", four)}
-    latents = (1, 4, HEIGHT // 8, WIDTH // 8)
-    noise = {name: draw.normal(*latents) for name in ("start", "encode.0", "encode.1", *(f"step.{i}" for i in range(5)))}
-    for name, t in dict(image=image, mask=mask, prompt=prompt, negative=negative, **noise).items():
+    for name, t in (given | noise).items():
         golden.add(name, t)
     cases = {}
-    for name, channels, scheduler, kind, keys, steps, strength, guidance in CASES:
-        # The picture is encoded first where it is needed at all.
-        encodes = iter(["encode.1"] if channels == 9 and strength == 1 else ["encode.0", "encode.1"])
-        step = iter(range(steps - int(steps * strength), steps))
-        inpaint.randn_tensor = lambda shape, **_: noise["start"]
-        vae_module.randn_tensor = lambda shape, **_: noise[next(encodes)]
-        euler_a.randn_tensor = lambda shape, **_: noise[f"step.{next(step)}"]
-        pipe = inpaint.StableDiffusionInpaintPipeline(
-            vae, None, None, unets[channels], kind.from_config(NOISE | keys), None, None, requires_safety_checker=False)
-        pipe.set_progress_bar_config(disable=True)
-        made = pipe(prompt_embeds=prompt, negative_prompt_embeds=negative, image=image, mask_image=mask, height=HEIGHT,
-                    width=WIDTH, num_inference_steps=steps, strength=strength, guidance_scale=guidance,
-                    output_type="latent").images
-        out = vae.decode(made / vae.config.scaling_factor).sample
-        golden.add(f"{name}.latents", made)
-        golden.out(f"{name}.out", out / 2 + 0.5, 0.05)
-        cases[name] = dict(channels=channels, scheduler=scheduler, steps=steps, strength=strength, guidance=guidance)
+    for case in CASES:
+        cases |= fill(golden, vae, unets, given, noise, case)
+    golden.metadata["cases"] = json.dumps(cases, sort_keys=True)
+    golden.save()
+    two(vae, given, noise)
+
+
+def two(vae, given, noise):
+    golden = Golden("pipeline_sd2.safetensors")
+    unets = {4: load(UNet2DConditionModel, "unet_sd2.safetensors", four)}
+    with safe_open(os.path.join(HERE, "clip.safetensors"), "pt") as f:
+        config = json.loads(f.metadata()["config"])["gelu"]
+        weights = {k.removeprefix("gelu."): f.get_tensor(k).float() for k in f.keys() if k.startswith("gelu.")}
+    text = CLIPTextModel(CLIPTextConfig(**config, attn_implementation="eager")).eval().requires_grad_(False)
+    text.load_state_dict(weights)
+    tokens = torch.randint(config["vocab_size"], (2, config["max_position_embeddings"]),
+                           generator=torch.Generator().manual_seed(12))
+    golden.add("tokens", tokens)
+    states = text(input_ids=tokens).last_hidden_state
+    case = ("two", 4, "ddim", DDIMScheduler, {"prediction_type": "v_prediction"}, 4, 1.0, 3.0)
+    cases = fill(golden, vae, unets, given | dict(negative=states[:1], prompt=states[1:]), noise, case)
     golden.metadata["cases"] = json.dumps(cases, sort_keys=True)
     golden.save()
 

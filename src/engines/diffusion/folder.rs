@@ -1,13 +1,15 @@
-//! A model's folder, as diffusers writes it: where it is, and what its parts say of themselves.
+//! A model's folder, as diffusers writes it, or its one file: what its parts say of themselves.
 #![forbid(unsafe_code)]
 
+use super::find;
+use super::settings::{Settings, Vae};
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::{autoencoder_kl, clip, unet_2d_condition};
-use crate::params::did_you_mean;
+use crate::models::lora::{Lora, Loras, Net};
+use crate::models::{CLIPTokenizer, SingleFile, autoencoder_kl, clip, unet_2d_condition};
 use crate::schedulers;
 use crate::weights::Weights;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// The largest configuration that is read, in bytes; published ones have two thousand.
 const LONGEST: u64 = 1 << 20;
@@ -19,7 +21,7 @@ const SIDE: usize = 512;
 
 /// A model whose parts fit each other. Weights are not yet read.
 pub struct Folder {
-    /// Where it lies.
+    /// Where it lies: a folder, or a file with all parts.
     pub path: PathBuf,
     pub unet: unet_2d_condition::Config,
     pub vae: autoencoder_kl::Config,
@@ -27,81 +29,48 @@ pub struct Folder {
     pub scheduler: schedulers::Config,
     /// The side of the pictures that the model was trained with.
     pub side: usize,
-}
-
-/// The models in the models folder, by name.
-pub fn installed(models: Option<&Path>) -> Vec<String> {
-    let entries = models.and_then(|folder| fs::read_dir(folder).ok());
-    let mut names: Vec<String> = entries
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok())
-        .filter(|entry| entry.path().join("unet/config.json").is_file())
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    names
-}
-
-/// Why there is no model, and where to put one.
-pub fn nothing(models: Option<&Path>) -> String {
-    let place = match models {
-        Some(folder) => format!("put one into {}", folder.display()),
-        None => "set the option 'models' to a folder with one".into(),
-    };
-    format!(
-        "the diffusion engine has no model: {place}, as a diffusers folder with unet/, vae/ and \
-         text_encoder/ inside, or name such a folder by the parameter 'model'"
-    )
-}
-
-/// The folder that `model` names: in the models folder, else by its path; empty for the first there is.
-///
-/// # Errors
-/// [`ErrorKind::Model`] that says what there is and where to put a model.
-pub fn find(models: Option<&Path>, model: &str) -> Result<PathBuf> {
-    let installed = installed(models);
-    if model.is_empty() {
-        return match (models, installed.first()) {
-            (Some(folder), Some(first)) => Ok(folder.join(first)),
-            _ => Err(Error::new(ErrorKind::Model, nothing(models))),
-        };
-    }
-    let mut parts = Path::new(model).components();
-    let plain = matches!(
-        (parts.next(), parts.next()),
-        (Some(Component::Normal(_)), None)
-    );
-    if let Some(inside) = models.filter(|_| plain).map(|folder| folder.join(model))
-        && inside.is_dir()
-    {
-        return Ok(inside);
-    }
-    let path = PathBuf::from(model);
-    if path.is_dir() {
-        return Ok(path);
-    }
-    let names: Vec<&str> = installed.iter().map(String::as_str).collect();
-    let about = match &names[..] {
-        [] => nothing(models),
-        some => format!(
-            "parameter 'model' takes a path or one of {}{}",
-            some.join(", "),
-            did_you_mean(model, some)
-        ),
-    };
-    Err(Error::new(
-        ErrorKind::Model,
-        format!("there is no model folder '{model}': {about}"),
-    ))
+    /// All parts, where they are in one file.
+    single: Option<SingleFile>,
+    /// What is added to the weights, and the files that it is from.
+    loras: Loras,
+    lora_files: Vec<(PathBuf, f64)>,
+    /// Where the tiny autoencoder lies that decodes in the place of the model's own.
+    tiny: Option<PathBuf>,
 }
 
 impl Folder {
-    /// Reads the configurations and checks that the parts fit each other.
+    /// Reads the configurations, or finds them in the one file, and checks that the parts fit each
+    /// other.
     ///
     /// # Errors
     /// [`ErrorKind::Model`], [`ErrorKind::Io`] and [`ErrorKind::Unsupported`] that name the file.
     pub fn open(path: PathBuf) -> Result<Self> {
+        match path.is_file() {
+            true => Self::file(path),
+            false => Self::folder(path),
+        }
+    }
+
+    fn file(path: PathBuf) -> Result<Self> {
+        let single = SingleFile::open(&path)?;
+        let name = path.display().to_string();
+        let model = Self {
+            path,
+            unet: single.unet.clone(),
+            vae: single.vae.clone(),
+            text: single.text.clone(),
+            scheduler: single.scheduler.clone(),
+            side: single.side,
+            single: Some(single),
+            loras: Loras::default(),
+            lora_files: Vec::new(),
+            tiny: None,
+        };
+        model.check(&name, &name, &name)?;
+        Ok(model)
+    }
+
+    fn folder(path: PathBuf) -> Result<Self> {
         let (file, text) = config(&path, "unet")?;
         let unet = unet_2d_condition::Config::parse(&file, &text)?;
         let sample = serde_json::from_str::<serde_json::Value>(&text).ok();
@@ -121,9 +90,43 @@ impl Folder {
             vae,
             text,
             side,
+            single: None,
+            loras: Loras::default(),
+            lora_files: Vec::new(),
+            tiny: None,
         };
         model.check(&file, &vae_file, &text_file)?;
         Ok(model)
+    }
+
+    /// The model that `settings` name, with their LoRAs and their decoder.
+    ///
+    /// # Errors
+    /// As [`Self::open`], [`find`]'s and [`Lora::open`]'s.
+    pub fn find(models: Option<&Path>, settings: &Settings) -> Result<Self> {
+        let mut folder = Self::open(find::model(models, &settings.model)?)?;
+        if settings.vae == Vae::Taesd {
+            folder.tiny = Some(find::taesd(models, &folder.path)?);
+        }
+        let files = settings.lora.iter();
+        let files = files.map(|(name, weight)| Ok((find::lora(models, name)?, *weight)));
+        folder.add_loras(files.collect::<Result<_>>()?)?;
+        Ok(folder)
+    }
+
+    /// Adds LoRAs, each so many times, after it was checked that they fit.
+    ///
+    /// # Errors
+    /// As [`Lora::open`] and [`Loras::onto`].
+    pub fn add_loras(&mut self, files: Vec<(PathBuf, f64)>) -> Result<()> {
+        let loras = files.iter().map(|(path, weight)| Lora::open(path, *weight));
+        self.loras = Loras::new(loras.collect::<Result<_>>()?);
+        self.lora_files = files;
+        if !self.loras.is_empty() {
+            self.unet_weights()?;
+            self.text_weights()?;
+        }
+        Ok(())
     }
 
     fn check(&self, unet: &str, vae: &str, text: &str) -> Result<()> {
@@ -169,17 +172,68 @@ impl Folder {
     /// # Errors
     /// As [`Weights::open_folder`], here and below.
     pub fn unet_weights(&self) -> Result<Weights> {
-        Weights::open_folder(&self.path.join("unet"), NETWORK)
+        let weights = match &self.single {
+            Some(single) => single.unet_weights(),
+            None => Weights::open_folder(&self.path.join("unet"), NETWORK),
+        };
+        self.loras.onto(Net::Unet, weights?)
     }
 
     /// The autoencoder's weights.
     pub fn vae_weights(&self) -> Result<Weights> {
-        Weights::open_folder(&self.path.join("vae"), NETWORK)
+        match &self.single {
+            Some(single) => single.vae_weights(),
+            None => Weights::open_folder(&self.path.join("vae"), NETWORK),
+        }
     }
 
     /// The text encoder's weights.
     pub fn text_weights(&self) -> Result<Weights> {
-        Weights::open_folder(&self.path.join("text_encoder"), TEXT)
+        let weights = match &self.single {
+            Some(single) => single.text_weights(),
+            None => Weights::open_folder(&self.path.join("text_encoder"), TEXT),
+        };
+        self.loras.onto(Net::Text, weights?)
+    }
+
+    /// The tiny autoencoder's weights, where it is to decode.
+    pub fn tiny_weights(&self) -> Result<Option<Weights>> {
+        let open = |path: &PathBuf| match path.is_dir() {
+            true => Weights::open_folder(path, NETWORK),
+            false => Weights::open(path),
+        };
+        self.tiny.as_ref().map(open).transpose()
+    }
+
+    /// The model's own tokens, or OpenAI's where it has none.
+    ///
+    /// # Errors
+    /// As [`CLIPTokenizer::open`].
+    pub fn tokenizer(&self) -> Result<CLIPTokenizer> {
+        let folder = self.path.join("tokenizer");
+        if folder.is_dir() {
+            return CLIPTokenizer::open(&folder);
+        }
+        let tokenizer = CLIPTokenizer::openai()?;
+        match self.single.as_ref().and_then(|single| single.pad_token) {
+            None => Ok(tokenizer),
+            Some(token) => tokenizer.with_pad_token(token).ok_or_else(|| {
+                let what = format!("a defect in Mend: '{token}' is no token");
+                Error::new(ErrorKind::Internal, what)
+            }),
+        }
+    }
+
+    /// The files that the UNet is read from, those of LoRAs with how much of each is added.
+    pub fn unet_files(&self) -> Vec<(PathBuf, f64)> {
+        let mut files = vec![self.path.clone()];
+        if self.single.is_none() {
+            let entries = fs::read_dir(self.path.join("unet")).into_iter().flatten();
+            files.extend(entries.filter_map(|e| Some(e.ok()?.path())));
+            files[1..].sort();
+        }
+        let own = files.into_iter().map(|path| (path, 1.0));
+        own.chain(self.lora_files.iter().cloned()).collect()
     }
 }
 
@@ -191,7 +245,7 @@ fn config(model: &Path, part: &str) -> Result<(String, String)> {
             ErrorKind::Model,
             format!(
                 "{}: there is no such file; a model is a diffusers folder, with unet/, vae/ and \
-                 text_encoder/ inside",
+                 text_encoder/ inside, or a checkpoint in one .safetensors file",
                 file.display()
             ),
         ));

@@ -1,4 +1,5 @@
-//! Latent diffusion: Stable Diffusion 1.x and 2.x, inpainting or plain, in diffusers' folders.
+//! Latent diffusion: Stable Diffusion 1.x and 2.x, inpainting or plain, in diffusers' folders or in
+//! one file.
 //!
 //! The crop's latents are denoised in steps by a UNet that a prompt guides; then the hole is decoded.
 //! Nothing is loaded before the first fill. Of its networks, each is loaded, run and dropped in turn;
@@ -7,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod cost;
+mod find;
 mod folder;
 mod pipeline;
 mod pump;
@@ -46,21 +48,21 @@ impl Engine for Diffusion {
             id: "diffusion",
             label: "Diffusion",
             summary: "Invents what fits, guided by a prompt or without one, with a Stable \
-                      Diffusion model of version 1 or 2. Needs a model's folder and minutes; large \
+                      Diffusion model of version 1 or 2. Needs a model and minutes; large \
                       holes come back softer than the picture.",
             params: settings::params(),
         }
     }
 
     fn unavailable(&self, models: Option<&Path>) -> Option<String> {
-        folder::installed(models)
+        find::installed(models)
             .is_empty()
-            .then(|| folder::nothing(models))
+            .then(|| find::nothing(models))
     }
 
     fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
         let settings = Settings::new(ask.values)?;
-        let folder = Folder::open(folder::find(ask.models, &settings.model)?)?;
+        let folder = Folder::find(ask.models, &settings)?;
         // Steps that cannot be are told before anything is loaded.
         let steps = Times::Steps(settings.steps);
         let steps = scheduler(settings.scheduler, &folder.scheduler, steps)?;
@@ -80,7 +82,7 @@ impl Engine for Diffusion {
 
     fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
         let settings = Settings::new(ask.values)?;
-        let folder = Folder::open(folder::find(ask.models, &settings.model)?)?;
+        let folder = Folder::find(ask.models, &settings)?;
         let model = Model::open(&folder)?;
         let (choice, memory) = stages::plan(&model, &settings, ask.budget);
         let cost = predict(&model, &settings, &choice);
@@ -97,14 +99,14 @@ impl Engine for Diffusion {
 
     fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
         let settings = Settings::new(ask.values)?;
-        let folder = Folder::open(folder::find(ask.models, &settings.model)?)?;
+        let folder = Folder::find(ask.models, &settings)?;
         let model = Model::open(&folder)?;
         Ok(stages::plan(&model, &settings, ask.budget).1)
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         let settings = Settings::new(run.values)?;
-        let folder = Folder::open(folder::find(run.models, &settings.model)?)?;
+        let folder = Folder::find(run.models, &settings)?;
         let key = Key::of(&folder, settings.precision);
         let model = Model::open(&folder)?;
         let (choice, _) = stages::plan(&model, &settings, run.budget);

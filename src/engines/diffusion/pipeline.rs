@@ -9,12 +9,13 @@ use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Context;
 use crate::memory;
-use crate::models::UNet2DConditionModel;
 use crate::models::autoencoder_kl::{Decoder, Encoder};
-use crate::models::clip::{CLIPTextModel, CLIPTokenizer, HiddenLayer, embed};
+use crate::models::clip::{CLIPTextModel, HiddenLayer, embed};
+use crate::models::{UNet2DConditionModel, autoencoder_tiny};
 use crate::nn::{Arena, Run, Tensor, from_vec, values};
 use crate::pixels::{Plane, RgbImage};
 use crate::schedulers::{Purpose, Scheduler, Times, guidance, scheduler, start};
+use crate::weights::Weights;
 
 /// Streams of [`Purpose::Encode`].
 const PICTURE: usize = 0;
@@ -50,11 +51,7 @@ pub struct Begin {
 impl Pipeline<'_> {
     /// What the UNet is told: the prompt, with guidance behind the negative one.
     pub fn text(&self) -> Result<Tensor> {
-        let folder = self.folder.path.join("tokenizer");
-        let tokenizer = match folder.is_dir() {
-            true => CLIPTokenizer::open(&folder)?,
-            false => CLIPTokenizer::openai()?,
-        };
+        let tokenizer = self.folder.tokenizer()?;
         let weights = self.folder.text_weights()?;
         let net = CLIPTextModel::new(self.cx, &weights.root(), self.folder.text.clone())?;
         let s = self.settings;
@@ -206,17 +203,22 @@ impl Pipeline<'_> {
 
     /// The picture of clean latents, not clamped: 0 to 1, about.
     pub fn decode(&self, latents: &[f32], height: usize, width: usize) -> Result<RgbImage> {
-        let weights = self.folder.vae_weights()?;
-        let net = Decoder::new(self.cx, &weights.root(), &self.folder.vae)?;
-        let factor = self.folder.vae.scaling_factor as f32;
-        let mut scaled = memory::with_capacity(latents.len(), "latents")?;
-        scaled.extend(latents.iter().map(|x| x / factor));
-        let channels = self.folder.vae.latent_channels;
-        let scaled = from_vec(scaled, &[1, channels, height, width])?;
         let check = || self.told.layer();
         let arena = Arena::new();
         let run = Run::new(self.cx, &arena).check(&check);
-        let made = net.decode(&run, &scaled)?;
+        let made = match self.folder.tiny_weights()? {
+            Some(weights) => self.decode_tiny(&run, &weights, latents, height, width)?,
+            None => {
+                let weights = self.folder.vae_weights()?;
+                let net = Decoder::new(self.cx, &weights.root(), &self.folder.vae)?;
+                let factor = self.folder.vae.scaling_factor as f32;
+                let mut scaled = memory::with_capacity(latents.len(), "latents")?;
+                scaled.extend(latents.iter().map(|x| x / factor));
+                let channels = self.folder.vae.latent_channels;
+                let scaled = from_vec(scaled, &[1, channels, height, width])?;
+                net.decode(&run, &scaled)?
+            }
+        };
         let made = values(&made)?;
         let scale = self.folder.vae.scale();
         let mut out = RgbImage::black(width * scale, height * scale, "the filled crop")?;
@@ -237,6 +239,41 @@ impl Pipeline<'_> {
                 self.folder.path.display()
             ),
         ))
+    }
+
+    /// By the tiny autoencoder, whose latents are the UNet's own.
+    fn decode_tiny(
+        &self,
+        run: &Run,
+        weights: &Weights,
+        latents: &[f32],
+        height: usize,
+        width: usize,
+    ) -> Result<Tensor> {
+        let net = autoencoder_tiny::Decoder::new(self.cx, &weights.root())?;
+        let v = &self.folder.vae;
+        let (made, own) = (
+            (net.channels(), net.scale()),
+            (v.latent_channels, v.scale()),
+        );
+        if made != ((own.0, 3), own.1) {
+            return Err(Error::new(
+                ErrorKind::Model,
+                format!(
+                    "{}: this tiny autoencoder takes {} channels and gives {} at {} times the size; \
+                     the model needs one of {} to 3 at {}: take TAESD for Stable Diffusion 1 and 2",
+                    weights.name(),
+                    made.0.0,
+                    made.0.1,
+                    made.1,
+                    own.0,
+                    own.1
+                ),
+            ));
+        }
+        let mut given = memory::with_capacity(latents.len(), "latents")?;
+        given.extend_from_slice(latents);
+        net.decode(run, &from_vec(given, &[1, own.0, height, width])?)
     }
 
     /// For models that are told their guidance: sines and cosines of it, `[batch, channels]`.

@@ -23,6 +23,15 @@ pub enum Content {
     Noise,
 }
 
+/// What the clean latents are decoded with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vae {
+    /// The model's own.
+    Full,
+    /// The tiny one.
+    Taesd,
+}
+
 /// The values of a fill.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -37,6 +46,9 @@ pub struct Settings {
     pub scheduler: Kind,
     pub content: Content,
     pub precision: Precision,
+    /// LoRAs by name or path, and how much of each.
+    pub lora: Vec<(String, f64)>,
+    pub vae: Vae,
 }
 
 /// Their descriptions.
@@ -45,8 +57,9 @@ pub fn params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "model",
             label: "Model",
-            help: "A model's folder: its name in the models folder, or a path. Empty takes the \
-                   first in the models folder.",
+            help: "A model: its name in the models folder, or the path of a diffusers folder or of \
+                   a checkpoint in one .safetensors file. Empty takes the first in the models \
+                   folder.",
             kind: ParamKind::Text,
             default: "",
         },
@@ -121,6 +134,24 @@ pub fn params() -> Vec<ParamSpec> {
             kind: ParamKind::Choice(vec![("f32", "Full"), ("int8", "Eight bits")]),
             default: "f32",
         },
+        ParamSpec {
+            name: "lora",
+            label: "LoRA",
+            help: "Changes to the model: names in the models folder or paths of .safetensors files, \
+                   commas between several. A number behind a colon is how much of one, 1 if there \
+                   is none: detail:0.8, lcm-lora-sdv15.",
+            kind: ParamKind::Text,
+            default: "",
+        },
+        ParamSpec {
+            name: "vae",
+            label: "Decoder",
+            help: "What makes the picture at the end: the model's own decoder, or TAESD, a tiny one \
+                   that is faster and less sharp; it lies in a folder 'taesd' of the model's or of \
+                   the models folder.",
+            kind: ParamKind::Choice(vec![("full", "The model's own"), ("taesd", "TAESD, tiny")]),
+            default: "full",
+        },
     ]
 }
 
@@ -182,10 +213,43 @@ impl Settings {
                 "int8" => Precision::Int8,
                 _ => Precision::Full,
             },
+            lora: loras(&text("lora")?)?,
+            vae: match text("vae")?.as_str() {
+                "taesd" => Vae::Taesd,
+                _ => Vae::Full,
+            },
             prompt,
             negative_prompt,
         })
     }
+}
+
+/// The most of a LoRA that is added, either way.
+const MOST: f64 = 10.0;
+
+/// `name[:weight]`, with commas between. A path may have a colon in it.
+fn loras(text: &str) -> Result<Vec<(String, f64)>> {
+    let each = text.split(',').map(str::trim).filter(|t| !t.is_empty());
+    each.map(|one| {
+        let (name, weight) = match one.rsplit_once(':') {
+            Some((name, weight)) => (name.trim(), weight.trim().parse::<f64>().ok()),
+            None => (one, None),
+        };
+        match weight {
+            None => Ok((one.to_owned(), 1.0)),
+            Some(weight) if weight.abs() <= MOST && !name.is_empty() => {
+                Ok((name.to_owned(), weight))
+            }
+            Some(_) => Err(Error::new(
+                ErrorKind::Argument,
+                format!(
+                    "parameter 'lora': '{one}' is no name with a weight from -{MOST} to {MOST}, as \
+                     detail:0.8"
+                ),
+            )),
+        }
+    })
+    .collect()
 }
 
 fn other(name: &str) -> Error {
@@ -218,6 +282,30 @@ mod tests {
         assert_eq!(with(&[("strength", "0.5")]).strength, 0.5);
         let noise = with(&[("masked-content", "noise")]);
         assert_eq!((noise.content, noise.strength), (Content::Noise, 1.0));
+    }
+
+    #[test]
+    fn loras_are_names_with_weights() {
+        let lora = |text: &str| with(&[("lora", text)]).lora;
+        let one = |name: &str, weight: f64| (name.to_owned(), weight);
+        assert_eq!(lora(""), []);
+        assert_eq!(
+            lora(" detail:0.8, a b.safetensors ,x:-1"),
+            [
+                one("detail", 0.8),
+                one("a b.safetensors", 1.0),
+                one("x", -1.0)
+            ]
+        );
+        assert_eq!(lora("C:\\l.safetensors"), [one("C:\\l.safetensors", 1.0)]);
+        assert_eq!(lora("C:\\l:2e-1"), [one("C:\\l", 0.2)]);
+        for text in ["x:11", "x:nan", ":1", "x:-inf"] {
+            assert_eq!(
+                loras(text).unwrap_err().kind(),
+                ErrorKind::Argument,
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use crate::error::ErrorKind;
 use crate::kernels::Precision;
 use crate::models::autoencoder_kl::{Decoder, Encoder};
 use crate::models::unet_2d_condition::Streamed;
-use crate::models::{UNet2DConditionModel, clip};
-use crate::nn::{Tensor, from_vec};
+use crate::models::{CLIPTextModel, UNet2DConditionModel, clip};
+use crate::nn::{self, Arena, Tensor, from_vec};
 use crate::pixels::Plane;
 use crate::progress::Cancel;
 use crate::schedulers::{Kind, Purpose};
@@ -16,6 +16,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 
+mod files;
 mod tiny;
 
 /// A folder that goes when this does.
@@ -58,22 +59,69 @@ impl Golden {
     }
 }
 
+impl Golden {
+    fn open(name: &str) -> Self {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let file = format!("{root}/tests/golden/{name}.safetensors");
+        Self(Weights::open(Path::new(&file)).unwrap())
+    }
+
+    fn cases(&self) -> serde_json::Map<String, Value> {
+        serde_json::from_str(self.0.metadata("cases").unwrap()).unwrap()
+    }
+}
+
 #[test]
 fn the_pipeline_is_the_references() {
-    let file = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/golden/pipeline.safetensors"
-    );
-    let golden = Golden(Weights::open(Path::new(file)).unwrap());
-    let cases: Value = serde_json::from_str(golden.0.metadata("cases").unwrap()).unwrap();
-    let (image, shape) = golden.values("image");
+    let golden = Golden::open("pipeline");
+    let temporary = Temporary::new("golden");
+    for (name, case) in golden.cases() {
+        let channels = case["channels"].as_u64().unwrap() as usize;
+        let path = temporary.0.join(channels.to_string());
+        tiny::model(&path, channels);
+        let folder = Folder::open(path).unwrap();
+        let text = golden.text(case["guidance"].as_f64().unwrap() > 1.0);
+        agrees(&folder, &golden, &golden, (&name, &case), &text);
+    }
+}
+
+/// With its own text encoder, linear projections and a UNet that predicts v.
+#[test]
+fn the_pipeline_of_stable_diffusion_2_is_the_references() {
+    let (inputs, golden) = (Golden::open("pipeline"), Golden::open("pipeline_sd2"));
+    let temporary = Temporary::new("golden-2");
+    tiny::model_2(&temporary.0);
+    let folder = Folder::open(temporary.0.clone()).unwrap();
+    let shape = golden.0.shape("tokens").unwrap().to_vec();
+    let tokens = golden.0.root().integers("tokens", &shape).unwrap();
+    let tokens: Vec<u32> = tokens.iter().map(|t| *t as u32).collect();
+    let tokens: Vec<&[u32]> = tokens.chunks(shape[1]).collect();
+    let cx = Context::new(Instructions::best());
+    let weights = folder.text_weights().unwrap();
+    let net = CLIPTextModel::new(&cx, &weights.root(), folder.text.clone()).unwrap();
+    let arena = Arena::new();
+    let text = net.forward(&nn::Run::new(&cx, &arena), &tokens).unwrap();
+    for (name, case) in golden.cases() {
+        agrees(&folder, &inputs, &golden, (&name, &case), &text);
+    }
+}
+
+/// Runs a case from the `inputs`' picture, mask and noise and compares it with `golden`.
+fn agrees(
+    folder: &Folder,
+    inputs: &Golden,
+    golden: &Golden,
+    (name, case): (&str, &Value),
+    text: &Tensor,
+) {
+    let (image, shape) = inputs.values("image");
     let (h, w) = (shape[2], shape[3]);
     let mut picture = RgbImage::black(w, h, "").unwrap();
     for (i, v) in picture.data.iter_mut().enumerate() {
         *v = image[i % 3 * w * h + i / 3];
     }
     let mut hole = Plane::filled(w, h, 0u8, "").unwrap();
-    let mask = golden.values("mask").0;
+    let mask = inputs.values("mask").0;
     hole.data
         .iter_mut()
         .zip(mask)
@@ -84,60 +132,53 @@ fn the_pipeline_is_the_references() {
             Purpose::Encode => format!("encode.{index}"),
             Purpose::Step => format!("step.{index}"),
         };
-        out.copy_from_slice(&golden.values(&name).0);
+        out.copy_from_slice(&inputs.values(&name).0);
     };
-    let folder = Temporary::new("golden");
     let cancel = Cancel::new();
-    for (name, case) in cases.as_object().unwrap() {
-        let channels = case["channels"].as_u64().unwrap() as usize;
-        let path = folder.0.join(channels.to_string());
-        tiny::model(&path, channels);
-        let folder = Folder::open(path).unwrap();
-        assert_eq!((folder.inpaints(), folder.side), (channels == 9, 64));
-        let mut settings = Settings::new(&Default::default()).unwrap();
-        settings.scheduler = Kind::parse(case["scheduler"].as_str().unwrap()).unwrap();
-        settings.steps = case["steps"].as_u64().unwrap() as usize;
-        settings.strength = case["strength"].as_f64().unwrap();
-        settings.guidance = case["guidance"].as_f64().unwrap();
-        let from_noise = settings.strength == 1.0;
-        let cx = Context::new(Instructions::best());
-        let told = Told::new(&cancel, 1);
-        let pipeline = Pipeline {
-            folder: &folder,
-            settings: &settings,
-            cx: &cx,
-            draw: &draw,
-            told: &told,
-            slice: 128,
-        };
-        // The reference takes the nearest pixel for both kinds.
-        let mask = latent_mask(&hole, 8, true).unwrap();
-        let begin = pipeline.encode(&picture, &hole, mask, from_noise).unwrap();
-        let weights = folder.unet_weights().unwrap();
-        let net = UNet2DConditionModel::new(&cx, &weights.root(), folder.unet.clone()).unwrap();
-        let text = golden.text(settings.guidance > 1.0);
-        let latents = pipeline
-            .denoise(&net, &text, &begin, from_noise, (0.0, 1.0))
-            .unwrap();
-        let out = pipeline
-            .decode(&latents, begin.height, begin.width)
-            .unwrap();
-        let off = |a: f32, b: f32| (a - b).abs();
-        let want = golden.values(&format!("{name}.latents")).0;
-        let latent = latents
-            .iter()
-            .zip(&want)
-            .map(|(a, b)| off(*a, *b))
-            .fold(0.0, f32::max);
-        let want = golden.values(&format!("{name}.out")).0;
-        let each = (0..out.data.len()).map(|i| off(out.data[i], want[i % 3 * w * h + i / 3]));
-        let image = each.fold(0.0, f32::max);
-        println!("{name}: latents {latent:.1e}, image {image:.1e}");
-        assert!(
-            image <= 2e-3,
-            "{name}: latents {latent:.1e}, image {image:.1e}"
-        );
-    }
+    let channels = case["channels"].as_u64().unwrap() as usize;
+    assert_eq!((folder.inpaints(), folder.side), (channels == 9, 64));
+    let mut settings = Settings::new(&Default::default()).unwrap();
+    settings.scheduler = Kind::parse(case["scheduler"].as_str().unwrap()).unwrap();
+    settings.steps = case["steps"].as_u64().unwrap() as usize;
+    settings.strength = case["strength"].as_f64().unwrap();
+    settings.guidance = case["guidance"].as_f64().unwrap();
+    let from_noise = settings.strength == 1.0;
+    let cx = Context::new(Instructions::best());
+    let told = Told::new(&cancel, 1);
+    let pipeline = Pipeline {
+        folder,
+        settings: &settings,
+        cx: &cx,
+        draw: &draw,
+        told: &told,
+        slice: 128,
+    };
+    // The reference takes the nearest pixel for both kinds.
+    let mask = latent_mask(&hole, 8, true).unwrap();
+    let begin = pipeline.encode(&picture, &hole, mask, from_noise).unwrap();
+    let weights = folder.unet_weights().unwrap();
+    let net = UNet2DConditionModel::new(&cx, &weights.root(), folder.unet.clone()).unwrap();
+    let latents = pipeline
+        .denoise(&net, text, &begin, from_noise, (0.0, 1.0))
+        .unwrap();
+    let out = pipeline
+        .decode(&latents, begin.height, begin.width)
+        .unwrap();
+    let off = |a: f32, b: f32| (a - b).abs();
+    let want = golden.values(&format!("{name}.latents")).0;
+    let latent = latents
+        .iter()
+        .zip(&want)
+        .map(|(a, b)| off(*a, *b))
+        .fold(0.0, f32::max);
+    let want = golden.values(&format!("{name}.out")).0;
+    let each = (0..out.data.len()).map(|i| off(out.data[i], want[i % 3 * w * h + i / 3]));
+    let image = each.fold(0.0, f32::max);
+    println!("{name}: latents {latent:.1e}, image {image:.1e}");
+    assert!(
+        image <= 2e-3,
+        "{name}: latents {latent:.1e}, image {image:.1e}"
+    );
 }
 
 #[test]
@@ -273,7 +314,7 @@ fn a_wrong_folder_is_told_with_its_file() {
     let temporary = Temporary::new("wrong");
     let models = temporary.0.as_path();
     let said = |model: &str| {
-        let found = folder::find(Some(models), model).and_then(Folder::open);
+        let found = find::model(Some(models), model).and_then(Folder::open);
         let e = found.err().expect(model);
         (e.kind(), e.message().to_owned())
     };
@@ -284,8 +325,8 @@ fn a_wrong_folder_is_told_with_its_file() {
         "{message}"
     );
     tiny::model(&models.join("tiny"), 9);
-    assert_eq!(folder::installed(Some(models)), ["tiny"]);
-    assert!(folder::find(Some(models), "").unwrap().ends_with("tiny"));
+    assert_eq!(find::installed(Some(models)), ["tiny"]);
+    assert!(find::model(Some(models), "").unwrap().ends_with("tiny"));
     assert!(said("tinny").1.contains("did you mean 'tiny'?"));
     assert!(said("no/such").1.contains("'no/such'"));
 
@@ -340,6 +381,15 @@ fn the_latents_mask_is_the_nearest_pixel_or_any() {
 
 /// A crop of the model's size with a hole, and what an engine is run with.
 fn fill(engine: &Diffusion, models: &Path, cancel: &Cancel) -> Result<RgbImage> {
+    fill_with(engine, models, cancel, &[])
+}
+
+fn fill_with(
+    engine: &Diffusion,
+    models: &Path,
+    cancel: &Cancel,
+    params: &[(&str, &str)],
+) -> Result<RgbImage> {
     let mut image = RgbImage::black(64, 64, "").unwrap();
     for (i, v) in image.data.iter_mut().enumerate() {
         *v = (i * 7 % 251) as f32 / 251.0;
@@ -353,7 +403,8 @@ fn fill(engine: &Diffusion, models: &Path, cancel: &Cancel) -> Result<RgbImage> 
         let spec = all.iter().find(|s| s.name == name).unwrap();
         (spec.name, spec.parse(text).unwrap())
     };
-    let values = [spec("steps", "2"), spec("prompt", "a cat")].into();
+    let mut values: crate::engines::Values = [spec("steps", "2"), spec("prompt", "a cat")].into();
+    values.extend(params.iter().map(|(name, text)| spec(name, text)));
     let pool = crate::nn::tests::pool(2);
     engine.fill(
         &Crop {

@@ -26,35 +26,26 @@ pub struct Unet {
 /// What was loaded: another or a changed file is another UNet.
 #[derive(Clone, PartialEq)]
 pub struct Key {
-    folder: PathBuf,
     precision: Precision,
     /// Layers that are not held.
     streamed: BTreeSet<String>,
-    /// Name, length and time of each file.
-    files: Vec<(String, u64, Option<SystemTime>)>,
+    /// Path, length and time of each file, and how much of it is added.
+    files: Vec<(PathBuf, u64, Option<SystemTime>, f64)>,
 }
 
 impl Key {
     /// Asked for before the files are opened: what changes later is another UNet.
     pub fn of(folder: &Folder, precision: Precision) -> Self {
-        let path = folder.path.join("unet");
-        let mut files: Vec<_> = fs::read_dir(&path)
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| {
-                let entry = entry.ok()?;
-                // A link's target is what may change.
-                let about = fs::metadata(entry.path()).ok()?;
-                let name = entry.file_name().to_string_lossy().into_owned();
-                Some((name, about.len(), about.modified().ok()))
-            })
-            .collect();
-        files.sort();
+        let stamp = |(path, weight): (PathBuf, f64)| {
+            // A link's target is what may change.
+            let about = fs::metadata(&path).ok()?;
+            Some((path, about.len(), about.modified().ok(), weight))
+        };
+        let files = folder.unet_files().into_iter().filter_map(stamp);
         Self {
-            folder: path,
             precision,
             streamed: BTreeSet::new(),
-            files,
+            files: files.collect(),
         }
     }
 }

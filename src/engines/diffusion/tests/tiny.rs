@@ -23,6 +23,27 @@ pub fn model(folder: &Path, channels: usize) {
     });
 }
 
+/// Writes a tiny Stable Diffusion 2: a UNet of four channels with linear projections that predicts v,
+/// and a text encoder of its own.
+#[allow(dead_code, reason = "not every test that has this file needs it")]
+pub fn model_2(folder: &Path) {
+    part(folder, "unet", "unet_sd2", "", &|config| {
+        config["in_channels"] = json!(4);
+        config["sample_size"] = json!(8);
+    });
+    part(folder, "vae", "vae", "", &|_| {});
+    part(folder, "text_encoder", "clip", "gelu.", &|config| {
+        *config = config["gelu"].clone();
+        config["vocab_size"] = json!(VOCABULARY);
+    });
+    fs::create_dir_all(folder.join("scheduler")).unwrap();
+    fs::write(
+        folder.join("scheduler/scheduler_config.json"),
+        r#"{"prediction_type": "v_prediction"}"#,
+    )
+    .unwrap();
+}
+
 fn part(folder: &Path, name: &str, golden: &str, prefix: &str, change: &dyn Fn(&mut Value)) {
     let file = format!(
         "{}/tests/golden/{golden}.safetensors",

@@ -1,0 +1,429 @@
+//! Names against diffusers' (`tests/golden/single_file.txt`), and checkpoints of the true names with
+//! small shapes.
+#![forbid(unsafe_code)]
+
+use super::*;
+use crate::kernels::{Context, Path as Instructions};
+use crate::models::{AutoencoderKL, CLIPTextModel, UNet2DConditionModel};
+use crate::nn::{Arena, Run, Tensor, from_vec, values};
+use safetensors::tensor::{Dtype, TensorView, serialize};
+use serde_json::json;
+use std::collections::{BTreeMap, HashMap};
+
+/// A tensor of a checkpoint, and what diffusers makes of it: name, shape and first row.
+struct Line {
+    full: String,
+    name: String,
+    shape: Vec<usize>,
+    here: Option<(String, Vec<usize>, usize)>,
+}
+
+fn dims(text: &str) -> Vec<usize> {
+    let all = text.split(',').filter(|n| *n != "-");
+    all.map(|n| n.parse().unwrap()).collect()
+}
+
+fn golden() -> BTreeMap<String, Vec<Line>> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/single_file.txt");
+    let text = std::fs::read_to_string(file).unwrap();
+    let (mut all, mut section, mut prefix) = (BTreeMap::<_, Vec<Line>>::new(), "", "");
+    for line in text.lines().filter(|l| !l.starts_with('#')) {
+        if let Some(head) = line.strip_prefix('[') {
+            (section, prefix) = head.trim_end_matches(']').split_once(' ').unwrap();
+            continue;
+        }
+        let words: Vec<&str> = line.split(' ').collect();
+        let shape = dims(words[1]);
+        let part = words.get(3).map_or(shape.clone(), |s| dims(s));
+        let first = words.get(4).map_or(0, |n| n.parse().unwrap());
+        all.entry(section.to_owned()).or_default().push(Line {
+            full: format!("{prefix}{}", words[0]),
+            name: words[0].to_owned(),
+            here: (words[2] != "-").then(|| (words[2].to_owned(), part, first)),
+            shape,
+        });
+    }
+    all
+}
+
+/// `f16` numbers that nothing but the name and the place decide.
+fn numbers(name: &str, shape: &[usize]) -> Vec<u8> {
+    let mut state = name.bytes().fold(0x9e37_79b9_u32, |h, b| {
+        (h ^ u32::from(b)).wrapping_mul(0x0100_0193)
+    });
+    let inputs: usize = shape.iter().skip(1).product();
+    let norm = shape.len() == 1 && name.ends_with("weight");
+    let (middle, scale) = match (norm, shape.len()) {
+        (true, _) => (1.0, 0.3),
+        (false, 1) => (0.0, 0.3),
+        _ => (0.0, 1.7 / (inputs as f32).sqrt()),
+    };
+    let mut out = Vec::new();
+    for _ in 0..shape.iter().product::<usize>() {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let uniform = (state >> 8) as f32 / (1 << 23) as f32 - 1.0;
+        out.extend(half::f16::from_f32(middle + scale * uniform).to_le_bytes());
+    }
+    out
+}
+
+type Tensors = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
+
+fn bytes(tensors: &Tensors, metadata: &[(&str, &str)]) -> Vec<u8> {
+    let views = tensors.iter().map(|(name, (shape, data))| {
+        let view = TensorView::new(Dtype::F16, shape.clone(), data).unwrap();
+        (name.clone(), view)
+    });
+    let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let metadata: HashMap<_, _> = metadata.iter().map(own).collect();
+    serialize(views, Some(metadata)).unwrap()
+}
+
+fn file(tensors: &Tensors, metadata: &[(&str, &str)]) -> Weights {
+    Weights::from_bytes("checkpoint.safetensors", bytes(tensors, metadata)).unwrap()
+}
+
+/// Writes `one.safetensors` and the same as a diffusers folder `folder` into `path`: Stable Diffusion
+/// 1's inpainting networks, or `two`'s plain ones, of small shapes and for pictures of 64².
+pub(crate) fn write(path: &Path, two: bool) {
+    let (whole, parts) = checkpoint(if two { SD2 } else { SD1 });
+    let side = [("modelspec.resolution", "64x64")];
+    std::fs::write(path.join("one.safetensors"), bytes(&whole, &side)).unwrap();
+    let unet = json!({
+        "in_channels": if two { 4 } else { 9 }, "block_out_channels": [32, 64, 128, 128],
+        "down_block_types": DOWN, "up_block_types": UP, "cross_attention_dim": 64,
+        "attention_head_dim": if two { json!([1, 1, 2, 2]) } else { json!(8) },
+        "use_linear_projection": two, "sample_size": 8,
+    });
+    let vae = json!({
+        "block_out_channels": [32, 64, 128, 128], "layers_per_block": 2,
+        "down_block_types": vec!["DownEncoderBlock2D"; 4],
+        "up_block_types": vec!["UpDecoderBlock2D"; 4],
+    });
+    let text = json!({
+        "hidden_size": 64, "intermediate_size": 128, "num_attention_heads": 1,
+        "num_hidden_layers": if two { 23 } else { 12 },
+        "hidden_act": if two { "gelu" } else { "quick_gelu" },
+    });
+    let own = |section: &str| {
+        parts
+            .iter()
+            .find(|(name, _)| name.starts_with(section))
+            .unwrap()
+            .1
+    };
+    let folder = |name: &str| {
+        let folder = path.join("folder").join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    };
+    for (name, section, config, stem) in [
+        ("unet", "unet", unet, "diffusion_pytorch_model"),
+        ("vae", "vae", vae, "diffusion_pytorch_model"),
+        ("text_encoder", "text", text, "model"),
+    ] {
+        let folder = folder(name);
+        let file = folder.join(format!("{stem}.safetensors"));
+        std::fs::write(file, bytes(own(section), &[])).unwrap();
+        std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    }
+    if two {
+        let (noise, pad) = (
+            r#"{"prediction_type": "v_prediction"}"#,
+            r#"{"pad_token": "!"}"#,
+        );
+        let file = folder("scheduler").join("scheduler_config.json");
+        std::fs::write(file, noise).unwrap();
+        std::fs::write(folder("tokenizer").join("special_tokens_map.json"), pad).unwrap();
+    }
+}
+
+const DOWN: [&str; 4] = [
+    "CrossAttnDownBlock2D",
+    "CrossAttnDownBlock2D",
+    "CrossAttnDownBlock2D",
+    "DownBlock2D",
+];
+const UP: [&str; 4] = [
+    "UpBlock2D",
+    "CrossAttnUpBlock2D",
+    "CrossAttnUpBlock2D",
+    "CrossAttnUpBlock2D",
+];
+
+/// A small shape in the place of the true one.
+fn small(section: &str, shape: &[usize]) -> Vec<usize> {
+    let one = |n: &usize| match (section, *n) {
+        (_, 768 | 1024) if section != "vae" => 64,
+        ("unet.1" | "unet.2", n) if n % 320 == 0 => n / 10,
+        ("vae", n) if n % 128 == 0 => n / 4,
+        ("text.1", 3072) | ("text.2", 4096) => 128,
+        ("text.2", 3072) => 192,
+        (_, n) => n,
+    };
+    shape.iter().map(one).collect()
+}
+
+/// A checkpoint, and the networks' tensors as diffusers would write them, by section.
+fn checkpoint(sections: [&str; 3]) -> (Tensors, BTreeMap<String, Tensors>) {
+    let golden = golden();
+    let (mut whole, mut parts) = (Tensors::new(), BTreeMap::<_, Tensors>::new());
+    for section in sections {
+        let here = parts.entry(section.to_owned()).or_default();
+        for line in &golden[section] {
+            let shape = small(section, &line.shape);
+            let data = numbers(&line.full, &shape);
+            if let Some((name, part, first)) = &line.here {
+                // Of a fused tensor each takes a third.
+                let thirds = first * 3 / line.shape[0];
+                let part = match part.len() == line.shape.len() && *part != line.shape {
+                    true => [&[shape[0] / 3], &shape[1..]].concat(),
+                    false => shape[..part.len()].to_vec(),
+                };
+                let bytes = 2 * part.iter().product::<usize>();
+                let data = data[thirds * bytes..][..bytes].to_vec();
+                here.insert(name.clone(), (part, data));
+            }
+            whole.insert(line.full.clone(), (shape, data));
+        }
+    }
+    whole.insert("model_ema.decay".into(), (vec![], vec![0; 2]));
+    (whole, parts)
+}
+
+const SD1: [&str; 3] = ["unet.1", "vae", "text.1"];
+const SD2: [&str; 3] = ["unet.2", "vae", "text.2"];
+
+#[test]
+fn names_are_those_that_the_reference_makes() {
+    for (section, lines) in golden() {
+        for line in &lines {
+            let made = match section.as_str() {
+                "unet.1" | "unet.2" => names::unet(&line.name, 2),
+                "vae" => names::vae(&line.name, 4),
+                "text.1" => Is::One(line.name.clone()),
+                _ => names::open_clip(&line.name, 23),
+            };
+            match (made, &line.here) {
+                (Is::One(made), Some((name, shape, 0))) => {
+                    assert_eq!(&made, name);
+                    assert_eq!(flat(&made, &line.shape), shape);
+                }
+                (Is::InProj(attention, which), Some((name, shape, first))) => {
+                    let i = 3 * first / line.shape[0];
+                    let proj = ["q_proj", "k_proj", "v_proj"][i];
+                    assert_eq!(&format!("{attention}.{proj}.{which}"), name);
+                    assert_eq!((shape[0] * 3, i * shape[0]), (line.shape[0], *first));
+                }
+                (Is::Nothing, None) => {}
+                (made, _) => panic!("{}: {made:?}", line.full),
+            }
+        }
+    }
+    for odd in [
+        "input_blocks.0.1.in_layers.0.weight",
+        "output_blocks.x.0.op",
+        "out",
+        "label_emb.weight",
+    ] {
+        assert_eq!(names::unet(odd, 2), Is::Nothing, "{odd}");
+    }
+    assert_eq!(
+        names::vae("decoder.up.4.block.0.conv1.weight", 4),
+        Is::Nothing
+    );
+    assert_eq!(names::vae("loss.logvar", 4), Is::Nothing);
+    let most = format!("decoder.up.{}.block.0.conv1.weight", usize::MAX);
+    assert_eq!(names::vae(&most, 4), Is::Nothing);
+}
+
+#[test]
+fn configurations_are_the_published_ones() {
+    let golden = golden();
+    let shapes = |section: &str| {
+        let all = golden[section].iter();
+        all.map(|l| (l.name.clone(), l.shape.clone()))
+            .collect::<HashMap<_, _>>()
+    };
+    for (section, channels, heads, text, linear) in [
+        ("unet.1", 9, json!(8), 768, false),
+        ("unet.2", 4, json!([5, 10, 20, 20]), 1024, true),
+    ] {
+        let published = json!({
+            "_class_name": "UNet2DConditionModel", "in_channels": channels, "out_channels": 4,
+            "block_out_channels": [320, 640, 1280, 1280], "down_block_types": DOWN,
+            "up_block_types": UP, "layers_per_block": 2, "attention_head_dim": heads,
+            "cross_attention_dim": text, "use_linear_projection": linear, "norm_num_groups": 32,
+        });
+        let shapes = shapes(section);
+        let (found, layers) = config::unet(&|name| shapes.get(name).cloned(), &Hints::default());
+        let parse = |json: &serde_json::Value| {
+            unet_2d_condition::Config::parse("config.json", &json.to_string()).unwrap()
+        };
+        assert_eq!((parse(&found), layers), (parse(&published), 2));
+    }
+    let vae = shapes("vae");
+    let (found, levels) = config::vae(&|name| vae.get(name).cloned());
+    let published = json!({
+        "_class_name": "AutoencoderKL", "block_out_channels": [128, 256, 512, 512],
+        "down_block_types": vec!["DownEncoderBlock2D"; 4],
+        "up_block_types": vec!["UpDecoderBlock2D"; 4], "layers_per_block": 2,
+        "in_channels": 3, "out_channels": 3, "latent_channels": 4,
+    });
+    let parse = |json: &serde_json::Value| {
+        autoencoder_kl::Config::parse("config.json", &json.to_string()).unwrap()
+    };
+    assert_eq!((parse(&found), levels), (parse(&published), 4));
+    let parse =
+        |json: &serde_json::Value| clip::Config::parse("config.json", &json.to_string()).unwrap();
+    let text = shapes("text.1");
+    let found = config::clip(&|name| text.get(&format!("text_model.{name}")).cloned());
+    assert_eq!(
+        parse(&found),
+        parse(
+            &json!({"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12,
+            "num_attention_heads": 12, "hidden_act": "quick_gelu"})
+        )
+    );
+    let text = shapes("text.2");
+    let (found, layers) = config::open_clip(&|name| text.get(name).cloned());
+    assert_eq!(
+        parse(&found),
+        parse(
+            &json!({"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23,
+            "num_attention_heads": 16, "hidden_act": "gelu"})
+        )
+    );
+    assert_eq!(layers, 23);
+}
+
+fn input(shape: &[usize]) -> Tensor {
+    let count = shape.iter().product();
+    let all = (0..count).map(|i: usize| (i * 37 % 101) as f32 / 50.0 - 1.0);
+    from_vec(all.collect(), shape).unwrap()
+}
+
+/// What all three networks make of some input.
+fn outputs(model: &SingleFile, [unet, vae, text]: [&Weights; 3]) -> Vec<Vec<f32>> {
+    let cx = Context::new(Instructions::best());
+    let arena = Arena::new();
+    let run = Run::new(&cx, &arena);
+    let mut all = Vec::new();
+    let mut keep = |t: &Tensor| {
+        let v = values(t).unwrap().to_vec();
+        assert!(v.iter().all(|x| x.is_finite()) && v.iter().any(|x| x.abs() > 1e-3));
+        all.push(v);
+    };
+    let net = CLIPTextModel::new(&cx, &text.root(), model.text.clone()).unwrap();
+    let states = net
+        .forward(&run, &[[49406u32, 320, 1125, 49407, 49407]])
+        .unwrap();
+    keep(&states);
+    let net = UNet2DConditionModel::new(&cx, &unet.root(), model.unet.clone()).unwrap();
+    let sample = input(&[1, model.unet.in_channels, 8, 8]);
+    keep(&net.forward(&run, &sample, &[321.0], &states).unwrap());
+    let net = AutoencoderKL::new(&cx, &vae.root(), &model.vae).unwrap();
+    keep(&net.encode(&run, &input(&[1, 3, 16, 16])).unwrap().mean);
+    keep(&net.decode(&run, &input(&[1, 4, 2, 2])).unwrap());
+    all
+}
+
+#[test]
+fn networks_of_one_file_are_those_of_a_folder() {
+    for (sections, heads) in [(SD1, vec![8; 4]), (SD2, vec![1, 1, 2, 2])] {
+        let (whole, parts) = checkpoint(sections);
+        let model = SingleFile::new(file(&whole, &[]), &Hints::default()).unwrap();
+        assert_eq!(model.unet.heads, heads);
+        assert_eq!(model.pad_token.is_some(), sections == SD2);
+        let own = [
+            model.unet_weights(),
+            model.vae_weights(),
+            model.text_weights(),
+        ];
+        let own = own.map(Result::unwrap);
+        let folder = sections.map(|section| file(&parts[section], &[]));
+        for (own, folder) in own.iter().zip(&folder) {
+            assert_eq!(own.bytes(), folder.bytes());
+            assert!(own.names().eq(folder.names()));
+        }
+        let made = outputs(&model, own.each_ref());
+        assert!(
+            own.iter().all(|w| w.unused().is_empty()),
+            "{:?}",
+            own[2].unused()
+        );
+        assert_eq!(made, outputs(&model, folder.each_ref()));
+    }
+}
+
+#[test]
+fn what_it_predicts_is_found_or_assumed() {
+    use PredictionType::{Epsilon, VPrediction};
+    let (mut two, _) = checkpoint(SD2);
+    let found = |tensors: &Tensors, metadata: &[(&str, &str)]| {
+        let weights = file(tensors, metadata);
+        let hints = Hints::new(Path::new("/no/checkpoint.safetensors"), &weights).unwrap();
+        let model = SingleFile::new(weights, &hints).unwrap();
+        (model.scheduler.prediction_type, model.side)
+    };
+    assert_eq!(found(&two, &[]), (VPrediction, 768));
+    let base = [("modelspec.prediction_type", "epsilon")];
+    assert_eq!(found(&two, &base), (Epsilon, 512));
+    let base = [("modelspec.architecture", "stable-diffusion-v2-512")];
+    assert_eq!(found(&two, &base), (Epsilon, 512));
+    let other = [("modelspec.resolution", "640x640")];
+    assert_eq!(found(&two, &other), (VPrediction, 640));
+    // With a mask it predicts the noise.
+    let conv = "model.diffusion_model.input_blocks.0.0.weight";
+    let nine = vec![32, 9, 3, 3];
+    two.insert(conv.into(), (nine.clone(), numbers(conv, &nine)));
+    assert_eq!(found(&two, &[]), (Epsilon, 512));
+    let (mut one, _) = checkpoint(SD1);
+    assert_eq!(found(&one, &[]), (Epsilon, 512));
+    one.insert("v_pred".into(), (vec![0], vec![]));
+    assert_eq!(found(&one, &[]), (VPrediction, 512));
+}
+
+#[test]
+fn what_is_no_whole_checkpoint_is_told() {
+    let (whole, _) = checkpoint(SD1);
+    let said = |change: &dyn Fn(&mut Tensors)| {
+        let mut tensors = whole.clone();
+        change(&mut tensors);
+        let e = SingleFile::new(file(&tensors, &[]), &Hints::default()).unwrap_err();
+        (e.kind(), e.message().to_owned())
+    };
+    for (prefix, part) in [(UNET, "UNet"), (VAE, "VAE"), (CLIP, "text encoder")] {
+        let (kind, message) = said(&|t| t.retain(|name, _| !name.starts_with(prefix)));
+        assert_eq!(kind, ErrorKind::Model);
+        assert!(
+            message.contains(&format!("there is no {part}")),
+            "{message}"
+        );
+    }
+    let (kind, message) = said(&|t| {
+        t.insert(format!("{XL}0.x"), (vec![0], vec![]));
+    });
+    assert!(kind == ErrorKind::Unsupported && message.contains("SDXL"));
+    let (_, message) = said(&|t| {
+        t.remove("model.diffusion_model.input_blocks.1.0.in_layers.2.weight");
+    });
+    assert!(
+        message.starts_with("checkpoint.safetensors: 'block_out_channels'"),
+        "{message}"
+    );
+    // A tensor that only the network itself misses, by its name there.
+    let mut tensors = whole.clone();
+    tensors.remove("first_stage_model.decoder.mid.block_1.norm1.bias");
+    let model = SingleFile::new(file(&tensors, &[]), &Hints::default()).unwrap();
+    let vae = model.vae_weights().unwrap();
+    let cx = Context::new(Instructions::best());
+    let e = AutoencoderKL::new(&cx, &vae.root(), &model.vae)
+        .err()
+        .unwrap();
+    assert!(
+        e.message()
+            .contains("decoder.mid_block.resnets.0.norm1.bias"),
+        "{e}"
+    );
+}
