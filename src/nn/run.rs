@@ -8,10 +8,6 @@ use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, StorageRef, Tensor};
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, Range};
 
-/// Bytes of a band where nothing else is asked for. Lower ones are so few tiles that threads wait for
-/// each other.
-const BAND: usize = 8 << 20;
-
 /// What a forward pass is called with.
 ///
 /// On [`Arena::counting`] a pass computes nothing: it counts [`Run::flops`] and the arena's peak.
@@ -26,13 +22,17 @@ pub struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
+    /// Bytes of a band where nothing else is asked for. Lower ones are so few tiles that threads wait
+    /// for each other.
+    pub const BAND: usize = 8 << 20;
+
     /// A pass with `cx`'s kernels and `arena`'s memory.
     pub fn new(cx: &'a Context, arena: &Arena) -> Self {
         Self {
             cx,
             arena: arena.clone(),
             slice: kernels::Attention::SLICE,
-            band: BAND,
+            band: Self::BAND,
             check: &|| Ok(()),
             force: None,
             flops: Cell::new(0),

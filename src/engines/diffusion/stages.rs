@@ -10,6 +10,7 @@ use super::cost::{Model, numbers};
 use super::settings::Settings;
 use crate::kernels::{Attention, Context, Path, Precision};
 use crate::models::unet_2d_condition;
+use crate::nn;
 use crate::plan::{Memory, Stage};
 use crate::weights::{Dtype, Weights};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const REST: f64 = 60e6;
 /// Layers of the first level's size that are alive at a pass's peak; of the UNet for each of a batch.
 const UNET_LAYERS: f64 = 9.0;
-/// A residual block's input, its norm, and what the convolution makes of that.
-const ENCODER_LAYERS: f64 = 3.0;
+/// Bands that the VAE's passes hold beside the pictures: of a layer's input, its output and the tiles.
+const BANDS: f64 = 4.0;
 
 /// How a fill is gone through.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +31,6 @@ pub struct Choice {
     pub streamed: BTreeSet<String>,
     /// Their bytes in the file.
     pub streamed_bytes: f64,
-    /// Rows that the VAE's passes work on at a time; `None`: the whole picture.
-    pub bands: Option<usize>,
     /// Queries of a head that attention works on together.
     pub slice: usize,
 }
@@ -75,15 +74,17 @@ impl Stages {
             let names = weights.names().filter(|name| own(name));
             names.map(|name| packing.bytes(weights, name)).sum()
         };
+        let bands = BANDS * nn::Run::BAND as f64;
         let encoder = all(&model.vae, &|name| name.contains("encoder."));
         let decoder = all(&model.vae, &|name| !name.contains("encoder."));
         let mut layers = layers(model, &packing);
         layers.sort_by(|a, b| a.packed.total_cmp(&b.packed).then(a.name.cmp(&b.name)));
         Self {
             text: all(&model.text, &|_| true),
-            encode: encoder + one * plane * ENCODER_LAYERS,
+            // A block's input and output, band by band.
+            encode: encoder + 2.0 * one * plane + bands,
             // The last level's first block comes from the second level's channels.
-            decode: decoder + (2.0 * two + one) * plane,
+            decode: decoder + two.max(2.0 * one) * plane + bands,
             unet: all(&model.unet, &|_| true),
             pass: unet_layer * UNET_LAYERS * model.batch(settings),
             layers,
@@ -96,7 +97,6 @@ impl Stages {
             keep: true,
             streamed: BTreeSet::new(),
             streamed_bytes: 0.0,
-            bands: None,
             slice: Attention::SLICE,
         };
         let fits = |choice: &Choice| budget.is_none_or(|budget| self.peak(choice) <= budget);
@@ -154,10 +154,7 @@ impl Stages {
     pub fn told(&self, choice: &Choice) -> Memory {
         let mib = |bytes: f64| (bytes / (1 << 20) as f64).round();
         let (count, all) = (choice.streamed.len(), self.layers.len());
-        let vae = match choice.bands {
-            Some(rows) => format!("in bands of {rows} rows"),
-            None => "whole pictures".into(),
-        };
+        let vae = "in bands of rows";
         let layers = match count {
             0 => "all weights held".into(),
             _ => format!(
@@ -170,7 +167,7 @@ impl Stages {
             false => "the UNet is let go before",
         };
         let way = |name: &str| match name {
-            "encode" => vae.clone(),
+            "encode" => vae.to_owned(),
             "steps" => format!("{layers}; attention {} queries at a time", choice.slice),
             "decode" => format!("{vae}; {kept}"),
             _ => String::new(),
