@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const REST: f64 = 60e6;
 /// Layers of the first level's size that are alive at a pass's peak; of the UNet for each of a batch.
 const UNET_LAYERS: f64 = 9.0;
-/// Bands that the VAE's passes hold beside the pictures: of a layer's input, its output and the tiles.
-const BANDS: f64 = 4.0;
+/// Bands that the VAE's passes hold beside two pictures: of a layer's input and of its output.
+const BANDS: f64 = 2.0;
 
 /// How a fill is gone through.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +74,8 @@ impl Stages {
             let names = weights.names().filter(|name| own(name));
             names.map(|name| packing.bytes(weights, name)).sum()
         };
-        let bands = BANDS * nn::Run::BAND as f64;
+        // And the picture itself.
+        let bands = BANDS * nn::Run::BAND as f64 + 3.0 * plane;
         let encoder = all(&model.vae, &|name| name.contains("encoder."));
         let decoder = all(&model.vae, &|name| !name.contains("encoder."));
         let mut layers = layers(model, &packing);
