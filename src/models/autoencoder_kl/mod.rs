@@ -2,6 +2,13 @@
 //!
 //! The encoder and the decoder are loaded apart: whoever fills a hole needs the one before the steps
 //! and the other after them.
+//!
+//! # Memory
+//! Pictures are worked on in [`Bands`] of rows, which is what tiling is here. The group norms' mean and
+//! variance are the whole picture's and each convolution's tiles are those of the whole, so there is no
+//! overlap to blend and no seam: every bit is what the whole picture in one gives. The most that is held
+//! are two activations of the first level, or one with the second level's channels at the first's size,
+//! and about four bands; without bands it would be five activations. A batch goes one by one.
 #![forbid(unsafe_code)]
 
 mod blocks;
