@@ -398,6 +398,12 @@ fn costs_are_those_of_a_pass() {
         };
         assert_eq!((cost.flops, cost.bytes), (run.flops(), arena.peak()));
     }
+    for (height, width, fits) in [(7, 64, false), (64, 7, false), (8, 8, true), (15, 9, true)] {
+        match vae.encoder.cost(&cx, 1, height, width) {
+            Ok(_) => assert!(fits, "{height}×{width}"),
+            Err(e) => assert!(!fits && e.kind() == ErrorKind::Argument, "{e}"),
+        }
+    }
 }
 
 /// Of the first level's size there are never more than two activations, and some bands.
