@@ -363,6 +363,16 @@ mend_status mend_inpainter_set(struct mend_inpainter *inpainter,
                                struct mend_error **err);
 
 /**
+ * Drops what the inpainter keeps loaded for the next fill, such as a model's weights: for a program
+ * that has nothing to fill for a while.
+ *
+ * The next fill loads it again, with the same result. What a fill on another thread is using goes
+ * when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one inpainter at
+ * once. Since version 1.1 of the library.
+ */
+mend_status mend_inpainter_trim(const struct mend_inpainter *inpainter, struct mend_error **err);
+
+/**
  * Frees an inpainter and what it loaded, and waits for its threads to end: none of the library's
  * code runs afterwards but what the caller runs. NULL does nothing. No call may be using it.
  */
@@ -459,8 +469,9 @@ void mend_cancel_free(struct mend_cancel *cancel);
 /**
  * Says what mend_inpaint would do, without doing it, as a JSON object in UTF-8: "engine", "reason"
  * (why this engine), "regions" (an array, in the order they are filled, of {"rect", "hole":
- * {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "peak_bytes" (predicted memory) and
- * "seconds" (predicted time). An empty mask has no regions.
+ * {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
+ * "way"}: what an engine with several parts holds, and how each is done to keep the memory budget),
+ * "peak_bytes" (predicted memory) and "seconds" (predicted time). An empty mask has no regions.
  *
  * 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then judged from
  * the mask alone. *json receives the string; free it with mend_string_free. On failure *json is
@@ -495,9 +506,10 @@ mend_status mend_plan(const struct mend_inpainter *inpainter,
  *
  * 'progress' is told how far the fill has come, with 'user', which may be anything; see
  * mend_progress_fn. 'cancel' stops the fill when it is raised. *report receives a JSON object in
- * UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds" and
- * "notes" (an array of strings for the user, such as that the mask was empty); free it with
- * mend_string_free; on failure it is NULL.
+ * UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds", "stages"
+ * (an array of {"name", "seconds"}, in the order in which they began) and "notes" (an array of
+ * strings for the user, such as that the mask was empty); free it with mend_string_free; on failure
+ * it is NULL.
  *
  * Nothing given is kept after the call. 'progress', 'user', 'cancel', 'report' and 'err' may be
  * NULL. Any number of threads may use one inpainter, one request and one cancel at once, each with

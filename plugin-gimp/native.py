@@ -89,6 +89,7 @@ SIGNATURES = {
     "mend_version": (_text, []),
     "mend_inpainter_new": (_status, [_out, _out]),
     "mend_inpainter_set": (_status, [_handle, _text, _text, _out]),
+    "mend_inpainter_trim": (_status, [_handle, _out]),
     "mend_inpainter_free": (None, [_handle]),
     "mend_request_new": (_status, [_out, _out]),
     "mend_request_set": (_status, [_handle, _text, _text, _out]),

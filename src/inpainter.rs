@@ -2,22 +2,23 @@
 #![forbid(unsafe_code)]
 
 mod options;
+mod planning;
 mod pool;
 mod region;
 mod scaled;
 
 pub use options::Options;
 
-use crate::engines::{self, Ask, Engine, Mark, Run};
+use crate::engines::{self, Engine, Mark, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
-use crate::params::Extent;
 use crate::pixels::{ImageView, ImageViewMut, MaskView, PixelFormat, RunMask, write_back};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::progress::{Cancel, Progress, Step};
 use crate::request::{self, Request};
+use planning::Planned;
 use pool::Pool;
-use region::{Job, Part, fill_region, whole_image};
+use region::{Job, Part, fill_region};
 use serde_json::{Value as Json, json};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -40,6 +41,9 @@ pub struct Report {
     pub pixels: u64,
     /// Seconds of the whole call.
     pub seconds: f64,
+    /// Of those, what the engine's stages took, in the order in which they began; all regions'
+    /// together, to some hundredths of a second.
+    pub stages: Vec<(&'static str, f64)>,
     /// What the caller should tell the user, such as that the mask was empty.
     pub notes: Vec<String>,
 }
@@ -50,6 +54,9 @@ impl Report {
         json!({
             "engine": self.engine, "regions": self.regions, "pixels": self.pixels,
             "seconds": self.seconds, "notes": self.notes,
+            "stages": self.stages.iter().map(|(name, seconds)| json!({
+                "name": name, "seconds": seconds,
+            })).collect::<Vec<_>>(),
         })
     }
 }
@@ -147,7 +154,7 @@ impl Inpainter {
             check_sizes(image, mask)?;
         }
         let runs = RunMask::of(mask)?;
-        Ok(self.plan_runs(request, &runs)?.1)
+        Ok(self.plan_runs(request, &runs)?.plan)
     }
 
     /// Fills the pixels of `image` that `mask` selects, in place.
@@ -196,6 +203,7 @@ impl Inpainter {
             regions: 0,
             pixels: 0,
             seconds: 0.0,
+            stages: Vec::new(),
             notes: Vec::new(),
         };
         if runs.count() == 0 {
@@ -210,12 +218,13 @@ impl Inpainter {
             });
         }
         let models = self.options.models_folder();
-        let (engine, plan) = self.plan_runs(request, &runs)?;
-        let ask = Ask {
-            values: request.values(),
-            models: models.as_deref(),
-        };
-        let (needs, costs) = (engine.needs(&ask)?, engine.costs(&ask)?);
+        let Planned {
+            engine,
+            plan,
+            needs,
+            costs,
+            room,
+        } = self.plan_runs(request, &runs)?;
         let job = Job {
             needs: &needs,
             image,
@@ -241,6 +250,9 @@ impl Inpainter {
             last: None,
             mark: START,
             progress,
+            stages: Vec::new(),
+            under_way: None,
+            since: Instant::now(),
         };
         for (i, (region, weight)) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
             let mut run = Run {
@@ -249,6 +261,7 @@ impl Inpainter {
                 seed,
                 values: request.values(),
                 models: models.as_deref(),
+                budget: room,
                 report: &mut |mark| {
                     let share = (done + mark.share * weight) / total;
                     pace.report(mark.of_all(share, i, count))
@@ -263,6 +276,7 @@ impl Inpainter {
         if !pace.finish() {
             return Err(Error::cancelled());
         }
+        report.stages = pace.stages;
         report.engine = plan.engine;
         report.regions = parts.len();
         report.seconds = start.elapsed().as_secs_f64();
@@ -271,101 +285,6 @@ impl Inpainter {
             layer,
             report,
         })
-    }
-
-    fn plan_runs(&self, request: &Request, runs: &RunMask) -> Result<(Arc<dyn Engine>, Plan)> {
-        let id = request.text("engine")?;
-        let (engine, reason) = if id == "auto" {
-            let first =
-                self.engines.first().cloned().ok_or_else(|| {
-                    Error::new(ErrorKind::Engine, "this build of Mend has no engine")
-                })?;
-            (first, "the only engine that needs no model".to_owned())
-        } else {
-            (engines::find(&self.engines, &id)?, "asked for".to_owned())
-        };
-        if let Some(source) = request.source()
-            && (source.width() != runs.width() || source.height() != runs.height())
-        {
-            return Err(Error::new(
-                ErrorKind::Mask,
-                format!(
-                    "the source mask is {}×{} and the image {}×{}: give one of the image's size",
-                    source.width(),
-                    source.height(),
-                    runs.width(),
-                    runs.height()
-                ),
-            ));
-        }
-        let all = u64::from(runs.width()) * u64::from(runs.height());
-        if runs.count() == all {
-            return Err(whole_image());
-        }
-        let grow = request.integer("grow")? as u32;
-        let context = request.extent("context")?;
-        let models = self.options.models_folder();
-        let ask = Ask {
-            values: request.values(),
-            models: models.as_deref(),
-        };
-        let (needs, costs) = (engine.needs(&ask)?, engine.costs(&ask)?);
-        let threads = self.threads() as f64;
-        let plan_with = |context: Extent| -> Result<Plan> {
-            let mut regions = plan::regions(runs, grow, context, &needs, &costs)?;
-            if let Some(bounds) = request.source().map(RunMask::bounds) {
-                for r in &mut regions {
-                    r.rect = r.rect.union(&bounds);
-                }
-            }
-            // A region's result waits for the last one: 20 bytes a pixel of its hole's box.
-            let held: f64 = regions.iter().map(|r| r.hole.area() as f64 * 20.0).sum();
-            let peak = regions
-                .iter()
-                .map(|r| costs.region_bytes(r.rect.area(), r.hole_pixels))
-                .fold(0.0, f64::max);
-            let seconds: f64 = regions
-                .iter()
-                .map(|r| costs.region_seconds(r.rect.area(), r.hole_pixels))
-                .sum();
-            Ok(Plan {
-                engine: engine.description().id.to_owned(),
-                reason: reason.clone(),
-                regions,
-                peak_bytes: (peak + held) as u64,
-                seconds: seconds / (1.0 + 0.85 * (threads - 1.0)),
-            })
-        };
-        let plan = plan_with(context)?;
-        let Some(budget) = self.options.max_memory else {
-            return Ok((engine, plan));
-        };
-        if plan.peak_bytes <= budget {
-            return Ok((engine, plan));
-        }
-        // Less context is the one thing that can be given up unasked, and only if none was asked for.
-        let mut smallest = plan.peak_bytes;
-        if context == Extent::Auto {
-            for share in [0.5, 0.25, 0.0] {
-                let mut plan = plan_with(Extent::Share(share * needs.context_share))?;
-                smallest = smallest.min(plan.peak_bytes);
-                if plan.peak_bytes <= budget {
-                    plan.reason
-                        .push_str("; context lowered to keep the memory budget");
-                    return Ok((engine, plan));
-                }
-            }
-        }
-        let mib = |bytes: u64| (bytes as f64 / (1024.0 * 1024.0)).ceil();
-        Err(Error::new(
-            ErrorKind::Budget,
-            format!(
-                "the memory budget of {} MiB is too small: this fill needs at least {} MiB; raise \
-                 max-memory or select a smaller region",
-                mib(budget),
-                mib(smallest)
-            ),
-        ))
     }
 
     /// Drops what was kept for the next fill, a diffusion model's weights say; what a running fill
@@ -424,11 +343,27 @@ struct Pace<'a> {
     last: Option<Instant>,
     mark: Mark,
     progress: &'a mut dyn Progress,
+    /// Seconds of each stage, and since when nobody has counted.
+    stages: Vec<(&'static str, f64)>,
+    under_way: Option<&'static str>,
+    since: Instant,
 }
 
 impl Pace<'_> {
+    /// Counts the time since the last report to the stage that was under way.
+    fn count(&mut self, stage: &'static str, now: Instant) {
+        let seconds = (now - self.since).as_secs_f64();
+        self.since = now;
+        match self.stages.iter_mut().find(|(name, _)| *name == stage) {
+            Some((_, all)) => *all += seconds,
+            None => self.stages.push((stage, seconds)),
+        }
+    }
+
     fn report(&mut self, mark: Mark) -> bool {
         let now = Instant::now();
+        let under_way = self.under_way.replace(mark.stage);
+        self.count(under_way.unwrap_or(mark.stage), now);
         // A new stage or step is always told: the last of many quick ones, too.
         let same = (mark.stage, mark.step) == (self.mark.stage, self.mark.step);
         let soon = self.last.is_some_and(|l| (now - l).as_secs_f64() <= 0.08);

@@ -85,6 +85,18 @@ impl Photo {
         Ok((report, out))
     }
 
+    fn plan(&self, inpainter: &Inpainter, params: &[(&str, &str)]) -> mend::Result<mend::Plan> {
+        let mut request = Request::new();
+        request.set("engine", "diffusion")?;
+        for (name, value) in params {
+            request.set(name, value)?;
+        }
+        let (w, h) = (self.width, self.height);
+        let gray = PixelFormat::new(Layout::Gray, Depth::U8);
+        let mask = MaskView::new(ImageView::new(&self.mask, w, h, w as usize, gray)?)?;
+        inpainter.plan(&request, None, &mask)
+    }
+
     fn quietly(&self, inpainter: &Inpainter, params: &[(&str, &str)]) -> Vec<u8> {
         let made = self.fill(inpainter, params, &mut Silent, &Cancel::new());
         let (report, out) = made.unwrap();
@@ -257,4 +269,84 @@ fn a_missing_model_is_told_before_anything_runs() {
         .unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Model);
     assert!(e.message().contains("unet"), "{e}");
+}
+
+#[test]
+fn a_budget_is_kept_by_letting_go_and_streaming_with_the_same_pixels() {
+    let models = Temporary::new("budget", 9);
+    let photo = Photo::new(None, [30, 20, 55, 44]);
+    let params = [("prompt", "a cat"), ("steps", "2"), ("seed", "5")];
+    let with = |max_memory: Option<u64>| {
+        let options = inpainter(&models, 2).options().clone();
+        Inpainter::new(Options {
+            max_memory,
+            ..options
+        })
+    };
+    let free = with(None);
+    let plan = photo.plan(&free, &params).unwrap();
+    let names: Vec<_> = plan.stages.iter().map(|s| s.name).collect();
+    assert_eq!(names, ["text", "encode", "steps", "decode"]);
+    let most = plan.peak_bytes;
+    assert!(plan.stages.iter().all(|s| s.bytes <= most));
+    assert_eq!(plan.to_json()["stages"][3]["name"], "decode");
+    let right = photo.quietly(&free, &params);
+    // The smallest that is not refused.
+    let (mut refused, mut least) = (0, most);
+    while least - refused > 1 {
+        let budget = refused + (least - refused) / 2;
+        match photo.plan(&with(Some(budget)), &params) {
+            Ok(_) => least = budget,
+            Err(_) => refused = budget,
+        }
+    }
+    let e = photo.plan(&with(Some(refused)), &params).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Budget);
+    let said = format!("at least {} MiB", least.div_ceil(1 << 20));
+    assert!(e.message().contains(&said), "{e}");
+    for (budget, ways) in [
+        (most, ["the UNet stays", "all weights held"]),
+        (most - 1, ["let go before", "all weights held"]),
+        (least, ["let go before", "read from the file in each step"]),
+    ] {
+        let inpainter = with(Some(budget));
+        let plan = photo.plan(&inpainter, &params).unwrap();
+        assert!(plan.peak_bytes <= budget);
+        let told = plan.to_json().to_string();
+        assert!(ways.iter().all(|way| told.contains(way)), "{told}");
+        let plain = ways[0] == "the UNet stays";
+        assert_eq!(plan.reason.contains("memory budget"), !plain);
+        assert_eq!(photo.quietly(&inpainter, &params), right, "{budget}");
+        assert_eq!(photo.quietly(&inpainter, &params), right, "{budget}, again");
+    }
+}
+
+#[test]
+fn a_model_that_changes_between_fills_is_named_or_read_anew() {
+    let models = Temporary::new("changing", 9);
+    let photo = Photo::new(None, [30, 20, 55, 44]);
+    let params = [("prompt", "a cat"), ("steps", "1"), ("guidance", "1")];
+    let warm = inpainter(&models, 2);
+    let right = photo.quietly(&warm, &params);
+    for part in ["unet", "vae", "text_encoder"] {
+        let folder = models.0.join("tiny").join(part);
+        let files = std::fs::read_dir(&folder).unwrap();
+        let mut files = files.map(|f| f.unwrap().path());
+        let file = files.find(|f| f.extension().unwrap() == "safetensors");
+        let file = file.unwrap();
+        let bytes = std::fs::read(&file).unwrap();
+        for cut in [0, 4, bytes.len() / 2, bytes.len() - 1] {
+            let opened = std::fs::File::options().write(true).open(&file).unwrap();
+            opened.set_len(cut as u64).unwrap();
+            let e = photo.fill(&warm, &params, &mut Silent, &Cancel::new());
+            let e = e.unwrap_err();
+            assert_eq!(e.kind(), ErrorKind::Model, "{e}");
+            assert!(e.message().contains(part), "{e}");
+        }
+        // Put in its place, as a download does.
+        let other = folder.join("other");
+        std::fs::write(&other, &bytes).unwrap();
+        std::fs::rename(&other, &file).unwrap();
+        assert_eq!(photo.quietly(&warm, &params), right);
+    }
 }

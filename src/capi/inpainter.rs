@@ -77,6 +77,26 @@ pub unsafe extern "C" fn mend_inpainter_set(
     }
 }
 
+/// Drops what the inpainter keeps loaded for the next fill, such as a model's weights: for a program
+/// that has nothing to fill for a while.
+///
+/// The next fill loads it again, with the same result. What a fill on another thread is using goes
+/// when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one inpainter at
+/// once. Since version 1.1 of the library.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mend_inpainter_trim(
+    inpainter: *const mend_inpainter,
+    err: *mut *mut mend_error,
+) -> mend_status {
+    // SAFETY: a live inpainter that nobody changes now, or null.
+    unsafe {
+        guard(err, || {
+            shared(inpainter, "inpainter")?.0.trim();
+            Ok(())
+        })
+    }
+}
+
 /// Frees an inpainter and what it loaded, and waits for its threads to end: none of the library's
 /// code runs afterwards but what the caller runs. NULL does nothing. No call may be using it.
 #[unsafe(no_mangle)]

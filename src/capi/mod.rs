@@ -49,6 +49,7 @@ pub use image::{
 };
 pub use inpainter::{
     mend_describe, mend_inpainter, mend_inpainter_free, mend_inpainter_new, mend_inpainter_set,
+    mend_inpainter_trim,
 };
 pub use request::{
     mend_request, mend_request_free, mend_request_new, mend_request_set, mend_request_set_mask,

@@ -150,6 +150,9 @@ const ENTRIES: &[(&str, Entry)] = &[
             err,
         ))
     }),
+    ("mend_inpainter_trim", |w, _, err| unsafe {
+        Status(mend_inpainter_trim(w.inpainter, err))
+    }),
     ("mend_request_set", |w, _, err| unsafe {
         Status(mend_request_set(
             w.request,

@@ -9,7 +9,7 @@ mod exemplar;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{ParamSpec, Value};
 use crate::pixels::{Plane, RgbImage};
-use crate::plan::{Costs, Needs};
+use crate::plan::{Costs, Memory, Needs};
 use crate::progress::Cancel;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,6 +56,8 @@ pub struct Ask<'a> {
     pub values: &'a Values,
     /// The models folder, if there is any; it need not exist.
     pub models: Option<&'a Path>,
+    /// Bytes that it may take besides what grows with the region; `None`: no bound.
+    pub budget: Option<u64>,
 }
 
 /// How far an engine is.
@@ -86,6 +88,8 @@ pub struct Run<'a> {
     pub values: &'a Values,
     /// The models folder, if there is any; it need not exist.
     pub models: Option<&'a Path>,
+    /// As in [`Ask::budget`].
+    pub budget: Option<u64>,
     /// Told how far it is; `false` means stop.
     pub report: &'a mut dyn FnMut(Mark) -> bool,
 }
@@ -141,6 +145,15 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// As [`Engine::needs`].
     fn costs(&self, ask: &Ask<'_>) -> Result<Costs>;
+
+    /// What a region takes whatever its size, part by part, and how it is to be done to keep the
+    /// budget. The fill chooses the same.
+    ///
+    /// # Errors
+    /// As [`Engine::needs`].
+    fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
+        self.costs(ask).map(|costs| Memory::of(costs.bytes))
+    }
 
     /// Lets go what it keeps for the next fill.
     fn trim(&self) {}

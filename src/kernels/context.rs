@@ -1,5 +1,6 @@
 //! What every kernel is called with: the path, the threads' tasks, and scratch memory that is reused.
 
+use super::pages::Pages;
 use super::{Path, Precision, simd};
 use crate::error::{Error, ErrorKind, Result};
 use std::sync::Mutex;
@@ -11,12 +12,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 struct Line([f32; 16]);
 
 /// A buffer of floats that starts on a cache line.
-pub(super) struct Aligned(Vec<Line>);
+pub(super) struct Aligned(Pages<Line>);
 
 impl Aligned {
     pub(super) fn new(len: usize, what: &str) -> Result<Self> {
         let lines = len.div_ceil(16);
-        Ok(Self(super::zeroed(lines, what)?))
+        Ok(Self(Pages::new(lines, what)?))
     }
 
     pub(super) fn as_slice(&self) -> &[f32] {
@@ -75,8 +76,8 @@ impl Context {
         self.precision
     }
 
-    /// Columns of a panel of packed weights.
-    pub(super) fn width(&self) -> usize {
+    /// Columns of a panel of packed weights, which are filled up to whole panels.
+    pub fn width(&self) -> usize {
         super::tile::VECTORS * simd::lanes(self.path)
     }
 

@@ -1,14 +1,12 @@
 //! Convolutions: what shape, which algorithm, and the ones that are a product of gathered rows.
 
-use super::context::Shared;
+use super::depthwise::Depthwise;
 use super::gemm::{Operand, pack_bias, product};
 use super::int8::{self, Precision};
 use super::panels::{Panels, Source};
-use super::simd::{self, Kernel, Simd, math};
 use super::winograd::{self, Field};
 use super::{Context, Epilogue};
 use crate::error::Result;
-use crate::memory;
 
 /// A convolution's shape, in PyTorch's terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +56,15 @@ impl ConvShape {
         )
     }
 
-    fn taps(&self) -> usize {
+    /// Rows of the padded input that `rows` rows of the output are made of.
+    pub fn under(&self, rows: usize) -> usize {
+        match rows {
+            0 => 0,
+            _ => (rows - 1) * self.stride.0 + self.dilation.0 * (self.kernel.0 - 1) + 1,
+        }
+    }
+
+    pub(super) fn taps(&self) -> usize {
         self.kernel.0 * self.kernel.1
     }
 }
@@ -87,13 +93,10 @@ pub struct Conv2d {
     forced: Option<Algorithm>,
 }
 
-struct Depthwise {
-    /// `[tap][channel]`
-    weights: Vec<f32>,
-    bias: Vec<f32>,
-}
-
 impl Conv2d {
+    /// Rows that the tiles of every algorithm divide.
+    pub const GRID: usize = 4;
+
     /// Packs `weight`, `[outputs][inputs / groups][height][width]` as PyTorch keeps it, and `bias`.
     ///
     /// # Errors
@@ -155,17 +158,7 @@ impl Conv2d {
             forced: None,
         };
         if groups > 1 && ci == 1 && co == 1 {
-            let mut weights = memory::filled(taps * outputs, 0.0, "a network's weights")?;
-            for c in 0..outputs {
-                for t in 0..taps {
-                    weights[t * outputs + c] = weight.at(c * taps + t);
-                }
-            }
-            let bias = bias.map_or_else(
-                || memory::filled(outputs, 0.0, "a bias"),
-                |b| Ok(b.to_vec()),
-            )?;
-            conv.depthwise = Some(Depthwise { weights, bias });
+            conv.depthwise = Some(Depthwise::new(weight, bias, outputs, taps)?);
             return Ok(conv);
         }
         for g in 0..groups {
@@ -206,11 +199,7 @@ impl Conv2d {
             .iter()
             .map(|(p, b)| p.bytes() + b.len() * 4)
             .sum();
-        let depthwise = self
-            .depthwise
-            .as_ref()
-            .map_or(0, |d| d.weights.len() + d.bias.len());
-        groups + depthwise * 4
+        groups + self.depthwise.as_ref().map_or(0, Depthwise::bytes)
     }
 
     /// What a picture of this size is computed by. The same on every machine and thread count.
@@ -297,9 +286,58 @@ impl Conv2d {
         ep: &Epilogue,
         y: &mut [f32],
     ) -> Result<()> {
-        let s = &self.shape;
         let field = self.field(batch, height, width);
-        let (oh, ow) = (field.out_height, field.out_width);
+        self.forward_field(cx, algorithm, &field, x, ep, y)
+    }
+
+    /// `rows` rows of the output of a larger picture, `[rows · out_width][outputs]`: `x` are the rows of
+    /// the padded input that they are made of, `[under(rows) · width][inputs]`, with zeros where there
+    /// is padding above or below the picture. To the bit what [`Self::forward_by`] makes of the whole,
+    /// where the first of them is a multiple of [`Self::GRID`].
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    ///
+    /// # Panics
+    /// When a length is not what the shapes say.
+    #[allow(clippy::too_many_arguments)]
+    pub fn forward_rows(
+        &self,
+        cx: &Context,
+        algorithm: Algorithm,
+        rows: usize,
+        width: usize,
+        x: &[f32],
+        ep: &Epilogue,
+        y: &mut [f32],
+    ) -> Result<()> {
+        let height = self.shape.under(rows);
+        let field = Field {
+            out_height: rows,
+            padding: (0, self.shape.padding.1),
+            ..self.field(1, height, width)
+        };
+        self.forward_field(cx, algorithm, &field, x, ep, y)
+    }
+
+    fn forward_field(
+        &self,
+        cx: &Context,
+        algorithm: Algorithm,
+        field: &Field,
+        x: &[f32],
+        ep: &Epilogue,
+        y: &mut [f32],
+    ) -> Result<()> {
+        let s = &self.shape;
+        let Field {
+            batch,
+            height,
+            width,
+            out_height: oh,
+            out_width: ow,
+            ..
+        } = *field;
         assert_eq!(x.len(), batch * height * width * s.inputs, "input's length");
         assert_eq!(y.len(), batch * oh * ow * s.outputs, "output's length");
         for add in [ep.add_before, ep.add_after].into_iter().flatten() {
@@ -309,16 +347,16 @@ impl Conv2d {
             return Ok(());
         }
         if let Some(depthwise) = &self.depthwise {
-            return depthwise.forward(cx, s, &field, x, ep, y);
+            return depthwise.forward(cx, s, field, x, ep, y);
         }
         match algorithm {
             Algorithm::Winograd2 if self.fits_winograd() => {
                 let (w, bias) = &self.groups[0];
-                return winograd::forward::<4>(cx, w, bias, &field, x, ep, y);
+                return winograd::forward::<4>(cx, w, bias, field, x, ep, y);
             }
             Algorithm::Winograd4 if self.fits_winograd() => {
                 let (w, bias) = &self.groups[0];
-                return winograd::forward::<6>(cx, w, bias, &field, x, ep, y);
+                return winograd::forward::<6>(cx, w, bias, field, x, ep, y);
             }
             _ => {}
         }
@@ -332,7 +370,7 @@ impl Conv2d {
                 let Some(w) = panels.int8() else { continue };
                 let shape = int8::Shape {
                     source: &|row, tap| {
-                        source(s, &field, row, tap).map(|pixel| pixel * s.groups + g)
+                        source(s, field, row, tap).map(|pixel| pixel * s.groups + g)
                     },
                     rows,
                     c_row: s.outputs,
@@ -345,7 +383,7 @@ impl Conv2d {
         let plain = s.taps() == 1 && s.stride == (1, 1) && s.padding == (0, 0, 0, 0);
         for (g, (w, bias)) in self.groups.iter().enumerate() {
             let at = |row: usize, tap: usize| {
-                source(s, &field, row, tap).map(|pixel| pixel * s.inputs + g * ci)
+                source(s, field, row, tap).map(|pixel| pixel * s.inputs + g * ci)
             };
             let operand = if plain {
                 Operand::Rows {
@@ -382,85 +420,10 @@ fn of_group<'a>(ep: &Epilogue<'a>, first: usize) -> Epilogue<'a> {
 
 /// The input pixel under tap `tap` of output pixel `row`; `None` in the padding.
 #[inline]
-fn source(s: &ConvShape, f: &Field, row: usize, tap: usize) -> Option<usize> {
+pub(super) fn source(s: &ConvShape, f: &Field, row: usize, tap: usize) -> Option<usize> {
     let (x, row) = (row % f.out_width, row / f.out_width);
     let (y, picture) = (row % f.out_height, row / f.out_height);
     let y = (y * s.stride.0 + tap / s.kernel.1 * s.dilation.0).wrapping_sub(f.padding.0);
     let x = (x * s.stride.1 + tap % s.kernel.1 * s.dilation.1).wrapping_sub(f.padding.1);
     (y < f.height && x < f.width).then(|| (picture * f.height + y) * f.width + x)
-}
-
-impl Depthwise {
-    fn forward(
-        &self,
-        cx: &Context,
-        shape: &ConvShape,
-        field: &Field,
-        x: &[f32],
-        ep: &Epilogue,
-        y: &mut [f32],
-    ) -> Result<()> {
-        let rows = field.batch * field.out_height;
-        let y = Shared::new(y);
-        cx.tasks(rows, 0, |_, row| {
-            // SAFETY: lengths were checked by the caller, and each task has its own row of `y`.
-            unsafe {
-                simd::run(
-                    cx.path(),
-                    DepthwiseRow {
-                        weights: self,
-                        shape,
-                        field,
-                        x,
-                        ep,
-                        y,
-                        row,
-                    },
-                )
-            }
-        })
-    }
-}
-
-struct DepthwiseRow<'a> {
-    weights: &'a Depthwise,
-    shape: &'a ConvShape,
-    field: &'a Field,
-    x: &'a [f32],
-    ep: &'a Epilogue<'a>,
-    y: Shared<f32>,
-    row: usize,
-}
-
-impl Kernel for DepthwiseRow<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores at the same offset of equally long rows.
-    unsafe fn run<S: Simd>(self) {
-        let channels = self.shape.outputs;
-        for column in 0..self.field.out_width {
-            let pixel = self.row * self.field.out_width + column;
-            for c in (0..channels).step_by(S::LANES) {
-                let n = S::LANES.min(channels - c);
-                let mut sum = S::load_n(self.weights.bias.as_ptr().add(c), n);
-                for tap in 0..self.shape.taps() {
-                    if let Some(from) = source(self.shape, self.field, pixel, tap) {
-                        let x = S::load_n(self.x.as_ptr().add(from * channels + c), n);
-                        let w = S::load_n(self.weights.weights.as_ptr().add(tap * channels + c), n);
-                        sum = S::fma(x, w, sum);
-                    }
-                }
-                let at = pixel * channels + c;
-                if let Some(add) = self.ep.add_before {
-                    sum = S::add(sum, S::load_n(add.as_ptr().add(at), n));
-                }
-                sum = math::activate::<S>(self.ep.activation, sum);
-                if let Some(add) = self.ep.add_after {
-                    sum = S::add(sum, S::load_n(add.as_ptr().add(at), n));
-                }
-                S::store_n(self.y.at(at), sum, n);
-            }
-        }
-    }
 }

@@ -19,7 +19,7 @@ pub struct GroupNorm<'a> {
     pub bias: &'a [f32],
 }
 
-/// Pixels that one task sums up. A function of the shape alone, so that sums are too.
+/// Pixels that one task takes. A function of the shape alone, so that sums are too.
 fn pixels_a_task(pixels: usize) -> usize {
     pixels.div_ceil(256).max(64)
 }
@@ -42,71 +42,157 @@ pub fn group_norm(
     activation: Activation,
     out: &mut [f32],
 ) -> Result<()> {
-    let channels = norm.weight.len();
-    assert!(
-        norm.groups > 0 && channels.is_multiple_of(norm.groups),
-        "channels of groups"
-    );
-    assert_eq!(norm.bias.len(), channels, "bias' length");
-    assert_eq!(x.len(), out.len(), "output's length");
-    assert!(
-        shift.is_none_or(|s| s.len() == batch * channels),
-        "shift's length"
-    );
-    if x.is_empty() {
-        return Ok(());
+    norm.lines(cx, batch, &[x], shift)?
+        .apply(cx, x, activation, out)
+}
+
+impl GroupNorm<'_> {
+    /// What a channel of each of `batch` pictures is multiplied by and gets added. `x` is
+    /// `[batch][pixels][channels]` in parts, one behind another, each of whole pixels; where parts
+    /// begin makes no difference to any bit. `shift` is as [`group_norm`]'s.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    ///
+    /// # Panics
+    /// When a length is not what the shape says.
+    pub fn lines(
+        &self,
+        cx: &Context,
+        batch: usize,
+        x: &[&[f32]],
+        shift: Option<&[f32]>,
+    ) -> Result<Lines> {
+        let channels = self.weight.len();
+        assert!(
+            self.groups > 0 && channels.is_multiple_of(self.groups),
+            "channels of groups"
+        );
+        assert_eq!(self.bias.len(), channels, "bias' length");
+        assert!(
+            shift.is_none_or(|s| s.len() == batch * channels),
+            "shift's length"
+        );
+        for part in x {
+            assert_eq!(part.len() % channels, 0, "whole pixels");
+        }
+        let all = x.iter().map(|part| part.len()).sum::<usize>() / channels;
+        let mut values = memory::filled(batch * 2 * channels, 0f32, "a normalisation's factors")?;
+        if all > 0 {
+            assert_eq!(all % batch, 0, "pixels of pictures");
+            let pixels = all / batch;
+            let sums = sums(cx, channels, (batch, pixels), x)?;
+            let own = sums.len() / batch;
+            for (b, lines) in values.chunks_exact_mut(2 * channels).enumerate() {
+                let shift = shift.map(|s| &s[b * channels..][..channels]);
+                let first = pixel(x, b * pixels, channels);
+                factors(self, first, shift, &sums[b * own..][..own], pixels, lines);
+            }
+        }
+        Ok(Lines { channels, values })
     }
-    assert_eq!(x.len() % (batch * channels), 0, "whole pixels");
-    let pixels = x.len() / (batch * channels);
+}
+
+/// A group normalisation of certain pictures: [`GroupNorm::lines`].
+#[derive(Default)]
+pub struct Lines {
+    channels: usize,
+    /// For each picture the channels' factors, then what they get added.
+    values: Vec<f32>,
+}
+
+impl Lines {
+    /// `out = activation(x · factor + offset)` with `x` and `out` `[batch][pixels][channels]`; of a
+    /// single picture `x` may be any pixels.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    ///
+    /// # Panics
+    /// When a length is not what the shape says.
+    pub fn apply(
+        &self,
+        cx: &Context,
+        x: &[f32],
+        activation: Activation,
+        out: &mut [f32],
+    ) -> Result<()> {
+        let (channels, batch) = (self.channels, self.values.len() / (2 * self.channels));
+        assert_eq!(x.len(), out.len(), "output's length");
+        if x.is_empty() {
+            return Ok(());
+        }
+        assert_eq!(x.len() % (batch * channels), 0, "whole pixels");
+        let pixels = x.len() / (batch * channels);
+        let step = pixels_a_task(pixels);
+        let tasks = pixels.div_ceil(step);
+        let out = Shared::new(out);
+        cx.tasks(batch * tasks, 0, |_, i| {
+            let (picture, first) = (i / tasks, i % tasks * step);
+            let n = step.min(pixels - first) * channels;
+            let start = (picture * pixels + first) * channels;
+            let lines = &self.values[picture * 2 * channels..][..2 * channels];
+            let (scale, offset) = lines.split_at(channels);
+            let kernel = Apply {
+                x: &x[start..start + n],
+                scale,
+                offset,
+                activation,
+                out: out.at(start),
+            };
+            // SAFETY: each task has its own pixels of `out`.
+            unsafe { simd::run(cx.path(), kernel) }
+        })
+    }
+}
+
+/// Sums and sums of squares of each task's pixels less the picture's first: what is common to all would
+/// swallow digits.
+fn sums(
+    cx: &Context,
+    channels: usize,
+    (batch, pixels): (usize, usize),
+    x: &[&[f32]],
+) -> Result<Vec<f32>> {
     let step = pixels_a_task(pixels);
     let tasks = pixels.div_ceil(step);
-    // Sums and sums of squares of x less its first pixel: what is common to all would swallow digits.
     let mut sums = memory::filled(batch * tasks * 2 * channels, 0f32, "a normalisation's sums")?;
     let shared = Shared::new(&mut sums);
     cx.tasks(batch * tasks, 0, |_, i| {
-        let (picture, first) = (i / tasks, i % tasks * step);
-        let picture = &x[picture * pixels * channels..][..pixels * channels];
-        // SAFETY: each task has its own sums.
-        let sums =
-            unsafe { std::slice::from_raw_parts_mut(shared.at(i * 2 * channels), 2 * channels) };
-        let kernel = Moments {
-            x: &picture[first * channels..(first + step).min(pixels) * channels],
-            origin: &picture[..channels],
-            sums,
-        };
-        // SAFETY: slices of the right lengths.
-        unsafe { simd::run(cx.path(), kernel) }
+        let (picture, first) = (i / tasks * pixels, i % tasks * step);
+        let (from, to) = (picture + first, picture + (first + step).min(pixels));
+        let mut start = 0;
+        for part in x {
+            let own = from.max(start)..to.min(start + part.len() / channels);
+            if !own.is_empty() {
+                // SAFETY: each task has its own sums.
+                let sums = unsafe {
+                    std::slice::from_raw_parts_mut(shared.at(i * 2 * channels), 2 * channels)
+                };
+                let kernel = Moments {
+                    x: &part[(own.start - start) * channels..(own.end - start) * channels],
+                    origin: pixel(x, picture, channels),
+                    sums,
+                };
+                // SAFETY: slices of the right lengths.
+                unsafe { simd::run(cx.path(), kernel) }
+            }
+            start += part.len() / channels;
+        }
     })?;
-    let mut lines = memory::filled(batch * 2 * channels, 0f32, "a normalisation's factors")?;
-    for b in 0..batch {
-        let first = &x[b * pixels * channels..][..channels];
-        let shift = shift.map(|s| &s[b * channels..][..channels]);
-        let sums = &sums[b * tasks * 2 * channels..][..tasks * 2 * channels];
-        factors(
-            norm,
-            first,
-            shift,
-            sums,
-            pixels,
-            &mut lines[b * 2 * channels..][..2 * channels],
-        );
+    Ok(sums)
+}
+
+/// Pixel `i` of what stands in parts; there is one.
+fn pixel<'a>(x: &[&'a [f32]], i: usize, channels: usize) -> &'a [f32] {
+    let mut at = i * channels;
+    for part in x {
+        if at < part.len() {
+            return &part[at..at + channels];
+        }
+        at -= part.len();
     }
-    let out = Shared::new(out);
-    cx.tasks(batch * tasks, 0, |_, i| {
-        let (picture, first) = (i / tasks, i % tasks * step);
-        let n = step.min(pixels - first) * channels;
-        let start = (picture * pixels + first) * channels;
-        let (scale, offset) = lines[picture * 2 * channels..][..2 * channels].split_at(channels);
-        let kernel = Apply {
-            x: &x[start..start + n],
-            scale,
-            offset,
-            activation,
-            out: out.at(start),
-        };
-        // SAFETY: each task has its own pixels of `out`.
-        unsafe { simd::run(cx.path(), kernel) }
-    })
+    &[]
 }
 
 /// Factor and offset of each channel from the tasks' sums.
@@ -145,6 +231,7 @@ fn factors(
     }
 }
 
+/// Adds to the sums what these pixels have.
 struct Moments<'a> {
     x: &'a [f32],
     origin: &'a [f32],
@@ -167,6 +254,10 @@ impl Kernel for Moments<'_> {
                 S::load(self.origin.as_ptr().add(c + S::LANES)),
             ];
             let (mut s, mut q) = ([S::zero(); 2], [S::zero(); 2]);
+            for j in 0..2 {
+                s[j] = S::load(sums.as_ptr().add(c + j * S::LANES));
+                q[j] = S::load(squares.as_ptr().add(c + j * S::LANES));
+            }
             for i in 0..pixels {
                 for j in 0..2 {
                     let x = S::load(self.x.as_ptr().add(i * channels + c + j * S::LANES));
@@ -184,7 +275,8 @@ impl Kernel for Moments<'_> {
         while c < channels {
             let n = S::LANES.min(channels - c);
             let o = S::load_n(self.origin.as_ptr().add(c), n);
-            let (mut s, mut q) = (S::zero(), S::zero());
+            let mut s = S::load_n(sums.as_ptr().add(c), n);
+            let mut q = S::load_n(squares.as_ptr().add(c), n);
             for i in 0..pixels {
                 let x = S::sub(S::load_n(self.x.as_ptr().add(i * channels + c), n), o);
                 s = S::add(s, x);

@@ -2,12 +2,12 @@
 
 use super::context::Shared;
 use super::int8::{self, Precision};
-use super::zeroed::prefer_huge_pages;
+use super::pages::Pages;
 use super::{Context, Path};
 use crate::error::Result;
-use crate::memory;
+use bytemuck::Pod;
 use half::f16;
-use half::slice::HalfFloatSliceExt;
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
 
 /// Weights as files hold them.
 #[derive(Clone, Copy, Debug)]
@@ -58,8 +58,9 @@ impl Source<'_> {
 }
 
 enum Values {
-    F16(Vec<f16>),
-    F32(Vec<f32>),
+    /// Bits of half precision.
+    F16(Pages<u16>),
+    F32(Pages<f32>),
     /// In a layout of their own.
     Int8(int8::Weights),
 }
@@ -96,7 +97,7 @@ impl Panels {
         );
         let width = cx.width();
         let mut panels = Self {
-            values: Values::F32(Vec::new()),
+            values: Values::F32(Pages::Heap(Vec::new())),
             path: cx.path(),
             outputs,
             inputs,
@@ -109,8 +110,8 @@ impl Panels {
             _ if precision == Precision::Int8 => {
                 Values::Int8(int8::Weights::new(cx, source, &panels)?)
             }
-            Source::F16(v) => Values::F16(lay_out(cx, v, &panels, depth, f16::ZERO)?),
-            Source::F32(v) => Values::F32(lay_out(cx, v, &panels, depth, 0.0)?),
+            Source::F16(v) => Values::F16(lay_out(cx, v.reinterpret_cast(), &panels, depth)?),
+            Source::F32(v) => Values::F32(lay_out(cx, v, &panels, depth)?),
         };
         Ok(panels)
     }
@@ -200,7 +201,7 @@ impl Panels {
     pub fn rows(&self, p: usize, input: usize) -> Rows<'_> {
         let start = self.start(p, input, 0);
         match &self.values {
-            Values::F16(v) => Rows::F16(&v[start..]),
+            Values::F16(v) => Rows::F16(v[start..].reinterpret_cast()),
             Values::F32(v) => Rows::F32(&v[start..]),
             // Their products go another way, see `int8`.
             Values::Int8(_) => Rows::F32(&[]),
@@ -219,19 +220,17 @@ pub enum Rows<'a> {
 /// that stays in the nearest cache.
 const STRIP: usize = 64;
 
-fn lay_out<T: Copy + Send + Sync>(
+fn lay_out<T: Pod + Send + Sync>(
     cx: &Context,
     source: &[T],
     p: &Panels,
     depth: usize,
-    zero: T,
-) -> Result<Vec<T>> {
+) -> Result<Pages<T>> {
     let (width, size) = (p.width, depth * p.width);
-    let mut out: Vec<T> = memory::with_capacity(p.count() * size, "a network's weights")?;
-    prefer_huge_pages(out.as_ptr() as usize, out.capacity() * size_of::<T>());
-    let shared = Shared::new(out.spare_capacity_mut());
+    let mut out = Pages::new(p.count() * size, "a network's weights")?;
+    let shared = Shared::new(&mut out);
     cx.tasks(p.count(), 0, |_, panel| {
-        // SAFETY: inside the capacity; each task has its own panel.
+        // SAFETY: inside the buffer; each task has its own panel.
         let to = unsafe { std::slice::from_raw_parts_mut(shared.at(panel * size), size) };
         let columns: Vec<Option<&[T]>> = (0..width)
             .map(|j| {
@@ -242,20 +241,14 @@ fn lay_out<T: Copy + Send + Sync>(
         for (strip, to) in to.chunks_mut(STRIP * width).enumerate() {
             for (j, column) in columns.iter().enumerate() {
                 let rows = to.chunks_exact_mut(width);
-                match column {
-                    Some(column) => {
-                        for (row, x) in rows.zip(&column[strip * STRIP..]) {
-                            row[j].write(*x);
-                        }
+                // Behind the last output zeros stay.
+                if let Some(column) = column {
+                    for (row, x) in rows.zip(&column[strip * STRIP..]) {
+                        row[j] = *x;
                     }
-                    None => rows.for_each(|row| {
-                        row[j].write(zero);
-                    }),
                 }
             }
         }
     })?;
-    // SAFETY: every panel was written whole, or `tasks` would have failed.
-    unsafe { out.set_len(p.count() * size) };
     Ok(out)
 }

@@ -48,8 +48,15 @@ pub(in crate::models) type Blocks = BTreeMap<String, Tensor>;
 
 fn vae_case(run: &Run, vae: &AutoencoderKL, golden: &Golden) -> Blocks {
     let kept = RefCell::new(BTreeMap::new());
-    let watch = |name: &str, x: &Tensor| {
-        kept.borrow_mut().insert(name.to_owned(), planes(x));
+    // Bands one below another, then the pictures of the batch.
+    let watch = |name: &str, bands: &[&Tensor]| {
+        let x = planes(&Tensor::cat(bands, 1).unwrap());
+        let mut kept = kept.borrow_mut();
+        let x = match kept.get(name) {
+            Some(before) => Tensor::cat(&[before, &x], 0).unwrap(),
+            None => x,
+        };
+        kept.insert(name.to_owned(), x);
     };
     let moments = vae
         .encoder
@@ -66,8 +73,8 @@ fn vae_case(run: &Run, vae: &AutoencoderKL, golden: &Golden) -> Blocks {
     kept
 }
 
-/// Runs `pass` on every path, by every algorithm, on one thread and two and with several slices of
-/// attention; compares what it makes with the file.
+/// Runs `pass` on every path, by every algorithm, on one thread and two, with several slices of
+/// attention and heights of bands; compares what it makes with the file.
 pub(in crate::models) fn compare(
     golden: &Golden,
     blocks: usize,
@@ -76,21 +83,23 @@ pub(in crate::models) fn compare(
     for path in Path::available() {
         let mut errors: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         for force in ALGORITHMS {
-            let run = |threads: usize, slice: usize| {
+            let run = |threads: usize, slice: usize, band: usize| {
                 pool(threads).install(|| {
                     let (cx, arena) = (Context::new(path), Arena::new());
-                    let run = Run::new(&cx, &arena).force(force).attention_slice(slice);
+                    let run = Run::new(&cx, &arena).force(force);
+                    let run = run.attention_slice(slice).band(band);
                     let made = pass(&cx, &run);
                     assert!(arena.most_held() <= arena.peak().max(16 << 20));
                     assert_eq!(arena.live(), 0);
                     made
                 })
             };
-            let made = run(1, 128);
+            let made = run(1, 128, usize::MAX);
             assert_eq!(made.len(), blocks);
-            for (threads, slice) in [(2, 128), (1, 1), (2, 40)] {
-                for (name, x) in run(threads, slice) {
-                    assert_eq!(floats(&x), floats(&made[&name]), "{name} {threads} {slice}");
+            for (threads, slice, band) in [(2, 128, 1), (1, 1, 4096), (2, 40, 1 << 16)] {
+                for (name, x) in run(threads, slice, band) {
+                    let what = format!("{name} {threads} {slice} {band}");
+                    assert_eq!(floats(&x), floats(&made[&name]), "{what}");
                 }
             }
             for (name, x) in made {
@@ -193,6 +202,105 @@ fn eight_bits_stay_close_block_by_block() {
     }
 }
 
+/// A golden's file on its own, where it can be changed.
+fn copied(name: &str, test: &str) -> std::path::PathBuf {
+    let golden = format!(
+        "{}/tests/golden/{name}.safetensors",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let id = std::process::id();
+    let path = std::env::temp_dir().join(format!("mend-{test}-{id}.safetensors"));
+    std::fs::copy(golden, &path).unwrap();
+    path
+}
+
+#[test]
+fn streamed_layers_compute_the_same_and_hold_nothing() {
+    for name in ["unet_sd15", "unet_sd2"] {
+        let golden = Golden::open(name);
+        let config = unet_config(&golden);
+        let all = unet_2d_condition::layers(&config);
+        let inside = |tensor: &str| all.iter().any(|l| tensor.starts_with(&format!("{l}.")));
+        let outside: Vec<&str> = golden.0.names().filter(|n| !inside(n)).collect();
+        let ends = [
+            "golden.",
+            "conv_in.",
+            "conv_norm_out.",
+            "conv_out.",
+            "time_embedding.",
+        ];
+        let known = |tensor: &&str| ends.iter().any(|end| tensor.starts_with(end));
+        assert!(outside.iter().all(known), "{outside:?}");
+        for precision in [Precision::Full, Precision::Int8] {
+            let cx = Context::new(Path::best()).packing(precision);
+            let made = |net: &UNet2DConditionModel| {
+                pool(2).install(|| {
+                    let blocks = unet_case(&Run::new(&cx, &Arena::new()), net, &golden, "a");
+                    blocks.values().map(floats).collect::<Vec<_>>()
+                })
+            };
+            let whole = unet(&cx, &golden);
+            let right = made(&whole);
+            let path = copied(name, "streamed");
+            let weights = std::sync::Arc::new(Weights::open(&path).unwrap());
+            let mut held = whole.bytes();
+            for count in [1, all.len() / 2, all.len()] {
+                let streamed = unet_2d_condition::Streamed {
+                    weights: weights.clone(),
+                    layers: all.iter().take(count).cloned().collect(),
+                };
+                let net = UNet2DConditionModel::streaming(&cx, &streamed, config.clone()).unwrap();
+                assert!(net.bytes() < held, "{count}: {} of {held}", net.bytes());
+                held = net.bytes();
+                assert_eq!(made(&net), right, "{name} {count} {precision:?}");
+            }
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_streamed_is_named() {
+    let golden = Golden::open("unet_sd15");
+    let path = copied("unet_sd15", "changed");
+    let config = unet_config(&golden);
+    let streamed = unet_2d_condition::Streamed {
+        weights: std::sync::Arc::new(Weights::open(&path).unwrap()),
+        layers: unet_2d_condition::layers(&config).into_iter().collect(),
+    };
+    let cx = Context::new(Path::best());
+    let net = UNet2DConditionModel::streaming(&cx, &streamed, config).unwrap();
+    let t = |name: &str| golden.tensor(&format!("a.{name}"));
+    let pass = || {
+        let run = Run::new(&cx, &Arena::new());
+        let (sample, states) = (t("sample"), t("encoder_hidden_states"));
+        net.forward(&run, &sample, &[7.0], &states)
+            .map(|x| floats(&x))
+    };
+    let right = pass().unwrap();
+    // Another file in its place: the one that was opened is still read.
+    let bytes = std::fs::read(&path).unwrap();
+    let aside = path.with_extension("aside");
+    if cfg!(unix) {
+        std::fs::rename(&path, &aside).unwrap();
+        std::fs::write(&path, b"something else").unwrap();
+        assert_eq!(pass().unwrap(), right);
+        std::fs::rename(&aside, &path).unwrap();
+    }
+    // The same length again, then cut short.
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(9);
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(later).unwrap();
+    let changed = pass().unwrap_err();
+    file.set_len(bytes.len() as u64 / 2).unwrap();
+    let cut = pass().unwrap_err();
+    for e in [changed, cut] {
+        assert_eq!(e.kind(), ErrorKind::Model);
+        assert!(e.message().contains("mend-changed"), "{e}");
+    }
+    let _ = std::fs::remove_file(path);
+}
+
 /// A safetensors file with the tensor `name` set to zero.
 fn without(file: &[u8], name: &str) -> Weights {
     let mut file = file.to_vec();
@@ -278,7 +386,8 @@ fn costs_are_those_of_a_pass() {
     let golden = Golden::open("vae");
     let vae = AutoencoderKL::new(&cx, &golden.0.root(), &vae_config(&golden)).unwrap();
     for decodes in [false, true] {
-        arena.reset_peak();
+        // What others left would be reused where it is a little too large.
+        let arena = Arena::new();
         let run = Run::new(&cx, &arena);
         let cost = if decodes {
             vae.decode(&run, &golden.tensor("latents")).unwrap();
@@ -289,6 +398,68 @@ fn costs_are_those_of_a_pass() {
         };
         assert_eq!((cost.flops, cost.bytes), (run.flops(), arena.peak()));
     }
+}
+
+/// Of the first level's size there are never more than two activations, and some bands.
+#[test]
+fn a_vae_holds_two_activations() {
+    const BAND: usize = 8 << 20;
+    let golden = Golden::open("vae");
+    let cx = Context::new(Path::best());
+    let vae = AutoencoderKL::new(&cx, &golden.0.root(), &vae_config(&golden)).unwrap();
+    let side = 1536;
+    let first = vae_config(&golden).block_out_channels[0] * side * side * 4;
+    let encode = vae.encoder.cost(&cx, 1, side, side).unwrap().bytes;
+    let decode = vae.decoder.cost(&cx, 1, side / 8, side / 8).unwrap().bytes;
+    for bytes in [encode, decode] {
+        let over = bytes as f64 - 2.0 * first as f64;
+        // The picture itself is among them: three channels beside the first level's eight.
+        let picture = (3 * side * side * 4) as f64;
+        assert!(over >= 0.0, "{bytes} of {first}");
+        assert!(over <= picture + 4.0 * BAND as f64, "{bytes} of {first}");
+    }
+}
+
+/// The full-size network, `MEND_MODEL=FOLDER cargo test --release -- --ignored full_size`: bands of
+/// several heights against the whole.
+#[test]
+#[ignore = "needs a diffusers folder with a full-size vae/, named by MEND_MODEL"]
+fn full_size_bands_are_the_whole() {
+    let folder = std::env::var("MEND_MODEL").expect("MEND_MODEL, a diffusers folder");
+    let folder = std::path::Path::new(&folder).join("vae");
+    let text = std::fs::read_to_string(folder.join("config.json")).unwrap();
+    let config = autoencoder_kl::Config::parse("config.json", &text).unwrap();
+    let weights = Weights::open_folder(&folder, "diffusion_pytorch_model").unwrap();
+    let noise = |shape: [usize; 4]| {
+        let len: usize = shape.iter().product();
+        let values = (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32);
+        let values = values.map(|x| x / (1u32 << 23) as f32 - 1.0).collect();
+        Tensor::from_vec(values, &shape, &candle_core::Device::Cpu).unwrap()
+    };
+    pool(2).install(|| {
+        let cx = Context::new(Path::best());
+        let vae = AutoencoderKL::new(&cx, &weights.root(), &config).unwrap();
+        // A side that no height of bands divides.
+        let latents = noise([1, config.latent_channels, 33, 38]);
+        let image = noise([1, config.in_channels, 264, 304]);
+        let pass = |band: usize| {
+            let arena = Arena::new();
+            let run = Run::new(&cx, &arena).band(band);
+            let start = std::time::Instant::now();
+            let mut made = floats(&vae.decode(&run, &latents).unwrap());
+            let (decoded, decode) = (start.elapsed().as_secs_f64(), arena.peak() >> 20);
+            arena.reset_peak();
+            made.extend(floats(&vae.encode(&run, &image).unwrap().mean));
+            let encode = arena.peak() >> 20;
+            println!("band {band}: {decode} MiB, {encode} MiB, decoded in {decoded:.1} s");
+            made
+        };
+        let whole = pass(usize::MAX);
+        assert!(whole.iter().all(|x| x.is_finite()));
+        for band in [1, 2 << 20, 8 << 20] {
+            assert!(whole == pass(band), "band {band}");
+        }
+    });
 }
 
 #[test]
@@ -382,5 +553,58 @@ fn configurations_out_of_bounds_are_named() {
     for text in ["", "[]", "{"] {
         let error = autoencoder_kl::Config::parse("vae/config.json", text).err();
         assert!(error.unwrap().message().contains("vae/config.json"));
+    }
+}
+
+/// Networks of the true size against what `tests/golden/full_size.py` made of the same weights; the
+/// variable `MEND_FULL_SIZE` names both, as `MODEL:FILE`.
+#[test]
+#[ignore = "needs a model of the true size"]
+fn full_size_networks_are_the_references() {
+    let named = std::env::var("MEND_FULL_SIZE").expect("MEND_FULL_SIZE=MODEL:FILE");
+    let (model, file) = named.split_once(':').expect("MODEL:FILE");
+    let golden = Golden(Weights::open(std::path::Path::new(file)).unwrap());
+    let part = |part: &str| {
+        let folder = std::path::Path::new(model).join(part);
+        let config = std::fs::read_to_string(folder.join("config.json")).unwrap();
+        let weights = Weights::open_folder(&folder, "diffusion_pytorch_model").unwrap();
+        (config, weights)
+    };
+    for precision in [Precision::Full, Precision::Int8] {
+        let cx = Context::new(Path::best()).packing(precision);
+        let tell = |name: &str, made: &Tensor| {
+            let want = golden.tensor(name);
+            let d = Deviation::of(&floats(made), &floats(&want));
+            let worst = error(made, &want);
+            println!(
+                "{name} {precision:?}: {worst:.1e}, rms {:.3} %",
+                100.0 * d.rms
+            );
+            assert!(precision == Precision::Int8 || worst <= 1e-4, "{name}");
+            assert!(d.rms <= 0.1, "{name}");
+        };
+        let (config, weights) = part("unet");
+        let config = unet_2d_condition::Config::parse("config.json", &config).unwrap();
+        let net = UNet2DConditionModel::new(&cx, &weights.root(), config).unwrap();
+        for name in ["unet64", "unet32"] {
+            let t = |what: &str| golden.tensor(&format!("{name}.{what}"));
+            let made = pool(2).install(|| {
+                let arena = Arena::new();
+                net.forward(&Run::new(&cx, &arena), &t("sample"), &[501.0], &t("states"))
+            });
+            tell(&format!("{name}.out"), &made.unwrap());
+        }
+        drop(net);
+        let (config, weights) = part("vae");
+        let config = autoencoder_kl::Config::parse("config.json", &config).unwrap();
+        let vae = AutoencoderKL::new(&cx, &weights.root(), &config).unwrap();
+        pool(2).install(|| {
+            let arena = Arena::new();
+            let run = Run::new(&cx, &arena);
+            let moments = vae.encoder.encode(&run, &golden.tensor("image")).unwrap();
+            tell("mean", &moments.mean);
+            let decoded = vae.decoder.decode(&run, &golden.tensor("latents")).unwrap();
+            tell("decoded", &decoded);
+        });
     }
 }

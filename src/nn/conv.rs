@@ -2,11 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::load::{source, vector};
-use super::{Act, Run, misfit, values};
+use super::{Act, Bands, Run, Through, misfit, values};
 use crate::error::Result;
 use crate::kernels::{self, Activation, Context, ConvShape, Epilogue, TransposedShape};
 use crate::weights::{Scope, Values};
 use candle_core::Tensor;
+use std::ops::Range;
 
 /// What is done to a layer's sums where they are written: `activation(sum + before) + add`.
 #[derive(Clone, Copy)]
@@ -66,7 +67,7 @@ impl<'a> Extra<'a> {
 }
 
 /// `[batch, height, width, channels]` of a picture with `channels` channels.
-pub(super) fn picture(layer: &str, x: &Tensor, channels: usize) -> Result<(usize, usize, usize)> {
+pub(super) fn dims(layer: &str, x: &Tensor, channels: usize) -> Result<(usize, usize, usize)> {
     match *x.dims() {
         [b, h, w, c] if c == channels => Ok((b, h, w)),
         ref dims => Err(misfit(
@@ -156,7 +157,7 @@ impl Conv2d {
     /// What stops the pass, see [`Run::write`].
     pub fn forward(&self, run: &Run, x: &Tensor, extra: Extra) -> Result<Act> {
         let s = *self.0.shape();
-        let (b, h, w) = picture("a convolution", x, s.inputs)?;
+        let (b, h, w) = dims("a convolution", x, s.inputs)?;
         let (oh, ow) = s.output(h, w);
         let taps = s.kernel.0 * s.kernel.1 * (s.inputs / s.groups);
         run.count(2 * (b * oh * ow * s.outputs) as u64 * taps as u64);
@@ -167,6 +168,79 @@ impl Conv2d {
             extra.with("a convolution", &shape, |ep| {
                 self.0.forward_by(run.cx(), chosen, b, h, w, &x, ep, y)
             })
+        })
+    }
+}
+
+/// Of a picture in bands.
+impl Conv2d {
+    /// All of the output, `x` read `through` something, plus `add`, shaped as the output. Of `x` each
+    /// band goes when it has been read.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward_bands(
+        &self,
+        run: &Run,
+        mut x: Bands,
+        through: &Through,
+        add: Option<&Bands>,
+    ) -> Result<Bands> {
+        let s = *self.0.shape();
+        let (height, width) = through.size(&x);
+        let (oh, ow) = s.output(height, width);
+        let mut y = Bands::new(run, [oh, ow, s.outputs]);
+        while let Some(rows) = y.missing() {
+            y.push(self.band(run, &x, through, add, rows.clone())?);
+            let next = (rows.end * s.stride.0).saturating_sub(s.padding.0);
+            x.release(through.row(next));
+        }
+        Ok(y)
+    }
+
+    /// `rows` of the output, `[1, rows, out_width, outputs]`; the first is a multiple of 4. To the bit
+    /// what the whole picture in one gives.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn band(
+        &self,
+        run: &Run,
+        x: &Bands,
+        through: &Through,
+        add: Option<&Bands>,
+        rows: Range<usize>,
+    ) -> Result<Act> {
+        let s = *self.0.shape();
+        let (h, w) = through.size(x);
+        let (_, ow) = s.output(h, w);
+        if x.shape()[2] != s.inputs {
+            let expected = format!("[…, {}]", s.inputs);
+            return Err(misfit("a convolution", &expected, &x.shape()));
+        }
+        let taps = s.kernel.0 * s.kernel.1 * (s.inputs / s.groups);
+        run.count(2 * (rows.len() * ow * s.outputs) as u64 * taps as u64);
+        let algorithm = run.forced().unwrap_or(self.0.algorithm(1, h, w));
+        // The input as it is read: some rows at a time, so that they stay in a cache.
+        let step = run.rows(w, s.inputs * s.stride.0).min(rows.len());
+        let read = run.write(&[s.under(step), w, s.inputs], |_| Ok(()))?;
+        run.write(&[1, rows.len(), ow, s.outputs], |y| {
+            let parts = y.chunks_mut(step * ow * s.outputs);
+            for (first, y) in rows.clone().step_by(step).zip(parts) {
+                let own = first..(first + step).min(rows.end);
+                let len = s.under(own.len()) * w * s.inputs;
+                let above = (first * s.stride.0) as isize - s.padding.0 as isize;
+                run.rewrite(&read, |read| through.fill(run, x, above, &mut read[..len]))?;
+                let add = add.map(|add| add.single(own.clone())).transpose()?;
+                let ep = Epilogue {
+                    add_after: add.as_deref(),
+                    ..Epilogue::default()
+                };
+                let read = &values(&read)?[..len];
+                self.0
+                    .forward_rows(run.cx(), algorithm, own.len(), w, read, &ep, y)?;
+            }
+            Ok(())
         })
     }
 }
@@ -238,7 +312,7 @@ impl ConvTranspose2d {
     /// What stops the pass, see [`Run::write`].
     pub fn forward(&self, run: &Run, x: &Tensor, activation: Activation) -> Result<Act> {
         let s = *self.0.shape();
-        let (b, h, w) = picture("a transposed convolution", x, s.inputs)?;
+        let (b, h, w) = dims("a transposed convolution", x, s.inputs)?;
         let (oh, ow) = s.output(h, w);
         let taps = s.kernel.0 * s.kernel.1 * (s.outputs / s.groups);
         run.count(2 * (b * h * w * s.inputs) as u64 * taps as u64);

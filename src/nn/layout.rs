@@ -1,7 +1,7 @@
 //! What only moves values: layouts, concatenation, nearest neighbours.
 #![forbid(unsafe_code)]
 
-use super::conv::picture;
+use super::conv::dims;
 use super::{Act, Run, defect, misfit, values};
 use crate::error::Result;
 use candle_core::{Device, Tensor};
@@ -71,6 +71,43 @@ pub fn to_planes(run: &Run, x: &Tensor) -> Result<Act> {
     })
 }
 
+/// Picture `i` of a batch, as a batch of one.
+///
+/// # Errors
+/// [`crate::ErrorKind::Internal`] where there is none.
+pub fn picture(x: &Tensor, i: usize) -> Result<Tensor> {
+    x.narrow(0, i, 1).map_err(defect)
+}
+
+/// Batches, of pictures of one size, as one.
+///
+/// # Errors
+/// What stops the pass, see [`Run::write`].
+pub fn stack(run: &Run, mut batches: Vec<Act>) -> Result<Act> {
+    if batches.len() == 1
+        && let Some(only) = batches.pop()
+    {
+        return Ok(only);
+    }
+    let Some(mut shape) = batches.first().map(|x| x.dims().to_vec()) else {
+        return Err(misfit("a batch", "a picture", &[]));
+    };
+    for other in &batches[1..] {
+        if other.dims()[1..] != shape[1..] {
+            return Err(misfit("a batch", &format!("{shape:?}"), other.dims()));
+        }
+        shape[0] += other.dims()[0];
+    }
+    run.write(&shape, |mut out| {
+        for batch in &batches {
+            let (own, rest) = out.split_at_mut(batch.elem_count());
+            own.copy_from_slice(&values(batch)?);
+            out = rest;
+        }
+        Ok(())
+    })
+}
+
 /// The channels of `a`, then those of `b`: `[batch, height, width, …]` both.
 ///
 /// # Errors
@@ -108,15 +145,22 @@ pub fn concat(run: &Run, a: &Tensor, b: &Tensor) -> Result<Act> {
 /// What stops the pass, see [`Run::write`].
 pub fn upsample_nearest(run: &Run, x: &Tensor, height: usize, width: usize) -> Result<Act> {
     let channels = x.dims().last().copied().unwrap_or(0);
-    let (b, h, w) = picture("upsampling", x, channels)?;
+    let (b, h, w) = dims("upsampling", x, channels)?;
     run.write(&[b, height, width, channels], |y| {
         let x = values(x)?;
         run.cx().parts(y, width * channels, |row, line| {
             let (picture, row) = (row / height, row % height);
             let from = &x[(picture * h + row * h / height) * w * channels..][..w * channels];
-            for (i, pixel) in line.chunks_exact_mut(channels.max(1)).enumerate() {
-                pixel.copy_from_slice(&from[i * w / width * channels..][..channels]);
-            }
+            stretch(from, channels, line);
         })
     })
+}
+
+/// A row of nearest neighbours in `from`, a row of pixels with `channels` values.
+pub(super) fn stretch(from: &[f32], channels: usize, line: &mut [f32]) {
+    let channels = channels.max(1);
+    let (w, width) = (from.len() / channels, line.len() / channels);
+    for (i, pixel) in line.chunks_exact_mut(channels).enumerate() {
+        pixel.copy_from_slice(&from[i * w / width * channels..][..channels]);
+    }
 }

@@ -2,11 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::load::{source, stacked, vector};
-use super::{Act, Extra, Run, misfit, values};
+use super::{Act, Bands, Extra, Run, misfit, values};
 use crate::error::Result;
 use crate::kernels::{self, Activation, Context, Epilogue};
 use crate::weights::Scope;
 use candle_core::Tensor;
+use std::ops::Range;
 
 /// A fully connected layer, torch's `Linear`, over the last dimension.
 pub struct Linear(kernels::Linear);
@@ -131,6 +132,29 @@ impl Linear {
             extra.with("a linear layer", &shape, |ep: &Epilogue| {
                 self.0.forward(run.cx(), &x, ep, y)
             })
+        })
+    }
+}
+
+impl Linear {
+    /// `rows` of a picture in bands, `[1, rows, width, outputs]`.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn band(&self, run: &Run, x: &Bands, rows: Range<usize>) -> Result<Act> {
+        let ([_, width, inputs], outputs) = (x.shape(), self.0.outputs());
+        if inputs != self.0.inputs() {
+            let expected = format!("[…, {}]", self.0.inputs());
+            return Err(misfit("a linear layer", &expected, &x.shape()));
+        }
+        run.count(2 * (rows.len() * width * inputs) as u64 * self.0.columns() as u64);
+        run.write(&[1, rows.len(), width, outputs], |mut y| {
+            for part in x.parts(rows)? {
+                let (own, rest) = y.split_at_mut(part.len() / inputs * outputs);
+                self.0.forward(run.cx(), &part, &Epilogue::default(), own)?;
+                y = rest;
+            }
+            Ok(())
         })
     }
 }

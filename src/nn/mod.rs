@@ -8,7 +8,8 @@
 //! # Memory
 //! Each layer's output is an [`Act`], which lives in an [`Arena`] and goes back there when it is
 //! dropped; the next layer that needs as much takes it. Blocks drop what they no longer need before
-//! they ask for more.
+//! they ask for more. Pictures so large that two of them count are [`Bands`] of rows: a layer has its
+//! input and its output together but for a few rows, and nothing between is ever whole.
 //!
 //! # Costs
 //! A [`Run`] on [`Arena::counting`] goes through the very same code, but computes nothing and holds
@@ -18,6 +19,7 @@
 
 mod arena;
 mod attention;
+mod bands;
 mod conv;
 mod layout;
 mod linear;
@@ -33,9 +35,10 @@ mod transformer;
 
 pub use arena::{Act, Arena};
 pub use attention::{Attention, AttentionConfig, Columns, Heads, attend};
+pub use bands::{Bands, Through};
 pub use candle_core::Tensor;
 pub use conv::{Conv2d, ConvTranspose2d, Extra};
-pub use layout::{concat, from_vec, to_channels_last, to_planes, upsample_nearest};
+pub use layout::{concat, from_vec, picture, stack, to_channels_last, to_planes, upsample_nearest};
 pub use linear::{FeedForward, Linear};
 pub use load::{each, pair};
 pub use norm::{GroupNorm, LayerNorm};

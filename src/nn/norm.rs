@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::load::vector;
-use super::{Act, Run, misfit, values};
+use super::{Act, Bands, Run, misfit, values};
 use crate::error::Result;
-use crate::kernels::{self, Activation};
+use crate::kernels::{self, Activation, Lines};
 use crate::weights::Scope;
 use candle_core::Tensor;
 
@@ -69,15 +69,39 @@ impl GroupNorm {
             return Err(misfit("a group normalisation", &expected, shift.dims()));
         }
         run.write(x.dims(), |y| {
-            let norm = kernels::GroupNorm {
-                groups: self.groups,
-                eps: self.eps,
-                weight: &self.weight,
-                bias: &self.bias,
-            };
             let (x, shift) = (values(x)?, shift.map(values).transpose()?);
+            let norm = self.kernel();
             kernels::group_norm(run.cx(), &norm, batch, &x, shift.as_deref(), activation, y)
         })
+    }
+
+    /// What each channel of `x` is multiplied by and gets added, with the mean and variance of the
+    /// whole picture.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn lines(&self, run: &Run, x: &Bands) -> Result<Lines> {
+        let [height, .., channels] = x.shape();
+        if channels != self.weight.len() {
+            let expected = format!("[…, {}]", self.weight.len());
+            return Err(misfit("a group normalisation", &expected, &x.shape()));
+        }
+        if run.arena().is_counting() {
+            return Ok(Lines::default());
+        }
+        run.checked()?;
+        let parts = x.parts(0..height)?;
+        let parts: Vec<&[f32]> = parts.iter().map(|part| &**part).collect();
+        self.kernel().lines(run.cx(), 1, &parts, None)
+    }
+
+    fn kernel(&self) -> kernels::GroupNorm<'_> {
+        kernels::GroupNorm {
+            groups: self.groups,
+            eps: self.eps,
+            weight: &self.weight,
+            bias: &self.bias,
+        }
     }
 }
 

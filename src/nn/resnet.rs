@@ -1,7 +1,7 @@
 //! Residual blocks.
 #![forbid(unsafe_code)]
 
-use super::{Act, Conv2d, Extra, GroupNorm, Linear, Run, misfit, pair};
+use super::{Act, Bands, Conv2d, Extra, GroupNorm, Linear, Run, Through, misfit, pair};
 use crate::error::Result;
 use crate::kernels::{Activation, Context, ConvShape};
 use crate::weights::Scope;
@@ -96,5 +96,34 @@ impl ResnetBlock2D {
             }
             None => self.conv2.forward(run, &h, Extra::add(x)),
         }
+    }
+
+    /// As [`Self::forward`] without a time's embedding, of a picture in bands: never more than two of
+    /// the picture's size at a time. To the bit the same.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward_bands(&self, run: &Run, mut x: Bands) -> Result<Bands> {
+        if self.time_emb_proj.is_some() {
+            return Err(misfit("a residual block", "a time's embedding", &[]));
+        }
+        let [height, width, _] = x.shape();
+        let shape = [height, width, self.conv1.shape().outputs];
+        let (mut h, mut shortcut) = (Bands::new(run, shape), Bands::new(run, shape));
+        let norm1 = Through::Norm(self.norm1.lines(run, &x)?, Activation::Silu);
+        while let Some(rows) = h.missing() {
+            h.push(self.conv1.band(run, &x, &norm1, None, rows.clone())?);
+            if let Some(conv) = &self.conv_shortcut {
+                // Where there are fewer channels than before, both together are not more than those.
+                let read = rows.end.saturating_sub(1);
+                shortcut.push(conv.band(run, &x, rows)?);
+                x.release(read);
+            }
+        }
+        if self.conv_shortcut.is_some() {
+            x = shortcut;
+        }
+        let norm2 = Through::Norm(self.norm2.lines(run, &h)?, Activation::Silu);
+        self.conv2.forward_bands(run, h, &norm2, Some(&x))
     }
 }

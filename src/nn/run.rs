@@ -3,7 +3,7 @@
 
 use super::{Act, Arena, defect};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernels::{self, Algorithm, Context};
+use crate::kernels::{self, Algorithm, Context, Conv2d};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, StorageRef, Tensor};
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, Range};
@@ -15,18 +15,24 @@ pub struct Run<'a> {
     cx: &'a Context,
     arena: Arena,
     slice: usize,
+    band: usize,
     check: &'a dyn Fn() -> Result<()>,
     force: Option<Algorithm>,
     flops: Cell<u64>,
 }
 
 impl<'a> Run<'a> {
+    /// Bytes of a band where nothing else is asked for. Lower ones are so few tiles that threads wait
+    /// for each other.
+    pub const BAND: usize = 8 << 20;
+
     /// A pass with `cx`'s kernels and `arena`'s memory.
     pub fn new(cx: &'a Context, arena: &Arena) -> Self {
         Self {
             cx,
             arena: arena.clone(),
             slice: kernels::Attention::SLICE,
+            band: Self::BAND,
             check: &|| Ok(()),
             force: None,
             flops: Cell::new(0),
@@ -37,6 +43,13 @@ impl<'a> Run<'a> {
     /// it.
     pub fn attention_slice(mut self, slice: usize) -> Self {
         self.slice = slice.max(1);
+        self
+    }
+
+    /// Bytes of a band of rows where a picture is worked on in bands, see [`super::Bands`]; the result
+    /// does not depend on it. A band has four rows at least.
+    pub fn band(mut self, bytes: usize) -> Self {
+        self.band = bytes;
         self
     }
 
@@ -73,8 +86,20 @@ impl<'a> Run<'a> {
         self.slice
     }
 
+    /// Rows of a band of pictures of `width` and `channels`: the same tiles of a convolution fit there
+    /// as into the whole.
+    pub(super) fn rows(&self, width: usize, channels: usize) -> usize {
+        let rows = self.band / (4 * width * channels).max(1);
+        (rows / Conv2d::GRID).max(1) * Conv2d::GRID
+    }
+
     pub(super) fn forced(&self) -> Option<Algorithm> {
         self.force
+    }
+
+    /// The error that ends the pass, where it is to end.
+    pub(super) fn checked(&self) -> Result<()> {
+        (self.check)()
     }
 
     /// Counts a layer's operations.
@@ -95,7 +120,7 @@ impl<'a> Run<'a> {
         shape: &[usize],
         fill: impl FnOnce(&mut [f32]) -> Result<()>,
     ) -> Result<Act> {
-        (self.check)()?;
+        self.checked()?;
         let act = self.arena.take(shape)?;
         if !self.arena.is_counting() {
             self.rewrite(&act, fill)?;
@@ -172,6 +197,21 @@ pub fn values(tensor: &Tensor) -> Result<Values<'_>> {
                 tensor.stride()
             ),
         )),
+    }
+}
+
+impl Values<'_> {
+    /// Some of these.
+    pub(super) fn part(mut self, part: Range<usize>) -> Result<Self> {
+        if part.start > part.end || part.end > self.range.len() {
+            return Err(super::misfit(
+                "a part",
+                "as many values",
+                &[self.range.len()],
+            ));
+        }
+        self.range = self.range.start + part.start..self.range.start + part.end;
+        Ok(self)
     }
 }
 

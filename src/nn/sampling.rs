@@ -1,7 +1,7 @@
 //! Half and twice the size.
 #![forbid(unsafe_code)]
 
-use super::{Act, Conv2d, Extra, Run, upsample_nearest};
+use super::{Act, Bands, Conv2d, Extra, Run, Through, upsample_nearest};
 use crate::error::Result;
 use crate::kernels::{Context, ConvShape};
 use crate::weights::Scope;
@@ -45,6 +45,14 @@ impl Upsample2D {
         drop(x);
         self.conv.forward(run, &large, Extra::NONE)
     }
+
+    /// As [`Self::forward`] to twice the size, of a picture in bands; to the bit the same.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward_bands(&self, run: &Run, x: Bands) -> Result<Bands> {
+        self.conv.forward_bands(run, x, &Through::Nearest, None)
+    }
 }
 
 /// diffusers' `Downsample2D` with `use_conv`: `conv` with stride 2.
@@ -80,5 +88,13 @@ impl Downsample2D {
     /// What stops the pass, see [`Run::write`].
     pub fn forward(&self, run: &Run, x: &Tensor) -> Result<Act> {
         self.conv.forward(run, x, Extra::NONE)
+    }
+
+    /// As [`Self::forward`], of a picture in bands; to the bit the same.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward_bands(&self, run: &Run, x: Bands) -> Result<Bands> {
+        self.conv.forward_bands(run, x, &Through::Nothing, None)
     }
 }

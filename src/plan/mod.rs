@@ -1,11 +1,13 @@
 //! From a mask to regions of interest, and what they will cost. Floor 1, pure.
 #![forbid(unsafe_code)]
 
+mod memory;
 mod parts;
 mod regions;
 #[cfg(test)]
 mod tests;
 
+pub use memory::{Memory, Stage};
 pub use regions::regions;
 
 use crate::pixels::Rect;
@@ -123,6 +125,9 @@ pub struct Plan {
     pub reason: String,
     /// The regions, in the order they will be filled.
     pub regions: Vec<Region>,
+    /// What the engine holds, part by part, of the region that takes the most; none where an engine
+    /// has only one part. What grows with the region comes on top.
+    pub stages: Vec<Stage>,
     /// Predicted peak of the memory that the call itself takes, in bytes.
     pub peak_bytes: u64,
     /// Predicted seconds.
@@ -140,6 +145,7 @@ impl Plan {
                 "rect": rect(&r.rect), "hole": rect(&r.hole),
                 "hole_pixels": r.hole_pixels, "scale": r.scale,
             })).collect::<Vec<_>>(),
+            "stages": self.stages.iter().map(Stage::to_json).collect::<Vec<_>>(),
             "peak_bytes": self.peak_bytes,
             "seconds": self.seconds,
         })

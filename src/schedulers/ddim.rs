@@ -3,7 +3,7 @@
 
 use super::alphas::alphas_cumprod;
 use super::spacing::{Family, Times, timesteps};
-use super::{Config, NoiseLevel, Original, PredictionType, Scheduler, check, wrong};
+use super::{Config, Levels, NoiseLevel, Original, PredictionType, Scheduler, check, wrong};
 use crate::error::Result;
 use crate::memory::with_capacity;
 
@@ -36,12 +36,18 @@ impl Alphas {
             },
         })
     }
+}
 
-    pub fn level(&self, i: usize) -> NoiseLevel {
+impl Levels for Alphas {
+    fn timesteps(&self) -> &[f64] {
+        &self.timesteps
+    }
+
+    fn add_noise(&self, i: usize) -> NoiseLevel {
         level(self.alphas.get(i).copied().unwrap_or(1.0))
     }
 
-    pub fn original(&self, i: usize) -> Original {
+    fn original(&self, i: usize) -> Original {
         let at = level(self.alphas[i.min(self.alphas.len() - 1)]);
         Original {
             clip: self.clip,
@@ -90,16 +96,8 @@ impl Ddim {
 }
 
 impl Scheduler for Ddim {
-    fn timesteps(&self) -> &[f64] {
-        &self.run.timesteps
-    }
-
-    fn add_noise(&self, i: usize) -> NoiseLevel {
-        self.run.level(i)
-    }
-
-    fn original(&self, i: usize) -> Original {
-        self.run.original(i)
+    fn levels(&self) -> &dyn Levels {
+        &self.run
     }
 
     fn step(

@@ -4,7 +4,7 @@
 use super::alphas::alphas_cumprod;
 use super::ddim::Alphas;
 use super::spacing::{Family, Times, timesteps};
-use super::{Config, NoiseLevel, Original, Scheduler, VarianceType, check};
+use super::{Config, Levels, Scheduler, VarianceType, check};
 use crate::error::Result;
 use crate::memory::filled;
 
@@ -26,16 +26,8 @@ impl Ddpm {
 }
 
 impl Scheduler for Ddpm {
-    fn timesteps(&self) -> &[f64] {
-        &self.run.timesteps
-    }
-
-    fn add_noise(&self, i: usize) -> NoiseLevel {
-        self.run.level(i)
-    }
-
-    fn original(&self, i: usize) -> Original {
-        self.run.original(i)
+    fn levels(&self) -> &dyn Levels {
+        &self.run
     }
 
     fn step(

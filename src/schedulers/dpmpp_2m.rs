@@ -2,16 +2,12 @@
 #![forbid(unsafe_code)]
 
 use super::sigmas::{Sigmas, Style, alpha_sigma};
-use super::{
-    Config, FinalSigmasType, NoiseLevel, Original, PredictionType, Scheduler, Times, check, wrong,
-};
+use super::{Config, FinalSigmasType, Levels, Scheduler, Times, check, wrong};
 use crate::error::Result;
-use crate::memory::with_capacity;
 
 /// `DPMSolverMultistepScheduler` of diffusers 0.42.1 with `algorithm_type` `dpmsolver++`.
 pub(super) struct Dpmpp2m {
     run: Sigmas,
-    prediction: PredictionType,
     order: usize,
     heun: bool,
     /// Whether the last step is of first order.
@@ -33,7 +29,6 @@ impl Dpmpp2m {
             || config.final_sigmas_type == FinalSigmasType::Zero;
         Ok(Self {
             run,
-            prediction: config.prediction_type,
             order: config.solver_order,
             heun: config.solver_type == "heun",
             lower,
@@ -44,17 +39,8 @@ impl Dpmpp2m {
 }
 
 impl Scheduler for Dpmpp2m {
-    fn timesteps(&self) -> &[f64] {
-        &self.run.timesteps
-    }
-
-    fn add_noise(&self, i: usize) -> NoiseLevel {
-        self.run.level(i)
-    }
-
-    fn original(&self, i: usize) -> Original {
-        let at = alpha_sigma(self.run.before(i));
-        Original::new(self.prediction, at.original, at.noise)
+    fn levels(&self) -> &dyn Levels {
+        &self.run
     }
 
     fn step(
@@ -66,14 +52,7 @@ impl Scheduler for Dpmpp2m {
     ) -> Result<()> {
         let steps = self.run.timesteps.len();
         check(i, steps, model_output, sample)?;
-        let original = self.original(i);
-        let mut x0 = with_capacity(sample.len(), "a step's result")?;
-        x0.extend(
-            sample
-                .iter()
-                .zip(model_output)
-                .map(|(x, m)| original.of(*x, *m) as f32),
-        );
+        let x0 = self.original(i).all(sample, model_output)?;
         let sigmas = &self.run.sigmas;
         let (from, to) = (alpha_sigma(sigmas[i]), alpha_sigma(sigmas[i + 1]));
         // h = λ_to − λ_from with λ = −ln σ, so that e^−h is the ratio of the levels.

@@ -1,16 +1,13 @@
 //! Euler's method on the probability-flow equation in σ (arXiv 2206.00364, algorithm 2 without churn).
 #![forbid(unsafe_code)]
 
-use super::sigmas::{Sigmas, Style, alpha_sigma};
-use super::{
-    Config, NoiseLevel, Original, PredictionType, Scheduler, Times, TimestepSpacing, check,
-};
+use super::sigmas::{Sigmas, Style};
+use super::{Config, Levels, NoiseLevel, Original, Scheduler, Times, TimestepSpacing, check};
 use crate::error::Result;
 
 /// What Euler's method and the ancestral one share: samples are x₀ + σ·ε.
 pub(super) struct Exploding {
     pub run: Sigmas,
-    prediction: PredictionType,
     init: f64,
 }
 
@@ -22,36 +19,7 @@ impl Exploding {
             Some(TimestepSpacing::Leading) => (max * max + 1.0).sqrt(),
             _ => max,
         };
-        Ok(Self {
-            run,
-            prediction: config.prediction_type,
-            init,
-        })
-    }
-
-    pub fn init_noise_sigma(&self) -> f64 {
-        self.init
-    }
-
-    pub fn scale_model_input(&self, i: usize) -> f64 {
-        self.run.level(i).original
-    }
-
-    pub fn add_noise(&self, i: usize) -> NoiseLevel {
-        let steps = self.run.timesteps.len();
-        NoiseLevel {
-            original: 1.0,
-            noise: if i < steps { self.run.sigmas[i] } else { 0.0 },
-        }
-    }
-
-    pub fn original(&self, i: usize) -> Original {
-        let at = alpha_sigma(self.run.before(i));
-        let unscaled = Original::new(self.prediction, at.original, at.noise);
-        Original {
-            sample: unscaled.sample * at.original,
-            ..unscaled
-        }
+        Ok(Self { run, init })
     }
 
     /// Along the line from the sample through x₀ to level `to`.
@@ -61,6 +29,38 @@ impl Exploding {
         for (x, m) in sample.iter_mut().zip(model_output) {
             let x0 = original.of(*x, *m);
             *x = (x0 + left * (f64::from(*x) - x0)) as f32;
+        }
+    }
+}
+
+/// As x₀ + σ·ε.
+impl Levels for Exploding {
+    fn timesteps(&self) -> &[f64] {
+        &self.run.timesteps
+    }
+
+    fn init_noise_sigma(&self) -> f64 {
+        self.init
+    }
+
+    fn scale_model_input(&self, i: usize) -> f64 {
+        self.run.add_noise(i).original
+    }
+
+    fn add_noise(&self, i: usize) -> NoiseLevel {
+        let steps = self.run.timesteps.len();
+        NoiseLevel {
+            original: 1.0,
+            noise: if i < steps { self.run.sigmas[i] } else { 0.0 },
+        }
+    }
+
+    fn original(&self, i: usize) -> Original {
+        let steps = self.run.timesteps.len();
+        let unscaled = self.run.original(i);
+        Original {
+            sample: unscaled.sample * self.run.add_noise(i.min(steps - 1)).original,
+            ..unscaled
         }
     }
 }
@@ -75,24 +75,8 @@ impl Euler {
 }
 
 impl Scheduler for Euler {
-    fn timesteps(&self) -> &[f64] {
-        &self.0.run.timesteps
-    }
-
-    fn init_noise_sigma(&self) -> f64 {
-        self.0.init_noise_sigma()
-    }
-
-    fn scale_model_input(&self, i: usize) -> f64 {
-        self.0.scale_model_input(i)
-    }
-
-    fn add_noise(&self, i: usize) -> NoiseLevel {
-        self.0.add_noise(i)
-    }
-
-    fn original(&self, i: usize) -> Original {
-        self.0.original(i)
+    fn levels(&self) -> &dyn Levels {
+        &self.0
     }
 
     fn step(

@@ -3,7 +3,7 @@
 
 use super::euler::Exploding;
 use super::sigmas::Style;
-use super::{Config, NoiseLevel, Original, Scheduler, Times, check};
+use super::{Config, Levels, Scheduler, Times, check};
 use crate::error::Result;
 use crate::memory::filled;
 
@@ -18,24 +18,8 @@ impl EulerA {
 }
 
 impl Scheduler for EulerA {
-    fn timesteps(&self) -> &[f64] {
-        &self.0.run.timesteps
-    }
-
-    fn init_noise_sigma(&self) -> f64 {
-        self.0.init_noise_sigma()
-    }
-
-    fn scale_model_input(&self, i: usize) -> f64 {
-        self.0.scale_model_input(i)
-    }
-
-    fn add_noise(&self, i: usize) -> NoiseLevel {
-        self.0.add_noise(i)
-    }
-
-    fn original(&self, i: usize) -> Original {
-        self.0.original(i)
+    fn levels(&self) -> &dyn Levels {
+        &self.0
     }
 
     fn step(

@@ -4,7 +4,7 @@
 use super::alphas::alphas_cumprod;
 use super::ddim::{Alphas, level};
 use super::spacing::{Times, check_given};
-use super::{Config, NoiseLevel, Original, Scheduler, check, wrong};
+use super::{Config, Levels, Scheduler, check, wrong};
 use crate::error::Result;
 use crate::memory::{filled, with_capacity};
 
@@ -51,16 +51,8 @@ fn spaced(config: &Config, steps: usize) -> Result<Vec<f64>> {
 }
 
 impl Scheduler for Lcm {
-    fn timesteps(&self) -> &[f64] {
-        &self.run.timesteps
-    }
-
-    fn add_noise(&self, i: usize) -> NoiseLevel {
-        self.run.level(i)
-    }
-
-    fn original(&self, i: usize) -> Original {
-        self.run.original(i)
+    fn levels(&self) -> &dyn Levels {
+        &self.run
     }
 
     fn step(

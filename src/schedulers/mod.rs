@@ -54,6 +54,7 @@ pub use noise::{Noise, Purpose};
 pub use spacing::{Times, start};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::memory::with_capacity;
 
 /// How a clean sample becomes one of a noise level: `original`·x₀ + `noise`·ε.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,6 +97,40 @@ impl Original {
         let x = self.sample * f64::from(sample) + self.output * f64::from(output);
         x.clamp(-self.clip, self.clip)
     }
+
+    /// x₀ of all elements, for the methods that remember it.
+    fn all(&self, sample: &[f32], output: &[f32]) -> Result<Vec<f32>> {
+        let mut all = with_capacity(sample.len(), "a step's result")?;
+        all.extend(
+            sample
+                .iter()
+                .zip(output)
+                .map(|(x, m)| self.of(*x, *m) as f32),
+        );
+        Ok(all)
+    }
+}
+
+/// The noise levels of a run, which several methods share; `i` is a step's index in [`Levels::timesteps`].
+pub trait Levels {
+    /// See [`Scheduler::timesteps`].
+    fn timesteps(&self) -> &[f64];
+
+    /// See [`Scheduler::init_noise_sigma`].
+    fn init_noise_sigma(&self) -> f64 {
+        1.0
+    }
+
+    /// See [`Scheduler::scale_model_input`].
+    fn scale_model_input(&self, _i: usize) -> f64 {
+        1.0
+    }
+
+    /// See [`Scheduler::add_noise`].
+    fn add_noise(&self, i: usize) -> NoiseLevel;
+
+    /// See [`Scheduler::original`].
+    fn original(&self, i: usize) -> Original;
 }
 
 /// One run's noise levels and the way from each to the next.
@@ -103,27 +138,36 @@ impl Original {
 /// `i` is a step's index in [`Scheduler::timesteps`]. A run with less than full strength begins at
 /// [`start`]'s index. Samples are flat; their shape does not matter.
 pub trait Scheduler: Send {
+    /// The levels that are gone through.
+    fn levels(&self) -> &dyn Levels;
+
     /// The times to give to the model, falling: in steps of its training, `0 ..= 999` for Stable
     /// Diffusion. Euler's may lie between whole numbers.
-    fn timesteps(&self) -> &[f64];
+    fn timesteps(&self) -> &[f64] {
+        self.levels().timesteps()
+    }
 
     /// The deviation of the pure noise that a run of full strength begins with.
     fn init_noise_sigma(&self) -> f64 {
-        1.0
+        self.levels().init_noise_sigma()
     }
 
     /// The factor of the sample before the model sees it at step `i`; 1 past the last step.
-    fn scale_model_input(&self, _i: usize) -> f64 {
-        1.0
+    fn scale_model_input(&self, i: usize) -> f64 {
+        self.levels().scale_model_input(i)
     }
 
     /// The level that the sample has before step `i`: for starting from a picture, and for putting
     /// back known latents after step `i - 1`. Past the last step it is the clean sample.
-    fn add_noise(&self, i: usize) -> NoiseLevel;
+    fn add_noise(&self, i: usize) -> NoiseLevel {
+        self.levels().add_noise(i)
+    }
 
     /// How the clean sample follows at step `i`, which must be one of the timesteps' indices; past
     /// them, as at the last.
-    fn original(&self, i: usize) -> Original;
+    fn original(&self, i: usize) -> Original {
+        self.levels().original(i)
+    }
 
     /// Takes `sample` from step `i`'s level to the next, in place. `model_output` is the model's for
     /// `sample` times [`Scheduler::scale_model_input`]. `noise` is called where the method adds noise,

@@ -3,7 +3,7 @@
 
 use super::alphas::alphas_cumprod;
 use super::spacing::{Family, Times, timesteps};
-use super::{Config, FinalSigmasType, NoiseLevel, wrong};
+use super::{Config, FinalSigmasType, Levels, NoiseLevel, Original, PredictionType, wrong};
 use crate::error::Result;
 use crate::memory::with_capacity;
 
@@ -24,6 +24,7 @@ pub(super) struct Sigmas {
     pub timesteps: Vec<f64>,
     /// One more than there are times.
     pub sigmas: Vec<f64>,
+    pub prediction: PredictionType,
 }
 
 impl Sigmas {
@@ -85,11 +86,21 @@ impl Sigmas {
             let what = "are too many for this model: give fewer";
             return Err(wrong("steps", what));
         }
-        Ok(Self { timesteps, sigmas })
+        Ok(Self {
+            timesteps,
+            sigmas,
+            prediction: config.prediction_type,
+        })
+    }
+}
+
+/// As `α·x₀ + σ·ε` with α² + σ² = 1; clean past the last step.
+impl Levels for Sigmas {
+    fn timesteps(&self) -> &[f64] {
+        &self.timesteps
     }
 
-    /// As `α·x₀ + σ·ε` with α² + σ² = 1, before step `i`; clean past the last step.
-    pub fn level(&self, i: usize) -> NoiseLevel {
+    fn add_noise(&self, i: usize) -> NoiseLevel {
         if i >= self.timesteps.len() {
             return NoiseLevel {
                 original: 1.0,
@@ -99,9 +110,9 @@ impl Sigmas {
         alpha_sigma(self.sigmas[i])
     }
 
-    /// σ before step `i`, that before the last step for any `i` past it.
-    pub fn before(&self, i: usize) -> f64 {
-        self.sigmas[i.min(self.timesteps.len() - 1)]
+    fn original(&self, i: usize) -> Original {
+        let at = alpha_sigma(self.sigmas[i.min(self.timesteps.len() - 1)]);
+        Original::new(self.prediction, at.original, at.noise)
     }
 }
 

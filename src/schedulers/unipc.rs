@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::sigmas::{Sigmas, Style, alpha_sigma};
-use super::{Config, NoiseLevel, Original, PredictionType, Scheduler, Times, check};
+use super::{Config, Levels, Scheduler, Times, check};
 use crate::error::Result;
 use crate::memory::with_capacity;
 
@@ -12,7 +12,6 @@ const ORDERS: usize = 3;
 /// `UniPCMultistepScheduler` of diffusers 0.42.1 with `predict_x0`.
 pub(super) struct UniPc {
     run: Sigmas,
-    prediction: PredictionType,
     order: usize,
     bh1: bool,
     lower_order_final: bool,
@@ -40,7 +39,6 @@ impl UniPc {
     pub fn new(config: &Config, times: Times) -> Result<Self> {
         Ok(Self {
             run: Sigmas::new(config, Style::UniPc, times)?,
-            prediction: config.prediction_type,
             order: config.solver_order,
             bh1: config.solver_type == "bh1",
             lower_order_final: config.lower_order_final,
@@ -131,17 +129,8 @@ fn vandermonde(r: &[f64], b: [f64; ORDERS]) -> [f64; ORDERS] {
 }
 
 impl Scheduler for UniPc {
-    fn timesteps(&self) -> &[f64] {
-        &self.run.timesteps
-    }
-
-    fn add_noise(&self, i: usize) -> NoiseLevel {
-        self.run.level(i)
-    }
-
-    fn original(&self, i: usize) -> Original {
-        let at = alpha_sigma(self.run.before(i));
-        Original::new(self.prediction, at.original, at.noise)
+    fn levels(&self) -> &dyn Levels {
+        &self.run
     }
 
     fn step(
@@ -153,15 +142,8 @@ impl Scheduler for UniPc {
     ) -> Result<()> {
         let steps = self.run.timesteps.len();
         check(i, steps, model_output, sample)?;
-        let original = self.original(i);
-        let mut x0 = with_capacity(sample.len(), "a step's result")?;
+        let x0 = self.original(i).all(sample, model_output)?;
         let mut corrected = with_capacity(sample.len(), "a step's result")?;
-        x0.extend(
-            sample
-                .iter()
-                .zip(model_output)
-                .map(|(x, m)| original.of(*x, *m) as f32),
-        );
         if i != self.next || self.last_sample.len() != sample.len() {
             self.known = 0;
         }

@@ -207,6 +207,18 @@ impl Weights {
             .collect()
     }
 
+    /// Checks that nobody has written to the files since they were opened: for whoever reads tensors
+    /// again and again. A file that was put in another's place does not matter, for the one that was
+    /// opened is still read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] naming the file.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.shards
+            .iter()
+            .try_for_each(|s| s.source.check_unchanged())
+    }
+
     /// The same, of which `change` is told of every tensor of floating-point numbers when it is read.
     pub fn changed(mut self, change: Arc<dyn Change>) -> Self {
         self.change = Some(change);

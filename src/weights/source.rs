@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::time::SystemTime;
 
 /// A model file's bytes.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(super) struct Source {
     name: String,
     /// As it was when opened.
     len: u64,
+    modified: Option<SystemTime>,
     bytes: Bytes,
 }
 
@@ -36,6 +38,7 @@ impl Source {
         Ok(Self {
             name,
             len: about.len(),
+            modified: about.modified().ok(),
             bytes: Bytes::File(file),
         })
     }
@@ -45,6 +48,7 @@ impl Source {
         Self {
             name: name.to_owned(),
             len: bytes.len() as u64,
+            modified: None,
             bytes: Bytes::Memory(bytes),
         }
     }
@@ -78,6 +82,22 @@ impl Source {
             ),
             _ => cannot(&self.name, &e),
         })
+    }
+
+    /// Checks that nobody has written to the file since it was opened. Another file in its place is
+    /// none of this one's business.
+    pub fn check_unchanged(&self) -> Result<()> {
+        let Bytes::File(file) = &self.bytes else {
+            return Ok(());
+        };
+        let about = file.metadata().map_err(|e| cannot(&self.name, &e))?;
+        if (about.len(), about.modified().ok()) == (self.len, self.modified) {
+            return Ok(());
+        }
+        Err(damaged(
+            &self.name,
+            "the file was written to while it was in use; leave it alone, and try again",
+        ))
     }
 }
 

@@ -382,6 +382,9 @@ int main(void)
         fenced_free(&pixels);
     }
 
+    CHECK(mend_inpainter_trim(inpainter, &err) == MEND_OK);
+    CHECK_FAILS(mend_inpainter_trim(NULL, &err), MEND_ERR_NULL, "inpainter");
+
     CHECK(!err);
     mend_inpainter_free(inpainter);
     mend_request_free(request);

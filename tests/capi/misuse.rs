@@ -83,6 +83,7 @@ fn every_null_is_named_and_nothing_crashes() {
         check("inpainter", &mut |e| {
             mend_inpainter_set(null_mut(), s, s, e)
         });
+        check("inpainter", &mut |e| mend_inpainter_trim(null(), e));
         check("name", &mut |e| mend_inpainter_set(inp.0, n, s, e));
         check("value", &mut |e| mend_inpainter_set(inp.0, s, n, e));
         check("request", &mut |e| mend_request_set(null_mut(), s, s, e));

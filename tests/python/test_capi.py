@@ -49,6 +49,7 @@ def load():
         ("mend_string_free", None, [c_void_p]),
         ("mend_inpainter_new", c_int32, [out, out]),
         ("mend_inpainter_set", c_int32, [c_void_p, c_char_p, c_char_p, out]),
+        ("mend_inpainter_trim", c_int32, [c_void_p, out]),
         ("mend_inpainter_free", None, [c_void_p]),
         ("mend_describe", c_int32, [c_void_p, out, out]),
         ("mend_request_new", c_int32, [out, out]),

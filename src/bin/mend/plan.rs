@@ -104,6 +104,14 @@ fn text(about: &Picture, plan: Option<&Plan>, whole: u64) -> String {
         }
         t.push('\n');
     }
+    for stage in &plan.stages {
+        let line = format!("stage    {:<7}{:>6} MiB", stage.name, mib(stage.bytes));
+        t.push_str(&line);
+        if !stage.way.is_empty() {
+            t.push_str(&format!(": {}", stage.way));
+        }
+        t.push('\n');
+    }
     t.push_str(&format!(
         "memory   {} MiB for the fill, about {} MiB with the picture\ntime     {}\n",
         mib(plan.peak_bytes),

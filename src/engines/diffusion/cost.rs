@@ -1,28 +1,56 @@
-//! What a fill takes, from the headers of the weights: before anything is loaded.
+//! What a fill takes in time, from the headers of the weights: before anything is loaded.
 //!
 //! Operations follow from each tensor's shape and the level that its name tells; a test compares them
-//! with what passes count. Bytes of activations are in proportion to the first level, factors measured.
+//! with what passes count.
 #![forbid(unsafe_code)]
 
 use super::folder::Folder;
 use super::settings::Settings;
+use super::stages::Choice;
 use crate::error::Result;
 use crate::kernels::{Path, Precision};
 use crate::weights::Weights;
+use std::sync::Arc;
 
 /// Tokens of a prompt of one chunk.
 const TOKENS: f64 = 77.0;
 /// Bytes that are read, checked and packed a second.
 const LOADING: f64 = 0.9e9;
-/// What the tokenizer, the exemplar fill and the pictures take beside the networks.
-const REST: f64 = 60e6;
 
-/// What the stages take at the model's own resolution.
+/// A model's parts, opened: headers are read, weights are not.
+pub struct Model<'a> {
+    pub folder: &'a Folder,
+    pub unet: Arc<Weights>,
+    pub vae: Weights,
+    pub text: Weights,
+}
+
+impl<'a> Model<'a> {
+    /// Opens the parts.
+    ///
+    /// # Errors
+    /// As [`Weights::open_folder`].
+    pub fn open(folder: &'a Folder) -> Result<Self> {
+        Ok(Self {
+            folder,
+            unet: Arc::new(folder.unet_weights()?),
+            vae: folder.vae_weights()?,
+            text: folder.text_weights()?,
+        })
+    }
+
+    /// Passes of a step that go through the UNet together.
+    pub fn batch(&self, settings: &Settings) -> f64 {
+        match settings.guidance > 1.0 && self.folder.unet.time_cond_proj_dim.is_none() {
+            true => 2.0,
+            false => 1.0,
+        }
+    }
+}
+
+/// Seconds of the stages on one thread, at the model's own resolution; `step` is one of `steps`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cost {
-    /// Bytes at the peak.
-    pub bytes: f64,
-    /// Seconds of the stages on one thread; `step` is one of `steps`.
     pub text: f64,
     pub encode: f64,
     pub load: f64,
@@ -37,52 +65,28 @@ impl Cost {
     }
 }
 
-/// Predicts a fill.
-pub fn predict(folder: &Folder, settings: &Settings) -> Result<Cost> {
-    let (unet, vae) = (folder.unet_weights()?, folder.vae_weights()?);
-    let text = folder.text_weights()?;
+/// Predicts a fill that is gone through so.
+pub fn predict(model: &Model, settings: &Settings, choice: &Choice) -> Cost {
+    let (folder, unet, vae, text) = (model.folder, &model.unet, &model.vae, &model.text);
     let (v, side) = (&folder.vae, folder.side as f64);
     let latents = (side / v.scale() as f64).powi(2);
-    let batch = match settings.guidance > 1.0 && folder.unet.time_cond_proj_dim.is_none() {
-        true => 2.0,
-        false => 1.0,
-    };
-    let first = |channels: &[usize]| channels.first().copied().unwrap_or(0) as f64;
-    let unet_layer = first(&folder.unet.block_out_channels) * latents * 4.0;
-    let vae_layer = first(&v.block_out_channels) * side * side * 4.0;
-    let (encoder, decoder) = (part_bytes(&vae, true), part_bytes(&vae, false));
-    let packed = match settings.precision {
-        Precision::Full => 1.0,
-        // Of f16; norms, biases and scales stay.
-        Precision::Int8 => 0.55,
-    };
-    let unet_bytes = unet.bytes() as f64 * packed;
-    let bytes = [
-        text.bytes() as f64,
-        encoder * packed + vae_layer * ENCODER_LAYERS,
-        unet_bytes + unet_layer * UNET_LAYERS * batch,
-        unet_bytes + decoder * packed + vae_layer * DECODER_LAYERS,
-    ];
+    let batch = model.batch(settings);
+    let encoder = part_bytes(vae, true) / LOADING;
+    let decoder = part_bytes(vae, false) / LOADING;
+    let streamed = choice.streamed_bytes / LOADING;
     let rate = rate(Path::chosen(), settings.precision);
     let pictures = 1.0 + f64::from(u8::from(settings.strength < 1.0));
-    let vae_levels = v.block_out_channels.len();
+    let levels = v.block_out_channels.len();
     let started = (settings.steps as f64 * settings.strength).floor();
-    Ok(Cost {
-        bytes: bytes.into_iter().fold(0.0, f64::max) + REST,
-        text: text.bytes() as f64 / LOADING + batch * text_flops(&text) / rate,
-        encode: encoder / LOADING
-            + pictures * flops(&vae, "encoder.", vae_levels, side * side) / rate,
-        load: unet.bytes() as f64 / LOADING,
-        step: batch * unet_flops(folder, &unet, latents) / rate,
+    Cost {
+        text: text.bytes() as f64 / LOADING + batch * text_flops(text) / rate,
+        encode: encoder + pictures * flops(vae, "encoder.", levels, side * side) / rate,
+        load: unet.bytes() as f64 / LOADING - streamed,
+        step: batch * unet_flops(folder, unet, latents) / rate + streamed,
         steps: started.max(1.0),
-        decode: decoder / LOADING + flops(&vae, "decoder.", vae_levels, side * side) / rate,
-    })
+        decode: decoder + flops(vae, "decoder.", levels, side * side) / rate,
+    }
 }
-
-/// Layers of the first level's size that are alive at a pass's peak; of the UNet for each of a batch.
-const UNET_LAYERS: f64 = 12.0;
-const ENCODER_LAYERS: f64 = 4.0;
-const DECODER_LAYERS: f64 = 5.0;
 
 /// Operations a second of one thread, about.
 fn rate(path: Path, precision: Precision) -> f64 {
@@ -103,7 +107,8 @@ fn part_bytes(vae: &Weights, encoder: bool) -> f64 {
     each.sum::<f64>() * vae.bytes() as f64 / vae.names().map(|n| numbers(vae, n)).sum::<f64>()
 }
 
-fn numbers(weights: &Weights, name: &str) -> f64 {
+/// Numbers in a tensor.
+pub fn numbers(weights: &Weights, name: &str) -> f64 {
     let shape = weights.shape(name).unwrap_or(&[]);
     shape.iter().map(|n| *n as f64).product()
 }

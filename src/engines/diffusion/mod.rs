@@ -3,7 +3,8 @@
 //!
 //! The crop's latents are denoised in steps by a UNet that a prompt guides; then the hole is decoded.
 //! Nothing is loaded before the first fill. Of its networks, each is loaded, run and dropped in turn;
-//! the UNet stays for the next fill until [`Engine::trim`].
+//! the UNet stays for the next fill until [`Engine::trim`], unless a budget of memory forbids it; `stages`
+//! has the choice.
 #![forbid(unsafe_code)]
 
 mod cost;
@@ -12,6 +13,7 @@ mod folder;
 mod pipeline;
 mod pump;
 mod settings;
+mod stages;
 #[cfg(test)]
 mod tests;
 mod warm;
@@ -19,17 +21,17 @@ mod warm;
 use super::exemplar::Exemplar;
 use super::{Ask, Crop, Engine, EngineDescription, Mark, Run};
 use crate::error::Result;
-use crate::kernels::{Context, Path as Instructions};
+use crate::kernels::{Context, Path as Instructions, give_back};
 use crate::pixels::RgbImage;
-use crate::plan::{Costs, Needs};
+use crate::plan::{Costs, Memory, Needs};
 use crate::schedulers::{Noise, Times, scheduler, start};
-use cost::predict;
+use cost::{Model, predict};
 use folder::Folder;
 use pipeline::{Pipeline, latent_mask};
 use pump::{Told, pump};
 use settings::{Content, Settings};
 use std::path::Path;
-use warm::Warm;
+use warm::{Key, Warm};
 
 /// The share of a fill that the exemplar fill of the hole takes where one is wanted.
 const EXEMPLAR: f64 = 0.03;
@@ -81,10 +83,12 @@ impl Engine for Diffusion {
     fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
         let settings = Settings::new(ask.values)?;
         let folder = Folder::find(ask.models, &settings)?;
-        let cost = predict(&folder, &settings)?;
+        let model = Model::open(&folder)?;
+        let (choice, memory) = stages::plan(&model, &settings, ask.budget);
+        let cost = predict(&model, &settings, &choice);
         // Any region is brought to the model's resolution; only the crop itself is larger.
         Ok(Costs {
-            bytes: cost.bytes,
+            bytes: memory.bytes as f64,
             bytes_per_pixel: 60.0,
             bytes_per_hole_pixel: 0.0,
             seconds: cost.seconds(),
@@ -93,10 +97,24 @@ impl Engine for Diffusion {
         })
     }
 
+    fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
+        let settings = Settings::new(ask.values)?;
+        let folder = Folder::find(ask.models, &settings)?;
+        let model = Model::open(&folder)?;
+        Ok(stages::plan(&model, &settings, ask.budget).1)
+    }
+
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         let settings = Settings::new(run.values)?;
         let folder = Folder::find(run.models, &settings)?;
-        let cost = predict(&folder, &settings)?;
+        let key = Key::of(&folder, settings.precision);
+        let model = Model::open(&folder)?;
+        let (choice, _) = stages::plan(&model, &settings, run.budget);
+        let cost = predict(&model, &settings, &choice);
+        if !choice.keep {
+            // From an earlier fill that had more room.
+            self.warm.trim();
+        }
         let made = match settings.content {
             Content::Exemplar => Some(exemplar(crop, run, cost.steps as u32)?),
             Content::Original | Content::Noise => None,
@@ -117,6 +135,7 @@ impl Engine for Diffusion {
             cx: &cx,
             draw: &draw,
             told: &told,
+            slice: choice.slice,
         };
         // Where each stage ends, of the time that is left after the exemplar fill.
         let mut end = if made.is_some() { EXEMPLAR } else { 0.0 };
@@ -135,8 +154,9 @@ impl Engine for Diffusion {
         })?;
         drop(made);
         cx.trim();
+        give_back();
         told.begin("load", 0, until(cost.load));
-        let unet = self.warm.get(&folder, precision, run, &told)?;
+        let unet = self.warm.get(key, &model, &choice, run, &told)?;
         let shares = (until(0.0), until(cost.step * cost.steps));
         let latents = pump(run, &told, || {
             let cx = &unet.cx;
@@ -145,12 +165,18 @@ impl Engine for Diffusion {
         })?;
         unet.cx.trim();
         drop(unet);
-        pump(run, &told, || {
+        if !choice.keep {
+            self.warm.trim();
+        }
+        give_back();
+        let out = pump(run, &told, || {
             told.begin("decode", cost.steps as u32, 1.0);
             let mut out = stages.decode(&latents, begin.height, begin.width)?;
             out.data.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
             Ok(out)
-        })
+        })?;
+        give_back();
+        Ok(out)
     }
 
     fn trim(&self) {
@@ -167,6 +193,7 @@ fn exemplar(crop: &Crop<'_>, run: &mut Run<'_>, steps: u32) -> Result<RgbImage> 
         seed: run.seed,
         values: run.values,
         models: run.models,
+        budget: run.budget,
         report: &mut |mark| {
             report(Mark {
                 stage: "prepare",

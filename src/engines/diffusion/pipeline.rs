@@ -32,6 +32,8 @@ pub struct Pipeline<'a> {
     pub cx: &'a Context,
     pub draw: Draw<'a>,
     pub told: &'a Told<'a>,
+    /// Queries of a head that attention works on together.
+    pub slice: usize,
 }
 
 /// Where the steps begin, all `[channels][height][width]` and scaled as the UNet has them.
@@ -176,6 +178,7 @@ impl Pipeline<'_> {
             let sample = from_vec(input, &[batch, per / pixels, height, width])?;
             let check = || self.told.layer();
             let run = Run::new(self.cx, &arena).check(&check);
+            let run = run.attention_slice(self.slice);
             let made =
                 net.forward_conditioned(&run, &sample, &[*time as f32], text, cond.as_ref())?;
             let made = values(&made)?;

@@ -3,7 +3,10 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::models::{CLIPTextModel, UNet2DConditionModel};
+use crate::kernels::Precision;
+use crate::models::autoencoder_kl::{Decoder, Encoder};
+use crate::models::unet_2d_condition::Streamed;
+use crate::models::{CLIPTextModel, UNet2DConditionModel, clip};
 use crate::nn::{self, Arena, Tensor, from_vec};
 use crate::pixels::Plane;
 use crate::progress::Cancel;
@@ -148,6 +151,7 @@ fn agrees(
         cx: &cx,
         draw: &draw,
         told: &told,
+        slice: 128,
     };
     // The reference takes the nearest pixel for both kinds.
     let mask = latent_mask(&hole, 8, true).unwrap();
@@ -210,6 +214,91 @@ fn predictions_agree_with_passes() {
         weights.bytes() as usize / 1000,
         counted_bytes(&folder) / 1000
     );
+}
+
+/// Within a tenth, at the size that published models work at.
+#[test]
+fn bytes_of_the_stages_agree_with_networks_and_passes() {
+    let temporary = Temporary::new("bytes");
+    tiny::model(&temporary.0, 9);
+    let mut folder = Folder::open(temporary.0.clone()).unwrap();
+    folder.side = 512;
+    let model = Model::open(&folder).unwrap();
+    let mut settings = Settings::new(&Default::default()).unwrap();
+    let agree = |what: &str, predicted: f64, counted: usize| {
+        let ratio = predicted / counted as f64;
+        println!("{what}: {predicted:.0} over {counted} bytes, {ratio:.3}");
+        assert!((0.9..1.1).contains(&ratio), "{what}: {ratio}");
+    };
+    for (precision, guidance) in [(Precision::Full, 1.0), (Precision::Int8, 7.5)] {
+        (settings.precision, settings.guidance) = (precision, guidance);
+        let batch = if guidance > 1.0 { 2 } else { 1 };
+        let stages = stages::Stages::new(&model, &settings);
+        let choice = stages.choose(None);
+        let cx = Context::new(Instructions::chosen()).packing(precision);
+        let unet = UNet2DConditionModel::new(&cx, &model.unet.root(), folder.unet.clone()).unwrap();
+        let pass = unet.cost(&cx, batch, 64, 64, 77).unwrap().bytes;
+        let encoder = Encoder::new(&cx, &model.vae.root(), &folder.vae).unwrap();
+        let decoder = Decoder::new(&cx, &model.vae.root(), &folder.vae).unwrap();
+        let encode = encoder.bytes() + encoder.cost(&cx, 1, 512, 512).unwrap().bytes;
+        let decode = decoder.bytes() + decoder.cost(&cx, 1, 64, 64).unwrap().bytes;
+        let text = clip::CLIPTextModel::new(&cx, &model.text.root(), folder.text.clone());
+        let text = text.unwrap().bytes();
+        let bytes = |name: &str, choice: &stages::Choice| {
+            let told = stages.told(choice).stages;
+            let stage = told.iter().find(|s| s.name == name).unwrap();
+            stage.bytes as f64 - stages::REST
+        };
+        agree("steps", bytes("steps", &choice), unet.bytes() + pass);
+        agree("decode", bytes("decode", &choice), unet.bytes() + decode);
+        agree("encode", bytes("encode", &choice), unet.bytes() + encode);
+        agree("text", bytes("text", &choice), unet.bytes() + text);
+        // As small as it can be, and half way there.
+        let least = stages.choose(Some(0));
+        let streaming = |choice: &stages::Choice| {
+            let streamed = Streamed {
+                weights: model.unet.clone(),
+                layers: choice.streamed.clone(),
+            };
+            let config = folder.unet.clone();
+            let net = UNet2DConditionModel::streaming(&cx, &streamed, config).unwrap();
+            net.bytes()
+        };
+        let held = |choice: &stages::Choice| stages.held(choice);
+        agree("all streamed", held(&least), streaming(&least));
+        let between = (stages.peak(&least) + stages.peak(&choice)) / 2;
+        let some = stages.choose(Some(between));
+        assert!(stages.peak(&some) <= between);
+        agree("some streamed", held(&some), streaming(&some));
+    }
+}
+
+#[test]
+fn a_budget_gives_up_no_more_than_it_must() {
+    let temporary = Temporary::new("choice");
+    tiny::model(&temporary.0, 9);
+    let folder = Folder::open(temporary.0.clone()).unwrap();
+    let model = Model::open(&folder).unwrap();
+    let settings = Settings::new(&Default::default()).unwrap();
+    let stages = stages::Stages::new(&model, &settings);
+    let all = stages.choose(None);
+    assert!(all.keep && all.streamed.is_empty());
+    let most = stages.peak(&all);
+    let least = stages.peak(&stages.choose(Some(0)));
+    assert_eq!(stages.choose(Some(most)), all);
+    let mut before = all;
+    for budget in (least..most)
+        .rev()
+        .step_by(1 + (most - least) as usize / 97)
+    {
+        let choice = stages.choose(Some(budget));
+        assert!(stages.peak(&choice) <= budget);
+        assert!(choice.streamed.is_superset(&before.streamed));
+        before = choice;
+    }
+    let (_, told) = stages::plan(&model, &settings, Some(least - 1));
+    assert_eq!(told.bytes, least);
+    assert!(told.given_up.contains("from the file"), "{}", told.given_up);
 }
 
 /// Bytes of the UNet's tensors, from its file.
@@ -330,6 +419,7 @@ fn fill_with(
             seed: 1,
             values: &values,
             models: Some(models),
+            budget: None,
             report: &mut |_| true,
         },
     )

@@ -1,12 +1,16 @@
 //! The UNet, kept from fill to fill.
 #![forbid(unsafe_code)]
 
+use super::cost::Model;
 use super::folder::Folder;
 use super::pump::{Told, pump};
+use super::stages::Choice;
 use crate::engines::Run;
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, Precision};
 use crate::models::UNet2DConditionModel;
+use crate::models::unet_2d_condition::Streamed;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, TryLockError};
@@ -21,14 +25,17 @@ pub struct Unet {
 
 /// What was loaded: another or a changed file is another UNet.
 #[derive(Clone, PartialEq)]
-struct Key {
+pub struct Key {
     precision: Precision,
+    /// Layers that are not held.
+    streamed: BTreeSet<String>,
     /// Path, length and time of each file, and how much of it is added.
     files: Vec<(PathBuf, u64, Option<SystemTime>, f64)>,
 }
 
 impl Key {
-    fn of(folder: &Folder, precision: Precision) -> Self {
+    /// Asked for before the files are opened: what changes later is another UNet.
+    pub fn of(folder: &Folder, precision: Precision) -> Self {
         let stamp = |(path, weight): (PathBuf, f64)| {
             // A link's target is what may change.
             let about = fs::metadata(&path).ok()?;
@@ -37,6 +44,7 @@ impl Key {
         let files = folder.unet_files().into_iter().filter_map(stamp);
         Self {
             precision,
+            streamed: BTreeSet::new(),
             files: files.collect(),
         }
     }
@@ -47,18 +55,19 @@ impl Key {
 pub struct Warm(Mutex<Option<Arc<Unet>>>);
 
 impl Warm {
-    /// The UNet of `folder`: the one that is here, or loaded now in the place of the other.
+    /// The UNet of `model`: the one that is here, or loaded now in the place of the other.
     ///
     /// Another fill that is loading is waited for. That happens on the caller's thread and not on the
     /// pool's, where a thread that waits may be handed the work of another fill.
     pub fn get(
         &self,
-        folder: &Folder,
-        precision: Precision,
+        mut key: Key,
+        model: &Model<'_>,
+        choice: &Choice,
         run: &mut Run<'_>,
         told: &Told<'_>,
     ) -> Result<Arc<Unet>> {
-        let key = Key::of(folder, precision);
+        key.streamed = choice.streamed.clone();
         let mut slot = loop {
             match self.0.try_lock() {
                 Ok(slot) => break slot,
@@ -76,9 +85,15 @@ impl Warm {
         // Room first: two do not fit where one does.
         *slot = None;
         let unet = pump(run, told, || {
-            let cx = Context::new(Instructions::chosen()).packing(precision);
-            let weights = folder.unet_weights()?;
-            let net = UNet2DConditionModel::new(&cx, &weights.root(), folder.unet.clone())?;
+            let cx = Context::new(Instructions::chosen()).packing(key.precision);
+            let streamed = Streamed {
+                weights: model.unet.clone(),
+                layers: choice.streamed.clone(),
+            };
+            let config = model.folder.unet.clone();
+            let net = UNet2DConditionModel::streaming(&cx, &streamed, config)?;
+            // What was read while somebody wrote is neither the old nor the new one.
+            model.unet.check_unchanged()?;
             Ok(Arc::new(Unet { key, cx, net }))
         })?;
         *slot = Some(unet.clone());

@@ -60,6 +60,13 @@ fn groups() {
                 };
                 let mut y = vec![f32::NAN; x.len()];
                 group_norm(cx, &norm, batch, &x, Some(&shift), Activation::Silu, &mut y).unwrap();
+                for first in [0, pixels / 3, batch * pixels] {
+                    let (a, b) = x.split_at(first * channels);
+                    let lines = norm.lines(cx, batch, &[a, b], Some(&shift)).unwrap();
+                    let mut parts = vec![f32::NAN; x.len()];
+                    lines.apply(cx, &x, Activation::Silu, &mut parts).unwrap();
+                    assert_eq!(y, parts, "of parts");
+                }
                 y
             },
         );

@@ -5,8 +5,8 @@ use super::Config;
 use crate::error::Result;
 use crate::kernels::{Activation, Context};
 use crate::nn::{
-    Act, Attention, AttentionConfig, Downsample2D, GroupNorm, ResnetBlock2D, ResnetConfig, Run,
-    Upsample2D, each, pair,
+    Act, Attention, AttentionConfig, Bands, Downsample2D, GroupNorm, ResnetBlock2D, ResnetConfig,
+    Run, Upsample2D, each, pair,
 };
 use crate::weights::Scope;
 
@@ -100,13 +100,13 @@ impl Block {
             }
     }
 
-    pub fn forward(&self, run: &Run, mut h: Act) -> Result<Act> {
+    pub fn forward(&self, run: &Run, mut h: Bands) -> Result<Bands> {
         for resnet in &self.resnets {
-            h = resnet.forward(run, &h, None)?;
+            h = resnet.forward_bands(run, h)?;
         }
         match &self.sampler {
-            Sampler::Down(d) => d.forward(run, &h),
-            Sampler::Up(u) => u.forward(run, h, None),
+            Sampler::Down(d) => d.forward_bands(run, h),
+            Sampler::Up(u) => u.forward_bands(run, h),
             Sampler::None => Ok(h),
         }
     }

@@ -13,7 +13,8 @@ use crate::error::Result;
 use crate::kernels::{Activation, Context, ConvShape};
 use crate::models::{Cost, input};
 use crate::nn::{
-    Arena, Conv2d, Extra, GroupNorm, Linear, Run, each, pair, to_channels_last, to_planes, values,
+    Act, Arena, Bands, Conv2d, Extra, GroupNorm, Linear, Run, Through, each, pair, picture, stack,
+    to_channels_last, to_planes, values,
 };
 use crate::weights::Scope;
 use blocks::{Block, EPS, MidBlock};
@@ -72,8 +73,9 @@ pub struct Moments {
     pub logvar: Tensor,
 }
 
-/// What is watched of a pass: the name as in the goldens, the picture.
-type Watch<'a> = dyn Fn(&str, &Tensor) + 'a;
+/// What is watched of each picture's pass: the name as in the goldens, `[1, rows, width, channels]` one
+/// below another.
+type Watch<'a> = dyn Fn(&str, &[&Tensor]) + 'a;
 
 /// `encoder.*` and `quant_conv`.
 pub struct Encoder {
@@ -154,24 +156,9 @@ impl Encoder {
         watch: &Watch,
     ) -> Result<Moments> {
         let c = &self.config;
-        input("picture", image, [None, Some(c.in_channels), None, None])?;
-        let mut h = to_channels_last(run, image)?;
-        h = self.conv_in.forward(run, &h, Extra::NONE)?;
-        for (i, block) in self.down_blocks.iter().enumerate() {
-            h = block.forward(run, h)?;
-            watch(&format!("encoder.down.{i}"), &h);
-        }
-        h = self.mid_block.forward(run, h)?;
-        watch("encoder.mid", &h);
-        h = self
-            .conv_norm_out
-            .forward(run, &h, None, Activation::Silu)?;
-        h = self.conv_out.forward(run, &h, Extra::NONE)?;
-        if let Some(quant_conv) = &self.quant_conv {
-            h = quant_conv.forward(run, &h, Extra::NONE)?;
-        }
-        watch("moments", &h);
-        let h = to_planes(run, &h)?;
+        let shape = [None, Some(c.in_channels), None, None];
+        input("picture", image, shape)?;
+        let h = one_by_one(run, image, |image| self.moments(run, image, watch))?;
         let [batch, _, height, width] = input("moments", &h, [None; 4])?;
         let shape = [batch, c.latent_channels, height, width];
         let len = c.latent_channels * height * width;
@@ -190,6 +177,28 @@ impl Encoder {
             mean: part(0, |x| x)?.into_tensor(),
             logvar: part(1, |x| x.clamp(-30.0, 20.0))?.into_tensor(),
         })
+    }
+
+    /// Means and variances of one picture, `[1, 2 · latent_channels, …]`.
+    fn moments(&self, run: &Run, image: &Tensor, watch: &Watch) -> Result<Act> {
+        let image = Bands::whole(to_channels_last(run, image)?)?;
+        let conv_in = &self.conv_in;
+        let mut h = conv_in.forward_bands(run, image, &Through::Nothing, None)?;
+        for (i, block) in self.down_blocks.iter().enumerate() {
+            h = block.forward(run, h)?;
+            watch(&format!("encoder.down.{i}"), &h.tensors());
+        }
+        let mut h = self.mid_block.forward(run, h.into_act(run)?)?;
+        watch("encoder.mid", &[&h]);
+        h = self
+            .conv_norm_out
+            .forward(run, &h, None, Activation::Silu)?;
+        h = self.conv_out.forward(run, &h, Extra::NONE)?;
+        if let Some(quant_conv) = &self.quant_conv {
+            h = quant_conv.forward(run, &h, Extra::NONE)?;
+        }
+        watch("moments", &[&h]);
+        to_planes(run, &h)
     }
 }
 
@@ -272,28 +281,37 @@ impl Decoder {
         watch: &Watch,
     ) -> Result<Tensor> {
         let c = &self.config;
-        input(
-            "latents",
-            latents,
-            [None, Some(c.latent_channels), None, None],
-        )?;
+        let shape = [None, Some(c.latent_channels), None, None];
+        input("latents", latents, shape)?;
+        let pictures = one_by_one(run, latents, |x| self.picture(run, x, watch))?;
+        Ok(pictures.into_tensor())
+    }
+
+    /// One picture, `[1, out_channels, …]`.
+    fn picture(&self, run: &Run, latents: &Tensor, watch: &Watch) -> Result<Act> {
         let mut h = to_channels_last(run, latents)?;
         if let Some(post_quant_conv) = &self.post_quant_conv {
             h = post_quant_conv.forward(run, &h, Extra::NONE)?;
         }
         h = self.conv_in.forward(run, &h, Extra::NONE)?;
         h = self.mid_block.forward(run, h)?;
-        watch("decoder.mid", &h);
+        watch("decoder.mid", &[&h]);
+        let mut h = Bands::whole(h)?;
         for (i, block) in self.up_blocks.iter().enumerate() {
             h = block.forward(run, h)?;
-            watch(&format!("decoder.up.{i}"), &h);
+            watch(&format!("decoder.up.{i}"), &h.tensors());
         }
-        h = self
-            .conv_norm_out
-            .forward(run, &h, None, Activation::Silu)?;
-        h = self.conv_out.forward(run, &h, Extra::NONE)?;
-        Ok(to_planes(run, &h)?.into_tensor())
+        let norm = Through::Norm(self.conv_norm_out.lines(run, &h)?, Activation::Silu);
+        h = self.conv_out.forward_bands(run, h, &norm, None)?;
+        to_planes(run, &*h.into_act(run)?)
     }
+}
+
+/// `pass` of each picture of a batch: of two at a time nothing would be faster, and all twice as large.
+fn one_by_one(run: &Run, x: &Tensor, pass: impl Fn(&Tensor) -> Result<Act>) -> Result<Act> {
+    let batch = x.dims().first().copied().unwrap_or(0);
+    let made: Result<Vec<Act>> = (0..batch).map(|i| pass(&picture(x, i)?)).collect();
+    stack(run, made?)
 }
 
 /// Counts a pass over an input of this shape, which itself does not count.

@@ -1,13 +1,12 @@
 //! The network's levels.
 #![forbid(unsafe_code)]
 
+use super::held::{Held, Origin};
 use crate::error::Result;
-use crate::kernels::Context;
 use crate::nn::{
     Act, Downsample2D, ResnetBlock2D, ResnetConfig, Run, Transformer2DConfig, Transformer2DModel,
     Upsample2D, concat, each, pair,
 };
-use crate::weights::Scope;
 use candle_core::Tensor;
 
 /// What a residual block or a transformer of a level is made from.
@@ -21,7 +20,7 @@ pub(super) struct Level {
 }
 
 impl Level {
-    fn resnet(&self, cx: &Context, scope: &Scope, from: usize, to: usize) -> Result<ResnetBlock2D> {
+    fn resnet(&self, origin: &Origin, from: usize, to: usize) -> Result<Held<ResnetBlock2D>> {
         let config = ResnetConfig {
             inputs: from,
             outputs: to,
@@ -29,34 +28,27 @@ impl Level {
             groups: self.groups,
             eps: self.eps,
         };
-        ResnetBlock2D::new(cx, scope, &config)
+        origin.layer(move |cx, scope| ResnetBlock2D::new(cx, scope, &config))
     }
 }
 
 /// A residual block and, where the level has them, the transformer behind it.
 struct Layer {
-    resnet: ResnetBlock2D,
-    attention: Option<Transformer2DModel>,
+    resnet: Held<ResnetBlock2D>,
+    attention: Option<Held<Transformer2DModel>>,
 }
 
 impl Layer {
     /// `resnets.j` and `attentions.j`.
-    fn new(
-        cx: &Context,
-        scope: &Scope,
-        j: usize,
-        level: &Level,
-        from: usize,
-        to: usize,
-    ) -> Result<Self> {
+    fn new(origin: &Origin, j: usize, level: &Level, from: usize, to: usize) -> Result<Self> {
         let (resnet, attention) = pair(
-            cx,
-            || level.resnet(cx, &scope.pp("resnets").pp(j), from, to),
+            origin.cx,
+            || level.resnet(&origin.pp("resnets").pp(j), from, to),
             || {
-                let scope = scope.pp("attentions").pp(j);
-                let config = level.transformer.as_ref();
+                let origin = origin.pp("attentions").pp(j);
+                let config = level.transformer;
                 config
-                    .map(|config| Transformer2DModel::new(cx, &scope, config))
+                    .map(|c| origin.layer(move |cx, scope| Transformer2DModel::new(cx, scope, &c)))
                     .transpose()
             },
         )?;
@@ -64,25 +56,29 @@ impl Layer {
     }
 
     fn bytes(&self) -> usize {
-        let attention = self.attention.as_ref();
-        self.resnet.bytes() + attention.map_or(0, Transformer2DModel::bytes)
+        let attention = self.attention.as_ref().and_then(Held::packed);
+        let resnet = self.resnet.packed();
+        resnet.map_or(0, ResnetBlock2D::bytes) + attention.map_or(0, Transformer2DModel::bytes)
     }
 
     fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
-        let h = self.resnet.forward(run, x, Some(given.temb))?;
+        let resnet = self.resnet.get(run.cx())?;
+        let h = resnet.forward(run, x, Some(given.temb))?;
+        drop(resnet);
         self.attend(run, h, given)
     }
 
     /// As [`Self::forward`], for what nobody else needs: it is gone before the transformer begins.
     fn consume(&self, run: &Run, x: Act, given: &Given) -> Result<Act> {
-        let h = self.resnet.forward(run, &x, Some(given.temb))?;
-        drop(x);
+        let resnet = self.resnet.get(run.cx())?;
+        let h = resnet.forward(run, &x, Some(given.temb))?;
+        drop((resnet, x));
         self.attend(run, h, given)
     }
 
     fn attend(&self, run: &Run, h: Act, given: &Given) -> Result<Act> {
         match &self.attention {
-            Some(attention) => attention.forward(run, &h, given.states),
+            Some(attention) => attention.get(run.cx())?.forward(run, &h, given.states),
             None => Ok(h),
         }
     }
@@ -99,31 +95,34 @@ pub(super) struct Given<'a> {
 /// diffusers' `CrossAttnDownBlock2D` and `DownBlock2D`.
 pub(super) struct DownBlock {
     layers: Vec<Layer>,
-    downsampler: Option<Downsample2D>,
+    downsampler: Option<Held<Downsample2D>>,
 }
 
 impl DownBlock {
     pub fn new(
-        cx: &Context,
-        scope: &Scope,
+        origin: &Origin,
         level: &Level,
         (from, to): (usize, usize),
         layers: usize,
         last: bool,
     ) -> Result<Self> {
         Ok(Self {
-            layers: each(cx, layers, |j| {
-                Layer::new(cx, scope, j, level, if j == 0 { from } else { to }, to)
+            layers: each(origin.cx, layers, |j| {
+                Layer::new(origin, j, level, if j == 0 { from } else { to }, to)
             })?,
             downsampler: (!last)
-                .then(|| Downsample2D::new(cx, &scope.pp("downsamplers.0"), to, 1))
+                .then(|| {
+                    let origin = origin.pp("downsamplers.0");
+                    origin.layer(move |cx, scope| Downsample2D::new(cx, scope, to, 1))
+                })
                 .transpose()?,
         })
     }
 
     pub fn bytes(&self) -> usize {
         let layers: usize = self.layers.iter().map(Layer::bytes).sum();
-        layers + self.downsampler.as_ref().map_or(0, Downsample2D::bytes)
+        let downsampler = self.downsampler.as_ref().and_then(Held::packed);
+        layers + downsampler.map_or(0, Downsample2D::bytes)
     }
 
     /// Goes on from the last of `skips` and adds to them what each layer makes.
@@ -133,7 +132,7 @@ impl DownBlock {
             skips.push(h);
         }
         if let Some(downsampler) = &self.downsampler {
-            let h = downsampler.forward(run, last(skips)?)?;
+            let h = downsampler.get(run.cx())?.forward(run, last(skips)?)?;
             skips.push(h);
         }
         Ok(())
@@ -156,62 +155,68 @@ fn no_skip() -> crate::Error {
 /// diffusers' `UNetMidBlock2DCrossAttn` with one layer.
 pub(super) struct MidBlock {
     first: Layer,
-    second: ResnetBlock2D,
+    second: Held<ResnetBlock2D>,
 }
 
 impl MidBlock {
-    pub fn new(cx: &Context, scope: &Scope, level: &Level, channels: usize) -> Result<Self> {
-        let second = scope.pp("resnets.1");
+    pub fn new(origin: &Origin, level: &Level, channels: usize) -> Result<Self> {
+        let second = origin.pp("resnets.1");
         let (first, second) = pair(
-            cx,
-            || Layer::new(cx, scope, 0, level, channels, channels),
-            || level.resnet(cx, &second, channels, channels),
+            origin.cx,
+            || Layer::new(origin, 0, level, channels, channels),
+            || level.resnet(&second, channels, channels),
         )?;
         Ok(Self { first, second })
     }
 
     pub fn bytes(&self) -> usize {
-        self.first.bytes() + self.second.bytes()
+        let second = self.second.packed();
+        self.first.bytes() + second.map_or(0, ResnetBlock2D::bytes)
     }
 
     pub fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
         let h = self.first.forward(run, x, given)?;
-        self.second.forward(run, &h, Some(given.temb))
+        self.second
+            .get(run.cx())?
+            .forward(run, &h, Some(given.temb))
     }
 }
 
 /// diffusers' `CrossAttnUpBlock2D` and `UpBlock2D`.
 pub(super) struct UpBlock {
     layers: Vec<Layer>,
-    upsampler: Option<Upsample2D>,
+    upsampler: Option<Held<Upsample2D>>,
 }
 
 impl UpBlock {
     /// `from` are the channels of what comes from below, `to` the level's own, `skip` those of the
     /// level above, which the last layer's skip is from.
     pub fn new(
-        cx: &Context,
-        scope: &Scope,
+        origin: &Origin,
         level: &Level,
         (from, to, skip): (usize, usize, usize),
         layers: usize,
         last: bool,
     ) -> Result<Self> {
         Ok(Self {
-            layers: each(cx, layers, |j| {
+            layers: each(origin.cx, layers, |j| {
                 let below = if j == 0 { from } else { to };
                 let beside = if j + 1 == layers { skip } else { to };
-                Layer::new(cx, scope, j, level, below + beside, to)
+                Layer::new(origin, j, level, below + beside, to)
             })?,
             upsampler: (!last)
-                .then(|| Upsample2D::new(cx, &scope.pp("upsamplers.0"), to))
+                .then(|| {
+                    let origin = origin.pp("upsamplers.0");
+                    origin.layer(move |cx, scope| Upsample2D::new(cx, scope, to))
+                })
                 .transpose()?,
         })
     }
 
     pub fn bytes(&self) -> usize {
         let layers: usize = self.layers.iter().map(Layer::bytes).sum();
-        layers + self.upsampler.as_ref().map_or(0, Upsample2D::bytes)
+        let upsampler = self.upsampler.as_ref().and_then(Held::packed);
+        layers + upsampler.map_or(0, Upsample2D::bytes)
     }
 
     /// Goes on from `h` and takes one of `skips` for each layer.
@@ -237,7 +242,7 @@ impl UpBlock {
                     [_, height, width, _] => Some((height, width)),
                     _ => None,
                 };
-                upsampler.forward(run, h, size)
+                upsampler.get(run.cx())?.forward(run, h, size)
             }
             None => Ok(h),
         }

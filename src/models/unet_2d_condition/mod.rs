@@ -4,8 +4,10 @@
 
 mod blocks;
 mod config;
+mod held;
 
 pub use config::Config;
+pub use held::{Streamed, layers};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Activation, Context, ConvShape};
@@ -17,6 +19,7 @@ use crate::nn::{
 use crate::weights::Scope;
 use blocks::{DownBlock, Given, Level, MidBlock, UpBlock, last};
 use candle_core::Tensor;
+use held::Origin;
 
 /// The network, its weights packed.
 pub struct UNet2DConditionModel {
@@ -40,6 +43,35 @@ impl UNet2DConditionModel {
     /// # Errors
     /// As [`Scope::get`].
     pub fn new(cx: &Context, scope: &Scope, config: Config) -> Result<Self> {
+        let scope = scope.clone();
+        let streamed = None;
+        Self::build(
+            &Origin {
+                cx,
+                scope,
+                streamed,
+            },
+            config,
+        )
+    }
+
+    /// As [`Self::new`], but for the layers that are to be streamed, which each pass reads anew: it
+    /// must be called with a context that packs as `cx` does, and fails with
+    /// [`ErrorKind::Model`] where the file was changed or cut short meanwhile.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn streaming(cx: &Context, streamed: &Streamed, config: Config) -> Result<Self> {
+        let origin = Origin {
+            cx,
+            scope: streamed.weights.root(),
+            streamed: Some(streamed),
+        };
+        Self::build(&origin, config)
+    }
+
+    fn build(origin: &Origin, config: Config) -> Result<Self> {
+        let (cx, scope) = (origin.cx, &origin.scope);
         let c = &config;
         let channels = &c.block_out_channels;
         let (n, lowest) = (channels.len(), channels.len() - 1);
@@ -61,28 +93,28 @@ impl UNet2DConditionModel {
             ..level
         };
         let down = |i: usize| {
-            let scope = scope.pp("down_blocks").pp(i);
+            let origin = origin.pp("down_blocks").pp(i);
             let level = level(i, c.transformer_layers_per_block[i]);
             let level = only(c.down_attention[i], level);
             let from = channels[i.saturating_sub(1)];
             let layers = c.layers_per_block[i];
-            DownBlock::new(cx, &scope, &level, (from, channels[i]), layers, i == lowest)
+            DownBlock::new(&origin, &level, (from, channels[i]), layers, i == lowest)
         };
         let up = |i: usize| {
-            let (scope, at) = (scope.pp("up_blocks").pp(i), lowest - i);
+            let (origin, at) = (origin.pp("up_blocks").pp(i), lowest - i);
             let level = level(at, c.up_transformer_layers_per_block[i]);
             let level = only(c.up_attention[i], level);
             let from = channels[(at + 1).min(lowest)];
             let io = (from, channels[at], channels[at.saturating_sub(1)]);
             let layers = c.layers_per_block[at] + 1;
-            UpBlock::new(cx, &scope, &level, io, layers, i == lowest)
+            UpBlock::new(&origin, &level, io, layers, i == lowest)
         };
         let ((down_blocks, up_blocks), mid_block) = pair(
             cx,
             || pair(cx, || each(cx, n, down), || each(cx, n, up)),
             || {
                 let level = level(lowest, c.transformer_layers_per_block[lowest]);
-                MidBlock::new(cx, &scope.pp("mid_block"), &level, channels[lowest])
+                MidBlock::new(&origin.pp("mid_block"), &level, channels[lowest])
             },
         )?;
         let (first, groups) = (channels[0], c.norm_num_groups);
@@ -116,7 +148,7 @@ impl UNet2DConditionModel {
         &self.config
     }
 
-    /// Bytes of the packed weights.
+    /// Bytes of the packed weights that are held.
     pub fn bytes(&self) -> usize {
         let down: usize = self.down_blocks.iter().map(DownBlock::bytes).sum();
         let up: usize = self.up_blocks.iter().map(UpBlock::bytes).sum();

@@ -241,11 +241,12 @@ def call(procedure, image, drawable, mode="noninteractive", output="in-place", *
             fields = fill.fields(json.load(file))
         values = {key.replace("_", "-"): value for key, value in values.items()}
         given.append((lib.STRING, output))
-        for field in fields:
-            value = values.pop(field.name, field.default)
-            kind = {"integer": lib.INT32, "flag": lib.INT32, "number": lib.FLOAT}
-            given.append((kind.get(field.type, lib.STRING), value))
-        assert not values, values
+        kinds = {"engine": lib.STRING, "seed": lib.INT32, "context": lib.STRING, "grow": lib.INT32,
+                 "feather": lib.INT32}
+        default = {field.name: field.default for field in fields}
+        for name, kind in kinds.items():
+            given.append((kind, values.pop(name, default[name])))
+        given.append((lib.STRING, "\n".join("%s=%s" % pair for pair in values.items())))
     params = (lib.Param * len(given))()
     for param, (kind, value) in zip(params, given):
         param.type = kind

@@ -6,6 +6,9 @@ use serde_json::Value as Json;
 
 /// Parameters that the plug-in sets itself, as in plugin-gimp/fill.py.
 const OWN: &[&str] = &["result"];
+/// Parameters that are arguments of their own, as `PLACED` in plugin-gimp/gimp2/mend-inpaint; the
+/// rest goes by name in the last argument, so that a new engine changes no script's call.
+const PLACED: &[&str] = &["engine", "seed", "context", "grow", "feather"];
 /// GIMP's integers have 32 bits.
 const INT_MAX: f64 = 2147483647.0;
 
@@ -135,6 +138,31 @@ fn widget(field: &Field<'_>, about: &Json) -> String {
     }
 }
 
+impl Field<'_> {
+    fn place(&self) -> Option<usize> {
+        PLACED.iter().position(|name| *name == self.name)
+    }
+}
+
+/// The parameters that are arguments of their own, in their order.
+fn placed<'a>(about: &'a Json) -> Vec<Field<'a>> {
+    let mut placed = fields(about);
+    placed.retain(|f| f.place().is_some());
+    placed.sort_by_key(Field::place);
+    placed
+}
+
+/// The line of the last argument that tells a parameter: a Scheme expression.
+fn told(field: &Field<'_>, about: &Json) -> String {
+    let value = handed_on(field, about);
+    let value = match text(field.json, "type") {
+        "integer" | "number" => format!("(number->string {value})"),
+        "flag" => format!("(if (= {value} TRUE) \"true\" \"false\")"),
+        _ => value,
+    };
+    format!("\"{}=\" {value} \"\\n\"", field.name)
+}
+
 /// What the dialog hands on for a parameter.
 fn handed_on(field: &Field<'_>, about: &Json) -> String {
     let name = symbol(field);
@@ -147,7 +175,7 @@ fn handed_on(field: &Field<'_>, about: &Json) -> String {
 
 /// A call of the plug-in with its defaults but for `settings`.
 fn call(about: &Json, settings: &[(&str, &str)]) -> String {
-    let values: Vec<String> = fields(about)
+    let values: Vec<String> = placed(about)
         .iter()
         .map(|f| {
             let set = settings.iter().find(|(name, _)| *name == f.name);
@@ -155,7 +183,7 @@ fn call(about: &Json, settings: &[(&str, &str)]) -> String {
         })
         .collect();
     format!(
-        "(plug-in-mend-inpaint RUN-NONINTERACTIVE image drawable \"in-place\" {})",
+        "(plug-in-mend-inpaint RUN-NONINTERACTIVE image drawable \"in-place\" {} \"\")",
         values.join(" ")
     )
 }
@@ -191,7 +219,10 @@ pub fn script(about: &Json) -> String {
     let fields = fields(about);
     let symbols: Vec<String> = fields.iter().map(symbol).collect();
     let widgets: Vec<String> = fields.iter().map(|f| widget(f, about)).collect();
-    let handed: Vec<String> = fields.iter().map(|f| handed_on(f, about)).collect();
+    let mut handed: Vec<String> = placed(about).iter().map(|f| handed_on(f, about)).collect();
+    let rest = fields.iter().filter(|f| f.place().is_none());
+    let rest: Vec<String> = rest.map(|f| told(f, about)).collect();
+    handed.push(format!("(string-append {})", rest.join("\n          ")));
     let dialog = format!(
         "(define (script-fu-mend-inpaint image drawable {symbols} mend-output mend-only-plan)
   (let ((output (list-ref '(\"in-place\" \"new-layer\") mend-output)))
@@ -263,9 +294,9 @@ mod tests {
         assert_eq!(
             call(&about(), REMOVE),
             "(plug-in-mend-inpaint RUN-NONINTERACTIVE image drawable \"in-place\" \"auto\" 0 \
-             \"auto\" 4 7.5 TRUE)"
+             \"auto\" 4 \"\")"
         );
-        assert!(call(&about(), QUICK).contains("\"in-place\" \"exemplar\" 0 \"32\" 0"));
+        assert!(call(&about(), QUICK).contains("\"in-place\" \"exemplar\" 0 \"32\" 0 \"\")"));
     }
 
     #[test]
@@ -281,6 +312,11 @@ mod tests {
         );
         assert!(script.contains("SF-ADJUSTMENT \"A \\\"seed\\\"\" '(0 0 2147483647 1 10 0 1)"));
         assert!(script.contains("SF-ADJUSTMENT \"Guidance (Big)\" '(7.5 0 20 0.2 2 2 1)"));
+        // What engines bring goes by name.
+        assert!(
+            script.contains("(string-append \"guidance=\" (number->string mend-guidance) \"\\n\"")
+        );
+        assert!(script.contains("\"tile=\" (if (= mend-tile TRUE) \"true\" \"false\") \"\\n\")"));
         assert!(
             !script.contains("\"image\""),
             "the plug-in sets 'result' itself"

@@ -1,0 +1,185 @@
+//! From a request and a mask to a plan that keeps the budget.
+#![forbid(unsafe_code)]
+
+use super::Inpainter;
+use super::region::whole_image;
+use crate::engines::{self, Ask, Engine};
+use crate::error::{Error, ErrorKind, Result};
+use crate::params::Extent;
+use crate::pixels::RunMask;
+use crate::plan::{self, Costs, Memory, Needs, Plan, Region};
+use crate::request::Request;
+use std::sync::Arc;
+
+/// A plan, and what its fill goes by.
+pub(super) struct Planned {
+    pub engine: Arc<dyn Engine>,
+    pub plan: Plan,
+    pub needs: Needs,
+    pub costs: Costs,
+    /// What is left of the budget for the engine, see [`Ask::budget`].
+    pub room: Option<u64>,
+}
+
+impl Inpainter {
+    /// Chooses the engine, the regions and the way to fill them.
+    pub(super) fn plan_runs(&self, request: &Request, runs: &RunMask) -> Result<Planned> {
+        check(request, runs)?;
+        let (engine, reason) = self.engine(request)?;
+        let models = self.options.models_folder();
+        let ask = Ask {
+            values: request.values(),
+            models: models.as_deref(),
+            budget: None,
+        };
+        let attempt = Attempt {
+            needs: engine.needs(&ask)?,
+            costs: engine.costs(&ask)?,
+            inpainter: self,
+            engine,
+            ask,
+            request,
+            runs,
+            reason,
+        };
+        attempt.within_budget()
+    }
+
+    fn engine(&self, request: &Request) -> Result<(Arc<dyn Engine>, &'static str)> {
+        let id = request.text("engine")?;
+        if id != "auto" {
+            return Ok((engines::find(&self.engines, &id)?, "asked for"));
+        }
+        let none = || Error::new(ErrorKind::Engine, "this build of Mend has no engine");
+        let first = self.engines.first().cloned().ok_or_else(none)?;
+        Ok((first, "the only engine that needs no model"))
+    }
+}
+
+fn check(request: &Request, runs: &RunMask) -> Result<()> {
+    if let Some(source) = request.source()
+        && (source.width() != runs.width() || source.height() != runs.height())
+    {
+        return Err(Error::new(
+            ErrorKind::Mask,
+            format!(
+                "the source mask is {}×{} and the image {}×{}: give one of the image's size",
+                source.width(),
+                source.height(),
+                runs.width(),
+                runs.height()
+            ),
+        ));
+    }
+    let all = u64::from(runs.width()) * u64::from(runs.height());
+    match runs.count() == all {
+        true => Err(whole_image()),
+        false => Ok(()),
+    }
+}
+
+/// What all plans that are tried have in common.
+struct Attempt<'a> {
+    inpainter: &'a Inpainter,
+    engine: Arc<dyn Engine>,
+    ask: Ask<'a>,
+    needs: Needs,
+    /// Without a budget: the regions follow from these.
+    costs: Costs,
+    request: &'a Request,
+    runs: &'a RunMask,
+    reason: &'static str,
+}
+
+impl Attempt<'_> {
+    fn within_budget(self) -> Result<Planned> {
+        let context = self.request.extent("context")?;
+        let (planned, memory) = self.with(context)?;
+        let Some(budget) = self.inpainter.options.max_memory else {
+            return Ok(planned);
+        };
+        if planned.plan.peak_bytes <= budget {
+            return Ok(planned);
+        }
+        // Less context is the one thing that can be given up unasked, and only if none was asked for.
+        let mut smallest = planned.plan.peak_bytes;
+        if context == Extent::Auto {
+            for share in [0.5, 0.25, 0.0] {
+                let share = Extent::Share(share * self.needs.context_share);
+                let (mut planned, _) = self.with(share)?;
+                smallest = smallest.min(planned.plan.peak_bytes);
+                if planned.plan.peak_bytes <= budget {
+                    let reason = &mut planned.plan.reason;
+                    reason.push_str("; context lowered to keep the memory budget");
+                    return Ok(planned);
+                }
+            }
+        }
+        Err(too_small(budget, smallest, memory.instead))
+    }
+
+    /// The plan with so much context, whether it keeps the budget or not.
+    fn with(&self, context: Extent) -> Result<(Planned, Memory)> {
+        let grow = self.request.integer("grow")? as u32;
+        let mut regions = plan::regions(self.runs, grow, context, &self.needs, &self.costs)?;
+        if let Some(bounds) = self.request.source().map(RunMask::bounds) {
+            for r in &mut regions {
+                r.rect = r.rect.union(&bounds);
+            }
+        }
+        let most = |cost: &dyn Fn(&Region) -> f64| regions.iter().map(cost).fold(0.0, f64::max);
+        // A region's result waits for the last one: 20 bytes a pixel of its hole's box.
+        let held: f64 = regions.iter().map(|r| r.hole.area() as f64 * 20.0).sum();
+        let grows = Costs {
+            bytes: 0.0,
+            ..self.costs
+        };
+        let pixels = held + most(&|r| grows.region_bytes(r.rect.area(), r.hole_pixels));
+        let budget = self.inpainter.options.max_memory;
+        let room = budget.map(|budget| budget.saturating_sub(pixels.ceil() as u64));
+        let ask = Ask {
+            budget: room,
+            ..self.ask
+        };
+        let (memory, costs) = (self.engine.memory(&ask)?, self.engine.costs(&ask)?);
+        let seconds: f64 = regions
+            .iter()
+            .map(|r| costs.region_seconds(r.rect.area(), r.hole_pixels))
+            .sum();
+        let mut reason = self.reason.to_owned();
+        if !memory.given_up.is_empty() {
+            reason.push_str("; to keep the memory budget ");
+            reason.push_str(&memory.given_up);
+        }
+        let plan = Plan {
+            engine: self.engine.description().id.to_owned(),
+            reason,
+            regions,
+            stages: memory.stages.clone(),
+            peak_bytes: memory.bytes + pixels.ceil() as u64,
+            seconds: seconds / (1.0 + 0.85 * (self.inpainter.threads() as f64 - 1.0)),
+        };
+        let planned = Planned {
+            engine: self.engine.clone(),
+            plan,
+            needs: self.needs,
+            costs,
+            room,
+        };
+        Ok((planned, memory))
+    }
+}
+
+fn too_small(budget: u64, smallest: u64, instead: Option<String>) -> Error {
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let instead = instead.map_or(String::new(), |instead| format!(", or {instead}"));
+    Error::new(
+        ErrorKind::Budget,
+        format!(
+            "the memory budget of {} MiB is too small: this fill needs at least {} MiB; raise \
+             max-memory or select a smaller region{instead}",
+            mib(budget),
+            mib(smallest)
+        ),
+    )
+}
