@@ -89,7 +89,7 @@ fn check_parts(data: &[u8]) {
         let side = |i: usize| SIDES[usize::from(bytes[1 + i % 2] >> (i / 2 * 2)) & 7];
         let shape: Vec<u64> = (0..sides).map(side).collect();
         let len = 2 * shape.iter().product::<u64>();
-        if len > 1 << 18 {
+        if len > 1 << 15 {
             continue;
         }
         tensors.push(format!(

@@ -25,7 +25,7 @@ struct Block([Conv2d; 3]);
 
 enum Layer {
     Conv(Conv2d, Activation),
-    Block(Block),
+    Block(Box<Block>),
     /// To twice the size.
     Upsample,
 }
@@ -60,7 +60,7 @@ impl Layers {
         for i in 0..MOST {
             let own = scope.pp(i);
             if own.has("conv.0.weight") {
-                layers.push(Layer::Block(Block::new(cx, &own, channels)?));
+                layers.push(Layer::Block(Box::new(Block::new(cx, &own, channels)?)));
             } else if let Some(shape) = own.shape("weight") {
                 let (from, to) = (channels, shape.first().copied().unwrap_or(0));
                 let mut shape = ConvShape::same(from, to, 3);
@@ -95,7 +95,7 @@ impl Layers {
     fn bytes(&self) -> usize {
         let bytes = |layer: &Layer| match layer {
             Layer::Conv(conv, _) => conv.bytes(),
-            Layer::Block(Block(convs)) => convs.iter().map(Conv2d::bytes).sum(),
+            Layer::Block(block) => block.0.iter().map(Conv2d::bytes).sum(),
             Layer::Upsample => 0,
         };
         self.layers.iter().map(bytes).sum()

@@ -46,12 +46,12 @@ impl Folder {
     /// [`ErrorKind::Model`], [`ErrorKind::Io`] and [`ErrorKind::Unsupported`] that name the file.
     pub fn open(path: PathBuf) -> Result<Self> {
         match path.is_file() {
-            true => Self::file(path),
-            false => Self::folder(path),
+            true => Self::one(path),
+            false => Self::parts(path),
         }
     }
 
-    fn file(path: PathBuf) -> Result<Self> {
+    fn one(path: PathBuf) -> Result<Self> {
         let single = SingleFile::open(&path)?;
         let name = path.display().to_string();
         let model = Self {
@@ -70,7 +70,7 @@ impl Folder {
         Ok(model)
     }
 
-    fn folder(path: PathBuf) -> Result<Self> {
+    fn parts(path: PathBuf) -> Result<Self> {
         let (file, text) = config(&path, "unet")?;
         let unet = unet_2d_condition::Config::parse(&file, &text)?;
         let sample = serde_json::from_str::<serde_json::Value>(&text).ok();

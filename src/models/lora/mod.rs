@@ -93,8 +93,8 @@ impl Lora {
             (true, false) => Ok(lora),
             (true, true) => Err(lora.wrong("it is empty; download it again".into())),
             (false, _) => Err(lora.wrong(format!(
-                "{} no LoRA's, or lack their other half; take a LoRA for Stable Diffusion 1 or 2",
-                some(&unknown, "tensors are", "tensor is")
+                "{} of no LoRA, or without their other half; take a LoRA for Stable Diffusion 1 or 2",
+                some(&unknown)
             ))),
         }
     }
@@ -127,9 +127,9 @@ impl Lora {
         match lost.is_empty() {
             true => Ok(()),
             false => Err(self.wrong(format!(
-                "{} of layers that the model has not; the LoRA is for another model: take one for \
+                "{} for layers that the model has not; the LoRA is for another model: take one for \
                  this, or another model",
-                some(&lost, "tensors are", "tensor is")
+                some(&lost)
             ))),
         }
     }
@@ -221,16 +221,18 @@ impl Loras {
     }
 }
 
-/// `3 tensors are (first, second, …)`.
-fn some(names: &[String], many: &str, one: &str) -> String {
+/// `3 tensors ('first', 'second', …)`.
+fn some(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(4).map(|n| format!("'{n}'")).collect();
     let more = if names.len() > shown.len() {
         ", …"
     } else {
         ""
     };
-    let what = if names.len() == 1 { one } else { many };
-    let verb = what.rsplit_once(' ').map_or(what, |(_, verb)| verb);
-    let noun = what.rsplit_once(' ').map_or(what, |(noun, _)| noun);
-    format!("{} {noun} ({}{more}) {verb}", names.len(), shown.join(", "))
+    let plural = if names.len() == 1 { "" } else { "s" };
+    format!(
+        "{} tensor{plural} ({}{more})",
+        names.len(),
+        shown.join(", ")
+    )
 }

@@ -37,6 +37,8 @@ fn what_a_model_is_shows_in_its_tensors() {
         format!("{key}1.1.transformer_blocks.0.attn2.to_k.weight"),
     );
     let checkpoint = |c: usize, w: usize| weights(&[(&first, &[8, c, 3, 3]), (&text, &[8, w])]);
+    // What a checkpoint was published with comes along.
+    fs::write(place.path("c.yaml"), "parameterization: eps").unwrap();
     for (name, bytes, kind, base) in [
         ("LCM LoRA.safetensors", lora(), "lora", "sd15"),
         (
@@ -72,7 +74,10 @@ fn what_a_model_is_shows_in_its_tensors() {
         assert_eq!(json["files"][0]["trust"], "local");
         assert!(Path::new(json["path"].as_str().unwrap()).is_file());
     }
-    assert!(tree(&place.path("models")).contains(&"lcm-lora/lcm-lora.safetensors".into()));
+    let all = tree(&place.path("models"));
+    for file in ["lcm-lora/lcm-lora.safetensors", "c/c.safetensors", "c/c.yaml"] {
+        assert!(all.contains(&file.into()), "{all:?}");
+    }
     for (channels, width, base) in [(9, 768, "sd15-inpainting"), (4, 1024, "sd2")] {
         diffusers(&place.path(base), channels, width);
         let json = place.ok(&["import", base, "--json"]).json();
