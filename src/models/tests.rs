@@ -249,7 +249,9 @@ fn streamed_layers_compute_the_same_and_hold_nothing() {
                     weights: weights.clone(),
                     layers: all.iter().take(count).cloned().collect(),
                 };
-                let net = UNet2DConditionModel::streaming(&cx, &streamed, config.clone()).unwrap();
+                let net =
+                    UNet2DConditionModel::streaming(&cx, &streamed, config.clone(), &|| Ok(()))
+                        .unwrap();
                 assert!(net.bytes() < held, "{count}: {} of {held}", net.bytes());
                 held = net.bytes();
                 assert_eq!(made(&net), right, "{name} {count} {precision:?}");
@@ -269,7 +271,7 @@ fn a_file_that_changes_while_it_is_streamed_is_named() {
         layers: unet_2d_condition::layers(&config).into_iter().collect(),
     };
     let cx = Context::new(Path::best());
-    let net = UNet2DConditionModel::streaming(&cx, &streamed, config).unwrap();
+    let net = UNet2DConditionModel::streaming(&cx, &streamed, config, &|| Ok(())).unwrap();
     let t = |name: &str| golden.tensor(&format!("a.{name}"));
     let pass = || {
         let run = Run::new(&cx, &Arena::new());

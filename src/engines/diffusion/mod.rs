@@ -164,9 +164,6 @@ impl Engine for Diffusion {
         })?;
         unet.cx.trim();
         drop(unet);
-        if !choice.keep {
-            self.warm.trim();
-        }
         give_back();
         let out = pump(run, &told, || {
             told.begin("decode", cost.steps as u32, 1.0);
