@@ -22,6 +22,10 @@ pub const REST: f64 = 100e6;
 const UNET_LAYERS: f64 = 9.0;
 /// Bands that the VAE's passes hold beside two pictures: of a layer's input and of its output.
 const BANDS: f64 = 2.0;
+/// Inputs that products in eight bits sum at a time, about, and the channels below which
+/// convolutions stay in full.
+const PART: usize = 768;
+const FEW: usize = 16;
 
 /// How a fill is gone through.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,7 +80,7 @@ impl Stages {
             names.map(|name| packing.bytes(weights, name)).sum()
         };
         // And the picture itself.
-        let bands = BANDS * nn::Run::BAND as f64 + 3.0 * plane;
+        let bands = BANDS * (one * plane).min(nn::Run::BAND as f64) + 3.0 * plane;
         let encoder = all(&model.vae, &|name| name.contains("encoder."));
         let decoder = all(&model.vae, &|name| !name.contains("encoder."));
         let mut layers = layers(model, &packing);
@@ -268,19 +272,25 @@ impl Packing {
         let all = numbers(weights, name);
         let stored = stored_bytes(weights, name);
         let timing = name.contains("time_emb");
-        match weights.shape(name) {
+        let shape = weights.shape(name).unwrap_or(&[]);
+        match shape {
             // Vectors are widened.
-            None | Some([] | [_]) => all * 4.0,
+            [] | [_] => all * 4.0,
             // Rows that are looked up.
             _ if name.contains("embedding") && !timing => all * stored,
-            Some([outputs, ..]) => {
-                let filled = outputs.next_multiple_of(self.panel) as f64 / *outputs as f64;
-                // The time's layers stay precise; else a scale and the sums of parts come beside.
-                let each = match self.precision {
-                    Precision::Int8 if !timing => 1.03,
-                    _ => stored,
-                };
-                all * filled * each
+            [outputs, inputs, taps @ ..] => {
+                let outputs = outputs.next_multiple_of(self.panel) as f64;
+                let taps: f64 = taps.iter().map(|n| *n as f64).product();
+                let few = taps > 1.0 && (*inputs < FEW || shape[0] < FEW);
+                match self.precision {
+                    // Fours of inputs; a scale, and the sums of each tap's parts.
+                    Precision::Int8 if !timing && !few => {
+                        let row = inputs.next_multiple_of(4) + 4 * inputs.div_ceil(PART);
+                        outputs * (row as f64 * taps + 4.0)
+                    }
+                    // The time's layers stay precise, and convolutions of a few channels.
+                    _ => outputs * *inputs as f64 * taps * stored,
+                }
             }
         }
     }
