@@ -42,10 +42,12 @@ impl<T: Pod> Deref for Pages<T> {
     fn deref(&self) -> &[T] {
         match self {
             Self::Heap(v) => v,
-            // SAFETY: the mapping holds `len` items, zeros or what was written, which `T` may be; it
-            // starts on a page, and lives as long as `self`, which is borrowed.
             #[cfg(unix)]
-            Self::Own(m, len) => unsafe { std::slice::from_raw_parts(m.start().cast(), *len) },
+            Self::Own(m, len) => {
+                // SAFETY: the mapping holds `len` items, zeros or what was written, which `T` may be;
+                // it starts on a page, and lives as long as `self`, which is borrowed.
+                unsafe { std::slice::from_raw_parts(m.start().cast(), *len) }
+            }
         }
     }
 }
@@ -54,9 +56,11 @@ impl<T: Pod> DerefMut for Pages<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         match self {
             Self::Heap(v) => v,
-            // SAFETY: as above; nobody else has it, for `self` is borrowed mutably.
             #[cfg(unix)]
-            Self::Own(m, len) => unsafe { std::slice::from_raw_parts_mut(m.start().cast(), *len) },
+            Self::Own(m, len) => {
+                // SAFETY: as above; nobody else has it, for `self` is borrowed mutably.
+                unsafe { std::slice::from_raw_parts_mut(m.start().cast(), *len) }
+            }
         }
     }
 }

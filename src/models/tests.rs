@@ -249,7 +249,9 @@ fn streamed_layers_compute_the_same_and_hold_nothing() {
                     weights: weights.clone(),
                     layers: all.iter().take(count).cloned().collect(),
                 };
-                let net = UNet2DConditionModel::streaming(&cx, &streamed, config.clone()).unwrap();
+                let net =
+                    UNet2DConditionModel::streaming(&cx, &streamed, config.clone(), &|| Ok(()))
+                        .unwrap();
                 assert!(net.bytes() < held, "{count}: {} of {held}", net.bytes());
                 held = net.bytes();
                 assert_eq!(made(&net), right, "{name} {count} {precision:?}");
@@ -269,7 +271,7 @@ fn a_file_that_changes_while_it_is_streamed_is_named() {
         layers: unet_2d_condition::layers(&config).into_iter().collect(),
     };
     let cx = Context::new(Path::best());
-    let net = UNet2DConditionModel::streaming(&cx, &streamed, config).unwrap();
+    let net = UNet2DConditionModel::streaming(&cx, &streamed, config, &|| Ok(())).unwrap();
     let t = |name: &str| golden.tensor(&format!("a.{name}"));
     let pass = || {
         let run = Run::new(&cx, &Arena::new());
@@ -397,6 +399,12 @@ fn costs_are_those_of_a_pass() {
             vae.encoder.cost(&cx, 2, 32, 40).unwrap()
         };
         assert_eq!((cost.flops, cost.bytes), (run.flops(), arena.peak()));
+    }
+    for (height, width, fits) in [(7, 64, false), (64, 7, false), (8, 8, true), (15, 9, true)] {
+        match vae.encoder.cost(&cx, 1, height, width) {
+            Ok(_) => assert!(fits, "{height}×{width}"),
+            Err(e) => assert!(!fits && e.kind() == ErrorKind::Argument, "{e}"),
+        }
     }
 }
 

@@ -67,9 +67,9 @@ impl Bands {
             return Ok(all);
         }
         run.rewrite(&all, |all| {
-            for (i, part) in all.chunks_mut(self.rows * self.row()).enumerate() {
+            for (i, part) in all.chunks_mut((self.rows * self.row()).max(1)).enumerate() {
                 let first = i * self.rows;
-                let rows = first..first + part.len() / self.row();
+                let rows = first..first + part.len() / self.row().max(1);
                 part.copy_from_slice(&self.single(rows)?);
                 self.acts[i] = None;
             }

@@ -86,11 +86,11 @@ impl<'a> Run<'a> {
         self.slice
     }
 
-    /// Rows of a band of pictures of `width` and `channels`: the same tiles of a convolution fit there
-    /// as into the whole.
+    /// Rows of a band of pictures of `width` and `channels`. A convolution's tiles fit into it as into
+    /// the whole picture, and half the channels or half the width give a band of as many bytes.
     pub(super) fn rows(&self, width: usize, channels: usize) -> usize {
-        let rows = self.band / (4 * width * channels).max(1);
-        (rows / Conv2d::GRID).max(1) * Conv2d::GRID
+        let tiles = self.band / (4 * width * channels * Conv2d::GRID).max(1);
+        Conv2d::GRID << tiles.max(1).ilog2()
     }
 
     pub(super) fn forced(&self) -> Option<Algorithm> {

@@ -24,7 +24,7 @@ use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, give_back};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Memory, Needs};
-use crate::schedulers::{Noise, Times, scheduler, start};
+use crate::schedulers::{Noise, start};
 use cost::{Model, predict};
 use folder::Folder;
 use pipeline::{Pipeline, latent_mask};
@@ -64,8 +64,7 @@ impl Engine for Diffusion {
         let settings = Settings::new(ask.values)?;
         let folder = Folder::find(ask.models, &settings)?;
         // Steps that cannot be are told before anything is loaded.
-        let steps = Times::Steps(settings.steps);
-        let steps = scheduler(settings.scheduler, &folder.scheduler, steps)?;
+        let steps = settings.schedule(&folder.scheduler)?;
         start(steps.timesteps().len(), settings.strength)?;
         let side = folder.side as u32;
         Ok(Needs {
@@ -165,9 +164,6 @@ impl Engine for Diffusion {
         })?;
         unet.cx.trim();
         drop(unet);
-        if !choice.keep {
-            self.warm.trim();
-        }
         give_back();
         let out = pump(run, &told, || {
             told.begin("decode", cost.steps as u32, 1.0);

@@ -14,7 +14,7 @@ use crate::models::clip::{CLIPTextModel, HiddenLayer, embed};
 use crate::models::{UNet2DConditionModel, autoencoder_tiny};
 use crate::nn::{Arena, Run, Tensor, from_vec, values};
 use crate::pixels::{Plane, RgbImage};
-use crate::schedulers::{Purpose, Scheduler, Times, guidance, scheduler, start};
+use crate::schedulers::{Purpose, Scheduler, guidance, start};
 use crate::weights::Weights;
 
 /// Streams of [`Purpose::Encode`].
@@ -138,7 +138,7 @@ impl Pipeline<'_> {
         let (height, width) = (begin.height, begin.width);
         let channels = self.folder.vae.latent_channels;
         let (pixels, len) = (height * width, channels * height * width);
-        let mut steps = scheduler(s.scheduler, &self.folder.scheduler, Times::Steps(s.steps))?;
+        let mut steps = s.schedule(&self.folder.scheduler)?;
         let times = steps.timesteps().to_vec();
         let first = start(times.len(), s.strength)?;
         let what = "latents";

@@ -5,7 +5,7 @@ use crate::engines::Values;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Precision;
 use crate::params::{ParamKind, ParamSpec, Value};
-use crate::schedulers::Kind;
+use crate::schedulers::{Config, Kind, Scheduler, Times, align_your_steps, scheduler};
 
 /// The strength of a fill without a prompt is no more than this: of the exemplar fill the layout and
 /// the colours are left, so that the model has no reason to invent an object, and its own textures
@@ -44,6 +44,8 @@ pub struct Settings {
     pub guidance: f64,
     pub strength: f64,
     pub scheduler: Kind,
+    /// Whether the steps are at the times of Align Your Steps.
+    pub aligned: bool,
     pub content: Content,
     pub precision: Precision,
     /// LoRAs by name or path, and how much of each.
@@ -112,6 +114,18 @@ pub fn params() -> Vec<ParamSpec> {
             help: "The method of the steps.",
             kind: ParamKind::Choice(Kind::ALL.iter().map(|k| (k.id(), k.label())).collect()),
             default: "dpmpp_2m_karras",
+        },
+        ParamSpec {
+            name: "timesteps",
+            label: "Time steps",
+            help: "Where the steps lie: as the scheduler spaces them, or at the times of Align Your \
+                   Steps, which suit Stable Diffusion 1.x with ten steps or so and a scheduler \
+                   without Karras's sigmas.",
+            kind: ParamKind::Choice(vec![
+                ("spaced", "The scheduler's own"),
+                ("align_your_steps", "Align Your Steps"),
+            ]),
+            default: "spaced",
         },
         ParamSpec {
             name: "masked-content",
@@ -208,6 +222,7 @@ impl Settings {
             guidance,
             strength: strength.min(most),
             scheduler: Kind::parse(&text("scheduler")?)?,
+            aligned: text("timesteps")? == "align_your_steps",
             content,
             precision: match text("precision")?.as_str() {
                 "int8" => Precision::Int8,
@@ -250,6 +265,20 @@ fn loras(text: &str) -> Result<Vec<(String, f64)>> {
         }
     })
     .collect()
+}
+
+impl Settings {
+    /// The steps of a fill with a model whose scheduler is configured so.
+    ///
+    /// # Errors
+    /// As [`scheduler`] and [`align_your_steps`].
+    pub fn schedule(&self, config: &Config) -> Result<Box<dyn Scheduler>> {
+        if !self.aligned {
+            return scheduler(self.scheduler, config, Times::Steps(self.steps));
+        }
+        let times = align_your_steps(config, self.steps)?;
+        scheduler(self.scheduler, config, Times::Given(&times))
+    }
 }
 
 fn other(name: &str) -> Error {
@@ -306,6 +335,27 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn steps_lie_where_they_are_asked_to() {
+        let config = Config::default();
+        let times = |pairs| {
+            let steps = with(pairs).schedule(&config);
+            steps
+                .map(|s| s.timesteps().to_vec())
+                .map_err(|e| e.to_string())
+        };
+        let ays = ("timesteps", "align_your_steps");
+        let ten = times(&[("steps", "10"), ("scheduler", "euler"), ays]).unwrap();
+        assert_eq!(ten, align_your_steps(&config, 10).unwrap());
+        assert_ne!(
+            ten,
+            times(&[("steps", "10"), ("scheduler", "euler")]).unwrap()
+        );
+        // The default has levels of its own.
+        let error = times(&[ays]).unwrap_err();
+        assert!(error.contains("Karras"), "{error}");
     }
 
     #[test]

@@ -15,12 +15,13 @@ use crate::plan::{Memory, Stage};
 use crate::weights::{Dtype, Weights};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the tokenizer, the exemplar fill, the pictures and the kernels take beside the networks.
-pub const REST: f64 = 60e6;
+/// What the tokenizer, the exemplar fill, the pictures, the kernels and the allocator take beside the
+/// networks: measured.
+pub const REST: f64 = 100e6;
 /// Layers of the first level's size that are alive at a pass's peak; of the UNet for each of a batch.
 const UNET_LAYERS: f64 = 9.0;
-/// Bands that the VAE's passes hold beside the pictures: of a layer's input, its output and the tiles.
-const BANDS: f64 = 4.0;
+/// Bands that the VAE's passes hold beside two pictures: of a layer's input and of its output.
+const BANDS: f64 = 2.0;
 
 /// How a fill is gone through.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +80,8 @@ impl Stages {
             let names = weights.names().filter(|name| own(name));
             names.map(|name| packing.bytes(weights, name)).sum()
         };
-        let bands = BANDS * nn::Run::BAND as f64;
+        // And the picture itself.
+        let bands = BANDS * nn::Run::BAND as f64 + 3.0 * plane;
         let encoder = all(&model.vae, &|name| name.contains("encoder."));
         let decoder = all(&model.vae, &|name| !name.contains("encoder."));
         let mut layers = layers(model, &packing);
@@ -111,17 +113,25 @@ impl Stages {
             streamed_bytes: 0.0,
             slice: Attention::SLICE,
         };
-        let fits = |choice: &Choice| budget.is_none_or(|budget| self.peak(choice) <= budget);
+        let Some(budget) = budget else {
+            return choice;
+        };
+        let mut smallest = (u64::MAX, choice.clone());
         let mut layers = self.layers.iter();
         loop {
             for keep in [true, false] {
                 choice.keep = keep;
-                if fits(&choice) {
+                let peak = self.peak(&choice);
+                if peak <= budget {
                     return choice;
+                }
+                // One layer more is not always less: it may be the largest to be read.
+                if peak < smallest.0 {
+                    smallest = (peak, choice.clone());
                 }
             }
             let Some(layer) = layers.next() else {
-                return choice;
+                return smallest.1;
             };
             choice.streamed.insert(layer.name.clone());
             choice.streamed_bytes += layer.stored;

@@ -261,7 +261,7 @@ fn bytes_of_the_stages_agree_with_networks_and_passes() {
                 layers: choice.streamed.clone(),
             };
             let config = folder.unet.clone();
-            let net = UNet2DConditionModel::streaming(&cx, &streamed, config).unwrap();
+            let net = UNet2DConditionModel::streaming(&cx, &streamed, config, &|| Ok(())).unwrap();
             net.bytes()
         };
         let held = |choice: &stages::Choice| stages.held(choice);

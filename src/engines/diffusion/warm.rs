@@ -91,12 +91,15 @@ impl Warm {
                 layers: choice.streamed.clone(),
             };
             let config = model.folder.unet.clone();
-            let net = UNet2DConditionModel::streaming(&cx, &streamed, config)?;
+            let check = || told.layer();
+            let net = UNet2DConditionModel::streaming(&cx, &streamed, config, &check)?;
             // What was read while somebody wrote is neither the old nor the new one.
             model.unet.check_unchanged()?;
             Ok(Arc::new(Unet { key, cx, net }))
         })?;
-        *slot = Some(unet.clone());
+        if choice.keep {
+            *slot = Some(unet.clone());
+        }
         Ok(unet)
     }
 

@@ -2,6 +2,13 @@
 //!
 //! The encoder and the decoder are loaded apart: whoever fills a hole needs the one before the steps
 //! and the other after them.
+//!
+//! # Memory
+//! Pictures are worked on in [`Bands`] of rows, which is what tiling is here. The group norms' mean and
+//! variance are the whole picture's and each convolution's tiles are those of the whole, so there is no
+//! overlap to blend and no seam: every bit is what the whole picture in one gives. The most that is held
+//! are two activations of the first level, or one with the second level's channels at the first's size,
+//! and about four bands; without bands it would be five activations. A batch goes one by one.
 #![forbid(unsafe_code)]
 
 mod blocks;
@@ -9,7 +16,7 @@ mod config;
 
 pub use config::Config;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Activation, Context, ConvShape};
 use crate::models::{Cost, input};
 use crate::nn::{
@@ -143,8 +150,8 @@ impl Encoder {
     /// [`Config::scaling_factor`].
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Argument`] when the shape does not fit; what stops the pass, see
-    /// [`Run::write`].
+    /// [`crate::ErrorKind::Argument`] when the shape does not fit or there is not even one latent; what
+    /// stops the pass, see [`Run::write`].
     pub fn encode(&self, run: &Run, image: &Tensor) -> Result<Moments> {
         self.watched(run, image, &|_, _| {})
     }
@@ -157,7 +164,16 @@ impl Encoder {
     ) -> Result<Moments> {
         let c = &self.config;
         let shape = [None, Some(c.in_channels), None, None];
-        input("picture", image, shape)?;
+        let [.., height, width] = input("picture", image, shape)?;
+        if height.min(width) < c.scale() {
+            let (shape, least) = (image.dims(), c.scale());
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!(
+                    "the picture has shape {shape:?}, expected {least} pixels or more each way"
+                ),
+            ));
+        }
         let h = one_by_one(run, image, |image| self.moments(run, image, watch))?;
         let [batch, _, height, width] = input("moments", &h, [None; 4])?;
         let shape = [batch, c.latent_channels, height, width];

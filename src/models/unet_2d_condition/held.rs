@@ -56,7 +56,12 @@ pub(super) struct Origin<'a> {
     pub cx: &'a Context,
     pub scope: Scope<'a>,
     pub streamed: Option<&'a Streamed>,
+    /// Called before each layer is read, on any thread; its error ends the reading.
+    pub check: &'a Check<'a>,
 }
+
+/// Looks whether to go on.
+pub type Check<'a> = dyn Fn() -> Result<()> + Sync + 'a;
 
 impl Origin<'_> {
     /// That of the submodule `name`.
@@ -82,7 +87,10 @@ impl Origin<'_> {
                     Ok(made)
                 })))
             }
-            None => make(self.cx, &self.scope).map(Held::Packed),
+            None => {
+                (self.check)()?;
+                make(self.cx, &self.scope).map(Held::Packed)
+            }
         }
     }
 }

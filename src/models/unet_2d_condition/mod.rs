@@ -7,7 +7,7 @@ mod config;
 mod held;
 
 pub use config::Config;
-pub use held::{Streamed, layers};
+pub use held::{Check, Streamed, layers};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Activation, Context, ConvShape};
@@ -43,29 +43,33 @@ impl UNet2DConditionModel {
     /// # Errors
     /// As [`Scope::get`].
     pub fn new(cx: &Context, scope: &Scope, config: Config) -> Result<Self> {
-        let scope = scope.clone();
-        let streamed = None;
-        Self::build(
-            &Origin {
-                cx,
-                scope,
-                streamed,
-            },
-            config,
-        )
+        let origin = Origin {
+            cx,
+            scope: scope.clone(),
+            streamed: None,
+            check: &|| Ok(()),
+        };
+        Self::build(&origin, config)
     }
 
     /// As [`Self::new`], but for the layers that are to be streamed, which each pass reads anew: it
     /// must be called with a context that packs as `cx` does, and fails with
-    /// [`ErrorKind::Model`] where the file was changed or cut short meanwhile.
+    /// [`ErrorKind::Model`] where the file was changed or cut short meanwhile. `check` is called before
+    /// each layer that is read now, for cancelling.
     ///
     /// # Errors
-    /// As [`Self::new`].
-    pub fn streaming(cx: &Context, streamed: &Streamed, config: Config) -> Result<Self> {
+    /// As [`Self::new`]; what `check` returned.
+    pub fn streaming(
+        cx: &Context,
+        streamed: &Streamed,
+        config: Config,
+        check: &Check,
+    ) -> Result<Self> {
         let origin = Origin {
             cx,
             scope: streamed.weights.root(),
             streamed: Some(streamed),
+            check,
         };
         Self::build(&origin, config)
     }

@@ -170,7 +170,7 @@ fn check(weights: &Weights, case: &Case, layer: &str) {
         })
     };
     let whole = made(1, None, false);
-    for (threads, rows) in [(1, 1), (2, 1), (2, 8), (1, 12), (2, 1 << 20)] {
+    for (threads, rows) in [(1, 1), (2, 1), (2, 8), (1, 16), (2, 1 << 20)] {
         let bands = made(threads, Some(4 * rows * w * INPUTS), false);
         let what = format!(
             "{layer} {h}×{w} {:?} {:?} {:?}, {threads} threads, {rows} rows",

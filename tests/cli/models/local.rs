@@ -75,7 +75,11 @@ fn what_a_model_is_shows_in_its_tensors() {
         assert!(Path::new(json["path"].as_str().unwrap()).is_file());
     }
     let all = tree(&place.path("models"));
-    for file in ["lcm-lora/lcm-lora.safetensors", "c/c.safetensors", "c/c.yaml"] {
+    for file in [
+        "lcm-lora/lcm-lora.safetensors",
+        "c/c.safetensors",
+        "c/c.yaml",
+    ] {
         assert!(all.contains(&file.into()), "{all:?}");
     }
     for (channels, width, base) in [(9, 768, "sd15-inpainting"), (4, 1024, "sd2")] {
