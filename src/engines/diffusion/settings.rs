@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn steps_lie_where_they_are_asked_to() {
         let config = Config::default();
-        let times = |pairs| {
+        let times = |pairs: &[(&'static str, &str)]| {
             let steps = with(pairs).schedule(&config);
             steps
                 .map(|s| s.timesteps().to_vec())
