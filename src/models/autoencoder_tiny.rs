@@ -194,6 +194,27 @@ impl Decoder {
         1 << self.0.layers.iter().filter(doubled).count().min(16)
     }
 
+    /// Channels of the layers and operations of a picture of `pixels` latents, from the names and
+    /// shapes alone of the model whose scope this is; 0 where there are none.
+    pub fn predicted(scope: &Scope, pixels: f64) -> (usize, f64) {
+        let own = scope.pp("decoder.layers");
+        let (mut at, mut flops) = (pixels, 0.0);
+        for i in 0..MOST {
+            let names = ["weight", "conv.0.weight", "conv.2.weight", "conv.4.weight"];
+            let names = names.map(|name| format!("{i}.{name}"));
+            let shapes = names.iter().filter_map(|name| own.shape(name));
+            let numbers = |shape: Vec<usize>| shape.iter().map(|n| *n as f64).product::<f64>();
+            let all: f64 = shapes.map(numbers).sum();
+            flops += 2.0 * at * all;
+            // What has no weights doubles the sides, but for the first ReLU.
+            if i > 1 && all == 0.0 {
+                at *= 4.0;
+            }
+        }
+        let first = own.shape("0.weight").and_then(|s| s.first().copied());
+        (first.unwrap_or(0), flops)
+    }
+
     /// Bytes of the packed weights.
     pub fn bytes(&self) -> usize {
         self.0.bytes()

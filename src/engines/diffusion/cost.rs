@@ -9,6 +9,7 @@ use super::settings::Settings;
 use super::stages::Choice;
 use crate::error::Result;
 use crate::kernels::{Path, Precision};
+use crate::models::autoencoder_tiny;
 use crate::weights::Weights;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ pub struct Model<'a> {
     pub unet: Arc<Weights>,
     pub vae: Weights,
     pub text: Weights,
+    /// The tiny autoencoder, where it decodes.
+    pub tiny: Option<Weights>,
 }
 
 impl<'a> Model<'a> {
@@ -36,6 +39,7 @@ impl<'a> Model<'a> {
             unet: Arc::new(folder.unet_weights()?),
             vae: folder.vae_weights()?,
             text: folder.text_weights()?,
+            tiny: folder.tiny_weights()?,
         })
     }
 
@@ -84,7 +88,10 @@ pub fn predict(model: &Model, settings: &Settings, choice: &Choice) -> Cost {
         load: unet.bytes() as f64 / LOADING - streamed,
         step: batch * unet_flops(folder, unet, latents) / rate + streamed,
         steps: started.max(1.0),
-        decode: decoder + flops(vae, "decoder.", levels, side * side) / rate,
+        decode: match &model.tiny {
+            Some(tiny) => autoencoder_tiny::Decoder::predicted(&tiny.root(), latents).1 / rate,
+            None => decoder + flops(vae, "decoder.", levels, side * side) / rate,
+        },
     }
 }
 

@@ -9,7 +9,7 @@
 use super::cost::{Model, numbers};
 use super::settings::Settings;
 use crate::kernels::{Attention, Context, Path, Precision};
-use crate::models::unet_2d_condition;
+use crate::models::{autoencoder_tiny, unet_2d_condition};
 use crate::nn;
 use crate::plan::{Memory, Stage};
 use crate::weights::{Dtype, Weights};
@@ -48,11 +48,16 @@ struct Layer {
     stored: f64,
 }
 
+/// Layers of the picture's size that are alive in a block of the tiny autoencoder.
+const TINY: f64 = 3.0;
+
 /// Bytes of the stages, of which a choice puts the peak together.
 pub struct Stages {
     text: f64,
     encode: f64,
     decode: f64,
+    /// Whether the tiny autoencoder decodes.
+    tiny: bool,
     /// The UNet's packed weights, all of them, and what a pass takes beside them.
     unet: f64,
     pass: f64,
@@ -89,8 +94,15 @@ impl Stages {
             text: all(&model.text, &|_| true),
             // A block's input and output, band by band.
             encode: encoder + 2.0 * one * plane + bands,
-            // The last level's first block comes from the second level's channels.
-            decode: decoder + two.max(2.0 * one) * plane + bands,
+            decode: match &model.tiny {
+                Some(tiny) => {
+                    let (channels, _) = autoencoder_tiny::Decoder::predicted(&tiny.root(), latents);
+                    all(tiny, &|name| name.starts_with("decoder.")) + TINY * channels as f64 * plane
+                }
+                // The last level's first block comes from the second level's channels.
+                None => decoder + two.max(2.0 * one) * plane + bands,
+            },
+            tiny: model.tiny.is_some(),
             unet: all(&model.unet, &|_| true),
             pass: unet_layer * UNET_LAYERS * model.batch(settings),
             layers,
@@ -183,6 +195,7 @@ impl Stages {
         let way = |name: &str| match name {
             "encode" => vae.to_owned(),
             "steps" => format!("{layers}; attention {} queries at a time", choice.slice),
+            "decode" if self.tiny => format!("by the tiny autoencoder; {kept}"),
             "decode" => format!("{vae}; {kept}"),
             _ => String::new(),
         };

@@ -161,6 +161,30 @@ fn loras_change_the_fill_and_the_warm_unet() {
     }
 }
 
+/// Bytes and operations of the tiny decoder, at the size that published models work at.
+fn predicted_tiny(models: &Path) {
+    let mut settings = Settings::new(&Default::default()).unwrap();
+    settings.vae = settings::Vae::Taesd;
+    let mut folder = Folder::find(Some(models), &settings).unwrap();
+    folder.side = 512;
+    let model = Model::open(&folder).unwrap();
+    let weights = model.tiny.as_ref().unwrap().root();
+    let cx = Context::new(Instructions::chosen());
+    let net = crate::models::autoencoder_tiny::Decoder::new(&cx, &weights).unwrap();
+    let pass = net.cost(&cx, 1, 64, 64).unwrap();
+    let (_, flops) = crate::models::autoencoder_tiny::Decoder::predicted(&weights, 64.0 * 64.0);
+    assert_eq!(flops, pass.flops as f64);
+    let mut small = stages::Stages::new(&model, &settings).told(&stages::Choice {
+        keep: false,
+        streamed: Default::default(),
+        streamed_bytes: 0.0,
+        slice: 1,
+    });
+    let decode = small.stages.pop().unwrap().bytes as f64 - stages::REST;
+    let ratio = decode / (net.bytes() + pass.bytes) as f64;
+    assert!((0.9..1.1).contains(&ratio), "{ratio}");
+}
+
 #[test]
 fn the_tiny_autoencoder_decodes_where_it_is_asked_for() {
     let temporary = Temporary::new("taesd");
@@ -185,6 +209,7 @@ fn the_tiny_autoencoder_decodes_where_it_is_asked_for() {
         &models.join("tiny/taesd/diffusion_pytorch_model.safetensors"),
     );
     assert_eq!(made().unwrap(), file);
+    predicted_tiny(models);
     let wrong = models.join("tiny/taesd/diffusion_pytorch_model.safetensors");
     fs::copy(
         models.join("tiny/vae/diffusion_pytorch_model.safetensors"),
