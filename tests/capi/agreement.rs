@@ -64,6 +64,10 @@ enum Seen {
 fn seen_report(mut report: Json) -> Seen {
     let seconds = report["seconds"].take();
     assert!(seconds.as_f64().is_some_and(|s| s >= 0.0), "{seconds}");
+    for stage in report["stages"].as_array_mut().into_iter().flatten() {
+        let part = stage["seconds"].take();
+        assert!(part.as_f64() <= seconds.as_f64(), "{part} of {seconds}");
+    }
     Seen::Json(report)
 }
 
