@@ -68,7 +68,7 @@ fn a_model_comes_whole_and_is_told_of() {
     assert!(place.ok(&["list"]).stdout.contains("sd15-inpainting"));
     assert_eq!(
         place.ok(&["path", "tiny"]).stdout.trim(),
-        models.join("tiny").to_str().unwrap()
+        models.join("tiny/a/m.safetensors").to_str().unwrap()
     );
     place.ok(&["verify"]);
 
