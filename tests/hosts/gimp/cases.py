@@ -359,6 +359,23 @@ def repeat():
     G.delete(image)
 
 
+def diffusion():
+    """An engine with a model and parameters of its own; the model is tiny and its fill is noise."""
+    image, layer = scene()
+    G.select_ellipse(image, 100, 60, 80, 50)
+    values = {"engine": "diffusion", "model": os.environ["MEND_TINY"], "steps": 2}
+    _, boat = filled("diffusion", image, layer, prompt="a (red:1.2) boat, 50% \\ \"new\"", **values)
+    G.put(layer, (0, 0, W, H), "R'G'B'A float", TEXTURE)
+    _, tree = filled("diffusion, another prompt", image, layer, prompt="a tree", **values)
+    check("diffusion: the prompt counts", boat != tree)
+    values["model"] = os.path.join(os.environ["MEND_TINY"], "none")
+    refused("a model that is not there", image, layer, "none", "model", **values)
+    if G.VERSION == 2:
+        # GIMP 3 refuses what is no argument by itself.
+        refused("a parameter that is none", image, layer, "promt", "prompt", promt="a tree")
+    G.delete(image)
+
+
 def profile():
     """A layer in another colour space keeps its unselected bytes and is not pushed to sRGB."""
     path = os.environ.get("MEND_PROFILE")
@@ -471,7 +488,7 @@ def library():
 
 
 def main():
-    groups = [library, depths, geometry, softness, refusals, repeat, profile, large]
+    groups = [library, depths, geometry, softness, refusals, repeat, diffusion, profile, large]
     wanted = os.environ.get("MEND_GROUPS", "").split()
     for group in groups:
         if wanted and group.__name__ not in wanted:

@@ -20,6 +20,8 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+import tiny_model  # noqa: E402
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 KEYS = [("F7", "plug-in-mend-inpaint", "script-fu-mend-inpaint"),
         ("F8", "plug-in-mend-inpaint-again", "plug-in-mend-inpaint-again"),
@@ -38,6 +40,7 @@ class Run:
         os.makedirs(self.profile)
         os.makedirs(self.shots)
         shutil.copytree(HERE, os.path.join(self.work, "tests"))
+        tiny_model.make(os.path.join(REPOSITORY, "tests", "golden"), os.path.join(self.work, "tiny"))
         self.failed = []
 
     def inside(self, path):
@@ -114,6 +117,7 @@ class Run:
             "MEND_PLUGIN": self.inside(os.path.join(self.profile, "plug-ins", "mend-inpaint")),
             "MEND_TEST": self.inside(os.path.join(tests, script)),
             "MEND_OTHERS": self.inside(self.work),
+            "MEND_TINY": self.inside(os.path.join(self.work, "tiny")),
             "MEND_GROUPS": self.options.groups, "MEND_PHOTO": self.inside(photo),
             "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8", "NO_AT_BRIDGE": "1",
         })
