@@ -26,6 +26,7 @@
 //! | [`weights`] | 1 | model files: opened, checked, read a tensor at a time |
 //! | [`nn`] | 2 | blocks that several networks share |
 //! | `match` | 2 | PatchMatch, voting |
+//! | [`detail`] | 3 | native detail for an answer of lower resolution |
 //! | [`models`] | 3 | networks, one file or folder each |
 //! | [`catalog`] | 3 | known and installed models: files, SHA-256, licence, where from |
 //! | [`engines`] | 4 | the [`engines::Engine`] trait, one file an engine |
@@ -37,6 +38,7 @@
 pub mod blend;
 pub mod capi;
 pub mod catalog;
+pub mod detail;
 pub mod engines;
 pub mod error;
 pub mod inpainter;

@@ -3,6 +3,7 @@
 use super::Path;
 use crate::error::Result;
 use crate::memory;
+use rayon::prelude::*;
 
 /// A patch has `SIDE` × `SIDE` texels.
 pub const SIDE: usize = 7;
@@ -58,6 +59,12 @@ impl Texels {
     /// Row `y`, to write.
     pub fn row_mut(&mut self, y: usize) -> &mut [i16] {
         &mut self.data[y * self.stride..(y + 1) * self.stride]
+    }
+
+    /// All rows, to write side by side.
+    pub fn rows_mut(&mut self) -> impl IndexedParallelIterator<Item = &mut [i16]> {
+        let len = self.stride * self.height;
+        self.data[..len].par_chunks_mut(self.stride.max(1))
     }
 
     /// Where the patch centred at (`x`, `y`) starts in `data`.

@@ -11,8 +11,8 @@ use super::field::Field;
 use super::level::Level;
 use super::peel::peel;
 use super::reconstruct::reconstruct;
-use super::search::Search;
-use super::vote::{Weights, vote};
+use super::rounds::{Meter, Rounds, Setting, Steps};
+use super::vote::Weights;
 use crate::blend;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Path;
@@ -41,12 +41,11 @@ const SEARCH_RADIUS: [u32; 3] = [64, 32, 8];
 const FAR: (f32, f32) = (1.0, 10.0);
 /// Most that a patch's colours are shifted by, of 1.0.
 const SHIFT: f32 = 0.06;
+/// The share of the voted texture feature in the new one; the rest stays as the surroundings ask.
+/// All of it lets flatness spread, none of it asks for a shore's texture in the water beside it.
+const FEATURE_SHARE: f32 = 0.5;
 /// Sharpness of the votes below the finest level, at it, and of the last one, see [`Weights`].
 const SHARPNESS: [u32; 3] = [4, 3, 4];
-
-/// How a completion tells how far it is, on the thread that called it: the share done, and an error
-/// to stop.
-pub type Steps<'a> = &'a mut dyn FnMut(f64) -> Result<()>;
 
 /// Fills the hole of `image` with patches of its usable pixels. Hole pixels carry a smooth guess.
 ///
@@ -64,50 +63,34 @@ pub fn complete(
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {
-    if image.width.max(image.height) > usize::from(u16::MAX) {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "the region to fill from is {}×{} pixels: the exemplar engine takes up to 65535 a \
-                 side; fill the hole in parts or lower the context",
-                image.width, image.height
-            ),
-        ));
-    }
+    check_size(image, "the exemplar engine")?;
     steps(0.0)?;
-    let kernels = PatchKernels::new(Path::best());
-    let mut levels = pool.install(|| pyramid(image, hole, source))?;
-    let mut meter = Meter::new(&levels, steps);
-    let Some(coarsest) = levels.pop().filter(|l| l.centres.data.contains(&1)) else {
+    let mut levels = pool.install(|| pyramid(image, hole, source, coarse))?;
+    let count = levels.len();
+    let mut meter = Meter::new(passes(&levels), steps);
+    let Some(first) = levels.pop().filter(|l| l.centres.data.contains(&1)) else {
         meter.finish()?;
         return try_clone(image);
     };
     let setting = Setting {
-        kernels,
+        kernels: PatchKernels::new(Path::best()),
         seed,
         cancel,
         pool,
+        far: FAR,
+        shift: SHIFT * SCALE,
+        feature: [FEATURE_SHARE; 2],
+        low: None,
     };
-    let (mut level, mut field) = setting.coarsest(&coarsest, levels.len(), &mut meter)?;
-    drop(coarsest);
+    let (mut level, mut field) = coarsest(&setting, &first, &rounds(count - 1, count), &mut meter)?;
+    drop(first);
     while let Some(mut finer) = levels.pop() {
         let mut next = pool.install(|| field.refined(&level, &finer, seed))?;
         drop((level, field));
-        let number = levels.len();
-        let stage = if number == 0 { 2 } else { 1 };
-        pool.install(|| {
-            finer.update_means();
-            vote(
-                &mut finer,
-                &next,
-                kernels,
-                Weights {
-                    sharpness: None,
-                    shift: SHIFT * SCALE,
-                },
-            )
-        })?;
-        setting.refine(&mut finer, &mut next, number, stage, &[], &mut meter)?;
+        let rounds = rounds(levels.len(), count);
+        pool.install(|| finer.update_means());
+        setting.vote(&mut finer, &next, rounds.number, None)?;
+        setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
         (level, field) = (finer, next);
     }
     let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
@@ -115,35 +98,30 @@ pub fn complete(
         let weights = Weights {
             sharpness: Some(SHARPNESS[2]),
             shift: SHIFT * SCALE,
+            feature: 0.0,
         };
         let mut fill = reconstruct(image, &level, &field, weights, bounds)?;
         drop((level, field));
         blend::seamless(image, hole, bounds, &mut fill.colour, fill.gx, fill.gy)?;
-        let mut out = try_clone(image)?;
-        for y in 0..fill.colour.height {
-            let at = (y + bounds.y as usize) * out.width + bounds.x as usize;
-            for x in 0..fill.colour.width {
-                if hole.data[at + x] != 0 {
-                    out.data[(at + x) * 3..][..3]
-                        .copy_from_slice(&fill.colour.row(y)[x * 3..x * 3 + 3]);
-                }
-            }
-        }
-        Ok::<_, Error>(out)
+        with_hole(image, hole, bounds, &fill.colour)
     })?;
     meter.finish()?;
     Ok(out)
 }
 
-/// The levels, finest first. A level that cannot be searched is left out.
-fn pyramid(image: &RgbImage, hole: &Plane<u8>, source: &Plane<u8>) -> Result<Vec<Level>> {
+/// The levels, finest first, until `enough`. A level that cannot be searched is left out.
+pub fn pyramid(
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    source: &Plane<u8>,
+    enough: impl Fn(&[Level]) -> bool,
+) -> Result<Vec<Level>> {
     let mut levels = vec![Level::finest(image, hole, source)?];
     loop {
-        let last = &levels[levels.len() - 1];
-        let deep = last.depth.data.iter().any(|d| *d > MAX_DEPTH);
-        if !deep && last.target_count() <= MAX_TARGETS {
+        if enough(&levels) {
             return Ok(levels);
         }
+        let last = &levels[levels.len() - 1];
         if last.hole.width.min(last.hole.height) < 2 * MIN_SIDE.max(SIDE) {
             return Ok(levels);
         }
@@ -156,100 +134,63 @@ fn pyramid(image: &RgbImage, hole: &Plane<u8>, source: &Plane<u8>) -> Result<Vec
     }
 }
 
-/// What stays the same through all levels.
-struct Setting<'a> {
-    kernels: PatchKernels,
-    seed: u64,
-    cancel: &'a Cancel,
-    pool: &'a rayon::ThreadPool,
+/// Whether nothing is gained by a level still coarser.
+fn coarse(levels: &[Level]) -> bool {
+    levels.last().is_none_or(|last| {
+        let deep = last.depth.data.iter().any(|d| *d > MAX_DEPTH);
+        !deep && last.target_count() <= MAX_TARGETS
+    })
 }
 
-impl Setting<'_> {
-    /// Fills the coarsest level from several starts and keeps the one that fits best.
-    fn coarsest(
-        &self,
-        level: &Level,
-        number: usize,
-        meter: &mut Meter<'_>,
-    ) -> Result<(Level, Field)> {
-        let centres = level.centre_list()?;
-        let mut best: Option<(u64, Level, Field)> = None;
-        for start in 0..starts(level) {
-            let mut level = level.clone();
-            let seed = self.seed ^ (start << 48);
-            let mut field = Field::random(&level, &centres, seed)?;
-            let search = self.search(number, 0, seed, &centres);
-            self.pool
-                .install(|| peel(&mut level, &mut field, &search, &centres))?;
-            let with = Self { seed, ..*self };
-            with.refine(&mut level, &mut field, number, 0, &centres, meter)?;
-            let energy = field.energy(&level);
-            if best.as_ref().is_none_or(|b| energy < b.0) {
-                best = Some((energy, level, field));
-            }
-        }
-        match best {
-            Some((_, level, field)) => Ok((level, field)),
-            None => Err(Error::new(
-                ErrorKind::Internal,
-                "no start at the coarsest level",
-            )),
+/// Fills the coarsest level from several starts and keeps the one that fits best.
+fn coarsest(
+    setting: &Setting<'_>,
+    level: &Level,
+    rounds: &Rounds,
+    meter: &mut Meter<'_>,
+) -> Result<(Level, Field)> {
+    let centres = level.centre_list()?;
+    let mut best: Option<(u64, Level, Field)> = None;
+    for start in 0..starts(level) {
+        let mut level = level.clone();
+        let seed = setting.seed ^ (start << 48);
+        let mut field = Field::random(&level, &centres, seed)?;
+        let search = setting.search(rounds, seed, &centres);
+        setting
+            .pool
+            .install(|| peel(&mut level, &mut field, &search, &centres))?;
+        let with = Setting { seed, ..*setting };
+        with.refine(&mut level, &mut field, rounds, &centres, meter)?;
+        let energy = field.energy(&level);
+        if best.as_ref().is_none_or(|b| energy < b.0) {
+            best = Some((energy, level, field));
         }
     }
-
-    /// Rounds of search and vote. After the finest level's last search no vote follows: the last
-    /// one is taken on the crop's own colours.
-    fn refine(
-        &self,
-        level: &mut Level,
-        field: &mut Field,
-        number: usize,
-        stage: usize,
-        anywhere: &[(u16, u16)],
-        meter: &mut Meter<'_>,
-    ) -> Result<()> {
-        let sharpness = Some(SHARPNESS[usize::from(number == 0)]);
-        let weights = Weights {
-            sharpness,
-            shift: SHIFT * SCALE,
-        };
-        let targets = level.target_count();
-        let mut sweep = 0;
-        for round in 0..ROUNDS[stage] {
-            let seed = self.seed ^ ((number as u64) << 56) ^ (u64::from(round) << 40);
-            let search = self.search(number, stage, seed, anywhere);
-            self.pool.install(|| search.evaluate(level, field));
-            for _ in 0..SWEEPS[stage] {
-                self.pool.install(|| search.sweep(level, field, sweep));
-                sweep += 1;
-                meter.add(targets)?;
-            }
-            if number > 0 || round + 1 < ROUNDS[stage] {
-                self.pool
-                    .install(|| vote(level, field, self.kernels, weights))?;
-            }
-        }
-        Ok(())
+    match best {
+        Some((_, level, field)) => Ok((level, field)),
+        None => Err(Error::new(
+            ErrorKind::Internal,
+            "no start at the coarsest level",
+        )),
     }
+}
 
-    fn search<'b>(
-        &'b self,
-        number: usize,
-        stage: usize,
-        seed: u64,
-        anywhere: &'b [(u16, u16)],
-    ) -> Search<'b> {
-        // A texel of level n is 2^n pixels wide.
-        let area = 4f32.powi(number as i32);
-        Search {
-            kernels: self.kernels,
-            radius: SEARCH_RADIUS[stage],
-            anywhere,
-            seed,
-            far: (FAR.0 * area, FAR.1 * area),
-            shift: SHIFT * SCALE,
-            cancel: self.cancel,
-        }
+/// The rounds of level `number` of `count`.
+fn rounds(number: usize, count: usize) -> Rounds {
+    let stage = match number {
+        n if n + 1 == count => 0,
+        0 => 2,
+        _ => 1,
+    };
+    Rounds {
+        number,
+        rounds: ROUNDS[stage],
+        sweeps: SWEEPS[stage],
+        radius: SEARCH_RADIUS[stage],
+        sharpness: SHARPNESS[usize::from(number == 0)],
+        // After the finest level's last search no vote follows: the last one is taken on the crop's
+        // own colours.
+        last_vote: number > 0,
     }
 }
 
@@ -258,43 +199,36 @@ fn starts(level: &Level) -> u64 {
     (STARTS * MAX_TARGETS as u64 / level.target_count().max(1) as u64).clamp(1, STARTS)
 }
 
-/// Counts the targets of all sweeps against those that will come.
-struct Meter<'a> {
-    total: f64,
-    done: f64,
-    steps: Steps<'a>,
+/// Targets times sweeps of all levels, finest first.
+fn passes(levels: &[Level]) -> f64 {
+    let each = levels.iter().enumerate().map(|(number, level)| {
+        let runs = match number + 1 == levels.len() {
+            true => starts(level),
+            false => 1,
+        };
+        let passes = rounds(number, levels.len()).passes();
+        level.target_count() as f64 * f64::from(passes) * runs as f64
+    });
+    each.sum()
 }
 
-impl<'a> Meter<'a> {
-    /// For these levels, finest first; what follows the sweeps counts as a tenth.
-    fn new(levels: &[Level], steps: Steps<'a>) -> Self {
-        let sweeps = levels.iter().enumerate().map(|(number, level)| {
-            let (stage, runs) = if number + 1 == levels.len() {
-                (0, starts(level))
-            } else {
-                (if number == 0 { 2 } else { 1 }, 1)
-            };
-            level.target_count() as f64 * f64::from(ROUNDS[stage] * SWEEPS[stage]) * runs as f64
-        });
-        Self {
-            total: (sweeps.sum::<f64>() * 1.1).max(1.0),
-            done: 0.0,
-            steps,
-        }
+/// Refuses what a field cannot address.
+pub fn check_size(image: &RgbImage, who: &str) -> Result<()> {
+    if image.width.max(image.height) <= usize::from(u16::MAX) {
+        return Ok(());
     }
-
-    fn add(&mut self, targets: usize) -> Result<()> {
-        self.done += targets as f64;
-        (self.steps)(self.done / self.total)
-    }
-
-    fn finish(self) -> Result<()> {
-        (self.steps)(1.0)
-    }
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "the region to fill from is {}×{} pixels: {who} takes up to 65535 a side; fill the \
+             hole in parts or lower the context",
+            image.width, image.height
+        ),
+    ))
 }
 
 /// The smallest box around the hole.
-fn hole_bounds(hole: &Plane<u8>) -> Rect {
+pub fn hole_bounds(hole: &Plane<u8>) -> Rect {
     let mut bounds = Rect::default();
     for y in 0..hole.height {
         let row = hole.row(y);
@@ -308,7 +242,26 @@ fn hole_bounds(hole: &Plane<u8>) -> Rect {
     bounds
 }
 
-fn try_clone(image: &RgbImage) -> Result<RgbImage> {
+/// `image` with the hole's pixels from `fill`, a box of it at `bounds`.
+pub fn with_hole(
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    bounds: Rect,
+    fill: &RgbImage,
+) -> Result<RgbImage> {
+    let mut out = try_clone(image)?;
+    for y in 0..fill.height {
+        let at = (y + bounds.y as usize) * out.width + bounds.x as usize;
+        for x in 0..fill.width {
+            if hole.data[at + x] != 0 {
+                out.data[(at + x) * 3..][..3].copy_from_slice(&fill.row(y)[x * 3..x * 3 + 3]);
+            }
+        }
+    }
+    Ok(out)
+}
+
+pub fn try_clone(image: &RgbImage) -> Result<RgbImage> {
     let mut out = RgbImage::black(image.width, image.height, "the filled crop")?;
     out.data.copy_from_slice(&image.data);
     Ok(out)

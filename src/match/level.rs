@@ -120,6 +120,20 @@ impl Level {
         Self::new(texels, hole, source)
     }
 
+    /// Takes the hole's texels for known in the texture feature, which then asks for patches as busy
+    /// as they are.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn trust_texture(&mut self) -> Result<()> {
+        let mut known = copy(&self.source)?;
+        for (known, hole) in known.data.iter_mut().zip(&self.hole.data) {
+            *known |= hole;
+        }
+        let nothing = Plane::filled(known.width, known.height, 0u8, "the level's maps")?;
+        write_texture(&mut self.texels, &nothing, &known)
+    }
+
     /// Brings the targets' means up to date with the texels.
     pub fn update_means(&mut self) {
         let (w, texels, targets) = (self.hole.width, &self.texels, &self.targets);

@@ -3,11 +3,14 @@
 
 mod complete;
 mod field;
+mod guided;
 mod level;
+mod low;
 mod maps;
 mod peel;
 mod random;
 mod reconstruct;
+mod rounds;
 mod search;
 #[cfg(test)]
 mod tests;
@@ -15,3 +18,5 @@ mod texture;
 mod vote;
 
 pub use complete::complete;
+pub use guided::{Guide, guided};
+pub use rounds::Steps;

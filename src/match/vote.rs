@@ -20,14 +20,13 @@ pub struct Weights {
     pub sharpness: Option<u32>,
     /// Most that a patch's colours are shifted by to meet the target's mean, in texel units.
     pub shift: f32,
+    /// The share of the voted texture feature in the new one; the rest stays as it was.
+    pub feature: f32,
 }
 
 /// A patch's weight falls by this factor for each texel that its centre lies deeper inside the
 /// hole: what is near the known is trusted more.
 const FALLOFF: f32 = 0.8;
-/// The share of the voted texture feature in the new one; the rest stays as the surroundings ask.
-/// All of it lets flatness spread, none of it asks for a shore's texture in the water beside it.
-const FEATURE_SHARE: f32 = 0.5;
 /// Costs below this share of σ² are all as good: noise decides there.
 const SAME: f32 = 0.02;
 
@@ -160,7 +159,7 @@ pub fn vote(
                         out[c] = voted[c].round() as i16;
                     }
                     let old = f32::from(old[3]);
-                    out[3] = (old + (voted[3] - old) * FEATURE_SHARE).round() as i16;
+                    out[3] = (old + (voted[3] - old) * weights.feature).round() as i16;
                 }
             }
         },

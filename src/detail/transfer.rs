@@ -1,0 +1,49 @@
+//! Detail from the crop's own pixels: the exemplar search, guided by the answer.
+#![forbid(unsafe_code)]
+
+use crate::error::Result;
+use crate::r#match::{self, Steps, guided};
+use crate::pixels::{Plane, RgbImage};
+use crate::progress::Cancel;
+
+/// How far an answer is to be trusted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guide {
+    /// Native pixels along a pixel of the answer: what is finer is not in it. A soft answer may be
+    /// given a larger value than its size says.
+    pub scale: f64,
+    /// How much the result must keep to the answer's low frequencies, `0.0 ..= 1.0`: 1 keeps them,
+    /// less lets the patches that were found have a say.
+    pub weight: f32,
+}
+
+impl Guide {
+    fn level(&self) -> usize {
+        let level = (self.scale.max(1.0).log2() - 0.2).ceil().max(1.0);
+        level as usize
+    }
+}
+
+/// Carries native detail into the hole of `crop`, whose pixels carry the answer at native size, see
+/// [`super::upscale`]. Returns a picture of the crop's size that differs in the hole only.
+///
+/// # Errors
+/// What `steps` returns; [`crate::ErrorKind::Memory`]; [`crate::ErrorKind::Unsupported`] for a side
+/// beyond 65,535.
+#[allow(clippy::too_many_arguments)]
+pub fn transfer(
+    guide: &Guide,
+    crop: &RgbImage,
+    hole: &Plane<u8>,
+    source: &Plane<u8>,
+    seed: u64,
+    pool: &rayon::ThreadPool,
+    cancel: &Cancel,
+    steps: Steps<'_>,
+) -> Result<RgbImage> {
+    let guide = r#match::Guide {
+        level: guide.level(),
+        weight: guide.weight.clamp(0.0, 1.0),
+    };
+    guided(crop, hole, source, guide, seed, pool, cancel, steps)
+}
