@@ -89,7 +89,7 @@ class Crops:
         # Jitter: a gamma for all, a gain for each channel.
         gamma, gains = np.exp(rng.uniform(-0.25, 0.25)), np.exp(rng.uniform(-0.1, 0.1, 3))
         table = np.clip((np.arange(256) / 255)[:, None] ** gamma * gains, 0, 1).astype(np.float32)
-        return np.stack([table[crop[..., c], c] for c in range(3)])
+        return np.stack([np.take(line, crop[..., c]) for c, line in enumerate(np.ascontiguousarray(table.T))])
 
     def batch(self, step, worker, size, count):
         """Images `[count, 3, size, size]` in [0, 1] and holes `[count, 1, size, size]`."""

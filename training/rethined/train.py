@@ -5,7 +5,8 @@ usage: train.py CACHE_DIR OUT_DIR (--minutes M | --until HH:MM | --steps N) [--s
 
 Each worker is a process with one thread and its own part of the batch; gradients are averaged after each step. On a
 machine that is shared with others, one barrier a step wastes less than one for every operation does. Learning rate and
-sizes follow the progress: the clock, or the steps; the latter is reproducible to the bit on one machine.
+sizes follow the progress: the clock, or the steps; the latter is reproducible to the bit on one machine. The coarse network's
+convolutions run in bfloat16, its weights are kept in float32.
 OUT_DIR gets `last.pt`, which --resume goes on from, and `log.csv`. With a GPU there is one worker, on it.
 """
 import argparse
@@ -93,7 +94,9 @@ class Loader:
 
 def objective(model, image, hole):
     """The loss, and its parts in the order of `NAMES`."""
-    coarse, features = model.fill_coarse(image, hole)
+    with torch.autocast(image.device.type, dtype=torch.bfloat16):
+        coarse, features = model.fill_coarse(image, hole)
+    coarse, features = coarse.float(), features.float()
     first = losses.psnr_loss(coarse, image, hole)
     n = max(1, round(len(image) * MATCHED_SHARE))
     truth, part = image[:n], hole[:n]
