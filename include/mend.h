@@ -202,9 +202,28 @@ typedef struct mend_progress {
      */
     double seconds_left;
     /**
-     * The picture as it stands, or NULL, which it is for engines that have no preview.
+     * A small, rough picture of what the region being filled has come to (MEND_LAYOUT_RGB |
+     * MEND_DEPTH_U8; not to be written), in the first call after an engine has made a new one; else
+     * NULL, which it always is with engines that have none. Copy it to keep it.
      */
     const struct mend_image *preview;
+    /**
+     * Where in 'src' the region lies, over which a preview is to be stretched: its left column.
+     * This and the next three are 0 without a preview.
+     */
+    uint32_t preview_x;
+    /**
+     * Its top row.
+     */
+    uint32_t preview_y;
+    /**
+     * Its columns.
+     */
+    uint32_t preview_width;
+    /**
+     * Its rows.
+     */
+    uint32_t preview_height;
 } mend_progress;
 
 /**

@@ -70,6 +70,10 @@ class mend_progress(ctypes.Structure):
         ("steps", ctypes.c_uint32),
         ("seconds_left", ctypes.c_double),
         ("preview", ctypes.POINTER(mend_image)),
+        ("preview_x", ctypes.c_uint32),
+        ("preview_y", ctypes.c_uint32),
+        ("preview_width", ctypes.c_uint32),
+        ("preview_height", ctypes.c_uint32),
     ]
 
 

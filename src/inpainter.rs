@@ -12,9 +12,11 @@ pub use options::Options;
 use crate::engines::{self, Engine, Mark, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
-use crate::pixels::{ImageView, ImageViewMut, MaskView, PixelFormat, RunMask, write_back};
+use crate::pixels::{
+    ImageView, ImageViewMut, MaskView, PixelFormat, Rect, RgbImage, RunMask, write_back,
+};
 use crate::plan::Plan;
-use crate::progress::{Cancel, Progress, Step};
+use crate::progress::{Cancel, Preview, Progress, Step};
 use crate::request::{self, Request};
 use planning::Planned;
 use pool::Pool;
@@ -262,9 +264,11 @@ impl Inpainter {
                 values: request.values(),
                 models: models.as_deref(),
                 budget: room,
-                report: &mut |mark| {
+                report: &mut |mut mark| {
                     let share = (done + mark.share * weight) / total;
-                    pace.report(mark.of_all(share, i, count))
+                    let preview = mark.preview.take();
+                    let preview = preview.and_then(|picture| shown(&picture, region.rect));
+                    pace.report(mark.of_all(share, i, count), preview)
                 },
             };
             let part = fill_region(&job, engine.as_ref(), region, &mut run)?;
@@ -316,7 +320,24 @@ const START: Mark = Mark {
     step: 0,
     steps: 100,
     share: 0.0,
+    preview: None,
 };
+
+/// An engine's small picture of the region at `rect`; without the memory for it, none.
+fn shown(picture: &RgbImage, rect: Rect) -> Option<Preview> {
+    let mut pixels = memory::with_capacity(picture.data.len(), "a preview").ok()?;
+    let levels = picture
+        .data
+        .iter()
+        .map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8);
+    pixels.extend(levels);
+    Some(Preview {
+        region: [rect.x, rect.y, rect.width, rect.height],
+        width: u32::try_from(picture.width).ok()?,
+        height: u32::try_from(picture.height).ok()?,
+        pixels,
+    })
+}
 
 impl Mark {
     /// Of the whole call, of which this is region `i` of `count`; hundredths stay hundredths.
@@ -360,7 +381,7 @@ impl Pace<'_> {
         }
     }
 
-    fn report(&mut self, mark: Mark) -> bool {
+    fn report(&mut self, mark: Mark, preview: Option<Preview>) -> bool {
         let now = Instant::now();
         let under_way = self.under_way.replace(mark.stage);
         self.count(under_way.unwrap_or(mark.stage), now);
@@ -368,28 +389,31 @@ impl Pace<'_> {
         let same = (mark.stage, mark.step) == (self.mark.stage, self.mark.step);
         let soon = self.last.is_some_and(|l| (now - l).as_secs_f64() <= 0.08);
         let hundredths = mark.stage == START.stage;
-        if soon && (same || hundredths) && mark.share < 1.0 {
+        if soon && (same || hundredths) && mark.share < 1.0 && preview.is_none() {
             return true;
         }
-        (self.last, self.mark) = (Some(now), mark);
         let elapsed = (now - self.start).as_secs_f64();
         let share = mark.share;
         let left = (share > 0.02).then(|| elapsed * (1.0 - share) / share);
+        let (stage, step, steps) = (mark.stage, mark.step, mark.steps);
+        (self.last, self.mark) = (Some(now), mark);
         self.progress.report(&Step {
-            stage: mark.stage,
-            step: mark.step.min(mark.steps),
-            steps: mark.steps.max(1),
+            stage,
+            step: step.min(steps),
+            steps: steps.max(1),
             seconds_left: left,
+            preview,
         })
     }
 
     /// All is done.
     fn finish(&mut self) -> bool {
-        self.report(Mark {
+        let last = Mark {
             step: self.mark.steps,
             share: 1.0,
-            ..self.mark
-        })
+            ..self.mark.clone()
+        };
+        self.report(last, None)
     }
 }
 

@@ -16,6 +16,24 @@ pub struct Step {
     pub steps: u32,
     /// Estimated seconds left, or `None` before anything can be said.
     pub seconds_left: Option<f64>,
+    /// What the region that is being filled has come to: in the first report after an engine has made
+    /// a new one, and only with engines that can tell before the end.
+    pub preview: Option<Preview>,
+}
+
+/// A small, rough picture of a region: good enough to see where a fill is going, and never a part of
+/// the result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preview {
+    /// What it is to be stretched over: left column, top row, columns and rows of the image.
+    pub region: [u32; 4],
+    /// Columns of the preview.
+    pub width: u32,
+    /// Rows of the preview.
+    pub height: u32,
+    /// Red, green and blue of each pixel, `0 ..= 255`, display-encoded, row by row from the top:
+    /// `width * height * 3` values.
+    pub pixels: Vec<u8>,
 }
 
 /// Receives progress on the thread that called the fill. Returning `false` cancels it.

@@ -350,3 +350,101 @@ fn a_model_that_changes_between_fills_is_named_or_read_anew() {
         assert_eq!(photo.quietly(&warm, &params), right);
     }
 }
+
+#[test]
+fn a_budget_that_only_eight_bits_keep_is_refused_with_their_name() {
+    let models = Temporary::new("eight", 9);
+    let photo = Photo::new(None, [30, 20, 55, 44]);
+    let plan = |max_memory: u64, precision: &str| {
+        let options = Options {
+            max_memory: Some(max_memory),
+            ..inpainter(&models, 2).options().clone()
+        };
+        let params = [("prompt", "a cat"), ("precision", precision)];
+        photo.plan(&Inpainter::new(options), &params)
+    };
+    let least = |precision: &str| {
+        let (mut refused, mut least) = (0, 1 << 30);
+        while least - refused > 1 {
+            let budget = refused + (least - refused) / 2;
+            match plan(budget, precision) {
+                Ok(_) => least = budget,
+                Err(_) => refused = budget,
+            }
+        }
+        least
+    };
+    let (full, int8) = (least("f32"), least("int8"));
+    assert!(int8 < full, "{int8} {full}");
+    let said = |budget: u64| {
+        let e = plan(budget, "f32").unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Budget);
+        e.message().to_owned()
+    };
+    for budget in [full - 1, int8] {
+        let said = said(budget);
+        let fits = format!(
+            "--precision int8), with which it fits in {} MiB",
+            int8.div_ceil(1 << 20)
+        );
+        assert!(said.contains(&fits), "{said}");
+    }
+    assert!(!said(int8 - 1).contains("int8"));
+    let refused = plan(int8 - 1, "int8").unwrap_err();
+    assert!(!refused.message().contains("--precision"), "{refused}");
+}
+
+#[test]
+fn steps_are_shown_one_by_one_and_change_nothing() {
+    let models = Temporary::new("shown", 4);
+    let inpainter = inpainter(&models, 2);
+    let photo = Photo::new(Some(300), [80, 50, 211, 173]);
+    let params = [("steps", "40"), ("prompt", "a cat"), ("seed", "3")];
+    let plan = photo.plan(&inpainter, &params).unwrap();
+    let rect = plan.regions[0].rect;
+    let (mut shown, mut at) = (0, Vec::new());
+    let mut progress = |step: &Step| {
+        if let Some(preview) = &step.preview {
+            let count = preview.width * preview.height * 3;
+            assert_eq!(preview.pixels.len(), count as usize);
+            // Latents of a picture whose longer side is 64.
+            assert_eq!(preview.width.max(preview.height), 8);
+            assert_eq!(preview.region, [rect.x, rect.y, rect.width, rect.height]);
+            shown += 1;
+            at.push(step.step);
+        }
+        true
+    };
+    let (_, seen) = photo
+        .fill(&inpainter, &params, &mut progress, &Cancel::new())
+        .unwrap();
+    assert!((1..=40).contains(&shown), "{shown}");
+    assert!(at.windows(2).all(|s| s[0] <= s[1]), "{at:?}");
+    assert_eq!(seen, photo.quietly(&inpainter, &params));
+}
+
+/// What a soft mask shows through is what the steps were led by, where the UNet is not told it: the
+/// fill itself, with the blend taken off, is another one.
+#[test]
+fn half_a_mask_holds_plain_models_to_the_picture_for_half_of_the_steps() {
+    for channels in [4, 9] {
+        let models = Temporary::new(&format!("half-{channels}"), channels);
+        let inpainter = inpainter(&models, 2);
+        let hole = [80, 50, 211, 173];
+        let (whole, mut half) = (Photo::new(Some(300), hole), Photo::new(Some(300), hole));
+        half.mask.iter_mut().for_each(|m| *m = (*m != 0).into());
+        half.mask.iter_mut().for_each(|m| *m *= 128);
+        let params = [("steps", "4"), ("prompt", "a cat")];
+        let (a, b) = (
+            whole.quietly(&inpainter, &params),
+            half.quietly(&inpainter, &params),
+        );
+        let off = (0..a.len()).filter(|i| half.mask[i / 3] != 0).map(|i| {
+            let (old, share) = (f32::from(whole.pixels[i]), 128.0 / 255.0);
+            let fill = old + (f32::from(b[i]) - old) / share;
+            (fill - f32::from(a[i])).abs()
+        });
+        let most = off.fold(0.0, f32::max);
+        assert_eq!(most > 8.0, channels == 4, "{channels}: {most}");
+    }
+}

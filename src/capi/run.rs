@@ -4,13 +4,13 @@ use super::cancel::mend_cancel;
 use super::error::mend_error;
 use super::guard::guard_out;
 use super::handle::shared;
-use super::image::{Checked, mend_image};
+use super::image::{Checked, MEND_DEPTH_U8, MEND_LAYOUT_RGB, mend_image};
 use super::inpainter::mend_inpainter;
 use super::request::mend_request;
 use super::status::mend_status;
 use super::text::lossless;
 use crate::error::Result;
-use crate::progress::{Cancel, Progress, Step};
+use crate::progress::{Cancel, Preview, Progress, Step};
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
@@ -27,8 +27,19 @@ pub struct mend_progress {
     pub steps: u32,
     /// Estimated seconds left; below 0 while nothing can be said.
     pub seconds_left: f64,
-    /// The picture as it stands, or NULL, which it is for engines that have no preview.
+    /// A small, rough picture of what the region being filled has come to (MEND_LAYOUT_RGB |
+    /// MEND_DEPTH_U8; not to be written), in the first call after an engine has made a new one; else
+    /// NULL, which it always is with engines that have none. Copy it to keep it.
     pub preview: *const mend_image,
+    /// Where in 'src' the region lies, over which a preview is to be stretched: its left column.
+    /// This and the next three are 0 without a preview.
+    pub preview_x: u32,
+    /// Its top row.
+    pub preview_y: u32,
+    /// Its columns.
+    pub preview_width: u32,
+    /// Its rows.
+    pub preview_height: u32,
 }
 
 /// Receives progress, at most some ten times a second, on the thread that called mend_inpaint.
@@ -228,14 +239,33 @@ impl Progress for Callback {
             return true;
         };
         let stage = lossless(step.stage.to_owned());
+        let preview = step.preview.as_ref();
+        let picture = preview.map(image);
+        let [x, y, width, height] = preview.map_or([0; 4], |p| p.region);
         let told = mend_progress {
             stage: stage.as_ptr(),
             step: step.step,
             steps: step.steps,
             seconds_left: step.seconds_left.unwrap_or(-1.0),
-            preview: ptr::null(),
+            preview: picture.as_ref().map_or(ptr::null(), ptr::from_ref),
+            preview_x: x,
+            preview_y: y,
+            preview_width: width,
+            preview_height: height,
         };
         // SAFETY: a function of C's with this signature; the struct outlives the call.
         unsafe { progress(&told, self.user) == 1 }
+    }
+}
+
+/// A preview as C reads it, as long as it lives.
+fn image(preview: &Preview) -> mend_image {
+    mend_image {
+        data: preview.pixels.as_ptr().cast_mut().cast(),
+        length: preview.pixels.len(),
+        stride: preview.width as usize * 3,
+        width: preview.width,
+        height: preview.height,
+        format: MEND_LAYOUT_RGB | MEND_DEPTH_U8,
     }
 }

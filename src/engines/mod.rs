@@ -44,6 +44,9 @@ pub struct Crop<'a> {
     pub original: Option<&'a RgbImage>,
     /// 1 where a pixel is to be filled.
     pub hole: &'a Plane<u8>,
+    /// How much of a pixel is to be replaced, above 0 wherever `hole` is 1, where [`Needs::coverage`]
+    /// asks for it.
+    pub coverage: Option<&'a Plane<f32>>,
     /// 1 where a known pixel may be sampled from; 0 in the hole, where the image is transparent,
     /// and outside the caller's source mask.
     pub source: &'a Plane<u8>,
@@ -61,7 +64,7 @@ pub struct Ask<'a> {
 }
 
 /// How far an engine is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Mark {
     /// What is being done, see [`crate::progress::Step::stage`].
     pub stage: &'static str,
@@ -71,6 +74,8 @@ pub struct Mark {
     pub steps: u32,
     /// The share of the region's time that is over, `0.0 ..= 1.0`.
     pub share: f64,
+    /// A new small picture of what the crop has come to, of any size.
+    pub preview: Option<RgbImage>,
 }
 
 /// Values of an engine's parameters by name; what was not set has its default.
@@ -106,6 +111,7 @@ impl Run<'_> {
             step: (share * 100.0).round() as u32,
             steps: 100,
             share,
+            preview: None,
         })
     }
 

@@ -98,6 +98,7 @@ pub fn fill_region(
         image: &working.rgb,
         original: original.as_ref(),
         hole: &hole,
+        coverage: job.needs.coverage.then_some(&coverage),
         source: &source,
     };
     let mut filled = fill_scaled(engine, job.needs, &crop, run)?;

@@ -35,6 +35,8 @@ pub struct Needs {
     pub blend: bool,
     /// Whether the engine wants to see what is to be removed.
     pub original: bool,
+    /// Whether the engine wants to know how much of each pixel is to be replaced.
+    pub coverage: bool,
 }
 
 impl Needs {
@@ -48,6 +50,7 @@ impl Needs {
         min_side: 0,
         blend: false,
         original: false,
+        coverage: false,
     };
 
     /// The size that an engine works at on a region of `width` × `height`: the region's own unless a

@@ -8,6 +8,7 @@ mod declared;
 mod header;
 mod misuse;
 mod picture;
+mod previews;
 #[cfg(target_os = "linux")]
 mod programs;
 mod rust;

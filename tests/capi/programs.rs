@@ -157,6 +157,14 @@ fn the_header_stands_alone_and_means_what_rust_means() {
             "offsetof(mend_progress, preview)",
             offset_of!(mend_progress, preview),
         ),
+        (
+            "offsetof(mend_progress, preview_x)",
+            offset_of!(mend_progress, preview_x),
+        ),
+        (
+            "offsetof(mend_progress, preview_height)",
+            offset_of!(mend_progress, preview_height),
+        ),
         ("MEND_ABI_VERSION", MEND_ABI_VERSION as usize),
     ] {
         text.push_str(&format!("SAME({what}, {rust});\n"));

@@ -1,7 +1,7 @@
 //! The diffusion engine on the command line.
 #![forbid(unsafe_code)]
 
-use crate::support::{folder, mend, run_ok, write_mask};
+use crate::support::{folder, mend, names, run_ok, write_mask};
 use crate::tiny;
 
 #[test]
@@ -29,6 +29,22 @@ fn a_fill_with_a_model_folder_and_the_word_on_a_missing_one() {
         image::open(path.join("out.png")).unwrap().to_rgb8(),
         image::open(path.join("photo.png")).unwrap().to_rgb8()
     );
+    // A preview a step, of latents' size, and none of another engine's.
+    let mut args = fill.to_vec();
+    args.extend(["-o", "out.png", "--model", "tiny", "--steps", "2"]);
+    args.extend(["--previews", "some/small"]);
+    run_ok(path, &args);
+    let made = names(&path.join("some/small"));
+    assert!(!made.is_empty() && made.len() <= 2, "{made:?}");
+    for (i, name) in (1..).zip(&made) {
+        assert_eq!(*name, format!("out-000{i}.png"));
+        let size = image::image_dimensions(path.join("some/small").join(name));
+        assert_eq!(size.unwrap(), (8, 8));
+    }
+    let mut args = fill[..4].to_vec();
+    args.extend(["-o", "out.png", "--previews", "some/none"]);
+    let said = run_ok(path, &args).stderr;
+    assert!(said.contains("no previews"), "{said}");
     let mut args = fill.to_vec();
     args.extend(["-o", "none.png", "--model", "tinny"]);
     let output = mend()

@@ -184,6 +184,10 @@ pub struct FillArgs {
     #[arg(long, value_name = "N", default_value_t = 95,
         value_parser = clap::value_parser!(u8).range(1..=100))]
     pub jpeg_quality: u8,
+    /// Write small pictures of what the fill has come to into this folder, a PNG for each step of an
+    /// engine that works in steps (diffusion): OUT's name with -0001, -0002, …
+    #[arg(long, value_name = "DIR")]
+    pub previews: Option<PathBuf>,
     #[command(flatten)]
     pub machine: MachineArgs,
     #[command(flatten)]
@@ -210,8 +214,9 @@ pub struct DoctorArgs {
 
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// The model: a diffusers folder, with unet/ and vae/ inside
-    #[arg(long, value_name = "DIR")]
+    /// The model: a diffusers folder, with unet/ and vae/ inside, or a checkpoint in one
+    /// .safetensors file
+    #[arg(long, value_name = "MODEL")]
     pub model: PathBuf,
     /// What products are computed in; int8 is faster and takes half the memory, for about 1 % of
     /// error a layer

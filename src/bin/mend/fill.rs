@@ -7,6 +7,7 @@ use crate::budget::{Budget, peak};
 use crate::files::{self, Kind, Meta, Picture, Source, Want, WriteOptions};
 use crate::mask::{self, Mask};
 use crate::output::Target;
+use crate::previews::Previews;
 use crate::terminal::{Bar, duration};
 use mend::pixels::Depth;
 use mend::{Error, ErrorKind, Inpainter, Plan, Report, Request, Result};
@@ -186,15 +187,16 @@ pub fn one(
     let plan = inpainter
         .plan(&request, Some(&picture.view()?), &mask_view)
         .map_err(named)?;
-    let report = inpainter
-        .inpaint(
-            &request,
-            &mut picture.view_mut()?,
-            &mask_view,
-            &mut bar,
-            &app.cancel,
-        )
-        .map_err(named)?;
+    let mut previews = Previews::new(app, &mut bar, args.previews.as_deref(), output)?;
+    let report = inpainter.inpaint(
+        &request,
+        &mut picture.view_mut()?,
+        &mask_view,
+        &mut previews,
+        &app.cancel,
+    );
+    notes.extend(previews.finish()?.map(str::to_owned));
+    let report = report.map_err(named)?;
     notes.extend(report.notes.iter().cloned());
     drop(mask);
     write(app, args, &target, kind, &mut picture, &mut notes, &bar)?;

@@ -14,6 +14,7 @@ mod mask;
 mod models;
 mod output;
 mod plan;
+mod previews;
 mod terminal;
 
 use args::{Cli, Job};

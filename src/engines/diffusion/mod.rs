@@ -11,6 +11,7 @@ mod cost;
 mod find;
 mod folder;
 mod pipeline;
+mod preview;
 mod pump;
 mod settings;
 mod stages;
@@ -27,7 +28,7 @@ use crate::plan::{Costs, Memory, Needs};
 use crate::schedulers::{Noise, start};
 use cost::{Model, predict};
 use folder::Folder;
-use pipeline::{Pipeline, latent_mask};
+use pipeline::{Pipeline, latent_mask, showing, soft_mask};
 use pump::{Told, pump};
 use settings::{Content, Settings};
 use std::path::Path;
@@ -75,7 +76,13 @@ impl Engine for Diffusion {
             max_side: Some(side),
             min_side: side,
             blend: true,
-            original: settings.content == Content::Original,
+            // A plain UNet puts back what shows through a soft mask.
+            original: match settings.content {
+                Content::Original => true,
+                Content::Noise => !folder.inpaints(),
+                Content::Exemplar => false,
+            },
+            coverage: !folder.inpaints(),
         })
     }
 
@@ -118,10 +125,16 @@ impl Engine for Diffusion {
             Content::Exemplar => Some(exemplar(crop, run, cost.steps as u32)?),
             Content::Original | Content::Noise => None,
         };
-        let picture = match (&made, settings.content, crop.original) {
-            (Some(made), ..) => made,
-            (None, Content::Original, Some(original)) => original,
-            _ => crop.image,
+        let mixed = match (settings.content, crop.original, crop.coverage) {
+            (Content::Noise, Some(original), Some(coverage)) => {
+                showing(crop.image, original, crop.hole, coverage)?
+            }
+            _ => None,
+        };
+        let picture = match (made.as_ref().or(mixed.as_ref()), settings.content) {
+            (Some(made), _) => made,
+            (None, Content::Original) => crop.original.unwrap_or(crop.image),
+            (None, _) => crop.image,
         };
         let from_noise = settings.content == Content::Noise && settings.strength >= 1.0;
         let told = Told::new(run.cancel, cost.steps as u32);
@@ -148,10 +161,13 @@ impl Engine for Diffusion {
             told.begin("text", 0, until(cost.text));
             let text = stages.text()?;
             told.begin("encode", 0, until(cost.encode));
-            let mask = latent_mask(crop.hole, folder.vae.scale(), folder.inpaints())?;
+            let mask = match folder.inpaints() {
+                true => latent_mask(crop.hole, folder.vae.scale(), true)?,
+                false => soft_mask(crop.hole, crop.coverage, folder.vae.scale())?,
+            };
             Ok((text, stages.encode(picture, crop.hole, mask, from_noise)?))
         })?;
-        drop(made);
+        drop((made, mixed));
         cx.trim();
         give_back();
         told.begin("load", 0, until(cost.load));
@@ -196,6 +212,7 @@ fn exemplar(crop: &Crop<'_>, run: &mut Run<'_>, steps: u32) -> Result<RgbImage> 
                 step: 0,
                 steps,
                 share: mark.share * EXEMPLAR,
+                preview: None,
             })
         },
     };

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::folder::Folder;
+use super::preview::preview;
 use super::pump::Told;
 use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,7 +41,7 @@ pub struct Pipeline<'a> {
 pub struct Begin {
     pub height: usize,
     pub width: usize,
-    /// 1 where the hole is.
+    /// 1 where the hole is; for UNets that are not told it, how much of the hole is replaced.
     pub mask: Vec<f32>,
     /// Of the picture; where it is not needed, none.
     pub picture: Option<Vec<f32>>,
@@ -158,6 +159,9 @@ impl Pipeline<'_> {
         let batch = text.dims().first().copied().unwrap_or(1);
         let cond = self.guidance_embedding(batch)?;
         let mut known = memory::filled(len, 0.0f32, what)?;
+        let mut clean = memory::filled(len, 0.0f32, what)?;
+        // What is put back, where the UNet is not told of it.
+        let kept = begin.picture.as_ref().filter(|_| !self.folder.inpaints());
         let mut output = memory::filled(len, 0.0f32, what)?;
         let arena = Arena::new();
         let count = (times.len() - first) as f64;
@@ -187,15 +191,17 @@ impl Pipeline<'_> {
             if batch == 2 {
                 guidance(&made[..len], &mut output, s.guidance);
             }
+            steps.pred_original_sample(i, &output, &latents, &mut clean);
             steps.step(i, &output, &mut latents, &mut |out| {
                 (self.draw)(Purpose::Step, i, out);
             })?;
-            if let (Some(picture), false) = (&begin.picture, self.folder.inpaints()) {
+            if let Some(picture) = kept {
                 noised(&*steps, i + 1, picture, &noise, &mut known);
-                for (j, (x, known)) in latents.iter_mut().zip(&known).enumerate() {
-                    let m = begin.mask[j % pixels];
-                    *x = (1.0 - m) * known + m * *x;
-                }
+                put_back(&mut latents, &known, &begin.mask, done);
+                put_back(&mut clean, picture, &begin.mask, done);
+            }
+            if let Some(preview) = preview(&clean, height, width) {
+                self.told.show(preview);
             }
         }
         Ok(latents)
@@ -301,6 +307,68 @@ fn noised(steps: &dyn Scheduler, i: usize, clean: &[f32], noise: &[f32], out: &m
     for ((o, x), n) in out.iter_mut().zip(clean).zip(noise) {
         *o = original * x + amount * n;
     }
+}
+
+/// Puts `known` back where the hole is not, and where it is not whole until a share of the steps is
+/// done: what is replaced by half is free from half of the steps on, so that the part that stays has
+/// led them there.
+///
+/// Source: Levin and Fried, "Differential Diffusion: Giving Each Pixel Its Strength", 2023,
+/// <https://arxiv.org/abs/2306.00950>, section 3.
+pub fn put_back(latents: &mut [f32], known: &[f32], mask: &[f32], done: f64) {
+    for (latents, known) in latents
+        .chunks_mut(mask.len().max(1))
+        .zip(known.chunks(mask.len().max(1)))
+    {
+        for ((x, known), m) in latents.iter_mut().zip(known).zip(mask) {
+            if *m <= 0.0 || f64::from(*m) < 1.0 - done {
+                *x = *known;
+            }
+        }
+    }
+}
+
+/// The picture that is put back where a mask is soft and the steps begin with noise alone: `image`,
+/// whose hole carries a guess, with the `original` where some of it stays. `None` where the mask has
+/// no such place.
+pub fn showing(
+    image: &RgbImage,
+    original: &RgbImage,
+    hole: &Plane<u8>,
+    coverage: &Plane<f32>,
+) -> Result<Option<RgbImage>> {
+    let soft = |i: usize| hole.data[i] != 0 && coverage.data[i] < 1.0;
+    if !(0..hole.data.len()).any(soft) {
+        return Ok(None);
+    }
+    let mut out = RgbImage::black(image.width, image.height, "the picture around the hole")?;
+    let pixels = out.data.chunks_exact_mut(3).enumerate();
+    for (i, pixel) in pixels {
+        let from = if soft(i) { original } else { image };
+        pixel.copy_from_slice(&from.data[3 * i..3 * i + 3]);
+    }
+    Ok(Some(out))
+}
+
+/// How much of each latent that holds any of the hole is to be replaced: what the most covered of its
+/// pixels is; all of it where there is no coverage.
+pub fn soft_mask(
+    hole: &Plane<u8>,
+    coverage: Option<&Plane<f32>>,
+    scale: usize,
+) -> Result<Vec<f32>> {
+    let mut mask = latent_mask(hole, scale, false)?;
+    let Some(coverage) = coverage else {
+        return Ok(mask);
+    };
+    let w = hole.width / scale;
+    for (i, m) in mask.iter_mut().enumerate().filter(|(_, m)| **m > 0.0) {
+        let (x, y) = (i % w * scale, i / w * scale);
+        let pixels = (y..y + scale).flat_map(|y| (x..x + scale).map(move |x| (x, y)));
+        let own = pixels.filter(|(x, y)| hole.row(*y)[*x] != 0);
+        *m = own.map(|(x, y)| coverage.row(y)[x]).fold(0.0, f32::max);
+    }
+    Ok(mask)
 }
 
 /// The mask of the latents. UNets that are told the mask get the nearest pixel, the upper left one of

@@ -4,6 +4,7 @@
 
 use crate::engines::{Mark, Run};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pixels::RgbImage;
 use crate::progress::Cancel;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -41,6 +42,7 @@ impl<'a> Told<'a> {
                     step: 0,
                     steps,
                     share: 0.0,
+                    preview: None,
                 },
                 end: 0.0,
                 layers: 0,
@@ -76,10 +78,20 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// How far it is, inside of a step too once one has shown how many layers it has.
+    /// There is a new picture of what the steps have come to; one that nobody has seen goes.
+    pub fn show(&self, preview: RgbImage) {
+        self.state().mark.preview = Some(preview);
+    }
+
+    /// How far it is, inside of a step too once one has shown how many layers it has; with the
+    /// preview, if it is new.
     pub fn mark(&self) -> Mark {
-        let state = self.state();
-        let mut mark = state.mark;
+        let mut state = self.state();
+        let preview = state.mark.preview.take();
+        let mut mark = Mark {
+            preview,
+            ..state.mark
+        };
         if let Some((stage, layers)) = state.before
             && stage == mark.stage
             && layers > 0

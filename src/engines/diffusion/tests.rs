@@ -17,6 +17,7 @@ use std::fs;
 use std::path::PathBuf;
 
 mod files;
+mod soft;
 mod tiny;
 
 /// A folder that goes when this does.
@@ -165,6 +166,15 @@ fn agrees(
         .decode(&latents, begin.height, begin.width)
         .unwrap();
     let off = |a: f32, b: f32| (a - b).abs();
+    // What was shown last is what the last step took the clean latents for.
+    let shown = told.mark().preview.unwrap();
+    assert!(told.mark().preview.is_none(), "told twice");
+    if settings.scheduler == Kind::parse("euler").unwrap() {
+        let right = preview::preview(&latents, begin.height, begin.width).unwrap();
+        assert_eq!((shown.width, shown.height), (w / 8, h / 8));
+        let each = shown.data.iter().zip(&right.data).map(|(a, b)| off(*a, *b));
+        assert!(each.fold(0.0, f32::max) < 1e-4);
+    }
     let want = golden.values(&format!("{name}.latents")).0;
     let latent = latents
         .iter()
@@ -386,6 +396,17 @@ fn fill_with(
     cancel: &Cancel,
     params: &[(&str, &str)],
 ) -> Result<RgbImage> {
+    fill_crop(engine, models, cancel, params, None)
+}
+
+/// With a mask that is the `coverage` of the hole.
+fn fill_crop(
+    engine: &Diffusion,
+    models: &Path,
+    cancel: &Cancel,
+    params: &[(&str, &str)],
+    coverage: Option<f32>,
+) -> Result<RgbImage> {
     let mut image = RgbImage::black(64, 64, "").unwrap();
     for (i, v) in image.data.iter_mut().enumerate() {
         *v = (i * 7 % 251) as f32 / 251.0;
@@ -402,11 +423,27 @@ fn fill_with(
     let mut values: crate::engines::Values = [spec("steps", "2"), spec("prompt", "a cat")].into();
     values.extend(params.iter().map(|(name, text)| spec(name, text)));
     let pool = crate::nn::tests::pool(2);
+    let coverage = coverage.map(|whole| {
+        let each = hole.data.iter().map(|h| f32::from(*h) * whole);
+        let data = each.collect();
+        let (width, height) = (hole.width, hole.height);
+        Plane {
+            width,
+            height,
+            data,
+        }
+    });
+    let original = coverage.is_some().then(|| {
+        let mut original = image.clone();
+        original.data.iter_mut().for_each(|v| *v = 1.0 - *v);
+        original
+    });
     engine.fill(
         &Crop {
             image: &image,
-            original: None,
+            original: original.as_ref(),
             hole: &hole,
+            coverage: coverage.as_ref(),
             source: &source,
         },
         &mut Run {
