@@ -102,11 +102,12 @@ impl Attempt<'_> {
             return Ok(planned);
         }
         // Less context is the one thing that can be given up unasked, and only if none was asked for.
-        let mut smallest = planned.plan.peak_bytes;
+        let (mut smallest, mut instead) = (planned.plan.peak_bytes, memory.instead);
         if context == Extent::Auto {
             for share in [0.5, 0.25, 0.0] {
                 let share = Extent::Share(share * self.needs.context_share);
-                let (mut planned, _) = self.with(share)?;
+                let (mut planned, memory) = self.with(share)?;
+                instead = instead.or(memory.instead);
                 smallest = smallest.min(planned.plan.peak_bytes);
                 if planned.plan.peak_bytes <= budget {
                     let reason = &mut planned.plan.reason;
@@ -115,7 +116,7 @@ impl Attempt<'_> {
                 }
             }
         }
-        Err(too_small(budget, smallest, memory.instead))
+        Err(too_small(budget, smallest, instead))
     }
 
     /// The plan with so much context, whether it keeps the budget or not.

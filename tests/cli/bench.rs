@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::support::*;
+use safetensors::tensor::TensorView;
 use serde_json::Value as Json;
 use std::path::Path;
 
@@ -89,6 +90,70 @@ fn one_stage_alone_and_the_table() {
     assert!(
         text.contains("unet        32²") && !text.contains("vae"),
         "{text}"
+    );
+}
+
+/// A checkpoint of Stable Diffusion 1's names in one file, its shapes small.
+fn one_file(path: &Path) {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/single_file.txt");
+    let (mut section, mut prefix) = (String::new(), String::new());
+    let mut tensors = Vec::new();
+    for line in std::fs::read_to_string(golden).unwrap().lines() {
+        if let Some(head) = line.strip_prefix('[') {
+            let (name, begins) = head.trim_end_matches(']').split_once(' ').unwrap();
+            (section, prefix) = (name.to_owned(), begins.to_owned());
+        } else if ["unet.1", "vae", "text.1"].contains(&section.as_str()) {
+            let mut words = line.split(' ');
+            let name = format!("{prefix}{}", words.next().unwrap());
+            let sides = words.next().unwrap().split(',').filter(|n| *n != "-");
+            let small = |n: usize| match section.as_str() {
+                "vae" if n % 128 == 0 => n / 4,
+                "text.1" if n == 3072 => 128,
+                "unet.1" if n % 320 == 0 => n / 10,
+                "unet.1" | "text.1" if n == 768 => 64,
+                _ => n,
+            };
+            let shape: Vec<usize> = sides.map(|n| small(n.parse().unwrap())).collect();
+            // 2⁻⁷ in 16 bits.
+            let data = [0x00, 0x20].repeat(shape.iter().product());
+            tensors.push((name, shape, data));
+        }
+    }
+    let views = tensors.iter().map(|(name, shape, data)| {
+        let view = TensorView::new(safetensors::Dtype::F16, shape.clone(), data);
+        (name, view.unwrap())
+    });
+    safetensors::serialize_to_file(views, None, path).unwrap();
+}
+
+#[test]
+fn a_checkpoint_in_one_file_is_timed_too() {
+    let dir = tempfile::tempdir().unwrap();
+    one_file(&dir.path().join("one.safetensors"));
+    let mut args = vec![
+        "bench",
+        "--model",
+        "one.safetensors",
+        "--runs",
+        "1",
+        "--json",
+    ];
+    for stage in ["text", "unet32", "vae_encode"] {
+        args.extend(["--stage", stage]);
+    }
+    let told = run_ok(dir.path(), &args).json();
+    let stages = told["stages"].as_array().unwrap();
+    let names: Vec<_> = stages
+        .iter()
+        .map(|s| s["stage"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["text", "unet", "vae_encode"]);
+    assert!(stages.iter().all(|s| s["gflops"].as_f64().unwrap() > 0.0));
+    std::fs::write(dir.path().join("other.safetensors"), b"PK\x03\x04").unwrap();
+    let out = run(dir.path(), &["bench", "--model", "other.safetensors"]);
+    assert!(
+        out.code == 1 && out.stderr.contains("other.safetensors"),
+        "{out:?}"
     );
 }
 

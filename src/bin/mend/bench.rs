@@ -1,22 +1,21 @@
 //! `mend bench`: how fast a model's networks run here, beside what the processor could do.
 #![forbid(unsafe_code)]
 
+mod model;
+
 use crate::App;
 use crate::args::BenchArgs;
 use crate::budget;
 use mend::kernels::{Context, Deviation, Path as Instructions, peak, peak_int8};
-use mend::models::autoencoder_kl::{self, Decoder, Encoder};
-use mend::models::clip::{self, CLIPTextModel};
-use mend::models::unet_2d_condition::{self, UNet2DConditionModel};
+use mend::models::autoencoder_kl::{Decoder, Encoder};
+use mend::models::clip::CLIPTextModel;
+use mend::models::unet_2d_condition::UNet2DConditionModel;
 use mend::nn::{Arena, Run, Tensor, from_vec, values};
-use mend::weights::Weights;
 use mend::{Error, ErrorKind, Result};
+use model::Model;
 use serde_json::json;
-use std::path::Path;
 use std::time::Instant;
 
-/// What diffusers calls a network's file.
-const MODEL: &str = "diffusion_pytorch_model";
 /// Text tokens that a UNet is given.
 const TOKENS: usize = 77;
 /// The step that a UNet is asked for, of 1,000.
@@ -26,15 +25,7 @@ const PICTURE: usize = 512;
 
 /// Runs `bench`.
 pub fn run(app: &App, args: &BenchArgs) -> Result<()> {
-    if !args.model.is_dir() {
-        return Err(Error::new(
-            ErrorKind::Model,
-            format!(
-                "{}: not a folder; --model takes a diffusers folder, with unet/ and vae/ inside",
-                args.model.display()
-            ),
-        ));
-    }
+    let model = Model::open(&args.model)?;
     let threads = mend::Inpainter::new(mend::Options {
         threads: args.threads as usize,
         ..mend::Options::default()
@@ -47,7 +38,7 @@ pub fn run(app: &App, args: &BenchArgs) -> Result<()> {
             format!("{threads} threads could not be started: {e}; set --threads lower"),
         )
     })?;
-    pool.install(|| Bench::new(app, args).run())
+    pool.install(|| Bench::new(app, args, &model).run())
 }
 
 /// What one stage took.
@@ -63,6 +54,7 @@ struct Stage {
 struct Bench<'a> {
     app: &'a App,
     args: &'a BenchArgs,
+    model: &'a Model,
     cx: Context,
     arena: Arena,
     peak_gflops: f64,
@@ -70,11 +62,12 @@ struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(app: &'a App, args: &'a BenchArgs) -> Self {
+    fn new(app: &'a App, args: &'a BenchArgs, model: &'a Model) -> Self {
         let cx = Context::new(Instructions::chosen()).packing(args.precision.into());
         Self {
             app,
             args,
+            model,
             peak_gflops: peak(&cx),
             cx,
             arena: Arena::new(),
@@ -103,8 +96,7 @@ impl<'a> Bench<'a> {
             .map(|(_, s)| *s)
             .collect();
         // Folders of one network for timing may have no text encoder; who asks for it is told.
-        let folder = self.args.model.join("text_encoder");
-        if wanted(&["text"]) && (folder.is_dir() || !self.args.stage.is_empty()) {
+        if wanted(&["text"]) && (self.model.has_text() || !self.args.stage.is_empty()) {
             self.text()?;
         }
         let (encode, decode) = (wanted(&["vae_encode"]), wanted(&["vae_decode"]));
@@ -140,8 +132,7 @@ impl<'a> Bench<'a> {
 
     /// A prompt of one chunk, or, with guidance, half of what a fill needs.
     fn text(&mut self) -> Result<()> {
-        let (weights, file, text) = self.open("text_encoder", "model")?;
-        let config = clip::Config::parse(&file, &text)?;
+        let (weights, config) = self.model.text()?;
         let start = Instant::now();
         let net = CLIPTextModel::new(&self.cx, &weights.root(), config)?;
         drop(weights);
@@ -192,8 +183,7 @@ impl<'a> Bench<'a> {
 
     /// The UNet packed for `cx`, and the seconds that took.
     fn load_unet(&self, cx: &Context) -> Result<(UNet2DConditionModel, f64)> {
-        let (weights, file, text) = self.open("unet", MODEL)?;
-        let config = unet_2d_condition::Config::parse(&file, &text)?;
+        let (weights, config) = self.model.unet()?;
         let start = Instant::now();
         let net = UNet2DConditionModel::new(cx, &weights.root(), config)?;
         Ok((net, start.elapsed().as_secs_f64()))
@@ -211,8 +201,7 @@ impl<'a> Bench<'a> {
     }
 
     fn encode(&mut self) -> Result<()> {
-        let (weights, file, text) = self.open("vae", MODEL)?;
-        let config = autoencoder_kl::Config::parse(&file, &text)?;
+        let (weights, config) = self.model.vae()?;
         let start = Instant::now();
         let net = Encoder::new(&self.cx, &weights.root(), &config)?;
         drop(weights);
@@ -229,8 +218,7 @@ impl<'a> Bench<'a> {
     }
 
     fn decode(&mut self) -> Result<()> {
-        let (weights, file, text) = self.open("vae", MODEL)?;
-        let config = autoencoder_kl::Config::parse(&file, &text)?;
+        let (weights, config) = self.model.vae()?;
         let start = Instant::now();
         let net = Decoder::new(&self.cx, &weights.root(), &config)?;
         drop(weights);
@@ -244,23 +232,6 @@ impl<'a> Bench<'a> {
         self.tell(&stage, load, net.bytes());
         self.rest();
         Ok(())
-    }
-
-    /// A part's weights, and its configuration's file and text.
-    fn open(&self, part: &str, stem: &str) -> Result<(Weights, String, String)> {
-        let folder = self.args.model.join(part);
-        let config = folder.join("config.json");
-        let text = std::fs::read_to_string(&config).map_err(|e| {
-            Error::new(
-                ErrorKind::Model,
-                format!(
-                    "{}: {e}; --model takes a diffusers folder, with unet/ and vae/ inside",
-                    config.display()
-                ),
-            )
-        })?;
-        let weights = Weights::open_folder(Path::new(&folder), stem)?;
-        Ok((weights, config.display().to_string(), text))
     }
 
     fn time(

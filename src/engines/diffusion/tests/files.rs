@@ -161,6 +161,24 @@ fn loras_change_the_fill_and_the_warm_unet() {
     }
 }
 
+/// As LCM-LoRA is used: in the UNet, with the scheduler `lcm` and without guidance.
+#[test]
+fn a_lora_with_lcm_is_the_references() {
+    let (inputs, golden) = (Golden::open("pipeline"), Golden::open("pipeline_lcm"));
+    let temporary = Temporary::new("lcm");
+    tiny::model(&temporary.0.join("tiny"), 9);
+    let lora = temporary.0.join("lcm.safetensors");
+    part("lora", "kohya/", &lora);
+    let mut folder = Folder::open(temporary.0.join("tiny")).unwrap();
+    folder.add_loras(vec![(lora, 1.0)]).unwrap();
+    let cases = golden.cases();
+    assert_eq!(cases["lcm"]["scheduler"], "lcm");
+    for (name, case) in cases {
+        let text = inputs.text(false);
+        agrees(&folder, &inputs, &golden, (&name, &case), &text);
+    }
+}
+
 /// Bytes and operations of the tiny decoder, at the size that published models work at.
 fn predicted_tiny(models: &Path) {
     let mut settings = Settings::new(&Default::default()).unwrap();
