@@ -1,6 +1,8 @@
 //! The flow: plan → fill → blend → image. Loads nothing until it must; usable from several threads.
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+mod ablation;
 mod options;
 mod planning;
 mod pool;
@@ -110,6 +112,16 @@ impl Inpainter {
         Self {
             options,
             engines: engines::all(),
+            pool: OnceLock::new(),
+        }
+    }
+
+    /// With these engines in the place of the build's own.
+    #[cfg(test)]
+    fn with(options: Options, engines: Vec<Arc<dyn Engine>>) -> Self {
+        Self {
+            options,
+            engines,
             pool: OnceLock::new(),
         }
     }

@@ -23,6 +23,16 @@ pub fn all() -> Vec<Arc<dyn Engine>> {
     ]
 }
 
+/// The diffusion engine with some of its thrift switched off, to measure what that gains: attention of
+/// all queries at once, and the autoencoder over whole pictures.
+#[cfg(test)]
+pub fn unthrifty(whole_attention: bool, whole_pictures: bool) -> Arc<dyn Engine> {
+    Arc::new(diffusion::Diffusion::unthrifty(
+        whole_attention,
+        whole_pictures,
+    ))
+}
+
 /// What `mend_describe` says of an engine.
 #[derive(Clone, Debug)]
 pub struct EngineDescription {

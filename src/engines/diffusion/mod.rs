@@ -23,6 +23,7 @@ use super::exemplar::Exemplar;
 use super::{Ask, Crop, Engine, EngineDescription, Mark, Run};
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, give_back};
+use crate::nn;
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Memory, Needs};
 use crate::schedulers::{Noise, start};
@@ -41,6 +42,28 @@ const EXEMPLAR: f64 = 0.03;
 #[derive(Default)]
 pub struct Diffusion {
     warm: Warm,
+    whole: Whole,
+}
+
+/// What is done in one piece and not in parts: nothing, unless that is measured.
+#[derive(Clone, Copy, Default)]
+struct Whole {
+    attention: bool,
+    pictures: bool,
+}
+
+#[cfg(test)]
+impl Diffusion {
+    /// With this in one piece. The plan knows nothing of it.
+    pub fn unthrifty(attention: bool, pictures: bool) -> Self {
+        Self {
+            warm: Warm::default(),
+            whole: Whole {
+                attention,
+                pictures,
+            },
+        }
+    }
 }
 
 impl Engine for Diffusion {
@@ -147,7 +170,14 @@ impl Engine for Diffusion {
             cx: &cx,
             draw: &draw,
             told: &told,
-            slice: choice.slice,
+            slice: match self.whole.attention {
+                true => usize::MAX,
+                false => choice.slice,
+            },
+            band: match self.whole.pictures {
+                true => usize::MAX,
+                false => nn::Run::BAND,
+            },
         };
         // Where each stage ends, of the time that is left after the exemplar fill.
         let mut end = if made.is_some() { EXEMPLAR } else { 0.0 };

@@ -35,6 +35,8 @@ pub struct Pipeline<'a> {
     pub told: &'a Told<'a>,
     /// Queries of a head that attention works on together.
     pub slice: usize,
+    /// Bytes of a band of rows that the VAE works on.
+    pub band: usize,
 }
 
 /// Where the steps begin, all `[channels][height][width]` and scaled as the UNet has them.
@@ -100,7 +102,7 @@ impl Pipeline<'_> {
             let image = from_vec(planes, &[1, 3, h, w])?;
             let check = || self.told.layer();
             let arena = Arena::new();
-            let run = Run::new(self.cx, &arena).check(&check);
+            let run = self.vae_run(&arena, &check);
             let moments = net.encode(&run, &image)?;
             let (mean, logvar) = (values(&moments.mean)?, values(&moments.logvar)?);
             let mut latents = memory::filled(mean.len(), 0.0f32, "latents")?;
@@ -211,7 +213,7 @@ impl Pipeline<'_> {
     pub fn decode(&self, latents: &[f32], height: usize, width: usize) -> Result<RgbImage> {
         let check = || self.told.layer();
         let arena = Arena::new();
-        let run = Run::new(self.cx, &arena).check(&check);
+        let run = self.vae_run(&arena, &check);
         let made = match self.folder.tiny_weights()? {
             Some(weights) => self.decode_tiny(&run, &weights, latents, height, width)?,
             None => {
@@ -245,6 +247,12 @@ impl Pipeline<'_> {
                 self.folder.path.display()
             ),
         ))
+    }
+
+    /// A pass of an autoencoder.
+    fn vae_run<'a>(&'a self, arena: &Arena, check: &'a dyn Fn() -> Result<()>) -> Run<'a> {
+        let run = Run::new(self.cx, arena).check(check);
+        run.attention_slice(self.slice).band(self.band)
     }
 
     /// By the tiny autoencoder, whose latents are the UNet's own.

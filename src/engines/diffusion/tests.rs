@@ -153,6 +153,7 @@ fn agrees(
         draw: &draw,
         told: &told,
         slice: 128,
+        band: nn::Run::BAND,
     };
     // The reference takes the nearest pixel for both kinds.
     let mask = latent_mask(&hole, 8, true).unwrap();
