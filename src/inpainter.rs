@@ -24,6 +24,7 @@ use planning::Planned;
 use pool::Pool;
 use region::{Job, Part, fill_region};
 use serde_json::{Value as Json, json};
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -259,6 +260,8 @@ impl Inpainter {
         let mut parts = memory::with_capacity(plan.regions.len(), "the filled regions")?;
         let mut done = 0.0;
         let count = plan.regions.len() as u32;
+        // From an engine's preview to the report behind it.
+        let preview = Cell::new(None);
         let mut pace = Pace {
             start,
             last: None,
@@ -276,12 +279,11 @@ impl Inpainter {
                 values: request.values(),
                 models: models.as_deref(),
                 budget: room,
-                report: &mut |mut mark| {
+                report: &mut |mark| {
                     let share = (done + mark.share * weight) / total;
-                    let preview = mark.preview.take();
-                    let preview = preview.and_then(|picture| shown(&picture, region.rect));
-                    pace.report(mark.of_all(share, i, count), preview)
+                    pace.report(mark.of_all(share, i, count), preview.take())
                 },
+                show: &mut |picture| preview.set(shown(picture, region.rect)),
             };
             let part = fill_region(&job, engine.as_ref(), region, &mut run)?;
             report.pixels += part.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
@@ -332,7 +334,6 @@ const START: Mark = Mark {
     step: 0,
     steps: 100,
     share: 0.0,
-    preview: None,
 };
 
 /// An engine's small picture of the region at `rect`; without the memory for it, none.
@@ -404,15 +405,14 @@ impl Pace<'_> {
         if soon && (same || hundredths) && mark.share < 1.0 && preview.is_none() {
             return true;
         }
+        (self.last, self.mark) = (Some(now), mark);
         let elapsed = (now - self.start).as_secs_f64();
         let share = mark.share;
         let left = (share > 0.02).then(|| elapsed * (1.0 - share) / share);
-        let (stage, step, steps) = (mark.stage, mark.step, mark.steps);
-        (self.last, self.mark) = (Some(now), mark);
         self.progress.report(&Step {
-            stage,
-            step: step.min(steps),
-            steps: steps.max(1),
+            stage: mark.stage,
+            step: mark.step.min(mark.steps),
+            steps: mark.steps.max(1),
             seconds_left: left,
             preview,
         })
@@ -423,7 +423,7 @@ impl Pace<'_> {
         let last = Mark {
             step: self.mark.steps,
             share: 1.0,
-            ..self.mark.clone()
+            ..self.mark
         };
         self.report(last, None)
     }

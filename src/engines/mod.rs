@@ -74,7 +74,7 @@ pub struct Ask<'a> {
 }
 
 /// How far an engine is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mark {
     /// What is being done, see [`crate::progress::Step::stage`].
     pub stage: &'static str,
@@ -84,8 +84,6 @@ pub struct Mark {
     pub steps: u32,
     /// The share of the region's time that is over, `0.0 ..= 1.0`.
     pub share: f64,
-    /// A new small picture of what the crop has come to, of any size.
-    pub preview: Option<RgbImage>,
 }
 
 /// Values of an engine's parameters by name; what was not set has its default.
@@ -107,6 +105,8 @@ pub struct Run<'a> {
     pub budget: Option<u64>,
     /// Told how far it is; `false` means stop.
     pub report: &'a mut dyn FnMut(Mark) -> bool,
+    /// Given a small picture of what the crop has come to, of any size; the next report tells of it.
+    pub show: &'a mut dyn FnMut(&RgbImage),
 }
 
 impl Run<'_> {
@@ -121,7 +121,6 @@ impl Run<'_> {
             step: (share * 100.0).round() as u32,
             steps: 100,
             share,
-            preview: None,
         })
     }
 

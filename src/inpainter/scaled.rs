@@ -3,10 +3,9 @@
 
 use crate::engines::{Crop, Engine, Run};
 use crate::error::Result;
-use crate::pixels::resample::resize_rgb;
+use crate::pixels::resample::{resize_most, resize_rgb};
 use crate::pixels::{Plane, RgbImage};
 use crate::plan::Needs;
-use std::ops::Range;
 
 /// The engine's fill of `crop`, at the crop's size.
 ///
@@ -50,6 +49,10 @@ pub fn fill_scaled(
 /// `flags` at another size: where a side shrinks, 1 if any (or else all) of the pixels covered are.
 fn resize_flags(flags: &Plane<u8>, width: usize, height: usize, any: bool) -> Result<Plane<u8>> {
     let mut out = Plane::filled(width, height, 0u8, "a smaller mask")?;
+    let span = |i: usize, from: usize, to: usize| {
+        let start = i * from / to;
+        start..((i + 1) * from).div_ceil(to).clamp(start + 1, from)
+    };
     for y in 0..height {
         for x in 0..width {
             let mut rows = span(y, flags.height, height);
@@ -62,26 +65,6 @@ fn resize_flags(flags: &Plane<u8>, width: usize, height: usize, any: bool) -> Re
         }
     }
     Ok(out)
-}
-
-/// `plane` at another size: the largest value of the pixels covered, so that a mask of ones and zeros
-/// stays one, the same as [`resize_flags`] makes of it.
-fn resize_most(plane: &Plane<f32>, width: usize, height: usize) -> Result<Plane<f32>> {
-    let mut out = Plane::filled(width, height, 0.0f32, "a smaller mask")?;
-    for y in 0..height {
-        for x in 0..width {
-            let columns = span(x, plane.width, width);
-            let rows = span(y, plane.height, height).map(|r| &plane.row(r)[columns.clone()]);
-            out.row_mut(y)[x] = rows.flatten().copied().fold(0.0, f32::max);
-        }
-    }
-    Ok(out)
-}
-
-/// The pixels that pixel `i` of `to` covers of `from`.
-fn span(i: usize, from: usize, to: usize) -> Range<usize> {
-    let start = i * from / to;
-    start..((i + 1) * from).div_ceil(to).clamp(start + 1, from)
 }
 
 #[cfg(test)]
@@ -98,18 +81,5 @@ mod tests {
         assert_eq!(all.data, [0; 6]);
         let larger = resize_flags(&flags, 14, 10, true).unwrap();
         assert_eq!(larger.data.iter().filter(|f| **f == 1).count(), 4);
-
-        // What is whole stays whole, and the most counts.
-        let mut coverage = Plane::filled(7, 5, 0.0f32, "").unwrap();
-        coverage.row_mut(2)[3] = 1.0;
-        for (width, height) in [(3, 2), (14, 10), (5, 9)] {
-            let flags = resize_flags(&flags, width, height, true).unwrap();
-            let most = resize_most(&coverage, width, height).unwrap();
-            let whole = flags.data.iter().map(|f| f32::from(*f));
-            assert_eq!(most.data, whole.collect::<Vec<_>>());
-        }
-        coverage.row_mut(2)[2..4].copy_from_slice(&[0.25, 0.5]);
-        let most = resize_most(&coverage, 3, 2).unwrap();
-        assert_eq!(most.data, [0.25, 0.5, 0.0, 0.25, 0.5, 0.0]);
     }
 }

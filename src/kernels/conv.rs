@@ -3,7 +3,7 @@
 use super::depthwise::Depthwise;
 use super::gemm::{Operand, pack_bias, product};
 use super::int8::{self, Precision};
-use super::panels::{Panels, Source};
+use super::panels::{Panels, Source, Stored};
 use super::winograd::{self, Field};
 use super::{Context, Epilogue};
 use crate::error::Result;
@@ -129,6 +129,30 @@ impl Conv2d {
         let few = shape.inputs / groups < FEW || shape.outputs / groups < FEW;
         let precision = if few { Precision::Full } else { precision };
         Self::packed(cx, precision, weight, bias, shape)
+    }
+
+    /// As [`Self::new`] in full precision, of weights that are read as they are packed.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`]; what stopped the reading.
+    ///
+    /// # Panics
+    /// As [`Self::new`], and with more than one group.
+    pub fn stored(
+        cx: &Context,
+        weight: &dyn Stored,
+        bias: Option<&[f32]>,
+        shape: ConvShape,
+    ) -> Result<Self> {
+        assert_eq!(shape.groups, 1, "groups of weights that are read in parts");
+        let panels = Panels::stored(cx, weight, shape.outputs, shape.inputs, shape.taps(), false)?;
+        let bias = pack_bias(&panels, bias)?;
+        Ok(Self {
+            shape,
+            groups: vec![(panels, bias)],
+            depthwise: None,
+            forced: None,
+        })
     }
 
     /// As [`Self::with_precision`], of this precision but where the convolution is depthwise.

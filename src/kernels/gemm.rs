@@ -2,7 +2,7 @@
 
 use super::context::Shared;
 use super::int8::{self, Precision};
-use super::panels::{Panels, Rows, Source};
+use super::panels::{Panels, Rows, Source, Stored};
 use super::simd::{self, Kernel, Simd};
 use super::tile::{Finish, Tile, VECTORS};
 use super::{Context, Epilogue};
@@ -57,6 +57,25 @@ impl Linear {
         inputs: usize,
     ) -> Result<Self> {
         let panels = Panels::new(cx, precision, weight, outputs, inputs, 1, false)?;
+        let bias = pack_bias(&panels, bias)?;
+        Ok(Self { panels, bias })
+    }
+
+    /// As [`Self::new`] in full precision, of weights that are read as they are packed; with `gated`
+    /// as [`Self::gated`], `weight` then being `[2 · outputs][inputs]`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`]; what stopped the reading.
+    pub fn stored(
+        cx: &Context,
+        weight: &dyn Stored,
+        bias: Option<&[f32]>,
+        outputs: usize,
+        inputs: usize,
+        gated: bool,
+    ) -> Result<Self> {
+        let rows = outputs * (1 + usize::from(gated));
+        let panels = Panels::stored(cx, weight, rows, inputs, 1, gated)?;
         let bias = pack_bias(&panels, bias)?;
         Ok(Self { panels, bias })
     }

@@ -35,7 +35,7 @@ pub use gemm::Linear;
 pub use int8::Precision;
 pub use norm::{GroupNorm, Lines, group_norm, layer_norm};
 pub use pages::give_back;
-pub use panels::Source;
+pub use panels::{Source, Stored};
 pub use peak::{peak, peak_int8};
 pub use transposed::{ConvTranspose2d, TransposedShape};
 pub use zeroed::zeroed;

@@ -8,6 +8,7 @@ use crate::error::Result;
 use bytemuck::Pod;
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use std::sync::Mutex;
 
 /// Weights as files hold them.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +58,19 @@ impl Source<'_> {
     }
 }
 
+/// Weights in half precision that are elsewhere, in a file say, and come a part at a time: what is read
+/// is laid out while it is in the nearer caches, and no page is ever touched for all of it.
+pub trait Stored: Sync {
+    /// The number of values.
+    fn count(&self) -> usize;
+
+    /// Fills `into` with the values from `start` on.
+    ///
+    /// # Errors
+    /// What stopped the reading.
+    fn read(&self, start: usize, into: &mut [f16]) -> Result<()>;
+}
+
 enum Values {
     /// Bits of half precision.
     F16(Pages<u16>),
@@ -91,20 +105,7 @@ impl Panels {
         gated: bool,
     ) -> Result<Self> {
         assert_eq!(source.len(), outputs * inputs * taps, "weights' length");
-        assert!(
-            !gated || outputs.is_multiple_of(2),
-            "as many gates as values"
-        );
-        let width = cx.width();
-        let mut panels = Self {
-            values: Values::F32(Pages::Heap(Vec::new())),
-            path: cx.path(),
-            outputs,
-            inputs,
-            taps,
-            width,
-            gated,
-        };
+        let mut panels = Self::empty(cx, outputs, inputs, taps, gated);
         let depth = inputs * taps;
         panels.values = match source {
             _ if precision == Precision::Int8 => {
@@ -114,6 +115,37 @@ impl Panels {
             Source::F32(v) => Values::F32(lay_out(cx, v, &panels, depth)?),
         };
         Ok(panels)
+    }
+
+    /// As [`Self::new`] in full precision, of weights that are read panel by panel.
+    pub fn stored(
+        cx: &Context,
+        source: &dyn Stored,
+        outputs: usize,
+        inputs: usize,
+        taps: usize,
+        gated: bool,
+    ) -> Result<Self> {
+        assert_eq!(source.count(), outputs * inputs * taps, "weights' length");
+        let mut panels = Self::empty(cx, outputs, inputs, taps, gated);
+        panels.values = Values::F16(read_and_lay_out(cx, source, &panels, inputs * taps)?);
+        Ok(panels)
+    }
+
+    fn empty(cx: &Context, outputs: usize, inputs: usize, taps: usize, gated: bool) -> Self {
+        assert!(
+            !gated || outputs.is_multiple_of(2),
+            "as many gates as values"
+        );
+        Self {
+            values: Values::F32(Pages::Heap(Vec::new())),
+            path: cx.path(),
+            outputs,
+            inputs,
+            taps,
+            width: cx.width(),
+            gated,
+        }
     }
 
     /// Panels.
@@ -238,17 +270,69 @@ fn lay_out<T: Pod + Send + Sync>(
                     .map(|o| &source[o * depth..(o + 1) * depth])
             })
             .collect();
-        for (strip, to) in to.chunks_mut(STRIP * width).enumerate() {
-            for (j, column) in columns.iter().enumerate() {
-                let rows = to.chunks_exact_mut(width);
-                // Behind the last output zeros stay.
-                if let Some(column) = column {
-                    for (row, x) in rows.zip(&column[strip * STRIP..]) {
-                        row[j] = *x;
-                    }
+        turn(&columns, to, width);
+    })?;
+    Ok(out)
+}
+
+/// A panel of the outputs' weights: what is a row there is a column here.
+fn turn<T: Pod>(columns: &[Option<&[T]>], to: &mut [T], width: usize) {
+    for (strip, to) in to.chunks_mut(STRIP * width).enumerate() {
+        for (j, column) in columns.iter().enumerate() {
+            let rows = to.chunks_exact_mut(width);
+            // Behind the last output zeros stay.
+            if let Some(column) = column {
+                for (row, x) in rows.zip(&column[strip * STRIP..]) {
+                    row[j] = *x;
                 }
             }
         }
+    }
+}
+
+fn read_and_lay_out(
+    cx: &Context,
+    source: &dyn Stored,
+    p: &Panels,
+    depth: usize,
+) -> Result<Pages<u16>> {
+    let (width, size) = (p.width, depth * p.width);
+    let mut out = Pages::new(p.count() * size, "a network's weights")?;
+    let shared = Shared::new(&mut out);
+    let failed = Mutex::new(None);
+    let failure = || failed.lock().unwrap_or_else(|e| e.into_inner());
+    cx.tasks(p.count(), size.div_ceil(2), |own, panel| {
+        if failure().is_some() {
+            return;
+        }
+        let own: &mut [u16] = &mut bytemuck::cast_slice_mut(own)[..size];
+        if let Err(e) = read_panel(source, p, panel, own.reinterpret_cast_mut()) {
+            *failure() = Some(e);
+            return;
+        }
+        // SAFETY: inside the buffer; each task has its own panel.
+        let to = unsafe { std::slice::from_raw_parts_mut(shared.at(panel * size), size) };
+        let columns: Vec<Option<&[u16]>> = (0..width)
+            .map(|j| p.output(panel, j).map(|_| &own[j * depth..(j + 1) * depth]))
+            .collect();
+        turn(&columns, to, width);
     })?;
-    Ok(out)
+    match failed.into_inner().unwrap_or_else(|e| e.into_inner()) {
+        Some(e) => Err(e),
+        None => Ok(out),
+    }
+}
+
+/// The weights of the outputs of panel `panel`, in the order of its columns; behind the last nothing is
+/// written.
+fn read_panel(source: &dyn Stored, p: &Panels, panel: usize, to: &mut [f16]) -> Result<()> {
+    let depth = p.inputs * p.taps;
+    let (first, columns) = p.columns(panel);
+    source.read(first * depth, &mut to[..columns * depth])?;
+    if p.gated {
+        let gates = &mut to[p.width / 2 * depth..];
+        let first = p.outputs / 2 + first;
+        source.read(first * depth, &mut gates[..columns * depth])?;
+    }
+    Ok(())
 }

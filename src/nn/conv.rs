@@ -1,11 +1,11 @@
 //! Convolutions.
 #![forbid(unsafe_code)]
 
-use super::load::{source, vector};
+use super::load::{Weight, source, vector};
 use super::{Act, Bands, Run, Through, misfit, values};
 use crate::error::Result;
 use crate::kernels::{self, Activation, Context, ConvShape, Epilogue, TransposedShape};
-use crate::weights::{Scope, Values};
+use crate::weights::Scope;
 use candle_core::Tensor;
 use std::ops::Range;
 
@@ -87,9 +87,9 @@ impl Conv2d {
     /// # Errors
     /// As [`Scope::get`].
     pub fn new(cx: &Context, scope: &Scope, shape: ConvShape) -> Result<Self> {
-        let weight = Self::weight(scope, &shape)?;
+        let weight = Self::weight(cx, scope, &shape)?;
         let bias = vector(scope, "bias", shape.outputs)?;
-        kernels::Conv2d::new(cx, source(&weight), Some(&bias), shape).map(Self)
+        weight.conv(cx, Some(&bias), shape).map(Self)
     }
 
     /// As [`Self::new`], without a bias.
@@ -97,8 +97,9 @@ impl Conv2d {
     /// # Errors
     /// As [`Scope::get`].
     pub fn without_bias(cx: &Context, scope: &Scope, shape: ConvShape) -> Result<Self> {
-        let weight = Self::weight(scope, &shape)?;
-        kernels::Conv2d::new(cx, source(&weight), None, shape).map(Self)
+        Self::weight(cx, scope, &shape)?
+            .conv(cx, None, shape)
+            .map(Self)
     }
 
     /// A convolution and the batch normalisation behind it, in one: `norm` holds `weight`, `bias`,
@@ -114,7 +115,8 @@ impl Conv2d {
         shape: ConvShape,
     ) -> Result<Self> {
         let n = shape.outputs;
-        let mut weight = Self::weight(scope, &shape)?.into_f32()?;
+        let weight = scope.get("weight", &Self::weight_shape(&shape))?;
+        let mut weight = weight.into_f32()?;
         let (scale, mut bias) = (vector(norm, "weight", n)?, vector(norm, "bias", n)?);
         let mean = vector(norm, "running_mean", n)?;
         let variance = vector(norm, "running_var", n)?;
@@ -133,12 +135,18 @@ impl Conv2d {
         kernels::Conv2d::new(cx, kernels::Source::F32(&weight), Some(&bias), shape).map(Self)
     }
 
-    fn weight(scope: &Scope, s: &ConvShape) -> Result<Values> {
+    /// Groups are packed one by one, from all of their weights.
+    fn weight<'a>(cx: &Context, scope: &Scope<'a>, s: &ConvShape) -> Result<Weight<'a>> {
+        let shape = Self::weight_shape(s);
+        match s.groups {
+            1 => Weight::open(cx.precision(), &[scope], &shape),
+            _ => scope.get("weight", &shape).map(Weight::Whole),
+        }
+    }
+
+    fn weight_shape(s: &ConvShape) -> [usize; 4] {
         let groups = s.groups.max(1);
-        scope.get(
-            "weight",
-            &[s.outputs, s.inputs / groups, s.kernel.0, s.kernel.1],
-        )
+        [s.outputs, s.inputs / groups, s.kernel.0, s.kernel.1]
     }
 
     /// Bytes of the packed weights.

@@ -1,7 +1,7 @@
 //! Fully connected layers.
 #![forbid(unsafe_code)]
 
-use super::load::{source, stacked, vector};
+use super::load::{Weight, vector};
 use super::{Act, Bands, Extra, Run, misfit, values};
 use crate::error::Result;
 use crate::kernels::{self, Activation, Context, Epilogue};
@@ -40,11 +40,12 @@ impl Linear {
     /// # Errors
     /// As [`Scope::get`].
     pub fn precise(cx: &Context, scope: &Scope, outputs: usize, inputs: usize) -> Result<Self> {
-        let weight = scope.get("weight", &[outputs, inputs])?;
-        let bias = vector(scope, "bias", outputs)?;
         let full = kernels::Precision::Full;
-        let weight = source(&weight);
-        kernels::Linear::with_precision(cx, full, weight, Some(&bias), outputs, inputs).map(Self)
+        let weight = Weight::open(full, &[scope], &[outputs, inputs])?;
+        let bias = vector(scope, "bias", outputs)?;
+        weight
+            .linear(cx, full, Some(&bias), (outputs, inputs), false)
+            .map(Self)
     }
 
     /// A 1×1 convolution, which channels-last is the same: `weight` is `[outputs, inputs, 1, 1]`.
@@ -56,9 +57,12 @@ impl Linear {
     }
 
     fn pack(cx: &Context, scope: &Scope, shape: &[usize], bias: bool) -> Result<Self> {
-        let weight = scope.get("weight", shape)?;
+        let weight = Weight::open(cx.precision(), &[scope], shape)?;
         let bias = bias.then(|| vector(scope, "bias", shape[0])).transpose()?;
-        kernels::Linear::new(cx, source(&weight), bias.as_deref(), shape[0], shape[1]).map(Self)
+        let size = (shape[0], shape[1]);
+        weight
+            .linear(cx, cx.precision(), bias.as_deref(), size, false)
+            .map(Self)
     }
 
     /// Layers of the same input as one: the result has the outputs of each, one behind another, and
@@ -74,18 +78,17 @@ impl Linear {
         inputs: usize,
         bias: bool,
     ) -> Result<Self> {
-        let mut weights = Vec::new();
+        let all: Vec<&Scope> = scopes.iter().collect();
+        let weight = Weight::open(cx.precision(), &all, &[outputs, inputs])?;
         let mut biases = Vec::new();
-        for scope in scopes {
-            weights.push(scope.get("weight", &[outputs, inputs])?);
-            if bias {
-                biases.extend(vector(scope, "bias", outputs)?);
-            }
+        for scope in scopes.iter().filter(|_| bias) {
+            biases.extend(vector(scope, "bias", outputs)?);
         }
-        let weight = stacked(weights)?;
         let bias = bias.then_some(&biases[..]);
-        let outputs = outputs * scopes.len();
-        kernels::Linear::new(cx, source(&weight), bias, outputs, inputs).map(Self)
+        let size = (outputs * scopes.len(), inputs);
+        weight
+            .linear(cx, cx.precision(), bias, size, false)
+            .map(Self)
     }
 
     /// A layer with twice the outputs, of which the second half, through an activation, are the
@@ -94,9 +97,11 @@ impl Linear {
     /// # Errors
     /// As [`Scope::get`].
     pub fn gated(cx: &Context, scope: &Scope, outputs: usize, inputs: usize) -> Result<Self> {
-        let weight = scope.get("weight", &[2 * outputs, inputs])?;
+        let weight = Weight::open(cx.precision(), &[scope], &[2 * outputs, inputs])?;
         let bias = vector(scope, "bias", 2 * outputs)?;
-        kernels::Linear::gated(cx, source(&weight), Some(&bias), outputs, inputs).map(Self)
+        weight
+            .linear(cx, cx.precision(), Some(&bias), (outputs, inputs), true)
+            .map(Self)
     }
 
     /// Bytes of the packed weights.

@@ -41,6 +41,30 @@ pub fn resize_plane(plane: &Plane<f32>, width: usize, height: usize) -> Result<P
     })
 }
 
+/// `plane` at another size: the largest value of the pixels that each covers any of, so that a plane of
+/// two values stays one.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn resize_most(plane: &Plane<f32>, width: usize, height: usize) -> Result<Plane<f32>> {
+    let mut out = Plane::filled(width, height, 0.0f32, WHAT)?;
+    if plane.data.is_empty() {
+        return Ok(out);
+    }
+    let span = |i: usize, from: usize, to: usize| {
+        let start = i * from / to;
+        start..((i + 1) * from).div_ceil(to).clamp(start + 1, from)
+    };
+    for y in 0..height {
+        for x in 0..width {
+            let columns = span(x, plane.width, width);
+            let rows = span(y, plane.height, height).map(|r| &plane.row(r)[columns.clone()]);
+            out.row_mut(y)[x] = rows.flatten().copied().fold(f32::NEG_INFINITY, f32::max);
+        }
+    }
+    Ok(out)
+}
+
 fn resize<const C: usize>(
     data: &[f32],
     width: usize,

@@ -4,7 +4,7 @@
 //! A model file comes from anywhere and may be cut short, of another kind or made to do harm. So its
 //! header is checked whole when it is opened, and tensors are read by position into buffers of their
 //! own, never mapped: a file that changes while it is in use is an error and not the end of the
-//! host, and what is held is one tensor and not the file.
+//! host, and what is held is one tensor, or a part of one, and not the file.
 //!
 //! ```
 //! use mend::weights::{Values, Weights};
@@ -32,7 +32,7 @@ mod view;
 
 pub use safetensors::Dtype;
 pub use scope::Scope;
-pub use values::Values;
+pub use values::{Stored, Values};
 pub use view::Part;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -223,6 +223,11 @@ impl Weights {
     pub fn changed(mut self, change: Arc<dyn Change>) -> Self {
         self.change = Some(change);
         self
+    }
+
+    /// Whether the tensor `name` can be read part by part, see [`Scope::stored`].
+    pub fn in_parts(&self, name: &str) -> bool {
+        self.dtype(name) == Some(Dtype::F16) && self.change.is_none()
     }
 
     fn entry(&self, name: &str) -> Option<Entry<'_>> {

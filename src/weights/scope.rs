@@ -1,7 +1,7 @@
 //! Tensors under a prefix: what one module of a network sees.
 #![forbid(unsafe_code)]
 
-use super::{Dtype, Values, Weights, damaged, values};
+use super::{Dtype, Stored, Values, Weights, damaged, values};
 use crate::error::{Error, Result};
 use std::fmt::Display;
 
@@ -82,6 +82,18 @@ impl<'a> Scope<'a> {
             Some(change) => change.apply(&name, shape, values),
             None => Ok(values),
         }
+    }
+
+    /// The tensor `name`, which must have `shape`, to be read part by part, where it can be: where its
+    /// values are of 16 bits and used as they are stored.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`] when it is not there or has another shape.
+    pub fn stored(&self, name: &str, shape: &[usize]) -> Result<Option<Stored<'a>>> {
+        let name = self.path(name);
+        let entry = self.weights.demand(&name, shape)?;
+        let as_it_is = self.weights.in_parts(&name);
+        Ok(as_it_is.then(|| Stored::new(entry.source, entry.offset, shape.iter().product())))
     }
 
     /// Reads the first of the tensors `names` that is there: for files that were written before a

@@ -91,6 +91,56 @@ pub(super) fn floats(
     }
 }
 
+/// A tensor of `f16` in its file, of which any part can be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    source: &'a Source,
+    offset: u64,
+    count: usize,
+}
+
+impl<'a> Stored<'a> {
+    /// `count` numbers at `offset`.
+    pub(super) fn new(source: &'a Source, offset: u64, count: usize) -> Self {
+        Self {
+            source,
+            offset,
+            count,
+        }
+    }
+
+    /// How many values there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Fills `into` with the values from `start` on.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Internal`] beyond the end; [`crate::ErrorKind::Model`] when the file became
+    /// shorter, [`crate::ErrorKind::Io`] when reading fails.
+    pub fn read(&self, start: usize, into: &mut [f16]) -> Result<()> {
+        if start
+            .checked_add(into.len())
+            .is_none_or(|end| end > self.count)
+        {
+            return Err(Error::new(
+                crate::error::ErrorKind::Internal,
+                format!(
+                    "a defect in Mend: values {start} to {start} + {} of a tensor of {}",
+                    into.len(),
+                    self.count
+                ),
+            ));
+        }
+        let bits = into.reinterpret_cast_mut();
+        let offset = self.offset + 2 * start as u64;
+        self.source.read(offset, bytemuck::cast_slice_mut(bits))?;
+        bits.iter_mut().for_each(|v| *v = u16::from_le(*v));
+        Ok(())
+    }
+}
+
 /// Reads `count` whole numbers of type `dtype` at `offset`.
 pub(super) fn integers(
     source: &Source,

@@ -242,9 +242,9 @@ fn exemplar(crop: &Crop<'_>, run: &mut Run<'_>, steps: u32) -> Result<RgbImage> 
                 step: 0,
                 steps,
                 share: mark.share * EXEMPLAR,
-                preview: None,
             })
         },
+        show: &mut *run.show,
     };
     Exemplar.fill(crop, &mut inner)
 }

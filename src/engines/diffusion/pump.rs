@@ -28,6 +28,8 @@ struct State {
     /// Layers of the stage so far, and of the last stage of that name.
     layers: u32,
     before: Option<(&'static str, u32)>,
+    /// Of the last step, until it is shown.
+    preview: Option<RgbImage>,
 }
 
 impl<'a> Told<'a> {
@@ -42,11 +44,11 @@ impl<'a> Told<'a> {
                     step: 0,
                     steps,
                     share: 0.0,
-                    preview: None,
                 },
                 end: 0.0,
                 layers: 0,
                 before: None,
+                preview: None,
             }),
         }
     }
@@ -80,18 +82,18 @@ impl<'a> Told<'a> {
 
     /// There is a new picture of what the steps have come to; one that nobody has seen goes.
     pub fn show(&self, preview: RgbImage) {
-        self.state().mark.preview = Some(preview);
+        self.state().preview = Some(preview);
     }
 
-    /// How far it is, inside of a step too once one has shown how many layers it has; with the
-    /// preview, if it is new.
+    /// What is to be shown, if it is new.
+    pub fn shown(&self) -> Option<RgbImage> {
+        self.state().preview.take()
+    }
+
+    /// How far it is, inside of a step too once one has shown how many layers it has.
     pub fn mark(&self) -> Mark {
-        let mut state = self.state();
-        let preview = state.mark.preview.take();
-        let mut mark = Mark {
-            preview,
-            ..state.mark
-        };
+        let state = self.state();
+        let mut mark = state.mark;
         if let Some((stage, layers)) = state.before
             && stage == mark.stage
             && layers > 0
@@ -130,7 +132,7 @@ pub fn pump<T: Send>(
                 // It panicked, and so will the scope.
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) if stopped.is_ok() => {
-                    stopped = run.at(told.mark());
+                    stopped = look(run, told);
                     told.stop.store(stopped.is_err(), Ordering::Relaxed);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -138,9 +140,17 @@ pub fn pump<T: Send>(
         }
     });
     stopped?;
-    run.at(told.mark())?;
+    look(run, told)?;
     result.unwrap_or_else(|| {
         let what = "a defect in Mend: a stage of the fill ended without a result";
         Err(Error::new(ErrorKind::Internal, what))
     })
+}
+
+/// Tells `run` how far it is, and what there is to see.
+fn look(run: &mut Run<'_>, told: &Told<'_>) -> Result<()> {
+    if let Some(preview) = told.shown() {
+        (run.show)(&preview);
+    }
+    run.at(told.mark())
 }

@@ -43,9 +43,11 @@ pub struct Choice {
 /// A layer of the UNet that can be streamed.
 struct Layer {
     name: String,
-    /// Of its packed weights, and of its tensors in the file.
+    /// Of its packed weights, of its tensors in the file, and of those among them that are read as a
+    /// whole before they are packed.
     packed: f64,
     stored: f64,
+    read: f64,
 }
 
 /// Layers of the picture's size that are alive in a block of the tiny autoencoder.
@@ -156,10 +158,8 @@ impl Stages {
     /// Bytes of the stages in their order.
     fn bytes(&self, choice: &Choice) -> [(&'static str, f64); 4] {
         let held = self.held(choice);
-        // The tensors as they are read, and the layer that is made of them.
-        let layers = self
-            .streamed(choice)
-            .map(|layer| layer.packed + layer.stored);
+        // The layer, and the tensors that it is made of.
+        let layers = self.streamed(choice).map(|layer| layer.packed + layer.read);
         let largest = layers.fold(0.0, f64::max);
         let beside = if choice.keep { held } else { 0.0 };
         [
@@ -243,7 +243,7 @@ pub fn plan(model: &Model, settings: &Settings, budget: Option<u64>) -> (Choice,
 
 /// The layers that can be streamed, with their bytes.
 fn layers(model: &Model, packing: &Packing) -> Vec<Layer> {
-    let mut bytes: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    let mut bytes: BTreeMap<&str, (f64, f64, f64)> = BTreeMap::new();
     let names = unet_2d_condition::layers(&model.folder.unet);
     for tensor in model.unet.names() {
         // Levels, blocks and numbers: three or four names before the layer's own.
@@ -252,15 +252,20 @@ fn layers(model: &Model, packing: &Packing) -> Vec<Layer> {
             rest.is_some_and(|rest| rest.starts_with('.'))
         });
         if let Some(name) = own {
-            let (packs, stored) = bytes.entry(name).or_default();
+            let (packs, stored, read) = bytes.entry(name).or_default();
+            let own = numbers(&model.unet, tensor) * stored_bytes(&model.unet, tensor);
             *packs += packing.bytes(&model.unet, tensor);
-            *stored += numbers(&model.unet, tensor) * stored_bytes(&model.unet, tensor);
+            *stored += own;
+            if packing.precision != Precision::Full || !model.unet.in_parts(tensor) {
+                *read += own;
+            }
         }
     }
-    let layer = |(name, (packed, stored)): (&str, (f64, f64))| Layer {
+    let layer = |(name, (packed, stored, read)): (&str, (f64, f64, f64))| Layer {
         name: name.to_owned(),
         packed,
         stored,
+        read,
     };
     bytes.into_iter().map(layer).collect()
 }

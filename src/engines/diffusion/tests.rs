@@ -168,8 +168,8 @@ fn agrees(
         .unwrap();
     let off = |a: f32, b: f32| (a - b).abs();
     // What was shown last is what the last step took the clean latents for.
-    let shown = told.mark().preview.unwrap();
-    assert!(told.mark().preview.is_none(), "told twice");
+    let shown = told.shown().unwrap();
+    assert!(told.shown().is_none(), "told twice");
     if settings.scheduler == Kind::parse("euler").unwrap() {
         let right = preview::preview(&latents, begin.height, begin.width).unwrap();
         assert_eq!((shown.width, shown.height), (w / 8, h / 8));
@@ -455,6 +455,7 @@ fn fill_crop(
             models: Some(models),
             budget: None,
             report: &mut |_| true,
+            show: &mut |_| {},
         },
     )
 }

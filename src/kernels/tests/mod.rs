@@ -7,6 +7,7 @@ mod conv;
 mod int8;
 mod linear;
 mod norm;
+mod stored;
 
 use super::{Context, Path};
 use half::f16;

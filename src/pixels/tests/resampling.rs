@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Random;
-use crate::pixels::resample::{resize_plane, resize_rgb};
+use crate::pixels::resample::{resize_most, resize_plane, resize_rgb};
 use crate::pixels::{Plane, RgbImage};
 
 fn plane(width: usize, height: usize, at: impl Fn(usize, usize) -> f32) -> Plane<f32> {
@@ -91,5 +91,24 @@ fn enlarging_is_exact_for_parabolas_away_from_the_edge() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn the_most_of_what_is_covered() {
+    let mut p = Plane::filled(7, 5, 0.0f32, "").unwrap();
+    p.row_mut(2)[2..4].copy_from_slice(&[0.25, 0.5]);
+    assert_eq!(resize_most(&p, 7, 5).unwrap(), p);
+    // Columns 0 to 2, 2 to 4 and 4 to 6; rows 0 to 2 and 2 to 4.
+    let small = resize_most(&p, 3, 2).unwrap();
+    assert_eq!(small.data, [0.25, 0.5, 0.0, 0.25, 0.5, 0.0]);
+    let large = resize_most(&p, 14, 10).unwrap();
+    for (i, v) in large.data.iter().enumerate() {
+        assert_eq!(*v, p.row(i / 14 / 2)[i % 14 / 2]);
+    }
+    for (from, to) in [((0, 3), (2, 2)), ((3, 2), (0, 4))] {
+        let empty = Plane::filled(from.0, from.1, 1.0f32, "").unwrap();
+        let made = resize_most(&empty, to.0, to.1).unwrap();
+        assert_eq!(made.data.len(), to.0 * to.1);
     }
 }

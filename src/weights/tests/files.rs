@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::*;
+use half::f16;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
@@ -71,6 +72,55 @@ fn a_file_cut_short_under_us_is_an_error() {
     let error = weights.root().get("x", &[1]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Model);
     assert!(error.message().contains("is shorter now"), "{error}");
+}
+
+#[test]
+fn tensors_of_16_bits_are_read_in_parts_unless_they_are_changed() {
+    #[derive(Debug)]
+    struct Twice;
+    impl Change for Twice {
+        fn apply(&self, _: &str, _: &[usize], values: Values) -> Result<Values> {
+            Ok(values)
+        }
+    }
+    let header = [
+        entry("half", "F16", "[2,3]", 0, 12),
+        entry("single", "F32", "[1]", 12, 16),
+    ];
+    let values: Vec<f16> = (0..6).map(|i| f16::from_f32(i as f32)).collect();
+    let mut data: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    data.extend(1f32.to_le_bytes());
+    let folder = Folder::new();
+    let path = folder.put("m", file(&format!("{{{}}}", header.join(",")), &data));
+    let weights = Weights::open(&path).unwrap();
+    let root = weights.root();
+    assert!(root.stored("single", &[1]).unwrap().is_none());
+    assert_eq!(weights.unused(), ["half"]);
+    let half = root.stored("half", &[2, 3]).unwrap().unwrap();
+    assert!(weights.unused().is_empty());
+    assert_eq!(half.count(), 6);
+    let mut two = [f16::ZERO; 2];
+    for start in 0..5 {
+        half.read(start, &mut two).unwrap();
+        assert_eq!(two, values[start..start + 2]);
+    }
+    for start in [5, usize::MAX] {
+        let error = half.read(start, &mut two).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal);
+    }
+    for shape in [&[3, 2][..], &[6]] {
+        assert!(root.stored("half", shape).is_err());
+    }
+    let shorter = fs::File::options().write(true).open(&path).unwrap();
+    shorter
+        .set_len(fs::metadata(&path).unwrap().len() - 5)
+        .unwrap();
+    let error = half.read(4, &mut two).unwrap_err();
+    assert!(error.message().contains("is shorter now"), "{error}");
+    let changed =
+        Weights::open(&folder.put("n", file(&format!("{{{}}}", header.join(",")), &data)));
+    let changed = changed.unwrap().changed(Arc::new(Twice));
+    assert!(changed.root().stored("half", &[2, 3]).unwrap().is_none());
 }
 
 #[test]
