@@ -9,6 +9,7 @@ pub mod clip;
 mod json;
 pub mod lora;
 pub mod prompt;
+pub mod rethined;
 pub mod single_file;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ pub mod unet_2d_condition;
 
 pub use autoencoder_kl::AutoencoderKL;
 pub use clip::{CLIPTextModel, CLIPTokenizer};
+pub use rethined::Rethined;
 pub use single_file::SingleFile;
 pub use unet_2d_condition::UNet2DConditionModel;
 
