@@ -28,7 +28,7 @@ fn ablation() {
     let row = 3 * width as usize;
     let mut pixels = Vec::with_capacity(row * height as usize);
     for y in 0..height {
-        pixels.extend((0..row as u32).map(|x| ((x / 30 + y / 7) * 5 + (x * 7919 & 15)) as u8));
+        pixels.extend((0..row as u32).map(|x| ((x / 30 + y / 7) * 5 + ((x * 7919) & 15)) as u8));
     }
     let mut mask = vec![0; (width * height) as usize];
     for y in hole.y..hole.bottom() {

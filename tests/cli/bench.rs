@@ -107,9 +107,9 @@ fn one_file(path: &Path) {
             let name = format!("{prefix}{}", words.next().unwrap());
             let sides = words.next().unwrap().split(',').filter(|n| *n != "-");
             let small = |n: usize| match section.as_str() {
-                "vae" if n % 128 == 0 => n / 4,
+                "vae" if n.is_multiple_of(128) => n / 4,
                 "text.1" if n == 3072 => 128,
-                "unet.1" if n % 320 == 0 => n / 10,
+                "unet.1" if n.is_multiple_of(320) => n / 10,
                 "unet.1" | "text.1" if n == 768 => 64,
                 _ => n,
             };

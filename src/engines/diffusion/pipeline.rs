@@ -322,7 +322,7 @@ fn noised(steps: &dyn Scheduler, i: usize, clean: &[f32], noise: &[f32], out: &m
 /// led them there.
 ///
 /// Source: Levin and Fried, "Differential Diffusion: Giving Each Pixel Its Strength", 2023,
-/// <https://arxiv.org/abs/2306.00950>, section 3.
+/// <https://arxiv.org/abs/2306.00950>.
 pub fn put_back(latents: &mut [f32], known: &[f32], mask: &[f32], done: f64) {
     for (latents, known) in latents
         .chunks_mut(mask.len().max(1))

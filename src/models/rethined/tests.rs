@@ -41,7 +41,7 @@ fn case(cx: &Context, run: &Run, golden: &Golden) -> (Blocks, Vec<Alike>) {
 fn network_is_that_of_the_training() {
     let golden = Golden::open("rethined");
     // Other tests'.
-    ["image", "best"].map(|name| golden.tensor(name));
+    let _ = ["image", "best"].map(|name| golden.tensor(name));
     compare(&golden, 5, |cx, run| case(cx, run, &golden).0);
 }
 
