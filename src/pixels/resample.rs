@@ -41,6 +41,35 @@ pub fn resize_plane(plane: &Plane<f32>, width: usize, height: usize) -> Result<P
     })
 }
 
+/// `flags` at another size: where a side shrinks, 1 if any (or else all) of the pixels covered are.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn resize_flags(
+    flags: &Plane<u8>,
+    width: usize,
+    height: usize,
+    any: bool,
+) -> Result<Plane<u8>> {
+    let mut out = Plane::filled(width, height, 0u8, "a smaller mask")?;
+    let span = |i: usize, from: usize, to: usize| {
+        let start = i * from / to;
+        start..((i + 1) * from).div_ceil(to).clamp(start + 1, from)
+    };
+    for y in 0..height {
+        for x in 0..width {
+            let mut rows = span(y, flags.height, height);
+            let columns = span(x, flags.width, width);
+            let seen = match any {
+                true => rows.any(|r| flags.row(r)[columns.clone()].contains(&1)),
+                false => !rows.any(|r| flags.row(r)[columns.clone()].contains(&0)),
+            };
+            out.row_mut(y)[x] = u8::from(seen);
+        }
+    }
+    Ok(out)
+}
+
 fn resize<const C: usize>(
     data: &[f32],
     width: usize,
@@ -157,5 +186,22 @@ impl Taps {
         self.weights
             .extend(weights[..=end - start].iter().map(|w| *w as f32));
         start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_keep_the_hole_and_give_up_what_is_not_whole() {
+        let mut flags = Plane::filled(7, 5, 0u8, "").unwrap();
+        flags.row_mut(2)[3] = 1;
+        let any = resize_flags(&flags, 3, 2, true).unwrap();
+        assert_eq!(any.data, [0, 1, 0, 0, 1, 0]);
+        let all = resize_flags(&flags, 3, 2, false).unwrap();
+        assert_eq!(all.data, [0; 6]);
+        let larger = resize_flags(&flags, 14, 10, true).unwrap();
+        assert_eq!(larger.data.iter().filter(|f| **f == 1).count(), 4);
     }
 }
