@@ -20,7 +20,7 @@ use crate::pixels::{
 use crate::plan::Plan;
 use crate::progress::{Cancel, Preview, Progress, Step};
 use crate::request::{self, Request};
-use planning::Planned;
+use planning::{Planned, region_seconds};
 use pool::Pool;
 use region::{Job, Part, fill_region};
 use serde_json::{Value as Json, json};
@@ -251,12 +251,13 @@ impl Inpainter {
         };
         let seed = request.integer("seed")? as u64;
         let pool = self.pool()?;
-        let weights: Vec<f64> = plan
+        let weights: Vec<(f64, f64)> = plan
             .regions
             .iter()
-            .map(|r| costs.region_seconds(r.rect.area(), r.hole_pixels))
+            .map(|r| region_seconds(&needs, &costs, r))
             .collect();
-        let total: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        let total = weights.iter().map(|w| w.0).sum::<f64>();
+        let total = total.max(f64::MIN_POSITIVE);
         let mut parts = memory::with_capacity(plan.regions.len(), "the filled regions")?;
         let mut done = 0.0;
         let count = plan.regions.len() as u32;
@@ -271,7 +272,7 @@ impl Inpainter {
             under_way: None,
             since: Instant::now(),
         };
-        for (i, (region, weight)) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
+        for (i, (region, (weight, detail))) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
             let mut run = Run {
                 pool,
                 cancel,
@@ -285,7 +286,7 @@ impl Inpainter {
                 },
                 show: &mut |picture| preview.set(shown(picture, region.rect)),
             };
-            let part = fill_region(&job, engine.as_ref(), region, &mut run)?;
+            let part = fill_region(&job, engine.as_ref(), region, *detail, &mut run)?;
             report.pixels += part.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
             parts.push(part);
             done += weight;

@@ -4,6 +4,7 @@
 use crate::error::Result;
 use crate::r#match::{self, Steps, guided};
 use crate::pixels::{Plane, RgbImage};
+use crate::plan::Costs;
 use crate::progress::Cancel;
 
 /// How far an answer is to be trusted.
@@ -21,6 +22,19 @@ impl Guide {
     fn level(&self) -> usize {
         let level = (self.scale.max(1.0).log2() - 0.2).ceil().max(1.0);
         level as usize
+    }
+}
+
+/// What [`transfer`] takes for a region, in the planner's terms.
+pub fn transfer_costs() -> Costs {
+    // Measured on crops of 0.1 to 9 megapixels, two threads of an AVX-512 machine.
+    Costs {
+        bytes: 4e6,
+        bytes_per_pixel: 70.0,
+        bytes_per_hole_pixel: 50.0,
+        seconds: 0.005,
+        seconds_per_pixel: 2e-7,
+        seconds_per_hole_pixel: 5e-6,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod diffusion;
 mod exemplar;
+mod rethined;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{ParamSpec, Value};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 pub fn all() -> Vec<Arc<dyn Engine>> {
     vec![
         Arc::new(exemplar::Exemplar),
+        Arc::new(rethined::Rethined::default()),
         Arc::new(diffusion::Diffusion::default()),
     ]
 }

@@ -2,7 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::Inpainter;
-use super::region::whole_image;
+use super::region::{softness, whole_image};
+use crate::detail::transfer_costs;
 use crate::engines::{self, Ask, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::Extent;
@@ -136,16 +137,40 @@ impl Attempt<'_> {
             ..self.costs
         };
         let pixels = held + most(&|r| grows.region_bytes(r.rect.area(), r.hole_pixels));
+        // Native detail comes after the engine is done, beside what that keeps.
+        let detail = most(&|r| match detailed(&self.needs, r) {
+            true => transfer_costs().region_bytes(r.rect.area(), r.hole_pixels),
+            false => 0.0,
+        });
+        let detail = detail.ceil() as u64;
         let budget = self.inpainter.options.max_memory;
         let room = budget.map(|budget| budget.saturating_sub(pixels.ceil() as u64));
-        let ask = Ask {
-            budget: room,
-            ..self.ask
+        let of = |budget| -> Result<(Option<u64>, Memory)> {
+            let ask = Ask { budget, ..self.ask };
+            let mut memory = self.engine.memory(&ask)?;
+            if detail > 0 {
+                memory.bytes = memory.bytes.max(memory.kept + detail);
+            }
+            Ok((budget, memory))
         };
-        let (memory, costs) = (self.engine.memory(&ask)?, self.engine.costs(&ask)?);
+        let (mut asked, mut memory) = of(room)?;
+        if let Some(room) = room
+            && memory.bytes > room
+            && detail > 0
+        {
+            // With less to go by the engine may keep less.
+            let less = of(Some(room.saturating_sub(detail)))?;
+            if less.1.bytes < memory.bytes {
+                (asked, memory) = less;
+            }
+        }
+        let costs = self.engine.costs(&Ask {
+            budget: asked,
+            ..self.ask
+        })?;
         let seconds: f64 = regions
             .iter()
-            .map(|r| costs.region_seconds(r.rect.area(), r.hole_pixels))
+            .map(|r| region_seconds(&self.needs, &costs, r).0)
             .sum();
         let mut reason = self.reason.to_owned();
         if !memory.given_up.is_empty() {
@@ -165,10 +190,27 @@ impl Attempt<'_> {
             plan,
             needs: self.needs,
             costs,
-            room,
+            room: asked,
         };
         Ok((planned, memory))
     }
+}
+
+/// Whether a region's answer is softer than the picture, so that its detail is another's.
+fn detailed(needs: &Needs, region: &Region) -> bool {
+    softness(needs, region.rect.width, region.rect.height).is_some()
+}
+
+/// Predicted seconds of a region on one thread, and the share of them that its detail takes.
+pub(super) fn region_seconds(needs: &Needs, costs: &Costs, region: &Region) -> (f64, f64) {
+    let (pixels, hole) = (region.rect.area(), region.hole_pixels);
+    let engine = costs.region_seconds(pixels, hole);
+    let detail = match detailed(needs, region) {
+        true => transfer_costs().region_seconds(pixels, hole),
+        false => 0.0,
+    };
+    let all = engine + detail;
+    (all, detail / all.max(f64::MIN_POSITIVE))
 }
 
 fn too_small(budget: u64, smallest: u64, instead: Option<String>) -> Error {

@@ -3,7 +3,8 @@
 
 use super::scaled::fill_scaled;
 use crate::blend;
-use crate::engines::{Crop, Engine, Run};
+use crate::detail::{self, Guide};
+use crate::engines::{Crop, Engine, Mark, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 use crate::pixels::{
@@ -40,7 +41,8 @@ pub struct Job<'a> {
     pub feather: u32,
 }
 
-/// Fills `region` of the job.
+/// Fills `region` of the job. `detail` is the share of its time that is spent on native detail, where
+/// the engine works on it at a lower resolution.
 ///
 /// # Errors
 /// As [`crate::Inpainter::fill`].
@@ -48,6 +50,7 @@ pub fn fill_region(
     job: &Job<'_>,
     engine: &dyn Engine,
     region: &Region,
+    detail: f64,
     run: &mut Run<'_>,
 ) -> Result<Part> {
     let rect = region.rect;
@@ -101,10 +104,24 @@ pub fn fill_region(
         coverage: job.needs.coverage.then_some(&coverage),
         source: &source,
     };
-    let mut filled = fill_scaled(engine, job.needs, &crop, run)?;
+    let softness = softness(job.needs, rect.width, rect.height);
+    let until = softness.map_or(1.0, |_| 1.0 - detail);
+    let (mut filled, mark) = within(run, until, |run| fill_scaled(engine, job.needs, &crop, run))?;
     if job.needs.blend {
         run.pool
             .install(|| blend::paste(&working.rgb, &hole, &source, &mut filled))?;
+    }
+    if let Some(scale) = softness {
+        let guide = Guide { scale, weight: 1.0 };
+        let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
+        let steps = &mut |share: f64| {
+            run.at(Mark {
+                stage: "detail",
+                share: until + (1.0 - until) * share,
+                ..mark
+            })
+        };
+        filled = detail::transfer(&guide, &filled, &hole, &source, seed, pool, cancel, steps)?;
     }
     working.rgb = filled;
     if let Some(alpha) = &mut working.alpha {
@@ -143,6 +160,50 @@ pub fn fill_region(
         part.working.alpha = Some(cut);
     }
     Ok(part)
+}
+
+/// How many pixels of a region of this size one of the engine's is; none where that is so few that its
+/// fill is as sharp as the picture.
+pub fn softness(needs: &Needs, width: u32, height: u32) -> Option<f64> {
+    const SOFT: f64 = 1.3;
+    let (w, h) = needs.working_size(width, height);
+    let along = |native: u32, working: u32| f64::from(native) / f64::from(working.max(1));
+    let scale = along(width, w).max(along(height, h));
+    (scale > SOFT).then_some(scale)
+}
+
+/// Runs `work`, whose time is the share `until` of the region's; what it makes, and the last that it
+/// told.
+fn within<T>(
+    run: &mut Run<'_>,
+    until: f64,
+    work: impl FnOnce(&mut Run<'_>) -> Result<T>,
+) -> Result<(T, Mark)> {
+    let mut last = Mark {
+        stage: "fill",
+        step: 100,
+        steps: 100,
+        share: until,
+    };
+    let report = &mut *run.report;
+    let mut inner = Run {
+        pool: run.pool,
+        cancel: run.cancel,
+        seed: run.seed,
+        values: run.values,
+        models: run.models,
+        budget: run.budget,
+        report: &mut |mark| {
+            last = Mark {
+                share: mark.share * until,
+                ..mark
+            };
+            report(last)
+        },
+        show: &mut *run.show,
+    };
+    let made = work(&mut inner)?;
+    Ok((made, last))
 }
 
 /// The picture with the content to be removed; what is transparent is as in `filled`.

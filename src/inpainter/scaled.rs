@@ -1,10 +1,11 @@
 //! An engine that works at a size of its own: the crop is brought there, and its fill back.
 #![forbid(unsafe_code)]
 
+use crate::detail;
 use crate::engines::{Crop, Engine, Run};
 use crate::error::Result;
-use crate::pixels::resample::{resize_most, resize_rgb};
-use crate::pixels::{Plane, RgbImage};
+use crate::pixels::RgbImage;
+use crate::pixels::resample::{resize_flags, resize_most, resize_rgb};
 use crate::plan::Needs;
 
 /// The engine's fill of `crop`, at the crop's size.
@@ -43,43 +44,5 @@ pub fn fill_scaled(
         source: &source,
     };
     let filled = engine.fill(&small, run)?;
-    resize_rgb(&filled, w, h)
-}
-
-/// `flags` at another size: where a side shrinks, 1 if any (or else all) of the pixels covered are.
-fn resize_flags(flags: &Plane<u8>, width: usize, height: usize, any: bool) -> Result<Plane<u8>> {
-    let mut out = Plane::filled(width, height, 0u8, "a smaller mask")?;
-    let span = |i: usize, from: usize, to: usize| {
-        let start = i * from / to;
-        start..((i + 1) * from).div_ceil(to).clamp(start + 1, from)
-    };
-    for y in 0..height {
-        for x in 0..width {
-            let mut rows = span(y, flags.height, height);
-            let columns = span(x, flags.width, width);
-            let seen = match any {
-                true => rows.any(|r| flags.row(r)[columns.clone()].contains(&1)),
-                false => !rows.any(|r| flags.row(r)[columns.clone()].contains(&0)),
-            };
-            out.row_mut(y)[x] = u8::from(seen);
-        }
-    }
-    Ok(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn flags_keep_the_hole_and_give_up_what_is_not_whole() {
-        let mut flags = Plane::filled(7, 5, 0u8, "").unwrap();
-        flags.row_mut(2)[3] = 1;
-        let any = resize_flags(&flags, 3, 2, true).unwrap();
-        assert_eq!(any.data, [0, 1, 0, 0, 1, 0]);
-        let all = resize_flags(&flags, 3, 2, false).unwrap();
-        assert_eq!(all.data, [0; 6]);
-        let larger = resize_flags(&flags, 14, 10, true).unwrap();
-        assert_eq!(larger.data.iter().filter(|f| **f == 1).count(), 4);
-    }
+    detail::upscale(&filled, w, h)
 }

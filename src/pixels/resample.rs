@@ -11,6 +11,7 @@ use super::{Plane, RgbImage};
 use crate::error::Result;
 use crate::memory;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 const WHAT: &str = "a resampled picture";
 
@@ -41,6 +42,31 @@ pub fn resize_plane(plane: &Plane<f32>, width: usize, height: usize) -> Result<P
     })
 }
 
+/// `flags` at another size: where a side shrinks, 1 if any (or else all) of the pixels covered are.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn resize_flags(
+    flags: &Plane<u8>,
+    width: usize,
+    height: usize,
+    any: bool,
+) -> Result<Plane<u8>> {
+    let mut out = Plane::filled(width, height, 0u8, "a smaller mask")?;
+    for y in 0..height {
+        for x in 0..width {
+            let mut rows = span(y, flags.height, height);
+            let columns = span(x, flags.width, width);
+            let seen = match any {
+                true => rows.any(|r| flags.row(r)[columns.clone()].contains(&1)),
+                false => !rows.any(|r| flags.row(r)[columns.clone()].contains(&0)),
+            };
+            out.row_mut(y)[x] = u8::from(seen);
+        }
+    }
+    Ok(out)
+}
+
 /// `plane` at another size: the largest value of the pixels that each covers any of, so that a plane of
 /// two values stays one.
 ///
@@ -51,10 +77,6 @@ pub fn resize_most(plane: &Plane<f32>, width: usize, height: usize) -> Result<Pl
     if plane.data.is_empty() {
         return Ok(out);
     }
-    let span = |i: usize, from: usize, to: usize| {
-        let start = i * from / to;
-        start..((i + 1) * from).div_ceil(to).clamp(start + 1, from)
-    };
     for y in 0..height {
         for x in 0..width {
             let columns = span(x, plane.width, width);
@@ -63,6 +85,12 @@ pub fn resize_most(plane: &Plane<f32>, width: usize, height: usize) -> Result<Pl
         }
     }
     Ok(out)
+}
+
+/// Those of `from` pixels that pixel `i` of `to` covers any of.
+fn span(i: usize, from: usize, to: usize) -> Range<usize> {
+    let start = i * from / to;
+    start..((i + 1) * from).div_ceil(to).clamp(start + 1, from)
 }
 
 fn resize<const C: usize>(
@@ -181,5 +209,22 @@ impl Taps {
         self.weights
             .extend(weights[..=end - start].iter().map(|w| *w as f32));
         start
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_keep_the_hole_and_give_up_what_is_not_whole() {
+        let mut flags = Plane::filled(7, 5, 0u8, "").unwrap();
+        flags.row_mut(2)[3] = 1;
+        let any = resize_flags(&flags, 3, 2, true).unwrap();
+        assert_eq!(any.data, [0, 1, 0, 0, 1, 0]);
+        let all = resize_flags(&flags, 3, 2, false).unwrap();
+        assert_eq!(all.data, [0; 6]);
+        let larger = resize_flags(&flags, 14, 10, true).unwrap();
+        assert_eq!(larger.data.iter().filter(|f| **f == 1).count(), 4);
     }
 }

@@ -19,6 +19,8 @@ pub struct Stage {
 pub struct Memory {
     /// Bytes at the peak. More than the budget where nothing keeps that: then the least there is.
     pub bytes: u64,
+    /// Bytes that it still holds when the fill is done, for the next.
+    pub kept: u64,
     /// The parts in their order; none where there is only one.
     pub stages: Vec<Stage>,
     /// What was given up for the budget; empty where nothing was.
@@ -32,6 +34,7 @@ impl Memory {
     pub fn of(bytes: f64) -> Self {
         Self {
             bytes: bytes as u64,
+            kept: bytes as u64,
             ..Self::default()
         }
     }

@@ -211,6 +211,10 @@ impl Stages {
         };
         Memory {
             bytes: self.peak(choice),
+            kept: match choice.keep {
+                true => self.held(choice).ceil() as u64,
+                false => 0,
+            },
             stages: self.bytes(choice).into_iter().map(stage).collect(),
             given_up,
             instead: None,

@@ -1,0 +1,126 @@
+//! The network's answer for a crop, at the size that it works at.
+#![forbid(unsafe_code)]
+
+use crate::blend;
+use crate::detail::{self, Attention};
+use crate::engines::Crop;
+use crate::error::Result;
+use crate::kernels::Context;
+use crate::memory;
+use crate::models::rethined::{Alike, PATCH, Rethined, STRIDE, picture};
+use crate::nn::{Arena, Run, values};
+use crate::pixels::RgbImage;
+use crate::pixels::resample::{resize_flags, resize_rgb};
+use crate::progress::Cancel;
+
+/// Native pixels along a pixel of the network's, at the least: it was trained to see about as much
+/// as that shows.
+const REDUCE: f64 = 2.0;
+/// The longest side that the network works on.
+const MOST_SIDE: usize = 512;
+const WHAT: &str = "the network's picture";
+
+/// What the network makes of a crop.
+pub struct Answer {
+    /// The crop with its hole filled, at the network's size.
+    image: RgbImage,
+    /// Native pixels along one of `image`.
+    pub scale: f64,
+    /// Which known tokens of `image` go into each of the hole's, and the tokens in a row.
+    alike: Vec<Alike>,
+    columns: usize,
+}
+
+/// The size for a crop: at most [`MOST_SIDE`], at least one pixel.
+fn size(width: usize, height: usize) -> (usize, usize, f64) {
+    let longer = width.max(height) as f64;
+    let scale = REDUCE.max(longer / MOST_SIDE as f64);
+    let to = |side: usize| ((side as f64 / scale).round() as usize).clamp(1, MOST_SIDE);
+    (to(width), to(height), scale)
+}
+
+/// Runs the network; on the caller's pool. `matched`: with its matching.
+///
+/// # Errors
+/// [`crate::ErrorKind::Cancelled`], [`crate::ErrorKind::Memory`].
+pub fn make(
+    cx: &Context,
+    net: &Rethined,
+    crop: &Crop<'_>,
+    matched: bool,
+    cancel: &Cancel,
+) -> Result<Answer> {
+    let (w, h, scale) = size(crop.image.width, crop.image.height);
+    let mut image = resize_rgb(crop.image, w, h)?;
+    let hole = resize_flags(crop.hole, w, h, true)?;
+    let source = resize_flags(crop.source, w, h, false)?;
+    let known: Vec<u8> = hole.data.iter().map(|h| 1 - h).collect();
+    blend::extend(&mut image.data, 3, w, h, &known)?;
+    let (pw, ph) = (w.next_multiple_of(STRIDE), h.next_multiple_of(STRIDE));
+    let mut pixels = memory::with_capacity(pw * ph * 3, WHAT)?;
+    let mut mask = memory::filled(pw * ph, 0f32, WHAT)?;
+    let mut usable = memory::filled(pw * ph, 0f32, WHAT)?;
+    for y in 0..ph {
+        // What is beyond the crop is its last row and column again.
+        let row = image.row(y.min(h - 1));
+        for x in 0..pw {
+            pixels.extend_from_slice(&row[x.min(w - 1) * 3..][..3]);
+            if x < w && y < h {
+                mask[y * pw + x] = f32::from(hole.row(y)[x]);
+                usable[y * pw + x] = f32::from(source.row(y)[x]);
+            }
+        }
+    }
+    let extended = picture(pixels, ph, pw, 3)?;
+    let (mask, usable) = (picture(mask, ph, pw, 1)?, picture(usable, ph, pw, 1)?);
+    let check = || cancel.check();
+    let arena = Arena::new();
+    let run = Run::new(cx, &arena).check(&check);
+    let coarse = net.fill_coarse(&run, &extended, &mask)?;
+    let alike = match matched {
+        true => net.fill_matched(&run, &coarse, &mask, &usable)?.alike,
+        false => Vec::new(),
+    };
+    let filled = values(&coarse.answer)?;
+    // The picture's own range: a float picture's may reach beyond 1.
+    let (low, high) = image.data.iter().fold((0.0f32, 1.0f32), |(low, high), v| {
+        (low.min(*v), high.max(*v))
+    });
+    for (y, row) in image.data.chunks_exact_mut(w * 3).enumerate() {
+        for (v, filled) in row.iter_mut().zip(&filled[y * pw * 3..]) {
+            *v = filled.clamp(low, high);
+        }
+    }
+    Ok(Answer {
+        image,
+        scale,
+        alike,
+        columns: pw / PATCH,
+    })
+}
+
+impl Answer {
+    /// The answer at the crop's size.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn picture(&self, crop: &Crop<'_>) -> Result<RgbImage> {
+        detail::upscale(&self.image, crop.image.width, crop.image.height)
+    }
+
+    /// The crop with its hole filled, detail by the network's attention.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn attended(&self, crop: &Crop<'_>) -> Result<RgbImage> {
+        let best = |a: &Alike| a.known.first().map(|(known, _)| (a.token, *known));
+        let alike: Vec<(u32, u32)> = self.alike.iter().filter_map(best).collect();
+        let attention = Attention {
+            answer: &self.image,
+            patch: PATCH,
+            columns: self.columns,
+            alike: &alike,
+        };
+        detail::attend(&attention, crop.image, crop.hole, crop.source)
+    }
+}
