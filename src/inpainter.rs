@@ -239,7 +239,9 @@ impl Inpainter {
             needs,
             costs,
             room,
+            note,
         } = self.plan_runs(request, &runs)?;
+        report.notes.extend(note);
         let job = Job {
             needs: &needs,
             image,

@@ -5,6 +5,7 @@
 //! those of the one patch that it attends to most, for a mean of several is blurred.
 #![forbid(unsafe_code)]
 
+use super::light::{blurred, sample};
 use crate::error::Result;
 use crate::memory;
 use crate::pixels::{Plane, RgbImage};
@@ -12,7 +13,6 @@ use rayon::prelude::*;
 
 /// What is above this Gaussian's deviation, in the answer's pixels, is high frequency.
 const SIGMA: f64 = 2.01;
-const REACH: usize = 3;
 /// The share of a token's side over which it fades into the next.
 const MARGIN: f32 = 0.25;
 const WHAT: &str = "native detail";
@@ -71,7 +71,7 @@ impl Low {
     fn new(answer: &RgbImage, crop: &RgbImage) -> Result<Self> {
         let along = |answer: usize, crop: usize| answer as f32 / crop.max(1) as f32;
         Ok(Self {
-            blurred: blurred(answer)?,
+            blurred: blurred(answer, SIGMA)?,
             step: (
                 along(answer.width, crop.width),
                 along(answer.height, crop.height),
@@ -79,47 +79,10 @@ impl Low {
         })
     }
 
-    /// At the crop's pixel, bilinearly.
+    /// At the crop's pixel.
     fn at(&self, x: usize, y: usize) -> [f32; 3] {
-        let along = |i: usize, step: f32, len: usize| {
-            let at = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (len - 1) as f32);
-            let first = at as usize;
-            (first, (first + 1).min(len - 1), at - first as f32)
-        };
-        let (x0, x1, tx) = along(x, self.step.0, self.blurred.width);
-        let (y0, y1, ty) = along(y, self.step.1, self.blurred.height);
-        let (upper, lower) = (self.blurred.row(y0), self.blurred.row(y1));
-        [0, 1, 2].map(|c| {
-            let a = upper[x0 * 3 + c] + (upper[x1 * 3 + c] - upper[x0 * 3 + c]) * tx;
-            let b = lower[x0 * 3 + c] + (lower[x1 * 3 + c] - lower[x0 * 3 + c]) * tx;
-            a + (b - a) * ty
-        })
+        sample(&self.blurred, x, y, self.step)
     }
-}
-
-/// A 7×7 Gaussian, edges repeated.
-fn blurred(image: &RgbImage) -> Result<RgbImage> {
-    let tap = |i: usize| libm::exp(-((i * i) as f64) / (2.0 * SIGMA * SIGMA));
-    let sum = tap(0) + 2.0 * (1..=REACH).map(tap).sum::<f64>();
-    let taps: [f32; REACH + 1] = std::array::from_fn(|i| (tap(i) / sum) as f32);
-    let (w, h) = (image.width, image.height);
-    let line = |from: &RgbImage, (dx, dy): (isize, isize)| -> Result<RgbImage> {
-        let mut out = RgbImage::black(w, h, WHAT)?;
-        let at = |i: usize, by: isize, len: usize| i.saturating_add_signed(by).min(len - 1);
-        for y in 0..h {
-            for x in 0..w {
-                for k in -(REACH as isize)..=REACH as isize {
-                    let tap = taps[k.unsigned_abs()];
-                    let (fx, fy) = (at(x, k * dx, w), at(y, k * dy, h));
-                    for c in 0..3 {
-                        out.data[(y * w + x) * 3 + c] += tap * from.data[(fy * w + fx) * 3 + c];
-                    }
-                }
-            }
-        }
-        Ok(out)
-    };
-    line(&line(image, (1, 0))?, (0, 1))
 }
 
 /// From where in the crop each token takes its detail.

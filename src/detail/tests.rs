@@ -1,6 +1,6 @@
 #![forbid(unsafe_code)]
 
-use super::{Guide, transfer, upscale};
+use super::{Attention, Guide, Light, attend, light, transfer, upscale};
 use crate::error::{ErrorKind, Result};
 use crate::pixels::resample::resize_rgb;
 use crate::pixels::{Plane, RgbImage};
@@ -106,4 +106,106 @@ fn threads_change_nothing_and_a_raised_flag_ends_it() {
     cancel.cancel();
     let error = filled(&guide, 2, &cancel).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
+
+/// Where a token points, its detail is taken from, and nothing else.
+#[test]
+fn attention_carries_the_detail_of_what_it_points_at() {
+    // Repeats every token's 32 pixels, finely.
+    let (patch, side) = (8, 8 * SCALE);
+    let (w, h) = (6 * side, 4 * side);
+    let mut truth = RgbImage::black(w, h, "a test").unwrap();
+    for (i, pixel) in truth.data.chunks_exact_mut(3).enumerate() {
+        let (x, y) = (i % w % side, i / w % side);
+        let value = 0.5 + 0.2 * ((x * 7 + y * 13) % 11) as f32 / 10.0;
+        pixel.copy_from_slice(&[value, 1.0 - value, 0.3]);
+    }
+    let answer = resize_rgb(&truth, w / SCALE, h / SCALE).unwrap();
+    // Tokens (1..3, 2..4) are the hole; each is like the one two to the right or left of it.
+    let (mut hole, mut alike) = (Plane::filled(w, h, 0u8, "a test").unwrap(), Vec::new());
+    for (row, column, like) in [(1, 2, 4), (1, 3, 1), (2, 2, 0), (2, 3, 5)] {
+        for y in row * side..(row + 1) * side {
+            hole.row_mut(y)[column * side..(column + 1) * side].fill(1);
+        }
+        alike.push(((row * 6 + column) as u32, (row * 6 + like) as u32));
+    }
+    let mut source = hole.clone();
+    source.data.iter_mut().for_each(|s| *s = 1 - *s);
+    let mut crop = truth.clone();
+    for (pixel, hole) in crop.data.chunks_exact_mut(3).zip(&hole.data) {
+        if *hole != 0 {
+            pixel.fill(f32::NAN);
+        }
+    }
+    let attention = Attention {
+        answer: &answer,
+        patch,
+        columns: 6,
+        alike: &alike,
+    };
+    let filled = attend(&attention, &crop, &hole, &source).unwrap();
+    let mut worst = 0.0f32;
+    for (i, (f, t)) in filled.data.iter().zip(&truth.data).enumerate() {
+        if hole.data[i / 3] == 0 {
+            assert_eq!(f.to_bits(), t.to_bits());
+        }
+        // Where tokens meet two are mixed at the energy of one, which is not for what is the same.
+        let (x, y) = (i / 3 % w % side, i / 3 / w % side);
+        let inner = side / 4..side - side / 4;
+        if inner.contains(&x) && inner.contains(&y) {
+            worst = worst.max((f - t).abs());
+        }
+        assert!(f.is_finite());
+    }
+    assert!(worst < 0.02, "{worst}");
+    // Nothing is taken from where nothing may be: the answer's low frequencies are left.
+    source.data.fill(0);
+    let filled = attend(&attention, &crop, &hole, &source).unwrap();
+    let (x, y) = (2 * side + side / 2, side + side / 2);
+    let steps = (0..8).map(|i| filled.row(y)[(x + i) * 3] - filled.row(y)[(x + i + 1) * 3]);
+    assert!(steps.map(f32::abs).fold(0.0, f32::max) < 0.02);
+}
+
+/// What is coarse is the answer's, what is fine the fill's, and nothing changes outside the hole.
+#[test]
+fn light_is_the_answers_and_detail_the_fills() {
+    let (truth, hole) = (truth(), hole());
+    let mut answer = resize_rgb(&truth, W / SCALE, H / SCALE).unwrap();
+    // A fill whose detail is right and whose light is not.
+    let mut fill = truth.clone();
+    for (pixel, hole) in fill.data.chunks_exact_mut(3).zip(&hole.data) {
+        if *hole != 0 {
+            pixel.iter_mut().for_each(|v| *v -= 0.2);
+        }
+    }
+    let dark = fill.clone();
+    let by = Light {
+        sigma: 1.0,
+        share: 0.0,
+    };
+    light(by, &answer, &mut fill, &hole).unwrap();
+    let (mut before, mut after) = (0.0f32, 0.0f32);
+    for y in 0..H {
+        for x in 0..W {
+            let i = (y * W + x) * 3;
+            if hole.data[y * W + x] == 0 {
+                assert_eq!(fill.data[i].to_bits(), truth.data[i].to_bits());
+            } else if HOLE.0.contains(&(x + 12))
+                && HOLE.0.contains(&x.wrapping_sub(12))
+                && (60..84).contains(&y)
+            {
+                before = before.max((dark.data[i] - truth.data[i]).abs());
+                after = after.max((fill.data[i] - truth.data[i]).abs());
+                let stripe = |image: &RgbImage| image.data[i] - image.data[i + 3];
+                assert!((stripe(&fill) - stripe(&truth)).abs() < 0.02);
+            }
+        }
+    }
+    assert!(before > 0.19 && after < 0.02, "{before} {after}");
+    // All of it is the answer's at a share of 1.
+    answer.data.fill(0.5);
+    let by = Light { share: 1.0, ..by };
+    light(by, &answer, &mut fill, &hole).unwrap();
+    let (x, y) = (HOLE.0.start + 5, HOLE.1.start + 5);
+    assert!((fill.row(y)[x * 3] - 0.5).abs() < 1e-5);
 }

@@ -3,9 +3,12 @@
 //! A new engine is one file or folder here and one line in [`all`].
 #![forbid(unsafe_code)]
 
+mod auto;
 mod diffusion;
 mod exemplar;
 mod rethined;
+
+pub use auto::{Choice, choose};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{ParamSpec, Value};

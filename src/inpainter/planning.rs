@@ -4,7 +4,7 @@
 use super::Inpainter;
 use super::region::{softness, whole_image};
 use crate::detail::transfer_costs;
-use crate::engines::{self, Ask, Engine};
+use crate::engines::{self, Ask, Choice, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::Extent;
 use crate::pixels::RunMask;
@@ -20,19 +20,26 @@ pub(super) struct Planned {
     pub costs: Costs,
     /// What is left of the budget for the engine, see [`Ask::budget`].
     pub room: Option<u64>,
+    /// What the user should be told of the choice.
+    pub note: Option<String>,
 }
 
 impl Inpainter {
     /// Chooses the engine, the regions and the way to fill them.
     pub(super) fn plan_runs(&self, request: &Request, runs: &RunMask) -> Result<Planned> {
         check(request, runs)?;
-        let (engine, reason) = self.engine(request)?;
         let models = self.options.models_folder();
         let ask = Ask {
             values: request.values(),
             models: models.as_deref(),
             budget: None,
         };
+        let choice = self.engine(&ask, &request.text("engine")?)?;
+        let Choice {
+            engine,
+            reason,
+            note,
+        } = choice;
         let attempt = Attempt {
             needs: engine.needs(&ask)?,
             costs: engine.costs(&ask)?,
@@ -42,18 +49,21 @@ impl Inpainter {
             request,
             runs,
             reason,
+            note,
         };
         attempt.within_budget()
     }
 
-    fn engine(&self, request: &Request) -> Result<(Arc<dyn Engine>, &'static str)> {
-        let id = request.text("engine")?;
+    fn engine(&self, ask: &Ask<'_>, id: &str) -> Result<Choice> {
         if id != "auto" {
-            return Ok((engines::find(&self.engines, &id)?, "asked for"));
+            return Ok(Choice {
+                engine: engines::find(&self.engines, id)?,
+                reason: "asked for".into(),
+                note: None,
+            });
         }
         let none = || Error::new(ErrorKind::Engine, "this build of Mend has no engine");
-        let first = self.engines.first().cloned().ok_or_else(none)?;
-        Ok((first, "the only engine that needs no model"))
+        engines::choose(&self.engines, ask).ok_or_else(none)
     }
 }
 
@@ -89,7 +99,8 @@ struct Attempt<'a> {
     costs: Costs,
     request: &'a Request,
     runs: &'a RunMask,
-    reason: &'static str,
+    reason: String,
+    note: Option<String>,
 }
 
 impl Attempt<'_> {
@@ -172,7 +183,7 @@ impl Attempt<'_> {
             .iter()
             .map(|r| region_seconds(&self.needs, &costs, r).0)
             .sum();
-        let mut reason = self.reason.to_owned();
+        let mut reason = self.reason.clone();
         if !memory.given_up.is_empty() {
             reason.push_str("; to keep the memory budget ");
             reason.push_str(&memory.given_up);
@@ -191,6 +202,7 @@ impl Attempt<'_> {
             needs: self.needs,
             costs,
             room: asked,
+            note: self.note.clone(),
         };
         Ok((planned, memory))
     }

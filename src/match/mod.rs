@@ -19,4 +19,5 @@ mod vote;
 
 pub use complete::complete;
 pub use guided::{Guide, guided};
+pub use random::Random;
 pub use rounds::Steps;

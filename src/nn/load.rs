@@ -71,7 +71,7 @@ impl<'a> Weight<'a> {
         }
     }
 
-    /// A layer of it, [`kernels::Linear::gated`] where `gated`.
+    /// A layer of it, [`Linear::gated`] where `gated`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Memory`], and what stops the reading, here and below.

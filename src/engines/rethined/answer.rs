@@ -6,6 +6,7 @@ use crate::detail::{self, Attention};
 use crate::engines::Crop;
 use crate::error::Result;
 use crate::kernels::Context;
+use crate::r#match::Random;
 use crate::memory;
 use crate::models::rethined::{Alike, PATCH, Rethined, STRIDE, picture};
 use crate::nn::{Arena, Run, values};
@@ -18,25 +19,26 @@ use crate::progress::Cancel;
 const REDUCE: f64 = 2.0;
 /// The longest side that the network works on.
 const MOST_SIDE: usize = 512;
+/// What the network adds to the smooth extension is taken by half where it is this, and less where it is
+/// less: it is never quite nothing, and an even sky must stay even.
+const UNSURE: f32 = 4.0 / 255.0;
 const WHAT: &str = "the network's picture";
 
 /// What the network makes of a crop.
 pub struct Answer {
     /// The crop with its hole filled, at the network's size.
-    image: RgbImage,
-    /// Native pixels along one of `image`.
-    pub scale: f64,
+    pub image: RgbImage,
     /// Which known tokens of `image` go into each of the hole's, and the tokens in a row.
     alike: Vec<Alike>,
     columns: usize,
 }
 
 /// The size for a crop: at most [`MOST_SIDE`], at least one pixel.
-fn size(width: usize, height: usize) -> (usize, usize, f64) {
+fn size(width: usize, height: usize) -> (usize, usize) {
     let longer = width.max(height) as f64;
     let scale = REDUCE.max(longer / MOST_SIDE as f64);
     let to = |side: usize| ((side as f64 / scale).round() as usize).clamp(1, MOST_SIDE);
-    (to(width), to(height), scale)
+    (to(width), to(height))
 }
 
 /// Runs the network; on the caller's pool. `matched`: with its matching.
@@ -50,7 +52,7 @@ pub fn make(
     matched: bool,
     cancel: &Cancel,
 ) -> Result<Answer> {
-    let (w, h, scale) = size(crop.image.width, crop.image.height);
+    let (w, h) = size(crop.image.width, crop.image.height);
     let mut image = resize_rgb(crop.image, w, h)?;
     let hole = resize_flags(crop.hole, w, h, true)?;
     let source = resize_flags(crop.source, w, h, false)?;
@@ -87,34 +89,31 @@ pub fn make(
         (low.min(*v), high.max(*v))
     });
     for (y, row) in image.data.chunks_exact_mut(w * 3).enumerate() {
-        for (v, filled) in row.iter_mut().zip(&filled[y * pw * 3..]) {
-            *v = filled.clamp(low, high);
+        let filled = filled[y * pw * 3..].chunks_exact(3);
+        for (pixel, filled) in row.chunks_exact_mut(3).zip(filled) {
+            let by = [0, 1, 2].map(|c| filled[c] - pixel[c]);
+            let energy = by.iter().map(|v| v * v).sum::<f32>() / 3.0;
+            let sure = energy / (energy + UNSURE * UNSURE);
+            for (v, by) in pixel.iter_mut().zip(by) {
+                *v = (*v + sure * by).clamp(low, high);
+            }
         }
     }
     Ok(Answer {
         image,
-        scale,
         alike,
         columns: pw / PATCH,
     })
 }
 
 impl Answer {
-    /// The answer at the crop's size.
+    /// The crop with its hole filled, detail by the network's attention. `seed` chooses among what is as
+    /// good.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Memory`].
-    pub fn picture(&self, crop: &Crop<'_>) -> Result<RgbImage> {
-        detail::upscale(&self.image, crop.image.width, crop.image.height)
-    }
-
-    /// The crop with its hole filled, detail by the network's attention.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Memory`].
-    pub fn attended(&self, crop: &Crop<'_>) -> Result<RgbImage> {
-        let best = |a: &Alike| a.known.first().map(|(known, _)| (a.token, *known));
-        let alike: Vec<(u32, u32)> = self.alike.iter().filter_map(best).collect();
+    pub fn attended(&self, crop: &Crop<'_>, seed: u64) -> Result<RgbImage> {
+        let alike = picked(&self.alike, self.columns as u32, seed)?;
         let attention = Attention {
             answer: &self.image,
             patch: PATCH,
@@ -123,4 +122,39 @@ impl Answer {
         };
         detail::attend(&attention, crop.image, crop.hole, crop.source)
     }
+}
+
+/// One known token for each of the hole's: where it can be had, the one next to what a neighbour
+/// took, so that what goes on there goes on here; otherwise any of those that are most alike but a
+/// neighbour's own, so that nothing repeats like a wallpaper.
+fn picked(alike: &[Alike], columns: u32, seed: u64) -> Result<Vec<(u32, u32)>> {
+    let mut picked: Vec<(u32, u32)> = memory::with_capacity(alike.len(), WHAT)?;
+    for a in alike {
+        let of = |token: Option<u32>| {
+            let token = token?;
+            // In the order of their tokens.
+            let at = picked.binary_search_by_key(&token, |p| p.0).ok()?;
+            Some(picked[at].1)
+        };
+        let left = of((a.token % columns > 0).then(|| a.token - 1));
+        let above = of(a.token.checked_sub(columns));
+        let next = left.filter(|k| k % columns + 1 < columns).map(|k| k + 1);
+        let below = above.map(|k| k + columns);
+        let has = |k: &u32| a.known.iter().any(|(known, _)| known == k);
+        let goes_on = [next, below].into_iter().flatten().find(has);
+        let chosen = goes_on.or_else(|| {
+            let fresh = |k: &&(u32, f32)| Some(k.0) != left && Some(k.0) != above;
+            let all: f32 = a.known.iter().filter(fresh).map(|k| k.1).sum();
+            let draw = Random::new(seed, u64::from(a.token)).next() >> 40;
+            let mut rest = all * draw as f32 / (1u64 << 24) as f32;
+            let mut fresh = a.known.iter().filter(fresh);
+            let found = fresh.find(|k| {
+                rest -= k.1;
+                rest <= 0.0
+            });
+            found.or(a.known.first()).map(|k| k.0)
+        });
+        picked.extend(chosen.map(|known| (a.token, known)));
+    }
+    Ok(picked)
 }

@@ -1,17 +1,18 @@
-//! The engine in the box: a small network says what goes where, the picture's own pixels say it sharply.
+//! The engine in the box: a small network gives the light and the colours, the picture's own pixels the
+//! detail.
 //!
 //! The network is RETHINED's (arXiv 2503.14757), as Mend trains it. It works on the region at half
 //! the size, or less of a large one. What it does not know, detail, comes natively from the known
-//! pixels: by the exemplar search guided by its answer, or quickly by its own attention.
+//! pixels: by the exemplar search, or quickly by its own attention.
 #![forbid(unsafe_code)]
 
 mod answer;
 
 use super::{Ask, Crop, Engine, EngineDescription, Run, Values};
-use crate::blend;
-use crate::detail::{self, Guide};
-use crate::error::{Error, Result};
+use crate::detail::{self, Light};
+use crate::error::Result;
 use crate::kernels::{Context, Path};
+use crate::r#match::complete;
 use crate::models::rethined::Rethined as Network;
 use crate::params::{ParamKind, ParamSpec, Value};
 use crate::pixels::RgbImage;
@@ -22,11 +23,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The weights, see `training/rethined/README.md`.
 static WEIGHTS: &[u8] = include_bytes!("../../models/rethined/weights.safetensors");
 
-/// The answer's pixels are so many times its network's: it is soft, and finer than that the search
-/// decides. Measured on photos/: see `training/rethined/README.md`.
-const SOFT: f64 = 8.0;
-/// How far the search keeps to the answer.
-const WEIGHT: f32 = 1.0;
+/// What of the network's answer is laid under the patches that the search finds. Measured on photos/,
+/// see `training/rethined/README.md`: texture keeps above 0.75 at every scale.
+const LIGHT: Light = Light {
+    sigma: 3.0,
+    share: 0.1,
+};
 /// Shares of the time: loading and the network's pass.
 const NETWORK: f64 = 0.12;
 
@@ -79,14 +81,14 @@ impl Engine for Rethined {
         EngineDescription {
             id: "rethined",
             label: "RETHINED",
-            summary: "A small network in the box says what goes where, the picture's own pixels say \
-                      it sharply: at any resolution, in any depth. Needs no model. Good at carrying \
-                      on shapes, shades and colours through the hole; it invents no objects.",
+            summary: "A small network in the box gives light and colours, the picture's own pixels \
+                      give the detail: sharp, at any resolution, in any depth. Needs no model. As \
+                      the exemplar engine, with fewer things in the wrong place.",
             params: vec![ParamSpec {
                 name: "detail",
                 label: "Detail",
-                help: "Where sharpness comes from: search looks through the region for patches that \
-                       go with the network's answer, attention takes the ones that the network \
+                help: "Where detail comes from: search looks through the region for patches that go \
+                       on from what is around the hole, attention takes the ones that the network \
                        itself attends to, which is many times as fast and less coherent.",
                 kind: ParamKind::Choice(vec![
                     ("search", "Search: best"),
@@ -140,22 +142,15 @@ impl Engine for Rethined {
         loaded.cx.trim();
         run.step(NETWORK)?;
         if detail == Detail::Attention {
-            let filled = pool.install(|| made.attended(crop))?;
+            let filled = pool.install(|| made.attended(crop, seed))?;
             run.step(1.0)?;
             return Ok(filled);
         }
-        let filled = pool.install(|| {
-            let mut filled = made.picture(crop)?;
-            blend::paste(crop.image, crop.hole, crop.source, &mut filled)?;
-            Ok::<_, Error>(filled)
-        })?;
-        let guide = Guide {
-            scale: SOFT * made.scale,
-            weight: WEIGHT,
-        };
         let steps = &mut |share: f64| run.step(NETWORK + (1.0 - NETWORK) * share);
         let (hole, source) = (crop.hole, crop.source);
-        detail::transfer(&guide, &filled, hole, source, seed, pool, cancel, steps)
+        let mut filled = complete(crop.image, hole, source, seed, pool, cancel, steps)?;
+        pool.install(|| detail::light(LIGHT, &made.image, &mut filled, hole))?;
+        Ok(filled)
     }
 
     fn trim(&self) {

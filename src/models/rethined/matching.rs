@@ -37,7 +37,7 @@ pub struct Matching {
 /// The known tokens that a token of the hole attends to most.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Alike {
-    /// The hole's token: row · columns + column.
+    /// The hole's token: row · columns + column. In rising order in a list.
     pub token: u32,
     /// Known tokens and their shares, the largest first; what is left out is less than any of these.
     pub known: Vec<(u32, f32)>,

@@ -1,0 +1,105 @@
+//! The light and the colours of one answer under the detail of another.
+//!
+//! An exemplar fill is sharp, yet what it copies may belong elsewhere: its large shapes are the ones
+//! that stood where it took them. A network's answer is soft and right on the whole. Each gives what
+//! it is good at: the mean of both, band by band, errs less than either.
+#![forbid(unsafe_code)]
+
+use crate::error::Result;
+use crate::memory;
+use crate::pixels::resample::{resize_plane, resize_rgb};
+use crate::pixels::{Plane, RgbImage};
+use rayon::prelude::*;
+
+const WHAT: &str = "the answer's light";
+
+/// How much of an answer is taken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Light {
+    /// What is coarser than a Gaussian of this deviation, in the answer's pixels, is the answer's.
+    pub sigma: f64,
+    /// The answer's share of everything finer, `0.0 ..= 1.0`.
+    pub share: f32,
+}
+
+/// Gives the hole's pixels of `fill` the low frequencies of `answer`, the same picture at a lower
+/// resolution with its hole filled. Fades out towards the rim, where both are what is known.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn light(light: Light, answer: &RgbImage, fill: &mut RgbImage, hole: &Plane<u8>) -> Result<()> {
+    let (w, h) = (answer.width, answer.height);
+    let mut lacking = resize_rgb(fill, w, h)?;
+    let mut cover = Plane::filled(hole.width, hole.height, 0f32, WHAT)?;
+    for (c, h) in cover.data.iter_mut().zip(&hole.data) {
+        *c = f32::from(*h);
+    }
+    let cover = resize_plane(&cover, w, h)?;
+    let answers = answer.data.chunks_exact(3).zip(&cover.data);
+    for (lacking, (answer, cover)) in lacking.data.chunks_exact_mut(3).zip(answers) {
+        for (l, a) in lacking.iter_mut().zip(answer) {
+            *l = (a - *l) * cover;
+        }
+    }
+    let lacking = blurred(&lacking, light.sigma)?;
+    let along = |answer: usize, fill: usize| answer as f32 / fill.max(1) as f32;
+    let step = (along(w, fill.width), along(h, fill.height));
+    let width = fill.width;
+    let rows = fill.data.par_chunks_mut(width * 3).enumerate();
+    rows.for_each(|(y, row)| {
+        let pixels = row.chunks_exact_mut(3).zip(hole.row(y)).enumerate();
+        for (x, (pixel, _)) in pixels.filter(|(_, (_, hole))| **hole != 0) {
+            let (by, soft) = (sample(&lacking, x, y, step), sample(answer, x, y, step));
+            for c in 0..3 {
+                let lit = pixel[c] + by[c];
+                pixel[c] = lit + light.share * (soft[c] - lit);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// `image` at pixel (`x`, `y`) of a picture of which one pixel is `step` of its own, bilinearly.
+pub fn sample(image: &RgbImage, x: usize, y: usize, step: (f32, f32)) -> [f32; 3] {
+    let along = |i: usize, step: f32, len: usize| {
+        let at = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (len - 1) as f32);
+        let first = at as usize;
+        (first, (first + 1).min(len - 1), at - first as f32)
+    };
+    let (x0, x1, tx) = along(x, step.0, image.width);
+    let (y0, y1, ty) = along(y, step.1, image.height);
+    let (upper, lower) = (image.row(y0), image.row(y1));
+    [0, 1, 2].map(|c| {
+        let a = upper[x0 * 3 + c] + (upper[x1 * 3 + c] - upper[x0 * 3 + c]) * tx;
+        let b = lower[x0 * 3 + c] + (lower[x1 * 3 + c] - lower[x0 * 3 + c]) * tx;
+        a + (b - a) * ty
+    })
+}
+
+/// Under a Gaussian of three deviations' reach, edges repeated.
+pub fn blurred(image: &RgbImage, sigma: f64) -> Result<RgbImage> {
+    let reach = (3.0 * sigma).ceil() as usize;
+    let mut taps = memory::with_capacity(reach + 1, WHAT)?;
+    taps.extend((0..=reach).map(|i| libm::exp(-((i * i) as f64) / (2.0 * sigma * sigma))));
+    let sum = taps[0] + 2.0 * taps[1..].iter().sum::<f64>();
+    let taps: Vec<f32> = taps.iter().map(|t| (t / sum) as f32).collect();
+    let (w, h) = (image.width, image.height);
+    let line = |from: &RgbImage, (dx, dy): (isize, isize)| -> Result<RgbImage> {
+        let mut out = RgbImage::black(w, h, WHAT)?;
+        let at = |i: usize, by: isize, len: usize| i.saturating_add_signed(by).min(len - 1);
+        let rows = out.data.par_chunks_mut((w * 3).max(1)).enumerate();
+        rows.for_each(|(y, row)| {
+            for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+                for k in -(reach as isize)..=reach as isize {
+                    let tap = taps[k.unsigned_abs()];
+                    let from = &from.row(at(y, k * dy, h))[at(x, k * dx, w) * 3..][..3];
+                    for (o, v) in pixel.iter_mut().zip(from) {
+                        *o += tap * v;
+                    }
+                }
+            }
+        });
+        Ok(out)
+    };
+    line(&line(image, (1, 0))?, (0, 1))
+}

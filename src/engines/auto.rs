@@ -1,0 +1,79 @@
+//! Which engine `auto` is.
+#![forbid(unsafe_code)]
+
+use super::{Ask, Engine};
+use crate::params::Value;
+use std::sync::Arc;
+
+/// The engine that was measured best of those in the box, see `training/rethined/README.md`: fills that
+/// are as rich in detail as the picture, at every scale.
+const BEST: &str = "exemplar";
+
+/// What [`choose`] chose.
+pub struct Choice {
+    /// The engine.
+    pub engine: Arc<dyn Engine>,
+    /// Why this one.
+    pub reason: String,
+    /// What the user should be told of it.
+    pub note: Option<String>,
+}
+
+/// The engine for a request that leaves the choice open; none where there is no engine.
+///
+/// A prompt asks for what the picture need not show, so that an engine that reads prompts and has its
+/// model is taken. Everything else is filled by the best of the engines that need no model.
+pub fn choose(engines: &[Arc<dyn Engine>], ask: &Ask<'_>) -> Option<Choice> {
+    let prompted =
+        matches!(ask.values.get("prompt"), Some(Value::Text(text)) if !text.trim().is_empty());
+    let reads = |e: &&Arc<dyn Engine>| {
+        let params = e.description().params;
+        params.iter().any(|p| p.name == "prompt")
+    };
+    let mut note = None;
+    if prompted && let Some(engine) = engines.iter().find(reads) {
+        match engine.unavailable(ask.models) {
+            None => {
+                return Some(Choice {
+                    engine: engine.clone(),
+                    reason: "a prompt was given, and a model that reads it is there".into(),
+                    note,
+                });
+            }
+            // The prompt must not be lost in silence.
+            Some(why) => note = Some(format!("the prompt was not used: {why}")),
+        }
+    }
+    let best = engines.iter().find(|e| e.description().id == BEST);
+    Some(Choice {
+        engine: best.or(engines.first())?.clone(),
+        reason: "of the engines that need no model its fills have the most detail".into(),
+        note,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engines::{Values, all};
+
+    #[test]
+    fn a_prompt_needs_a_model_that_reads_it() {
+        let engines = all();
+        let pick = |prompt: &str| {
+            let mut values = Values::new();
+            values.insert("prompt", Value::Text(prompt.into()));
+            let ask = Ask {
+                values: &values,
+                models: None,
+                budget: None,
+            };
+            let choice = choose(&engines, &ask).unwrap();
+            (choice.engine.description().id, choice.note)
+        };
+        assert_eq!(pick(" "), ("exemplar", None));
+        let (engine, note) = pick("a red boat");
+        assert_eq!(engine, "exemplar");
+        assert!(note.unwrap().starts_with("the prompt was not used: "));
+    }
+}
