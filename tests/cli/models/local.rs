@@ -127,7 +127,11 @@ fn what_is_no_model_is_refused_and_leaves_nothing() {
     .unwrap();
     let before = tree(&place.path("models"));
     for (args, code, said) in [
-        (&["import", "m.ckpt"][..], 1, "safetensors.torch.save_file"),
+        (
+            &["import", "m.ckpt"][..],
+            1,
+            "this zip archive is no checkpoint",
+        ),
         (&["import", "fake.safetensors"], 1, "a Python pickle"),
         (&["import", "cut.safetensors"], 1, "cut short"),
         (
