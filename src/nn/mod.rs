@@ -38,7 +38,9 @@ pub use attention::{Attention, AttentionConfig, Columns, Heads, attend};
 pub use bands::{Bands, Through};
 pub use candle_core::Tensor;
 pub use conv::{Conv2d, ConvTranspose2d, Extra};
-pub use layout::{concat, from_vec, picture, stack, to_channels_last, to_planes, upsample_nearest};
+pub use layout::{
+    concat, from_vec, picture, reflect_pad, stack, to_channels_last, to_planes, upsample_nearest,
+};
 pub use linear::{FeedForward, Linear};
 pub use load::{each, pair};
 pub use norm::{GroupNorm, LayerNorm};

@@ -2,7 +2,8 @@
 //! or makes an object.
 //!
 //! The operations are those of Python's `pickletools` that protocols 2 to 5 write; PyTorch writes
-//! protocol 2. Memory grows with the pickle's length, a few dozen bytes for each of its bytes at most.
+//! protocol 2. Memory grows with the pickle's length, some dozens of bytes for each of its bytes, and is
+//! bounded: no model describes as much as [`MOST`].
 #![forbid(unsafe_code)]
 
 use super::node::{Node, Tensor, Text, Value};
@@ -13,6 +14,9 @@ use std::collections::HashMap;
 /// Dimensions of a tensor; torch's own printing ends at 64, and networks have 5.
 const RANK: usize = 16;
 const WHAT: &str = "what a model's pickle describes";
+/// Values, containers and remembered values at a time, and tensors.
+const MOST: usize = 1 << 21;
+const TENSORS: usize = 1 << 17;
 
 /// Why a pickle cannot be read, and at which of its bytes.
 #[derive(Debug)]
@@ -38,7 +42,8 @@ pub(super) struct Machine<'a> {
     /// Where on the stack each open mark is.
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
-    pub nodes: Vec<Node>,
+    nodes: Vec<Node>,
+    tensors: usize,
 }
 
 type Step<T> = std::result::Result<T, Why>;
@@ -291,6 +296,9 @@ impl<'a> Machine<'a> {
     }
 
     fn push(&mut self, value: Value) -> Step<()> {
+        if self.stack.len() >= MOST {
+            return broken("it describes too much");
+        }
         memory::push(&mut self.stack, value, WHAT).map_err(Why::Memory)
     }
 
@@ -321,7 +329,8 @@ impl<'a> Machine<'a> {
     }
 
     fn make(&mut self, node: Node) -> Step<()> {
-        let Ok(number) = u32::try_from(self.nodes.len()) else {
+        let number = u32::try_from(self.nodes.len());
+        let (Ok(number), true) = (number, self.nodes.len() < MOST) else {
             return broken("it describes too much");
         };
         memory::push(&mut self.nodes, node, WHAT).map_err(Why::Memory)?;
@@ -347,7 +356,7 @@ impl<'a> Machine<'a> {
     }
 
     fn remember(&mut self, i: usize) -> Step<()> {
-        let Ok(i) = u32::try_from(i) else {
+        let (Ok(i), true) = (u32::try_from(i), self.memo.len() < MOST) else {
             return broken("it remembers too much");
         };
         let top = self.top()?;
@@ -467,6 +476,10 @@ impl<'a> Machine<'a> {
         else {
             return broken("a tensor is described in a way that PyTorch does not");
         };
+        self.tensors += 1;
+        if self.tensors > TENSORS {
+            return broken("it has more tensors than any network");
+        }
         let (shape, strides) = (self.sizes(shape)?, self.sizes(strides)?);
         let is_storage = matches!(self.node(storage), Some(Node::Storage { .. }));
         if offset < 0 || !is_storage || shape.len() != strides.len() {

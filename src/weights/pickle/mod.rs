@@ -22,7 +22,7 @@ use safetensors::tensor::TensorInfo;
 use std::collections::{BTreeMap, HashMap};
 
 /// The longest pickle: those of the largest models have some megabytes.
-const LONGEST: u64 = 32 << 20;
+const LONGEST: u64 = 8 << 20;
 /// Containers inside of containers; a tensor deeper down is nobody's.
 const DEPTH: usize = 64;
 /// Steps from container to container. Containers that hold each other several times make more paths

@@ -317,6 +317,20 @@ fn hostile_pickles_are_refused() {
     ];
     assert!(told(with(&deep.concat())).contains("holds no tensors"));
     assert!(told(with(b"\x80\x02]q\x00h\x00a.")).contains("holds no tensors"));
+    // More than any model describes, though the file has room for it.
+    for op in [b'N', b']', 0x94] {
+        let many = [b"\x80\x02]".to_vec(), vec![op; 3 << 20], b".".to_vec()].concat();
+        assert!(told(with(&many)).contains("too much"), "{op}");
+    }
+    let long = vec![b'N'; (8 << 20) + 1];
+    assert!(told(with(&long)).contains("expected 8388608 at most"));
+    // The same bytes a hundred times over.
+    let same = |i: u8| [text(&format!("{i}")), b"h\x00".to_vec()].concat();
+    let all: Vec<u8> = (0..100).flat_map(same).collect();
+    let large = tensor("FloatStorage", "0", 250, 0, &[250], &[1]);
+    let tied = [b"\x80\x02", &large[..], b"q\x000}(", &all, b"u."].concat();
+    let tied = archive(&[("m/data.pkl", &tied), ("m/data/0", &[0; 1000])]);
+    assert!(told(tied).contains("many times over"));
     for (pickle, says) in [
         (&b""[..], "ends in the middle"),
         (b"\x80\x02", "ends in the middle"),
