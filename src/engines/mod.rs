@@ -4,7 +4,11 @@
 #![forbid(unsafe_code)]
 
 mod diffusion;
+mod eraser;
 mod exemplar;
+mod lama;
+mod migan;
+mod pump;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{ParamSpec, Value};
@@ -19,6 +23,8 @@ use std::sync::Arc;
 pub fn all() -> Vec<Arc<dyn Engine>> {
     vec![
         Arc::new(exemplar::Exemplar),
+        Arc::new(migan::engine()),
+        Arc::new(lama::engine()),
         Arc::new(diffusion::Diffusion::default()),
     ]
 }

@@ -4,8 +4,8 @@
 #![forbid(unsafe_code)]
 
 use super::folder::Folder;
-use super::pump::Told;
 use super::settings::Settings;
+use crate::engines::pump::Told;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Context;
 use crate::memory;
