@@ -6,12 +6,13 @@
 //!
 //! ```text
 //! cargo run --release --example detail -- IMAGES MASKS KIND… [--scale S | --side N] [--soft S]
-//!     [--guide oracle|exemplar] [--by transfer|bicubic] [--weight W] [--foreign IMAGE]
+//!     [--guide oracle|exemplar|FOLDER] [--by transfer|bicubic] [--weight W] [--foreign IMAGE]
 //!     [--threads N] [--limit N] [--only NAME] [--save DIR] [--each]
 //! ```
 //!
 //! `--scale` reduces by that factor, `--side` to that longest side. `--soft` low-passes the answer to
-//! a still coarser scale and tells the guide so. `--foreign` lays another photo's middle into the
+//! a still coarser scale and tells the guide so. A FOLDER holds answers of another program as
+//! `NAME.png` or `NAME.coarse.png`, of the photos' size. `--foreign` lays another photo's middle into the
 //! answer: an invented thing that nothing known looks like. IMAGES holds `NAME.png` or `.jpg`, MASKS
 //! holds `NAME.KIND.png`. Figures as in the example `score`; `low` is the root mean square by which
 //! the result's means over the answer's pixels differ from those of the answer at native size.
@@ -44,6 +45,7 @@ struct Ask {
     side: Option<usize>,
     soft: Option<f64>,
     exemplar: bool,
+    answers: Option<PathBuf>,
     transfer: bool,
     weight: f32,
     foreign: Option<PathBuf>,
@@ -60,6 +62,9 @@ struct Case {
     truth: RgbImage,
     hole: Plane<u8>,
     source: Plane<u8>,
+    /// Where in the photo.
+    left: u32,
+    top: u32,
 }
 
 struct Row {
@@ -88,6 +93,7 @@ fn ask() -> Outcome<Ask> {
         side: None,
         soft: None,
         exemplar: false,
+        answers: None,
         transfer: true,
         weight: 1.0,
         foreign: None,
@@ -105,7 +111,11 @@ fn ask() -> Outcome<Ask> {
             "--scale" => ask.scale = value()?.parse()?,
             "--side" => ask.side = Some(value()?.parse()?),
             "--soft" => ask.soft = Some(value()?.parse()?),
-            "--guide" => ask.exemplar = value()? == "exemplar",
+            "--guide" => match value()?.as_str() {
+                "oracle" => {}
+                "exemplar" => ask.exemplar = true,
+                folder => ask.answers = Some(folder.into()),
+            },
             "--by" => ask.transfer = value()? == "transfer",
             "--weight" => ask.weight = value()?.parse()?,
             "--foreign" => ask.foreign = Some(value()?.into()),
@@ -201,6 +211,8 @@ fn open(name: &str, image: &Path, mask: &Path) -> Outcome<Case> {
         truth: floats(&crop),
         hole: flags(true),
         source: flags(false),
+        left,
+        top,
     })
 }
 
@@ -225,7 +237,10 @@ fn answer(ask: &Ask, case: &Case) -> Outcome<RgbImage> {
         .map_or(ask.scale, |side| w.max(h) as f64 / side as f64);
     let to = |side: usize, scale: f64| ((side as f64 / scale).round() as usize).max(1);
     let (sw, sh) = (to(w, scale), to(h, scale));
-    let mut small = resize_rgb(&case.truth, sw, sh)?;
+    let mut small = match &ask.answers {
+        Some(folder) => resize_rgb(&foreign(folder, case)?, sw, sh)?,
+        None => resize_rgb(&case.truth, sw, sh)?,
+    };
     if ask.exemplar {
         small = exemplar(&small, &case.hole, ask.threads)?;
     }
@@ -243,6 +258,19 @@ fn answer(ask: &Ask, case: &Case) -> Outcome<RgbImage> {
         small = detail::upscale(&softer, sw, sh)?;
     }
     Ok(small)
+}
+
+/// Another program's answer for the crop.
+fn foreign(folder: &Path, case: &Case) -> Outcome<RgbImage> {
+    let names = ["png", "coarse.png"].map(|e| folder.join(format!("{}.{e}", case.name)));
+    let found = names.iter().find(|path| path.is_file());
+    let path =
+        found.ok_or_else(|| format!("no {} or {}", names[0].display(), names[1].display()))?;
+    let (w, h) = (case.truth.width as u32, case.truth.height as u32);
+    let whole = image::open(path)?.to_rgb8();
+    Ok(floats(
+        &image::imageops::crop_imm(&whole, case.left, case.top, w, h).to_image(),
+    ))
 }
 
 /// The exemplar engine's fill of the reduced photo.

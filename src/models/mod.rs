@@ -11,6 +11,7 @@ pub mod lama;
 pub mod lora;
 pub mod migan;
 pub mod prompt;
+pub mod rethined;
 pub mod single_file;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,6 +21,7 @@ pub mod unet_2d_condition;
 
 pub use autoencoder_kl::AutoencoderKL;
 pub use clip::{CLIPTextModel, CLIPTokenizer};
+pub use rethined::Rethined;
 pub use single_file::SingleFile;
 pub use unet_2d_condition::UNet2DConditionModel;
 

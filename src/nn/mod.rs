@@ -20,6 +20,7 @@
 mod arena;
 mod attention;
 mod bands;
+mod bilinear;
 mod conv;
 mod layout;
 mod linear;
@@ -28,6 +29,7 @@ mod norm;
 mod resnet;
 mod run;
 mod sampling;
+mod shuffle;
 #[cfg(test)]
 pub(crate) mod tests;
 mod time;
@@ -36,6 +38,7 @@ mod transformer;
 pub use arena::{Act, Arena};
 pub use attention::{Attention, AttentionConfig, Columns, Heads, attend};
 pub use bands::{Bands, Through};
+pub use bilinear::upsample_bilinear;
 pub use candle_core::Tensor;
 pub use conv::{Conv2d, ConvTranspose2d, Extra};
 pub use layout::{
@@ -47,6 +50,7 @@ pub use norm::{GroupNorm, LayerNorm};
 pub use resnet::{ResnetBlock2D, ResnetConfig};
 pub use run::{Run, Values, values};
 pub use sampling::{Downsample2D, Upsample2D};
+pub use shuffle::{pixel_shuffle, pixel_unshuffle};
 pub use time::{TimestepEmbedding, Timesteps};
 pub use transformer::{BasicTransformerBlock, Transformer2DConfig, Transformer2DModel};
 

@@ -98,12 +98,15 @@ impl<'a> Run<'a> {
     }
 
     /// The error that ends the pass, where it is to end.
-    pub(super) fn checked(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// What the function given to [`Self::check`] returned.
+    pub fn checked(&self) -> Result<()> {
         (self.check)()
     }
 
     /// Counts a layer's operations.
-    pub(super) fn count(&self, flops: u64) {
+    pub fn count(&self, flops: u64) {
         self.flops.set(self.flops.get().saturating_add(flops));
     }
 
@@ -129,11 +132,10 @@ impl<'a> Run<'a> {
     }
 
     /// Changes an activation in place; see [`Self::write`].
-    pub(super) fn rewrite(
-        &self,
-        act: &Act,
-        fill: impl FnOnce(&mut [f32]) -> Result<()>,
-    ) -> Result<()> {
+    ///
+    /// # Errors
+    /// What `fill` returned.
+    pub fn rewrite(&self, act: &Act, fill: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<()> {
         let op = Write {
             fill: Cell::new(Some(fill)),
             result: RefCell::new(Ok(())),

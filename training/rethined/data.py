@@ -19,7 +19,7 @@ HALVE_FROM = 512  # a picture with a shorter side of at least this stands in the
 DRAWN = ("newplot", "Boxplot", "Performance-Graph", "StockQuoteGraph", "Temperament-pie", "3DPieChart", "No-interference",
          "Beam-Space", "Lungs-Cross", "akfcrc022", "klepas-", "nicubunu_", "ularapi_", "adriankierman", "Abstract-Art")
 FLOWERS_SHARE = 0.3  # of the crops; they are four fifths of the pictures
-HALF_SHARE = 0.4  # of the crops of a picture that stands there at half its size
+REDUCED = 2  # halvings at the most: crops show a picture at its size, at half and at a quarter of it
 KINDS = ("thin", "medium", "thick")
 KIND_SHARES = (0.15, 0.6, 0.25)
 
@@ -69,21 +69,31 @@ class Crops:
         self.eligible = {}
 
     def choose(self, rng, size):
+        """A part of the file and by how much to reduce it: a picture, then its size among those at which a crop
+        fits."""
         if size not in self.eligible:
-            fits = lambda levels: {k: v for k, v in levels.items() if min(v[1:]) >= size}
-            self.eligible[size] = {g: [f for p in pictures.values() if (f := fits(p))] for g, pictures in self.pictures.items()}
+            def sizes(levels):
+                at = [(levels[level], 2 ** (total - level), total) for total in range(REDUCED + 1)
+                      for level in range(total, -1, -1) if level in levels]
+                first = {}
+                for place, by, total in at:
+                    if min(place[1:]) >= size * by:
+                        first.setdefault(total, (place, by))
+                return list(first.values())
+            self.eligible[size] = {g: [f for p in pictures.values() if (f := sizes(p))] for g, pictures in self.pictures.items()}
         groups = self.eligible[size]
         group = "flowers" if rng.random() < FLOWERS_SHARE and groups["flowers"] else "scenes"
-        levels = groups[group][rng.integers(len(groups[group]))]
-        if 1 in levels and (0 not in levels or rng.random() < HALF_SHARE):
-            return levels[1]
-        return levels[0]
+        found = groups[group][rng.integers(len(groups[group]))]
+        return found[rng.integers(len(found))]
 
     def crop(self, rng, size):
-        offset, height, width = self.choose(rng, size)
-        y, x = rng.integers(0, height - size + 1), rng.integers(0, width - size + 1)
+        (offset, height, width), by = self.choose(rng, size)
+        side = size * by
+        y, x = rng.integers(0, height - side + 1), rng.integers(0, width - side + 1)
         picture = self.bytes[offset:offset + height * width * 3].reshape(height, width, 3)
-        crop = picture[y:y + size, x:x + size]
+        crop = picture[y:y + side, x:x + side]
+        if by > 1:
+            crop = crop.reshape(size, by, size, by, 3).mean((1, 3), dtype=np.float32).round().astype(np.uint8)
         if rng.random() < 0.5:
             crop = crop[:, ::-1]
         # Jitter: a gamma for all, a gain for each channel.
@@ -97,8 +107,8 @@ class Crops:
         images, holes = [], []
         for _ in range(count):
             images.append(self.crop(rng, size))
-            # Pens from those of half the size to those of the whole.
-            scale = np.exp(rng.uniform(np.log(0.4), 0))
+            # Widths are those for 512 x 512; a crop of a quarter of it has them at a third, on average.
+            scale = np.exp(rng.uniform(np.log(0.2), np.log(0.6)))
             holes.append(masks.mask(rng, size, rng.choice(KINDS, p=KIND_SHARES), scale)[None].astype(np.float32))
         return np.stack(images), np.stack(holes)
 

@@ -33,7 +33,7 @@ def texture_loss(fill, truth, hole):
     for _ in range(3):
         weight = F.avg_pool2d(hole, WINDOW)
         is_, should = (F.avg_pool2d(gradients(i) * hole, WINDOW) for i in (fill, truth))
-        per_image = (is_ - should).abs().sum((1, 2, 3)) / (should.sum((1, 2, 3)) + 0.01 * weight.sum((1, 2, 3)))
+        per_image = (is_ - should).abs().sum((1, 2, 3)) / (should.sum((1, 2, 3)) + 0.01 * weight.sum((1, 2, 3))).clamp(min=1e-4)
         total = total + per_image.mean() / 3
         fill, truth, hole = (F.avg_pool2d(i, 2) for i in (fill, truth, hole))
         hole = (hole > 0.99).to(fill.dtype)

@@ -15,13 +15,14 @@ from extend import extend
 PATCH = 8  # the side of a token
 STRIDE = 32  # of the coarsest level
 BLUR_SIZE, BLUR_SIGMA = 7, 2.01  # what is above this Gaussian is high frequency
+LEAST_FEATURES = 1e-3  # features are brought to a root mean square of 1 before they are compared
 HIGH_GAIN = 4  # high frequencies are an order smaller than the features beside them
 
 
 @dataclass
 class Config:
     stem: int = 4  # space-to-depth factor
-    channels: tuple = (32, 80, 160, 256)  # at strides 4, 8, 16, 32
+    channels: tuple = (48, 96, 160, 256)  # at strides 4, 8, 16, 32
     encoder: tuple = (0, 1, 2, 3)  # residual blocks at each level on the way down; the last is the bottom
     decoder: tuple = (1, 1, 1)  # and on the way up, at strides 4, 8, 16
     key: int = 128  # d_k of NeuralPatchMatch
@@ -176,6 +177,7 @@ class NeuralPatchMatch(nn.Module):
         attends to itself alone; where nothing is known every token does."""
         patches = to_tokens(image)
         high = patches - to_tokens(gaussian_blur(image))
+        features = features * torch.rsqrt((features * features).mean(1, keepdim=True) + LEAST_FEATURES)
         x = torch.cat([HIGH_GAIN * high, features], 1).flatten(2).transpose(1, 2)
         queries, keys = self.query(x), self.key(x) * self.key.out_features ** -0.5
         mixed, scores = [], []

@@ -46,8 +46,8 @@ def arguments():
     parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--rate", type=float, default=1.5e-3)
-    parser.add_argument("--plan", default="256:8:0")
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--plan", default="128:24:0,192:10:0.6")
     parser.add_argument("--resume", action="store_true")
     a = parser.parse_args()
     if (a.minutes is not None) + (a.until is not None) + (a.steps is not None) != 1:
