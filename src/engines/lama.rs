@@ -27,9 +27,9 @@ pub fn engine() -> Eraser<Generator> {
     Eraser::new()
 }
 
-fn side() -> ParamSpec {
+fn resolution() -> ParamSpec {
     ParamSpec {
-        name: "side",
+        name: "resolution",
         label: "Working size",
         help: "The longest side, in pixels, that LaMa works at; a larger region is scaled down for \
                it. Twice the side takes four times as long and as much memory besides the \
@@ -54,14 +54,14 @@ impl Network for Generator {
     const INSIDE: Option<&'static str> = Some("models/best.ckpt");
 
     fn params() -> Vec<ParamSpec> {
-        vec![side()]
+        vec![resolution()]
     }
 
     fn facts(weights: &Weights, values: &Values) -> Result<Facts> {
         let scope = find(weights)?;
         let config = Config::new(&scope)?;
         let unit = Generator::ALIGNMENT as u32;
-        let side = integer(values, &side())? as u32 / unit * unit;
+        let side = integer(values, &resolution())? as u32 / unit * unit;
         let pixels = f64::from(side).powi(2);
         // All but the kernels of a few channels grow with the square of the first one's.
         let wide = (config.ngf as f64 / 64.0).powi(2);
@@ -73,14 +73,15 @@ impl Network for Generator {
                 context_share: 0.5,
                 max_context: 2048,
                 max_side: Some(side),
-                min_side: side / 2,
+                // No small picture is blown up further than to the size that it was trained at.
+                min_side: (side / 2).min(256),
                 blend: true,
                 original: false,
             },
             weights: numbers(weights) * 4.0,
             pass: BYTES * pixels * config.ngf as f64 / 64.0,
             flops: flops * wide * pixels,
-            instead: Some("a smaller 'side'"),
+            instead: Some("a smaller 'resolution'"),
         })
     }
 

@@ -316,7 +316,7 @@ fn the_working_size_is_a_parameter() {
     let mut values = values(model.to_str().unwrap());
     let needs = lama.needs(&ask(&values, None)).unwrap();
     let costs = lama.costs(&ask(&values, None)).unwrap();
-    values.insert("side", Value::Integer(1029));
+    values.insert("resolution", Value::Integer(1029));
     let larger = lama.needs(&ask(&values, None)).unwrap();
     assert_eq!((needs.max_side, larger.max_side), (Some(512), Some(1024)));
     assert_eq!(larger.working_size(3000, 1000), (1024, 344));
@@ -324,7 +324,7 @@ fn the_working_size_is_a_parameter() {
     assert!(more.bytes > costs.bytes && more.seconds > 2.0 * costs.seconds);
     let memory = lama.memory(&ask(&values, None)).unwrap();
     assert_eq!(memory.bytes, more.bytes as u64);
-    assert!(memory.instead.unwrap().contains("side"));
+    assert!(memory.instead.unwrap().contains("resolution"));
     // Every engine describes its parameters, each name once and with a default that it takes.
     for engine in all() {
         let params = engine.description().params;
