@@ -80,6 +80,7 @@ impl Network for Generator {
             },
             weights: numbers(weights) * 4.0,
             pass: BYTES * pixels * config.ngf as f64 / 64.0,
+            rest: 80e6,
             flops: flops * wide * pixels,
             instead: Some("a smaller 'resolution'"),
         })

@@ -52,6 +52,7 @@ impl Network for Generator {
             // What is stored in 16 bits is packed in 32.
             weights: numbers(weights) * 4.0,
             pass: PASS * share,
+            rest: 24e6,
             flops: FLOPS * share,
             instead: None,
         })
