@@ -114,6 +114,55 @@ fn models() {
     }
 }
 
+/// Sound archives, pickles and ONNX files, cut short and with a few bytes changed: to what stands in such
+/// files, and to anything.
+#[test]
+fn archives() {
+    use bodies::archives::{archive, onnx, pickle};
+    let sound = [
+        [&[0], &archive(&pickle())[4..]].concat(),
+        [&[1], &pickle()[..]].concat(),
+        [&[2], &onnx()[..]].concat(),
+    ];
+    let letters =
+        b"\x80\x02}]()tQRqh\x00\x01\x81b\x85\x86ueasX.KNcr\n\x08\x0a\x2a\x3a\x42\x4a\xffPK";
+    for (i, file) in sound.iter().enumerate() {
+        // As it is, each opens.
+        let name = if i == 2 { "m.onnx" } else { "m.pt" };
+        let whole = [file[1..].to_vec(), archive(&file[1..])];
+        let whole = match i {
+            0 => [b"PK\x03\x04", &whole[0][..]].concat(),
+            1 => whole[1].clone(),
+            _ => whole[0].clone(),
+        };
+        let opened = mend::weights::Weights::from_bytes(name, whole).expect("it is sound");
+        assert!(opened.names().count() > 1);
+        for seed in 0..4000u64 {
+            let mut random = Random(((i as u64) << 32 | seed) + 1);
+            let mut file = file.clone();
+            if seed % 8 == 1 {
+                file.truncate(1 + random.next() as usize % file.len());
+            }
+            for _ in 0..seed.min(1) * (random.next() % 5) {
+                let at = 1 + random.next() as usize % file.len();
+                let letter = letters[random.next() as usize % letters.len()];
+                match random.next() % 4 {
+                    _ if at >= file.len() => {}
+                    0 => file.insert(at, letter),
+                    1 => drop(file.remove(at)),
+                    2 => file[at] = random.byte(),
+                    _ => file[at] = letter,
+                }
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(|| bodies::archives::run(&file)));
+            assert!(
+                outcome.is_ok(),
+                "seed {seed} of archive {i} fails: {file:?}"
+            );
+        }
+    }
+}
+
 /// Sound configurations with a value or two replaced by anything that JSON may hold.
 #[test]
 fn schedulers() {

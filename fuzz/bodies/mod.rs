@@ -2,6 +2,7 @@
 //! whatever the call was. The fuzzer drives them (`fuzz_targets/`), and so does a plain test with
 //! seeded inputs (`tests/fuzz_bodies.rs`).
 
+pub mod archives;
 pub mod fill;
 pub mod masks;
 pub mod models;

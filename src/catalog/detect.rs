@@ -19,6 +19,10 @@ pub enum Kind {
     Lora,
     /// A tiny autoencoder for previews and fast decoding.
     Taesd,
+    /// big-LaMa, in one file.
+    Lama,
+    /// MI-GAN, in one file.
+    Migan,
 }
 
 /// The family whose networks it holds or changes.
@@ -37,11 +41,13 @@ pub enum Base {
     Any,
 }
 
-const KINDS: [(Kind, &str); 4] = [
+const KINDS: [(Kind, &str); 6] = [
     (Kind::Diffusers, "diffusers"),
     (Kind::Checkpoint, "checkpoint"),
     (Kind::Lora, "lora"),
     (Kind::Taesd, "taesd"),
+    (Kind::Lama, "lama"),
+    (Kind::Migan, "migan"),
 ];
 
 const BASES: [(Base, &str); 5] = [
@@ -76,15 +82,16 @@ impl Base {
     }
 }
 
-/// Checks that a model's file is what its name says: a `.safetensors` file with a sound header, a
-/// `.json` that parses. Others are taken as they are.
+/// Checks that a model's file is what its name says: a `.safetensors` file, an archive of PyTorch's or
+/// an `.onnx` file with sound headers, a `.json` that parses. Others are taken as they are.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Model`] with what it is instead (a web page, a pickle),
 /// [`crate::ErrorKind::Io`].
 pub fn check_file(path: &Path) -> Result<()> {
     let ends = |with: &str| path.to_string_lossy().to_ascii_lowercase().ends_with(with);
-    if ends(".safetensors") {
+    let models = [".safetensors", ".pt", ".pth", ".ckpt", ".onnx"];
+    if models.into_iter().any(ends) {
         return Weights::open(path).map(drop);
     }
     if ends(".json") {
@@ -144,6 +151,14 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
         }
         return Ok((Kind::Taesd, Base::Any));
     }
+    // Behind whatever the trainer or the exporter wrapped around them.
+    let ends = |with: &str| weights.names().any(|n| n.ends_with(with));
+    if ends("model.1.ffc.convl2l.weight") {
+        return Ok((Kind::Lama, Base::Any));
+    }
+    if ends("encoder.b512.fromrgb.weight") || ends("encoder.b256.fromrgb.weight") {
+        return Ok((Kind::Migan, Base::Any));
+    }
     let prefix = "model.diffusion_model.input_blocks.";
     if let Some(first) = shape(&format!("{prefix}0.0.weight")) {
         let text = shape(&format!(
@@ -155,7 +170,7 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
         "one network of a diffusers folder; import the whole folder"
     } else {
         "no checkpoint, LoRA or tiny autoencoder that Mend knows; take one of Stable Diffusion 1.5 \
-         or 2"
+         or 2, LaMa or MI-GAN"
     };
     Err(bad(weights.name(), format!("this is {what}")))
 }

@@ -59,8 +59,8 @@ struct Outside {
 }
 
 impl Store {
-    /// Takes in the model at `path`, a diffusers folder or a single `.safetensors` file, after its
-    /// headers were checked. What it is is told from its tensors. `progress` is told of each piece's
+    /// Takes in the model at `path`, a diffusers folder or a single file (`.safetensors`, PyTorch's
+    /// archive, `.onnx`), after its headers were checked. What it is is told from its tensors. `progress` is told of each piece's
     /// length.
     ///
     /// # Errors
@@ -180,11 +180,18 @@ fn file(path: &Path, id: &str, link: bool) -> Result<Outside> {
     let Some(name) = name.to_str() else {
         return Err(bad(path.display(), "its name is no UTF-8; rename it"));
     };
-    // A copy gets a name that is harmless everywhere; what stays in place keeps its own.
+    // A copy gets a name that is harmless everywhere; what stays in place keeps its own. Formats that
+    // are known by their names stay so.
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+    let ending = match ending.to_ascii_lowercase().as_str() {
+        "onnx" => "onnx",
+        "pt" | "pth" | "ckpt" => "pt",
+        _ => "safetensors",
+    };
     let to = if link {
         name.to_owned()
     } else {
-        format!("{id}.safetensors")
+        format!("{id}.{ending}")
     };
     check_path(&to)?;
     let mut files = vec![(name.to_owned(), to.clone())];

@@ -185,6 +185,18 @@ const TAESD: &[Row] = &[
     ),
 ];
 
+const LAMA: &[Row] = &[(
+    "big-lama.pt",
+    205_669_692,
+    "344c77bbcb158f17dd143070d1e789f38a66c04202311ae3a258ef66667a9ea9",
+)];
+
+const MIGAN: &[Row] = &[(
+    "migan_pipeline_v2.onnx",
+    28_079_181,
+    "6f1f3530a1a2324b19752018ce756088b07973cda8d7d890034ace5c8a48c40b",
+)];
+
 const OPENRAIL: [&str; 2] = [
     "CreativeML OpenRAIL-M",
     "https://huggingface.co/spaces/CompVis/stable-diffusion-license",
@@ -237,6 +249,32 @@ pub fn known() -> Vec<Model> {
             "madebyollin/taesd/resolve/614f76814bbe30edbe2e627ace1c2234c81a2c0e",
             TAESD,
         ),
+        model(
+            "migan",
+            (Kind::Migan, Base::Any),
+            "MI-GAN 512, trained on Places2: erases in a fraction of a second",
+            [
+                "MIT",
+                "https://github.com/Picsart-AI-Research/MI-GAN/blob/main/LICENSE-WEIGHTS",
+            ],
+            "andraniksargsyan/migan/resolve/406830d0fa60666da0071c342ad2fbc8f30c5c64",
+            MIGAN,
+        ),
+        Model {
+            // A release's files may be exchanged: the digest is what holds.
+            url: "https://github.com/Sanster/models/releases/download/add_big_lama".to_owned(),
+            ..model(
+                "lama",
+                (Kind::Lama, Base::Any),
+                "big-LaMa, trained on Places2: erases large things in seconds",
+                [
+                    "Apache-2.0",
+                    "https://github.com/advimman/lama/blob/main/LICENSE",
+                ],
+                "",
+                LAMA,
+            )
+        },
     ]
 }
 

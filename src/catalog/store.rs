@@ -207,7 +207,7 @@ impl Store {
         let mut files = manifest.files.iter();
         let own = match (manifest.kind, manifest.files.as_slice()) {
             (_, [file]) => Some(file),
-            (Kind::Checkpoint | Kind::Lora, _) => files.find(|f| f.path.ends_with(".safetensors")),
+            (Kind::Checkpoint | Kind::Lora, _) => files.find(|f| !f.path.ends_with(".yaml")),
             _ => None,
         };
         Ok(own.map_or_else(|| root.clone(), |file| below(&root, &file.path)))

@@ -5,7 +5,11 @@
 
 mod auto;
 mod diffusion;
+mod eraser;
 mod exemplar;
+mod lama;
+mod migan;
+mod pump;
 mod rethined;
 
 pub use auto::{Choice, choose};
@@ -24,6 +28,8 @@ pub fn all() -> Vec<Arc<dyn Engine>> {
     vec![
         Arc::new(exemplar::Exemplar),
         Arc::new(rethined::Rethined::default()),
+        Arc::new(migan::engine()),
+        Arc::new(lama::engine()),
         Arc::new(diffusion::Diffusion::default()),
     ]
 }

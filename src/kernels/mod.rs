@@ -13,6 +13,7 @@ mod conv;
 mod cpu;
 mod depthwise;
 mod deviation;
+mod fourier;
 mod gemm;
 mod int8;
 mod norm;
@@ -20,6 +21,7 @@ mod pages;
 mod panels;
 pub mod patch;
 mod peak;
+pub mod separable;
 mod simd;
 mod tile;
 mod transposed;
@@ -31,6 +33,7 @@ pub use context::Context;
 pub use conv::{Algorithm, Conv2d, ConvShape};
 pub use cpu::Path;
 pub use deviation::Deviation;
+pub use fourier::Fourier;
 pub use gemm::Linear;
 pub use int8::Precision;
 pub use norm::{GroupNorm, Lines, group_norm, layer_norm};
@@ -49,6 +52,8 @@ pub enum Activation {
     Relu,
     /// x, or this slope times x where x is negative.
     LeakyRelu(f32),
+    /// As [`Self::LeakyRelu`] with the first, between plus and minus the second.
+    LeakyReluClamped(f32, f32),
     /// x · logistic(x), also called swish.
     Silu,
     /// x · Φ(x), by the error function.

@@ -7,10 +7,14 @@ pub mod autoencoder_kl;
 pub mod autoencoder_tiny;
 pub mod clip;
 mod json;
+pub mod lama;
 pub mod lora;
+pub mod migan;
 pub mod prompt;
 pub mod rethined;
 pub mod single_file;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub mod unet_2d_condition;

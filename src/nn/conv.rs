@@ -135,6 +135,29 @@ impl Conv2d {
         kernels::Conv2d::new(cx, kernels::Source::F32(&weight), Some(&bias), shape).map(Self)
     }
 
+    /// Of weights that are here: `weight`, `[outputs, inputs / groups, height, width]`, and `bias`,
+    /// `[outputs]`, of the lengths that the shape says.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`]; [`crate::ErrorKind::Internal`] for other lengths.
+    pub fn from_values(
+        cx: &Context,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        shape: ConvShape,
+    ) -> Result<Self> {
+        let taps = shape.kernel.0 * shape.kernel.1 * shape.inputs / shape.groups.max(1);
+        let bias_fits = bias.is_none_or(|b| b.len() == shape.outputs);
+        if weight.len() != shape.outputs * taps || !bias_fits {
+            return Err(misfit(
+                "a convolution",
+                "weights of its shape",
+                &[weight.len()],
+            ));
+        }
+        kernels::Conv2d::new(cx, kernels::Source::F32(weight), bias, shape).map(Self)
+    }
+
     /// Groups are packed one by one, from all of their weights.
     fn weight<'a>(cx: &Context, scope: &Scope<'a>, s: &ConvShape) -> Result<Weight<'a>> {
         let shape = Self::weight_shape(s);

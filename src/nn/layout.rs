@@ -139,6 +139,53 @@ pub fn concat(run: &Run, a: &Tensor, b: &Tensor) -> Result<Act> {
     })
 }
 
+/// The channels of `parts`, pictures of one size, one behind another, and `by` pixels more on every side,
+/// the picture's own reflected in its outermost: torch's `ReflectionPad2d`.
+///
+/// # Errors
+/// [`crate::ErrorKind::Internal`] where a side is not longer than `by`; what stops the pass, see
+/// [`Run::write`].
+pub fn reflect_pad(run: &Run, parts: &[&Tensor], by: usize) -> Result<Act> {
+    let of = |x: &Tensor| x.dims().last().copied().unwrap_or(0);
+    let Some(first) = parts.first() else {
+        return Err(misfit("a reflection", "a picture", &[]));
+    };
+    let (b, h, w) = dims("a reflection", first, of(first))?;
+    for part in parts {
+        if dims("a reflection", part, of(part))? != (b, h, w) || h <= by || w <= by {
+            return Err(misfit(
+                "a reflection",
+                "pictures of one size that are larger than what is added",
+                part.dims(),
+            ));
+        }
+    }
+    let channels: usize = parts.iter().map(|x| of(x)).sum();
+    let (height, width) = (h + 2 * by, w + 2 * by);
+    let inside = |i: usize, n: usize| {
+        let i = i.abs_diff(by);
+        if i < n { i } else { 2 * (n - 1) - i }
+    };
+    run.write(&[b, height, width, channels], |y| {
+        let data = parts.iter().map(|x| Ok((values(x)?, of(x))));
+        let data = data.collect::<Result<Vec<_>>>()?;
+        let data: Vec<(&[f32], usize)> = data.iter().map(|(v, c)| (&**v, *c)).collect();
+        run.cx().parts(y, width * channels, |row, line| {
+            let (picture, row) = (row / height, row % height);
+            let from = (picture * h + inside(row, h)) * w;
+            for (i, pixel) in line.chunks_exact_mut(channels).enumerate() {
+                let at = from + inside(i, w);
+                let mut rest = pixel;
+                for (part, c) in &data {
+                    let (own, more) = rest.split_at_mut(*c);
+                    own.copy_from_slice(&part[at * c..][..*c]);
+                    rest = more;
+                }
+            }
+        })
+    })
+}
+
 /// Each output pixel is the input's nearest: torch's `interpolate(size, mode="nearest")`.
 ///
 /// # Errors

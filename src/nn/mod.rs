@@ -41,7 +41,9 @@ pub use bands::{Bands, Through};
 pub use bilinear::upsample_bilinear;
 pub use candle_core::Tensor;
 pub use conv::{Conv2d, ConvTranspose2d, Extra};
-pub use layout::{concat, from_vec, picture, stack, to_channels_last, to_planes, upsample_nearest};
+pub use layout::{
+    concat, from_vec, picture, reflect_pad, stack, to_channels_last, to_planes, upsample_nearest,
+};
 pub use linear::{FeedForward, Linear};
 pub use load::{each, pair};
 pub use norm::{GroupNorm, LayerNorm};

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::memory;
 use safetensors::tensor::TensorInfo;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 /// The length that stands before the header.
@@ -29,6 +29,8 @@ pub(super) struct Header {
     pub metadata: HashMap<String, String>,
     /// Where the tensors' bytes begin in the file.
     pub start: u64,
+    /// Tensors that are there and cannot be used, and why; a safetensors file has none.
+    pub refused: BTreeMap<String, String>,
 }
 
 impl Header {
@@ -46,6 +48,7 @@ impl Header {
             tensors,
             metadata,
             start,
+            refused: BTreeMap::new(),
         };
         header.tensors.sort_by_key(|(_, info)| info.data_offsets);
         let data = header.check(source)?;
@@ -127,10 +130,8 @@ fn dims(shape: &[usize]) -> String {
 /// The bytes of the header's JSON.
 fn text(source: &Source) -> Result<Vec<u8>> {
     let (name, has) = (source.name(), source.len());
-    let mut first = [0; 32];
-    let got = first.len().min(usize::try_from(has).unwrap_or(usize::MAX));
-    source.read(0, &mut first[..got])?;
-    let first = &first[..got];
+    let first = first(source)?;
+    let (first, got) = (first.as_slice(), first.len());
 
     let len = first
         .first_chunk::<8>()
@@ -185,10 +186,7 @@ fn short(source: &Source, needs: u64) -> Error {
 fn other_format(first: &[u8]) -> Option<(&'static str, &'static str)> {
     let begins = |with: &[u8]| first.starts_with(with);
     let text = first.trim_ascii_start();
-    if begins(b"PK\x03\x04") {
-        return Some(("a PyTorch checkpoint or another zip archive", PICKLE));
-    }
-    // Python's pickles of protocols 2 to 5.
+    // Python's pickles of protocols 2 to 5, as PyTorch wrote them before it had archives.
     if first.len() > 1 && first[0] == 0x80 && (2..=5).contains(&first[1]) {
         return Some(("a Python pickle", PICKLE));
     }
@@ -223,6 +221,16 @@ fn other_format(first: &[u8]) -> Option<(&'static str, &'static str)> {
 pub(super) const PICKLE: &str = "opening one can run any program, so Mend does not: take the model \
      in safetensors format, or convert it with PyTorch on a machine that you can lose: \
      safetensors.torch.save_file(torch.load(FILE, weights_only=True), \"model.safetensors\")";
+
+/// The first bytes of a file, fewer where it is shorter.
+pub(super) fn first(source: &Source) -> Result<Vec<u8>> {
+    let mut first = [0; 32];
+    let got = first
+        .len()
+        .min(usize::try_from(source.len()).unwrap_or(usize::MAX));
+    source.read(0, &mut first[..got])?;
+    Ok(first[..got].to_vec())
+}
 
 /// A header's JSON as it stands there.
 struct Entries {

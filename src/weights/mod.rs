@@ -1,5 +1,5 @@
-//! Model files in the safetensors format: opened, checked before anything is used, read a tensor at
-//! a time. Floor 1.
+//! Model files: safetensors, PyTorch's archives and ONNX, opened, checked before anything is used, read
+//! a tensor at a time. Floor 1.
 //!
 //! A model file comes from anywhere and may be cut short, of another kind or made to do harm. So its
 //! header is checked whole when it is opened, and tensors are read by position into buffers of their
@@ -20,9 +20,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod archive;
 mod folder;
 mod header;
 mod index;
+mod onnx;
+mod pickle;
 mod scope;
 mod source;
 #[cfg(test)]
@@ -105,11 +108,13 @@ impl Entry<'_> {
 
 impl Weights {
     /// Opens and checks a model file: a `.safetensors` file, or a `*.index.json` with its shards
-    /// beside it. A link to a file is followed.
+    /// beside it; an archive as `torch.save` and TorchScript write it, whose pickle is read and not
+    /// run; the initialisers of an `.onnx` file. Which of them it is shows in its bytes, an ONNX file
+    /// is known by its name. A link to a file is followed.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] when the file is missing, no regular file, cut short, damaged or of
-    /// another format (a pickle, say), [`ErrorKind::Io`] when the system does not let it be read,
+    /// [`ErrorKind::Model`] when the file is missing, no regular file, cut short, damaged, of another
+    /// format (PyTorch's before archives, say) or without tensors, [`ErrorKind::Io`] when the system does not let it be read,
     /// [`ErrorKind::Memory`].
     pub fn open(path: &Path) -> Result<Self> {
         let source = Source::open(path)?;
@@ -143,7 +148,13 @@ impl Weights {
     }
 
     fn single(source: Source) -> Result<Self> {
-        let header = Header::read(&source)?;
+        let header = if onnx::is_called(source.name()) {
+            onnx::read(&source)?
+        } else if pickle::begins(&header::first(&source)?) {
+            pickle::read(&source)?
+        } else {
+            Header::read(&source)?
+        };
         let tensors = header.tensors.iter().enumerate();
         let tensors = tensors
             .map(|(tensor, (name, _))| (name.clone(), Place::new(0, tensor)))
@@ -267,6 +278,13 @@ impl Weights {
     }
 
     fn lacks(&self, name: &str) -> Error {
+        let mut shards = self.shards.iter();
+        if let Some(why) = shards.find_map(|s| s.header.refused.get(name)) {
+            return damaged(
+                &self.name,
+                format!("tensor '{}' cannot be used: {why}", clip(name)),
+            );
+        }
         // The names that Stable Diffusion was published under, all parts in one file.
         let single = self.names().any(|n| {
             n.starts_with("model.diffusion_model.") || n.starts_with("first_stage_model.")

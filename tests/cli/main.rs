@@ -6,6 +6,7 @@ mod bench;
 mod cancel;
 mod decode;
 mod diffusion;
+mod erasers;
 mod folders;
 mod formats;
 mod masks;

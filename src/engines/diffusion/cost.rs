@@ -96,7 +96,7 @@ pub fn predict(model: &Model, settings: &Settings, choice: &Choice) -> Cost {
 }
 
 /// Operations a second of one thread, about.
-fn rate(path: Path, precision: Precision) -> f64 {
+pub fn rate(path: Path, precision: Precision) -> f64 {
     let full = match path {
         Path::Portable => 4e9,
         Path::Avx2 => 45e9,

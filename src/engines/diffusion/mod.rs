@@ -12,14 +12,16 @@ mod find;
 mod folder;
 mod pipeline;
 mod preview;
-mod pump;
 mod settings;
 mod stages;
 #[cfg(test)]
 mod tests;
 mod warm;
 
+pub(super) use cost::rate;
+
 use super::exemplar::Exemplar;
+use super::pump::{Told, pump};
 use super::{Ask, Crop, Engine, EngineDescription, Mark, Run};
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, give_back};
@@ -30,7 +32,6 @@ use crate::schedulers::{Noise, start};
 use cost::{Model, predict};
 use folder::Folder;
 use pipeline::{Pipeline, latent_mask, showing, soft_mask};
-use pump::{Told, pump};
 use settings::{Content, Settings};
 use std::path::Path;
 use warm::{Key, Warm};

@@ -5,8 +5,8 @@
 
 use super::folder::Folder;
 use super::preview::preview;
-use super::pump::Told;
 use super::settings::Settings;
+use crate::engines::pump::Told;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Context;
 use crate::memory;

@@ -3,9 +3,9 @@
 
 use super::cost::Model;
 use super::folder::Folder;
-use super::pump::{Told, pump};
 use super::stages::Choice;
 use crate::engines::Run;
+use crate::engines::pump::{Told, pump};
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, Precision};
 use crate::models::UNet2DConditionModel;

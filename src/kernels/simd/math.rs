@@ -108,6 +108,10 @@ pub unsafe fn activate<S: Simd>(activation: Activation, x: S::V) -> S::V {
         Activation::LeakyRelu(slope) => {
             S::fma(S::splat(slope), S::min(x, S::zero()), S::max(x, S::zero()))
         }
+        Activation::LeakyReluClamped(slope, most) => {
+            let x = S::fma(S::splat(slope), S::min(x, S::zero()), S::max(x, S::zero()));
+            S::min(S::max(x, S::splat(-most)), S::splat(most))
+        }
         Activation::Silu => S::mul(x, sigmoid::<S>(x)),
         Activation::Gelu => gelu::<S>(x),
         Activation::GeluTanh => {

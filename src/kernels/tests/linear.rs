@@ -103,6 +103,7 @@ fn activations_over_their_whole_range() {
         None,
         Relu,
         LeakyRelu(0.2),
+        LeakyReluClamped(0.2, 0.7),
         Silu,
         Gelu,
         GeluTanh,

@@ -7,6 +7,7 @@ mod conv;
 mod int8;
 mod linear;
 mod norm;
+mod separable;
 mod stored;
 
 use super::{Context, Path};
@@ -103,6 +104,10 @@ pub fn activation(a: super::Activation, x: f64) -> f64 {
         None => x,
         Relu => x.max(0.0),
         LeakyRelu(slope) => x.max(0.0) + slope as f64 * x.min(0.0),
+        LeakyReluClamped(slope, most) => {
+            let x = x.max(0.0) + slope as f64 * x.min(0.0);
+            x.clamp(-(most as f64), most as f64)
+        }
         Silu => x * logistic(x),
         Gelu => 0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2)),
         GeluTanh => {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod files;
+mod pickle;
 
 use super::*;
 use files::Folder;

@@ -63,6 +63,18 @@ fn what_a_model_is_shows_in_its_tensors() {
             "taesd",
             "any",
         ),
+        (
+            "l.safetensors",
+            weights(&[("generator.model.1.ffc.convl2l.weight", &[64, 4, 7, 7])]),
+            "lama",
+            "any",
+        ),
+        (
+            "m.safetensors",
+            weights(&[("model.encoder.b512.fromrgb.weight", &[64, 4, 1, 1])]),
+            "migan",
+            "any",
+        ),
     ] {
         fs::write(place.path(name), bytes).unwrap();
         let json = place.ok(&["import", name, "--json"]).json();
@@ -127,7 +139,11 @@ fn what_is_no_model_is_refused_and_leaves_nothing() {
     .unwrap();
     let before = tree(&place.path("models"));
     for (args, code, said) in [
-        (&["import", "m.ckpt"][..], 1, "safetensors.torch.save_file"),
+        (
+            &["import", "m.ckpt"][..],
+            1,
+            "this zip archive is no checkpoint",
+        ),
         (&["import", "fake.safetensors"], 1, "a Python pickle"),
         (&["import", "cut.safetensors"], 1, "cut short"),
         (

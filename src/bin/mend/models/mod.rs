@@ -68,7 +68,7 @@ enum Job {
     /// Download a model of the catalogue, or put an installed one right
     #[command(after_help = FETCH)]
     Fetch(FetchArgs),
-    /// Take in a model that is on this machine: a diffusers folder or a .safetensors file
+    /// Take in a model that is on this machine: a diffusers folder or a model's file
     Import(ImportArgs),
     /// Compare installed models with their manifests, file by file
     Verify(VerifyArgs),

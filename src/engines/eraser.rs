@@ -1,0 +1,307 @@
+//! What the engines of networks that fill a hole in one pass without a prompt have in common: where
+//! their model lies, what stays warm, pictures to tensors and back.
+#![forbid(unsafe_code)]
+
+mod find;
+#[cfg(test)]
+mod tests;
+
+use super::pump::{Told, pump};
+use super::{Ask, Crop, Engine, EngineDescription, Run, Values};
+use crate::catalog::Kind;
+use crate::error::Result;
+use crate::kernels::{Context, Path as Instructions, Precision, give_back};
+use crate::params::{ParamKind, ParamSpec, Value};
+use crate::pixels::{Plane, RgbImage};
+use crate::plan::{Costs, Memory, Needs};
+use crate::weights::Weights;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::{Duration, SystemTime};
+
+/// Bytes that are read, checked and packed a second.
+const LOADING: f64 = 0.9e9;
+/// Bytes a pixel of the crop that the engine takes besides the network: the crop at the network's size
+/// and back.
+const CROP: f64 = 60.0;
+
+/// A network that an engine is made of.
+pub trait Network: Send + Sync + Sized + 'static {
+    /// The engine's name in every surface.
+    const ID: &'static str;
+    /// A short label for dialogs.
+    const LABEL: &'static str;
+    /// One or two sentences for people.
+    const SUMMARY: &'static str;
+    /// What its models are in the catalogue.
+    const KIND: Kind;
+    /// Its files as people have them, for messages.
+    const FILES: &'static str;
+    /// Where its file lies in a folder as it was published, if it was one.
+    const INSIDE: Option<&'static str>;
+
+    /// The parameters besides `model`.
+    fn params() -> Vec<ParamSpec> {
+        vec![]
+    }
+
+    /// What a model's file says of a pass, from its names and shapes.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`] where it is another network's.
+    fn facts(weights: &Weights, values: &Values) -> Result<Facts>;
+
+    /// Reads and packs the weights.
+    ///
+    /// # Errors
+    /// Those of the network's `new`.
+    fn load(cx: &Context, weights: &Weights) -> Result<Self>;
+
+    /// The network's picture of the crop, of the crop's size; `check` is called before each layer.
+    ///
+    /// # Errors
+    /// Those of `check`; [`crate::ErrorKind::Memory`].
+    fn fill(
+        &self,
+        cx: &Context,
+        image: &RgbImage,
+        hole: &Plane<u8>,
+        check: &dyn Fn() -> Result<()>,
+    ) -> Result<RgbImage>;
+}
+
+/// What is known of a model before it is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// What it asks of a region.
+    pub needs: Needs,
+    /// Bytes of the packed weights.
+    pub weights: f64,
+    /// Bytes of a pass at the largest size that the needs allow.
+    pub pass: f64,
+    /// Bytes besides: the kernels' scratch memory, what is read while weights are packed; measured.
+    pub rest: f64,
+    /// Floating-point operations of it.
+    pub flops: f64,
+    /// What the user could ask for that takes less memory.
+    pub instead: Option<&'static str>,
+}
+
+impl Facts {
+    fn memory(&self) -> f64 {
+        self.weights + self.pass + self.rest
+    }
+}
+
+/// The value of a whole number among the parameters, or its default.
+pub fn integer(values: &Values, spec: &ParamSpec) -> Result<i64> {
+    let value = match values.get(spec.name) {
+        Some(value) => value.clone(),
+        None => spec.parse(spec.default)?,
+    };
+    match value {
+        Value::Integer(n) => Ok(n),
+        _ => Ok(0),
+    }
+}
+
+/// The engine of one network.
+pub struct Eraser<N> {
+    warm: Mutex<Option<Arc<Loaded<N>>>>,
+}
+
+/// A loaded network.
+struct Loaded<N> {
+    key: Key,
+    cx: Context,
+    net: N,
+}
+
+/// What was loaded: a changed file is another network.
+#[derive(Clone, PartialEq)]
+struct Key {
+    path: PathBuf,
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Key {
+    /// Asked for before the file is opened: what changes later is another network.
+    fn of(path: &Path) -> Self {
+        let about = fs::metadata(path).ok();
+        Self {
+            path: path.to_path_buf(),
+            len: about.as_ref().map_or(0, fs::Metadata::len),
+            modified: about.and_then(|about| about.modified().ok()),
+        }
+    }
+}
+
+impl<N: Network> Eraser<N> {
+    /// Nothing loaded.
+    pub fn new() -> Self {
+        Self {
+            warm: Mutex::new(None),
+        }
+    }
+
+    fn path(models: Option<&Path>, values: &Values) -> Result<PathBuf> {
+        let model = match values.get("model") {
+            Some(Value::Text(name)) => name.as_str(),
+            _ => "",
+        };
+        find::model::<N>(models, model)
+    }
+
+    fn facts(ask: &Ask<'_>) -> Result<Facts> {
+        let path = Self::path(ask.models, ask.values)?;
+        N::facts(&Weights::open(&path)?, ask.values)
+    }
+
+    /// The network of a file: the one that is here, or loaded now in the place of the other. Another
+    /// fill that is loading is waited for on the caller's thread, as in the diffusion engine.
+    fn get(
+        &self,
+        key: Key,
+        weights: &Weights,
+        run: &mut Run<'_>,
+        told: &Told<'_>,
+    ) -> Result<Arc<Loaded<N>>> {
+        let mut slot = loop {
+            match self.warm.try_lock() {
+                Ok(slot) => break slot,
+                // A panic while loading left nothing in there, or what was there.
+                Err(TryLockError::Poisoned(e)) => break e.into_inner(),
+                Err(TryLockError::WouldBlock) => {
+                    run.at(told.mark())?;
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+        };
+        if let Some(loaded) = slot.as_ref().filter(|loaded| loaded.key == key) {
+            return Ok(loaded.clone());
+        }
+        // Room first: two do not fit where one does.
+        *slot = None;
+        let loaded = pump(run, told, || {
+            told.layer()?;
+            let cx = Context::new(Instructions::chosen());
+            let net = N::load(&cx, weights)?;
+            // What was read while somebody wrote is neither the old nor the new one.
+            weights.check_unchanged()?;
+            Ok(Arc::new(Loaded { key, cx, net }))
+        })?;
+        *slot = Some(loaded.clone());
+        Ok(loaded)
+    }
+}
+
+impl<N: Network> Engine for Eraser<N> {
+    fn description(&self) -> EngineDescription {
+        let mut params = vec![ParamSpec {
+            name: "model",
+            label: "Model",
+            help: "A model: its name in the models folder, or its path. Empty takes the first of \
+                   the engine's in the models folder.",
+            kind: ParamKind::Text,
+            default: "",
+        }];
+        params.extend(N::params());
+        EngineDescription {
+            id: N::ID,
+            label: N::LABEL,
+            summary: N::SUMMARY,
+            params,
+        }
+    }
+
+    fn unavailable(&self, models: Option<&Path>) -> Option<String> {
+        find::installed::<N>(models)
+            .is_empty()
+            .then(|| find::nothing::<N>(models))
+    }
+
+    fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
+        Self::facts(ask).map(|facts| facts.needs)
+    }
+
+    fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
+        let facts = Self::facts(ask)?;
+        let rate = super::diffusion::rate(Instructions::chosen(), Precision::Full);
+        // Any region is brought to the network's size, and is no larger there than was counted.
+        Ok(Costs {
+            bytes: facts.memory(),
+            bytes_per_pixel: CROP,
+            bytes_per_hole_pixel: 0.0,
+            seconds: facts.weights / LOADING + facts.flops / rate,
+            seconds_per_pixel: 2e-7,
+            seconds_per_hole_pixel: 0.0,
+        })
+    }
+
+    fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
+        let facts = Self::facts(ask)?;
+        Ok(Memory {
+            instead: facts.instead.map(str::to_owned),
+            ..Memory::of(facts.memory())
+        })
+    }
+
+    fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
+        let path = Self::path(run.models, run.values)?;
+        let key = Key::of(&path);
+        let weights = Weights::open(&path)?;
+        let facts = N::facts(&weights, run.values)?;
+        let rate = super::diffusion::rate(Instructions::chosen(), Precision::Full);
+        let (load, pass) = (facts.weights / LOADING, facts.flops / rate);
+        let told = Told::new(run.cancel, 1);
+        told.begin("load", 0, load / (load + pass));
+        let loaded = self.get(key, &weights, run, &told)?;
+        told.begin("fill", 0, 1.0);
+        let out = pump(run, &told, || {
+            let check = || told.layer();
+            let net = &loaded.net;
+            net.fill(&loaded.cx, crop.image, crop.hole, &check)
+        })?;
+        loaded.cx.trim();
+        drop(loaded);
+        give_back();
+        Ok(out)
+    }
+
+    fn trim(&self) {
+        let mut slot = self.warm.lock().unwrap_or_else(|e| e.into_inner());
+        *slot = None;
+    }
+}
+
+/// Place `i` of a row of `n` pixels that goes on as its own mirror image, the last one twice: numpy's
+/// `symmetric`, which LaMa and IOPaint fill pictures up by.
+pub fn mirrored(i: usize, n: usize) -> usize {
+    let i = i % (2 * n.max(1));
+    if i < n { i } else { 2 * n - 1 - i }
+}
+
+/// The picture of planes, `[3][height][width]` of at least the crop's size, through `value`.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn picture(
+    planes: &[f32],
+    [height, width]: [usize; 2],
+    like: &RgbImage,
+    value: impl Fn(f32) -> f32,
+) -> Result<RgbImage> {
+    let mut out = RgbImage::black(like.width, like.height, "a filled crop")?;
+    for y in 0..like.height {
+        let row = out.row_mut(y);
+        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
+            for (c, v) in pixel.iter_mut().enumerate() {
+                let at = (c * height + y) * width + x;
+                *v = value(planes.get(at).copied().unwrap_or(0.0)).clamp(0.0, 1.0);
+            }
+        }
+    }
+    Ok(out)
+}

@@ -1,0 +1,127 @@
+//! LaMa: a network that fills holes of any size and continues what repeats.
+#![forbid(unsafe_code)]
+
+use super::Values;
+use super::eraser::{Eraser, Facts, Network, integer, mirrored, picture};
+use super::migan::numbers;
+use crate::catalog::Kind;
+use crate::error::Result;
+use crate::kernels::Context;
+use crate::memory;
+use crate::models::lama::{Config, Generator, find};
+use crate::nn::{Arena, Run, from_vec, values};
+use crate::params::{ParamKind, ParamSpec};
+use crate::pixels::{Plane, RgbImage};
+use crate::plan::Needs;
+use crate::weights::Weights;
+
+/// Operations of big-LaMa a pixel, all but the blocks' and one block's: counted by the network, of which
+/// a test makes sure. Winograd's convolutions take a good half of them.
+const FLOPS: f64 = 265e3;
+const FLOPS_OF_BLOCK: f64 = 78.5e3;
+/// Bytes a pixel at the last convolution: its input, once as it came and once filled up.
+const BYTES: f64 = 530.0;
+
+/// The LaMa engine.
+pub fn engine() -> Eraser<Generator> {
+    Eraser::new()
+}
+
+fn resolution() -> ParamSpec {
+    ParamSpec {
+        name: "resolution",
+        label: "Working size",
+        help: "The longest side, in pixels, that LaMa works at; a larger region is scaled down for \
+               it. Twice the side takes four times as long and as much memory besides the \
+               weights. It was trained at 256 and is good to 1000 or so.",
+        kind: ParamKind::Integer {
+            min: 256,
+            max: 2048,
+        },
+        default: "512",
+    }
+}
+
+impl Network for Generator {
+    const ID: &'static str = "lama";
+    const LABEL: &'static str = "LaMa";
+    const SUMMARY: &'static str = "Fills the hole by a network that sees the whole region at \
+                                   once, in seconds and without a prompt. Needs its model, 206 MB. \
+                                   Good at large holes, at what repeats and at straight lines.";
+    const KIND: Kind = Kind::Lama;
+    const FILES: &'static str = "big-lama.pt, the folder of big-lama.zip, or the same as \
+                                 .safetensors";
+    const INSIDE: Option<&'static str> = Some("models/best.ckpt");
+
+    fn params() -> Vec<ParamSpec> {
+        vec![resolution()]
+    }
+
+    fn facts(weights: &Weights, values: &Values) -> Result<Facts> {
+        let scope = find(weights)?;
+        let config = Config::new(&scope)?;
+        let unit = Generator::ALIGNMENT as u32;
+        let side = integer(values, &resolution())? as u32 / unit * unit;
+        let pixels = f64::from(side).powi(2);
+        // All but the kernels of a few channels grow with the square of the first one's.
+        let wide = (config.ngf as f64 / 64.0).powi(2);
+        let flops = FLOPS + FLOPS_OF_BLOCK * config.n_blocks as f64;
+        Ok(Facts {
+            needs: Needs {
+                alignment: unit,
+                min_context: 64,
+                context_share: 0.5,
+                max_context: 2048,
+                max_side: Some(side),
+                // No small picture is blown up further than to the size that it was trained at.
+                min_side: (side / 2).min(256),
+                blend: true,
+                original: false,
+                coverage: false,
+            },
+            weights: numbers(weights) * 4.0,
+            pass: BYTES * pixels * config.ngf as f64 / 64.0,
+            rest: 80e6,
+            flops: flops * wide * pixels,
+            instead: Some("a smaller 'resolution'"),
+        })
+    }
+
+    fn load(cx: &Context, weights: &Weights) -> Result<Self> {
+        Generator::new(cx, &find(weights)?)
+    }
+
+    fn fill(
+        &self,
+        cx: &Context,
+        image: &RgbImage,
+        hole: &Plane<u8>,
+        check: &dyn Fn() -> Result<()>,
+    ) -> Result<RgbImage> {
+        // To multiples of 8 by the crop's mirror image, with its hole.
+        let unit = Self::ALIGNMENT;
+        let up = |n: usize| n.next_multiple_of(unit).max(2 * unit);
+        let (height, width) = (up(image.height), up(image.width));
+        let size = height * width;
+        let mut planes = memory::filled(4 * size, 0f32, "a crop for the network")?;
+        for y in 0..height {
+            let from = mirrored(y, image.height);
+            let (holes, pixels) = (hole.row(from), image.row(from));
+            for x in 0..width {
+                let own = mirrored(x, image.width);
+                let mask = f32::from(holes[own]);
+                let at = y * width + x;
+                planes[3 * size + at] = mask;
+                for c in 0..3 {
+                    planes[c * size + at] = pixels[own * 3 + c].clamp(0.0, 1.0) * (1.0 - mask);
+                }
+            }
+        }
+        let x = from_vec(planes, &[1, 4, height, width])?;
+        let arena = Arena::new();
+        let run = Run::new(cx, &arena).check(check);
+        let out = self.forward(&run, &x)?;
+        let out = values(&out)?;
+        picture(&out, [height, width], image, |v| v)
+    }
+}
