@@ -80,7 +80,7 @@ pub fn make(
     let run = Run::new(cx, &arena).check(&check);
     let coarse = net.fill_coarse(&run, &extended, &mask)?;
     let alike = match matched {
-        true => net.fill_matched(&run, &coarse, &mask, &usable)?.alike,
+        true => net.alike(&run, &coarse, &mask, &usable)?,
         false => Vec::new(),
     };
     let filled = values(&coarse.answer)?;

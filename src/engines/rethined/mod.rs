@@ -117,7 +117,7 @@ impl Engine for Rethined {
                 bytes_per_hole_pixel: 60.0,
                 seconds: 0.02,
                 seconds_per_pixel: 3e-7,
-                seconds_per_hole_pixel: 6e-6,
+                seconds_per_hole_pixel: 4.2e-6,
             },
             Detail::Attention => Costs {
                 bytes: 40e6,

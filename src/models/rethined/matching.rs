@@ -95,13 +95,14 @@ impl Matching {
             out.copy_from_slice(&values(&patches)?);
             Ok(())
         })?;
-        let mut alike = memory::with_capacity(rows.len(), WHAT)?;
+        let mut alike = Vec::new();
         if !rows.is_empty() && !columns.is_empty() {
-            let queries = self.project(run, &self.query, &high, &coarse.features, &rows)?;
-            let keys = self.project(run, &self.key, &high, &coarse.features, &columns)?;
-            let found = self.attend(run, &queries, &keys, &patches, [&rows, &columns])?;
-            overlay(run, &mixed, &rows, &found.0)?;
-            alike = found.1;
+            let which = [&rows[..], &columns];
+            let [queries, keys] = self.projected(run, &high, &coarse.features, which)?;
+            let mut found = memory::filled(rows.len() * TOKEN, 0f32, WHAT)?;
+            let to = Some((&*patches, &mut found[..]));
+            alike = self.attend(run, &queries, &keys, to, which)?;
+            overlay(run, &mixed, &rows, &found)?;
         }
         let difference = run.write(patches.dims(), |out| {
             let (mixed, patches) = (values(&mixed)?, values(&patches)?);
@@ -126,6 +127,40 @@ impl Matching {
             mixed: pixel_shuffle(run, &mixed, PATCH)?,
             alike,
         })
+    }
+
+    /// See [`super::Rethined::alike`].
+    pub fn alike(
+        &self,
+        run: &Run,
+        coarse: &Coarse,
+        hole: &Tensor,
+        known: &Tensor,
+    ) -> Result<Vec<Alike>> {
+        let high = pixel_unshuffle(run, &*high(run, &coarse.answer)?, PATCH)?;
+        let grid = [high.dims()[1], high.dims()[2]];
+        let rows = tokens(hole, grid, &|all| all.iter().any(|v| *v > 0.0))?;
+        let columns = tokens(known, grid, &|all| all.iter().all(|v| *v > 0.0))?;
+        if rows.is_empty() || columns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let which = [&rows[..], &columns];
+        let [queries, keys] = self.projected(run, &high, &coarse.features, which)?;
+        self.attend(run, &queries, &keys, None, which)
+    }
+
+    /// Queries of the hole's tokens and keys of the known ones.
+    fn projected(
+        &self,
+        run: &Run,
+        high: &Tensor,
+        features: &Tensor,
+        [rows, columns]: [&[u32]; 2],
+    ) -> Result<[Act; 2]> {
+        Ok([
+            self.project(run, &self.query, high, features, rows)?,
+            self.project(run, &self.key, high, features, columns)?,
+        ])
     }
 
     /// Queries or keys of some tokens, `[tokens, dim]`.
@@ -157,44 +192,44 @@ impl Matching {
         layer.forward(run, &x, Extra::NONE)
     }
 
-    /// The patches that each query mixes, one behind another, and which it attends to most.
+    /// Which known tokens each query attends to most. Given the patches, what each query mixes of them
+    /// goes to the buffer beside, one behind another.
     fn attend(
         &self,
         run: &Run,
         queries: &Tensor,
         keys: &Tensor,
-        patches: &Tensor,
+        mixed: Option<(&Tensor, &mut [f32])>,
         [rows, columns]: [&[u32]; 2],
-    ) -> Result<(Vec<f32>, Vec<Alike>)> {
+    ) -> Result<Vec<Alike>> {
         let (count, cx) = (columns.len(), run.cx());
         let full = kernels::Precision::Full;
         let scores = {
             let keys = values(keys)?;
             kernels::Linear::with_precision(cx, full, Source::F32(&keys), None, count, self.dim)?
         };
-        let mix = {
-            let patches = values(patches)?;
-            let mut across = memory::filled(TOKEN * count, 0f32, WHAT)?;
-            for (v, line) in across.chunks_exact_mut(count).enumerate() {
-                for (o, token) in line.iter_mut().zip(columns) {
-                    *o = patches[*token as usize * TOKEN + v];
-                }
+        run.count(2 * (rows.len() * count * self.dim) as u64);
+        let mut mix = match mixed {
+            Some((patches, out)) => {
+                run.count(2 * (rows.len() * count * TOKEN) as u64);
+                Some((packed(cx, patches, columns)?, out.chunks_mut(ROWS * TOKEN)))
             }
-            kernels::Linear::with_precision(cx, full, Source::F32(&across), None, TOKEN, count)?
+            None => None,
         };
-        run.count(2 * (rows.len() * count) as u64 * (self.dim + TOKEN) as u64);
         let queries = values(queries)?;
-        let mut found = memory::filled(rows.len() * TOKEN, 0f32, WHAT)?;
         let mut alike = memory::with_capacity(rows.len(), WHAT)?;
         let mut shares = memory::filled(rows.len().min(ROWS) * count, 0f32, WHAT)?;
         let scale = 1.0 / (self.dim as f32).sqrt();
-        let parts = queries.chunks(ROWS * self.dim).zip(rows.chunks(ROWS));
-        for ((queries, rows), found) in parts.zip(found.chunks_mut(ROWS * TOKEN)) {
+        for (queries, rows) in queries.chunks(ROWS * self.dim).zip(rows.chunks(ROWS)) {
             run.checked()?;
             let shares = &mut shares[..rows.len() * count];
             scores.forward(cx, queries, &Epilogue::default(), shares)?;
             cx.parts(shares, count, |_, line| softmax(line, scale))?;
-            mix.forward(cx, shares, &Epilogue::default(), found)?;
+            if let Some((mix, out)) = &mut mix
+                && let Some(out) = out.next()
+            {
+                mix.forward(cx, shares, &Epilogue::default(), out)?;
+            }
             for (token, line) in rows.iter().zip(shares.chunks_exact(count)) {
                 alike.push(Alike {
                     token: *token,
@@ -202,8 +237,21 @@ impl Matching {
                 });
             }
         }
-        Ok((found, alike))
+        Ok(alike)
     }
+}
+
+/// The known patches as a layer whose inputs are their shares.
+fn packed(cx: &Context, patches: &Tensor, columns: &[u32]) -> Result<kernels::Linear> {
+    let patches = values(patches)?;
+    let mut across = memory::filled(TOKEN * columns.len(), 0f32, WHAT)?;
+    for (v, line) in across.chunks_exact_mut(columns.len()).enumerate() {
+        for (o, token) in line.iter_mut().zip(columns) {
+            *o = patches[*token as usize * TOKEN + v];
+        }
+    }
+    let (full, source) = (kernels::Precision::Full, Source::F32(&across));
+    kernels::Linear::with_precision(cx, full, source, None, TOKEN, columns.len())
 }
 
 /// e^(scale · x) over their sum.

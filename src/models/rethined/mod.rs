@@ -100,6 +100,23 @@ impl Rethined {
         self.matching.forward(run, coarse, hole, known)
     }
 
+    /// The known tokens that each token of the hole attends to, without what is made of them; as
+    /// [`Self::fill_matched`].
+    ///
+    /// # Errors
+    /// As [`Self::fill_coarse`].
+    pub fn alike(
+        &self,
+        run: &Run,
+        coarse: &Coarse,
+        hole: &Tensor,
+        known: &Tensor,
+    ) -> Result<Vec<Alike>> {
+        check(&coarse.answer, hole)?;
+        check(&coarse.answer, known)?;
+        self.matching.alike(run, coarse, hole, known)
+    }
+
     /// What a coarse pass over a picture of this size takes.
     ///
     /// # Errors

@@ -54,6 +54,12 @@ fn tokens_most_alike_are_those_of_the_training() {
     let count = best.dims()[1];
     let best = floats(&best);
     assert_eq!(alike.len(), count);
+    // The attention alone is the same.
+    let run = Run::new(&cx, &arena);
+    let net = Rethined::new(&cx, &golden.0).unwrap();
+    let [extended, hole, known] = inputs(&golden);
+    let coarse = net.fill_coarse(&run, &extended, &hole).unwrap();
+    assert_eq!(net.alike(&run, &coarse, &hole, &known).unwrap(), alike);
     for (i, found) in alike.iter().enumerate() {
         assert_eq!(found.token as f32, best[i]);
         let shares: Vec<f32> = found.known.iter().map(|k| k.1).collect();
