@@ -81,7 +81,7 @@ fn a_plan_says_and_writes_nothing() {
     let text = run_ok(dir.path(), &["plan", "photo.png", "--mask", "m.png"]);
     for said in [
         "96×72",
-        "rethined",
+        "exemplar",
         "hole 32×24 at 32,24",
         "768 pixels",
         "MiB",
