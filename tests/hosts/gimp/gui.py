@@ -240,6 +240,8 @@ def meddling():
         check("the fill runs while something else is selected", running)
         other = G.selection_over(image, layer)
         wait("the fill to end", lambda: len(plugins_running()) <= resting, 60)
+        # The program may still read what the plug-in wrote before it ended.
+        wait("the fill to land", lambda: state(image) != before, 20)
         after = state(image)
         changed = {i // 3 for i in range(len(before[0][0][1]))
                    if before[0][0][1][i] != after[0][0][1][i]}
