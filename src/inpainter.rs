@@ -110,15 +110,9 @@ impl Filled {
 impl Inpainter {
     /// An inpainter with these options. Loads nothing and starts no thread.
     pub fn new(options: Options) -> Self {
-        Self {
-            options,
-            engines: engines::all(),
-            pool: OnceLock::new(),
-        }
+        Self::with(options, engines::all())
     }
 
-    /// With these engines in the place of the build's own.
-    #[cfg(test)]
     fn with(options: Options, engines: Vec<Arc<dyn Engine>>) -> Self {
         Self {
             options,

@@ -18,12 +18,15 @@
 //! the result's means over the answer's pixels differ from those of the answer at native size.
 #![forbid(unsafe_code)]
 
+#[path = "../score/cases.rs"]
+mod cases;
 #[path = "../score/metrics.rs"]
 mod metrics;
 #[path = "../score/random.rs"]
 #[expect(dead_code, reason = "the scorer draws more than the metrics do")]
 mod random;
 
+use cases::cases;
 use mend::pixels::resample::resize_rgb;
 use mend::pixels::{Depth, Layout, MaskView, PixelFormat, Plane, RgbImage};
 use mend::progress::Silent;
@@ -145,7 +148,10 @@ fn run(ask: &Ask) -> Outcome<()> {
         .build()?;
     for kind in &ask.kinds {
         let mut rows = Vec::new();
-        for (name, image, mask) in cases(ask, kind)? {
+        let wanted = |name: &str| ask.only.as_deref().is_none_or(|only| only == name);
+        let mut cases = cases(&ask.images, &ask.masks, kind)?;
+        cases.retain(|case| wanted(&case.0));
+        for (name, image, mask) in cases.into_iter().take(ask.limit) {
             let case = open(&name, &image, &mask)?;
             let row = score(ask, &case, &pool)?;
             if ask.each {
@@ -159,26 +165,6 @@ fn run(ask: &Ask) -> Outcome<()> {
         println!("{}", line(kind, &rows));
     }
     Ok(())
-}
-
-fn cases(ask: &Ask, kind: &str) -> Outcome<Vec<(String, PathBuf, PathBuf)>> {
-    let ending = format!(".{kind}.png");
-    let mut cases = Vec::new();
-    for entry in fs::read_dir(&ask.masks)? {
-        let mask = entry?.path();
-        let name = mask.file_name().and_then(|n| n.to_str());
-        let Some(name) = name.and_then(|n| n.strip_suffix(&ending)) else {
-            continue;
-        };
-        let image = ["png", "jpg"].map(|e| ask.images.join(format!("{name}.{e}")));
-        let wanted = ask.only.as_ref().is_none_or(|only| only == name);
-        if let Some(image) = image.into_iter().find(|p| p.is_file() && wanted) {
-            cases.push((name.to_owned(), image, mask.clone()));
-        }
-    }
-    cases.sort();
-    cases.truncate(ask.limit);
-    Ok(cases)
 }
 
 fn open(name: &str, image: &Path, mask: &Path) -> Outcome<Case> {

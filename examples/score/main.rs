@@ -12,9 +12,11 @@
 //! kind: means over its pictures, and the median of the seconds that the library took.
 #![forbid(unsafe_code)]
 
+mod cases;
 mod metrics;
 mod random;
 
+use cases::cases;
 use mend::pixels::{Depth, Layout, MaskView, PixelFormat};
 use mend::progress::Silent;
 use mend::{Cancel, ImageView, ImageViewMut, Inpainter, Options, Request};
@@ -104,7 +106,8 @@ fn run(ask: &Ask) -> Outcome<()> {
     }
     for kind in &ask.kinds {
         let mut rows = Vec::new();
-        for (name, image, mask) in cases(ask, kind)? {
+        let cases = cases(&ask.images, &ask.masks, kind)?;
+        for (name, image, mask) in cases.into_iter().take(ask.limit) {
             let row = score(ask, &format!("{name}.{kind}"), &image, &mask)
                 .map_err(|e| format!("{name}, {kind}: {e}"))?;
             if ask.each {
@@ -119,32 +122,6 @@ fn run(ask: &Ask) -> Outcome<()> {
         println!("{}", line(kind, &rows));
     }
     Ok(())
-}
-
-/// Name, picture and mask of every case of `kind`, by name.
-fn cases(ask: &Ask, kind: &str) -> Outcome<Vec<(String, PathBuf, PathBuf)>> {
-    let ending = format!(".{kind}.png");
-    let mut cases = Vec::new();
-    let listing = fs::read_dir(&ask.masks).map_err(|e| format!("{}: {e}", ask.masks.display()))?;
-    for entry in listing {
-        let mask = entry?.path();
-        let Some(name) = mask
-            .file_name()
-            .and_then(|n| n.to_str()?.strip_suffix(&ending))
-        else {
-            continue;
-        };
-        let image = ["png", "jpg", "jpeg"]
-            .map(|e| ask.images.join(format!("{name}.{e}")))
-            .into_iter()
-            .find(|p| p.is_file());
-        if let Some(image) = image {
-            cases.push((name.to_owned(), image, mask));
-        }
-    }
-    cases.sort();
-    cases.truncate(ask.limit);
-    Ok(cases)
 }
 
 fn open(path: &Path) -> Outcome<image::DynamicImage> {

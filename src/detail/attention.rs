@@ -5,7 +5,7 @@
 //! those of the one patch that it attends to most, for a mean of several is blurred.
 #![forbid(unsafe_code)]
 
-use super::light::{blurred, sample};
+use super::light::{Lower, blurred};
 use crate::error::Result;
 use crate::memory;
 use crate::pixels::{Plane, RgbImage};
@@ -40,9 +40,9 @@ pub fn attend(
     hole: &Plane<u8>,
     source: &Plane<u8>,
 ) -> Result<RgbImage> {
-    let mut out = RgbImage::black(crop.width, crop.height, WHAT)?;
-    out.data.copy_from_slice(&crop.data);
-    let low = Low::new(attention.answer, crop)?;
+    let mut out = crop.try_clone(WHAT)?;
+    let low = blurred(attention.answer, SIGMA)?;
+    let low = Lower::new(&low, crop);
     let moves = Moves::new(attention, &low)?;
     let job = Job {
         crop,
@@ -60,31 +60,6 @@ pub fn attend(
     Ok(out)
 }
 
-/// The answer's low frequencies, and where its pixels lie in the crop.
-struct Low {
-    blurred: RgbImage,
-    /// Of the answer's pixels along one of the crop's.
-    step: (f32, f32),
-}
-
-impl Low {
-    fn new(answer: &RgbImage, crop: &RgbImage) -> Result<Self> {
-        let along = |answer: usize, crop: usize| answer as f32 / crop.max(1) as f32;
-        Ok(Self {
-            blurred: blurred(answer, SIGMA)?,
-            step: (
-                along(answer.width, crop.width),
-                along(answer.height, crop.height),
-            ),
-        })
-    }
-
-    /// At the crop's pixel.
-    fn at(&self, x: usize, y: usize) -> [f32; 3] {
-        sample(&self.blurred, x, y, self.step)
-    }
-}
-
 /// From where in the crop each token takes its detail.
 struct Moves {
     rows: usize,
@@ -95,7 +70,7 @@ struct Moves {
 }
 
 impl Moves {
-    fn new(attention: &Attention<'_>, low: &Low) -> Result<Self> {
+    fn new(attention: &Attention<'_>, low: &Lower<'_>) -> Result<Self> {
         let columns = attention.columns.max(1);
         let rows = attention.answer.height.div_ceil(attention.patch);
         let patch = attention.patch as f32;
@@ -155,7 +130,8 @@ fn shares(i: usize, side: f32, count: usize) -> [(usize, f32); 2] {
 struct Job<'a> {
     crop: &'a RgbImage,
     source: &'a Plane<u8>,
-    low: &'a Low,
+    /// The answer's low frequencies.
+    low: &'a Lower<'a>,
     moves: &'a Moves,
 }
 

@@ -42,14 +42,13 @@ pub fn light(light: Light, answer: &RgbImage, fill: &mut RgbImage, hole: &Plane<
         }
     }
     let lacking = blurred(&lacking, light.sigma)?;
-    let along = |answer: usize, fill: usize| answer as f32 / fill.max(1) as f32;
-    let step = (along(w, fill.width), along(h, fill.height));
+    let (lacking, soft) = (Lower::new(&lacking, fill), Lower::new(answer, fill));
     let width = fill.width;
     let rows = fill.data.par_chunks_mut(width * 3).enumerate();
     rows.for_each(|(y, row)| {
         let pixels = row.chunks_exact_mut(3).zip(hole.row(y)).enumerate();
         for (x, (pixel, _)) in pixels.filter(|(_, (_, hole))| **hole != 0) {
-            let (by, soft) = (sample(&lacking, x, y, step), sample(answer, x, y, step));
+            let (by, soft) = (lacking.at(x, y), soft.at(x, y));
             for c in 0..3 {
                 let lit = pixel[c] + by[c];
                 pixel[c] = lit + light.share * (soft[c] - lit);
@@ -59,21 +58,41 @@ pub fn light(light: Light, answer: &RgbImage, fill: &mut RgbImage, hole: &Plane<
     Ok(())
 }
 
-/// `image` at pixel (`x`, `y`) of a picture of which one pixel is `step` of its own, bilinearly.
-pub fn sample(image: &RgbImage, x: usize, y: usize, step: (f32, f32)) -> [f32; 3] {
-    let along = |i: usize, step: f32, len: usize| {
-        let at = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (len - 1) as f32);
-        let first = at as usize;
-        (first, (first + 1).min(len - 1), at - first as f32)
-    };
-    let (x0, x1, tx) = along(x, step.0, image.width);
-    let (y0, y1, ty) = along(y, step.1, image.height);
-    let (upper, lower) = (image.row(y0), image.row(y1));
-    [0, 1, 2].map(|c| {
-        let a = upper[x0 * 3 + c] + (upper[x1 * 3 + c] - upper[x0 * 3 + c]) * tx;
-        let b = lower[x0 * 3 + c] + (lower[x1 * 3 + c] - lower[x0 * 3 + c]) * tx;
-        a + (b - a) * ty
-    })
+/// A picture seen from one of a higher resolution.
+pub struct Lower<'a> {
+    image: &'a RgbImage,
+    /// Its pixels along one of the other's, across and down.
+    pub step: (f32, f32),
+}
+
+impl<'a> Lower<'a> {
+    /// `image`, which shows the same as `native`.
+    pub fn new(image: &'a RgbImage, native: &RgbImage) -> Self {
+        let along = |own: usize, native: usize| own as f32 / native.max(1) as f32;
+        let across = along(image.width, native.width);
+        let down = along(image.height, native.height);
+        Self {
+            image,
+            step: (across, down),
+        }
+    }
+
+    /// At the native pixel (`x`, `y`), bilinearly.
+    pub fn at(&self, x: usize, y: usize) -> [f32; 3] {
+        let along = |i: usize, step: f32, len: usize| {
+            let at = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (len - 1) as f32);
+            let first = at as usize;
+            (first, (first + 1).min(len - 1), at - first as f32)
+        };
+        let (x0, x1, tx) = along(x, self.step.0, self.image.width);
+        let (y0, y1, ty) = along(y, self.step.1, self.image.height);
+        let (upper, lower) = (self.image.row(y0), self.image.row(y1));
+        [0, 1, 2].map(|c| {
+            let a = upper[x0 * 3 + c] + (upper[x1 * 3 + c] - upper[x0 * 3 + c]) * tx;
+            let b = lower[x0 * 3 + c] + (lower[x1 * 3 + c] - lower[x0 * 3 + c]) * tx;
+            a + (b - a) * ty
+        })
+    }
 }
 
 /// Under a Gaussian of three deviations' reach, edges repeated.

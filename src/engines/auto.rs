@@ -5,11 +5,6 @@ use super::{Ask, Engine};
 use crate::params::Value;
 use std::sync::Arc;
 
-/// The engine in the box whose fills look best: objects taken out of photos leave no haze behind, and
-/// detail is as rich as the picture's. `rethined` has the better PSNR and seam and the lower
-/// texture, see `training/rethined/README.md`; what its network leaves soft shows.
-const BEST: &str = "exemplar";
-
 /// What [`choose`] chose.
 pub struct Choice {
     /// The engine.
@@ -23,7 +18,7 @@ pub struct Choice {
 /// The engine for a request that leaves the choice open; none where there is no engine.
 ///
 /// A prompt asks for what the picture need not show, so that an engine that reads prompts and has its
-/// model is taken. Everything else is filled by the best of the engines that need no model.
+/// model is taken. Everything else is filled by the first engine, see [`super::all`].
 pub fn choose(engines: &[Arc<dyn Engine>], ask: &Ask<'_>) -> Option<Choice> {
     let prompted =
         matches!(ask.values.get("prompt"), Some(Value::Text(text)) if !text.trim().is_empty());
@@ -45,9 +40,8 @@ pub fn choose(engines: &[Arc<dyn Engine>], ask: &Ask<'_>) -> Option<Choice> {
             Some(why) => note = Some(format!("the prompt was not used: {why}")),
         }
     }
-    let best = engines.iter().find(|e| e.description().id == BEST);
     Some(Choice {
-        engine: best.or(engines.first())?.clone(),
+        engine: engines.first()?.clone(),
         reason: "of the engines that need no model its fills are the sharpest".into(),
         note,
     })

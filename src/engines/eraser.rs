@@ -7,21 +7,23 @@ mod find;
 mod tests;
 
 use super::pump::{Told, pump};
+use super::rates::{LOADING, rate};
+use super::slot::Slot;
 use super::{Ask, Crop, Engine, EngineDescription, Run, Values};
 use crate::catalog::Kind;
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, Precision, give_back};
+use crate::memory;
+use crate::nn::{Arena, Run as PassRun, Tensor, from_vec, values};
 use crate::params::{ParamKind, ParamSpec, Value};
 use crate::pixels::{Plane, RgbImage};
 use crate::plan::{Costs, Memory, Needs};
 use crate::weights::Weights;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, TryLockError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-/// Bytes that are read, checked and packed a second.
-const LOADING: f64 = 0.9e9;
 /// Bytes a pixel of the crop that the engine takes besides the network: the crop at the network's size
 /// and back.
 const CROP: f64 = 60.0;
@@ -58,6 +60,21 @@ pub trait Network: Send + Sync + Sized + 'static {
     /// Those of the network's `new`.
     fn load(cx: &Context, weights: &Weights) -> Result<Self>;
 
+    /// Height and width of the picture that it is given for a crop of this height and width.
+    fn size(&self, crop: [usize; 2]) -> [usize; 2];
+
+    /// Its input for a pixel, 0 to 1, that is 1 in the hole and 0 elsewhere.
+    fn input(pixel: [f32; 3], hole: f32) -> [f32; 4];
+
+    /// Its pass: `[1, 4, height, width]` to `[1, 3, height, width]`.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`PassRun::write`].
+    fn pass(&self, run: &PassRun<'_>, x: &Tensor) -> Result<Tensor>;
+
+    /// A value of its output as that of a picture, 0 to 1 and beyond.
+    fn output(value: f32) -> f32;
+
     /// The network's picture of the crop, of the crop's size; `check` is called before each layer.
     ///
     /// # Errors
@@ -68,7 +85,16 @@ pub trait Network: Send + Sync + Sized + 'static {
         image: &RgbImage,
         hole: &Plane<u8>,
         check: &dyn Fn() -> Result<()>,
-    ) -> Result<RgbImage>;
+    ) -> Result<RgbImage> {
+        let size = self.size([image.height, image.width]);
+        let x = from_vec(
+            planes::<Self>(image, hole, size)?,
+            &[1, 4, size[0], size[1]],
+        )?;
+        let arena = Arena::new();
+        let out = self.pass(&PassRun::new(cx, &arena).check(check), &x)?;
+        picture(&values(&out)?, size, image, Self::output)
+    }
 }
 
 /// What is known of a model before it is loaded.
@@ -108,7 +134,7 @@ pub fn integer(values: &Values, spec: &ParamSpec) -> Result<i64> {
 
 /// The engine of one network.
 pub struct Eraser<N> {
-    warm: Mutex<Option<Arc<Loaded<N>>>>,
+    warm: Slot<Loaded<N>>,
 }
 
 /// A loaded network.
@@ -142,7 +168,7 @@ impl<N: Network> Eraser<N> {
     /// Nothing loaded.
     pub fn new() -> Self {
         Self {
-            warm: Mutex::new(None),
+            warm: Slot::default(),
         }
     }
 
@@ -159,8 +185,7 @@ impl<N: Network> Eraser<N> {
         N::facts(&Weights::open(&path)?, ask.values)
     }
 
-    /// The network of a file: the one that is here, or loaded now in the place of the other. Another
-    /// fill that is loading is waited for on the caller's thread, as in the diffusion engine.
+    /// The network of a file: the one that is here, or loaded now in the place of the other.
     fn get(
         &self,
         key: Key,
@@ -168,32 +193,17 @@ impl<N: Network> Eraser<N> {
         run: &mut Run<'_>,
         told: &Told<'_>,
     ) -> Result<Arc<Loaded<N>>> {
-        let mut slot = loop {
-            match self.warm.try_lock() {
-                Ok(slot) => break slot,
-                // A panic while loading left nothing in there, or what was there.
-                Err(TryLockError::Poisoned(e)) => break e.into_inner(),
-                Err(TryLockError::WouldBlock) => {
-                    run.at(told.mark())?;
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-            }
-        };
-        if let Some(loaded) = slot.as_ref().filter(|loaded| loaded.key == key) {
-            return Ok(loaded.clone());
-        }
-        // Room first: two do not fit where one does.
-        *slot = None;
-        let loaded = pump(run, told, || {
+        let wanted = key.clone();
+        let load = || {
             told.layer()?;
             let cx = Context::new(Instructions::chosen());
             let net = N::load(&cx, weights)?;
             // What was read while somebody wrote is neither the old nor the new one.
             weights.check_unchanged()?;
-            Ok(Arc::new(Loaded { key, cx, net }))
-        })?;
-        *slot = Some(loaded.clone());
-        Ok(loaded)
+            Ok(Loaded { key, cx, net })
+        };
+        let fits = |loaded: &Loaded<N>| loaded.key == wanted;
+        self.warm.get(run, told, fits, true, load)
     }
 }
 
@@ -228,7 +238,7 @@ impl<N: Network> Engine for Eraser<N> {
 
     fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
         let facts = Self::facts(ask)?;
-        let rate = super::diffusion::rate(Instructions::chosen(), Precision::Full);
+        let rate = rate(Instructions::chosen(), Precision::Full);
         // Any region is brought to the network's size, and is no larger there than was counted.
         Ok(Costs {
             bytes: facts.memory(),
@@ -253,7 +263,7 @@ impl<N: Network> Engine for Eraser<N> {
         let key = Key::of(&path);
         let weights = Weights::open(&path)?;
         let facts = N::facts(&weights, run.values)?;
-        let rate = super::diffusion::rate(Instructions::chosen(), Precision::Full);
+        let rate = rate(Instructions::chosen(), Precision::Full);
         let (load, pass) = (facts.weights / LOADING, facts.flops / rate);
         let told = Told::new(run.cancel, 1);
         told.begin("load", 0, load / (load + pass));
@@ -271,14 +281,37 @@ impl<N: Network> Engine for Eraser<N> {
     }
 
     fn trim(&self) {
-        let mut slot = self.warm.lock().unwrap_or_else(|e| e.into_inner());
-        *slot = None;
+        self.warm.trim();
     }
+}
+
+/// The crop as planes, `[4][height][width]` of at least its size: what is beyond it is its mirror image,
+/// with its hole.
+fn planes<N: Network>(
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    [height, width]: [usize; 2],
+) -> Result<Vec<f32>> {
+    let size = height * width;
+    let mut planes = memory::filled(4 * size, 0f32, "a crop for the network")?;
+    for y in 0..height {
+        let from = mirrored(y, image.height);
+        let (holes, pixels) = (hole.row(from), image.row(from));
+        for x in 0..width {
+            let own = mirrored(x, image.width);
+            let pixel = [0, 1, 2].map(|c| pixels[own * 3 + c].clamp(0.0, 1.0));
+            let input = N::input(pixel, f32::from(holes[own]));
+            for (c, v) in input.into_iter().enumerate() {
+                planes[c * size + y * width + x] = v;
+            }
+        }
+    }
+    Ok(planes)
 }
 
 /// Place `i` of a row of `n` pixels that goes on as its own mirror image, the last one twice: numpy's
 /// `symmetric`, which LaMa and IOPaint fill pictures up by.
-pub fn mirrored(i: usize, n: usize) -> usize {
+fn mirrored(i: usize, n: usize) -> usize {
     let i = i % (2 * n.max(1));
     if i < n { i } else { 2 * n - 1 - i }
 }
@@ -287,7 +320,7 @@ pub fn mirrored(i: usize, n: usize) -> usize {
 ///
 /// # Errors
 /// [`crate::ErrorKind::Memory`].
-pub fn picture(
+fn picture(
     planes: &[f32],
     [height, width]: [usize; 2],
     like: &RgbImage,

@@ -2,16 +2,14 @@
 #![forbid(unsafe_code)]
 
 use super::Values;
-use super::eraser::{Eraser, Facts, Network, integer, mirrored, picture};
-use super::migan::numbers;
+use super::eraser::{Eraser, Facts, Network, integer};
+use super::rates::all_numbers;
 use crate::catalog::Kind;
 use crate::error::Result;
 use crate::kernels::Context;
-use crate::memory;
 use crate::models::lama::{Config, Generator, find};
-use crate::nn::{Arena, Run, from_vec, values};
+use crate::nn::{Run, Tensor};
 use crate::params::{ParamKind, ParamSpec};
-use crate::pixels::{Plane, RgbImage};
 use crate::plan::Needs;
 use crate::weights::Weights;
 
@@ -79,7 +77,7 @@ impl Network for Generator {
                 original: false,
                 coverage: false,
             },
-            weights: numbers(weights) * 4.0,
+            weights: all_numbers(weights) * 4.0,
             pass: BYTES * pixels * config.ngf as f64 / 64.0,
             rest: 80e6,
             flops: flops * wide * pixels,
@@ -91,37 +89,22 @@ impl Network for Generator {
         Generator::new(cx, &find(weights)?)
     }
 
-    fn fill(
-        &self,
-        cx: &Context,
-        image: &RgbImage,
-        hole: &Plane<u8>,
-        check: &dyn Fn() -> Result<()>,
-    ) -> Result<RgbImage> {
-        // To multiples of 8 by the crop's mirror image, with its hole.
+    /// Multiples of 8.
+    fn size(&self, crop: [usize; 2]) -> [usize; 2] {
         let unit = Self::ALIGNMENT;
-        let up = |n: usize| n.next_multiple_of(unit).max(2 * unit);
-        let (height, width) = (up(image.height), up(image.width));
-        let size = height * width;
-        let mut planes = memory::filled(4 * size, 0f32, "a crop for the network")?;
-        for y in 0..height {
-            let from = mirrored(y, image.height);
-            let (holes, pixels) = (hole.row(from), image.row(from));
-            for x in 0..width {
-                let own = mirrored(x, image.width);
-                let mask = f32::from(holes[own]);
-                let at = y * width + x;
-                planes[3 * size + at] = mask;
-                for c in 0..3 {
-                    planes[c * size + at] = pixels[own * 3 + c].clamp(0.0, 1.0) * (1.0 - mask);
-                }
-            }
-        }
-        let x = from_vec(planes, &[1, 4, height, width])?;
-        let arena = Arena::new();
-        let run = Run::new(cx, &arena).check(check);
-        let out = self.forward(&run, &x)?;
-        let out = values(&out)?;
-        picture(&out, [height, width], image, |v| v)
+        crop.map(|side| side.next_multiple_of(unit).max(2 * unit))
+    }
+
+    fn input([r, g, b]: [f32; 3], hole: f32) -> [f32; 4] {
+        let known = 1.0 - hole;
+        [r * known, g * known, b * known, hole]
+    }
+
+    fn pass(&self, run: &Run<'_>, x: &Tensor) -> Result<Tensor> {
+        self.forward(run, x)
+    }
+
+    fn output(value: f32) -> f32 {
+        value
     }
 }

@@ -2,14 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::Values;
-use super::eraser::{Eraser, Facts, Network, mirrored, picture};
+use super::eraser::{Eraser, Facts, Network};
+use super::rates::all_numbers;
 use crate::catalog::Kind;
 use crate::error::Result;
 use crate::kernels::Context;
-use crate::memory;
 use crate::models::migan::{Config, Generator, find};
-use crate::nn::{Arena, Run, from_vec, values};
-use crate::pixels::{Plane, RgbImage};
+use crate::nn::{Run, Tensor};
 use crate::plan::Needs;
 use crate::weights::Weights;
 
@@ -51,7 +50,7 @@ impl Network for Generator {
                 coverage: false,
             },
             // What is stored in 16 bits is packed in 32.
-            weights: numbers(weights) * 4.0,
+            weights: all_numbers(weights) * 4.0,
             pass: PASS * share,
             rest: 24e6,
             flops: FLOPS * share,
@@ -63,42 +62,21 @@ impl Network for Generator {
         Generator::new(cx, &find(weights)?)
     }
 
-    fn fill(
-        &self,
-        cx: &Context,
-        image: &RgbImage,
-        hole: &Plane<u8>,
-        check: &dyn Fn() -> Result<()>,
-    ) -> Result<RgbImage> {
-        let side = self.config().resolution;
-        let mut planes = memory::filled(4 * side * side, 0f32, "a crop for the network")?;
-        // The rest of the square is the crop's mirror image, with its hole.
-        for y in 0..side {
-            let from = mirrored(y, image.height);
-            let (holes, pixels) = (hole.row(from), image.row(from));
-            for x in 0..side {
-                let own = mirrored(x, image.width);
-                let known = 1.0 - f32::from(holes[own]);
-                let at = y * side + x;
-                planes[at] = known - 0.5;
-                for c in 0..3 {
-                    let v = pixels[own * 3 + c].clamp(0.0, 1.0);
-                    planes[(c + 1) * side * side + at] = (2.0 * v - 1.0) * known;
-                }
-            }
-        }
-        let x = from_vec(planes, &[1, 4, side, side])?;
-        let arena = Arena::new();
-        let run = Run::new(cx, &arena).check(check);
-        let out = self.forward(&run, &x)?;
-        let out = values(&out)?;
-        picture(&out, [side, side], image, |v| v.mul_add(0.5, 0.5))
+    fn size(&self, _: [usize; 2]) -> [usize; 2] {
+        [self.config().resolution; 2]
     }
-}
 
-/// Numbers in all tensors of a file.
-pub fn numbers(weights: &Weights) -> f64 {
-    let shapes = weights.names().filter_map(|name| weights.shape(name));
-    let each = shapes.map(|shape| shape.iter().map(|n| *n as f64).product::<f64>());
-    each.sum()
+    fn input(pixel: [f32; 3], hole: f32) -> [f32; 4] {
+        let known = 1.0 - hole;
+        let [r, g, b] = pixel.map(|v| (2.0 * v - 1.0) * known);
+        [known - 0.5, r, g, b]
+    }
+
+    fn pass(&self, run: &Run<'_>, x: &Tensor) -> Result<Tensor> {
+        self.forward(run, x)
+    }
+
+    fn output(value: f32) -> f32 {
+        value.mul_add(0.5, 0.5)
+    }
 }

@@ -185,24 +185,14 @@ fn within<T>(
         steps: 100,
         share: until,
     };
-    let report = &mut *run.report;
-    let mut inner = Run {
-        pool: run.pool,
-        cancel: run.cancel,
-        seed: run.seed,
-        values: run.values,
-        models: run.models,
-        budget: run.budget,
-        report: &mut |mark| {
-            last = Mark {
-                share: mark.share * until,
-                ..mark
-            };
-            report(last)
-        },
-        show: &mut *run.show,
+    let map = |mark: Mark| {
+        last = Mark {
+            share: mark.share * until,
+            ..mark
+        };
+        last
     };
-    let made = work(&mut inner)?;
+    let made = run.mapped(map, work)?;
     Ok((made, last))
 }
 

@@ -20,6 +20,7 @@ use crate::kernels::patch::{PatchKernels, SCALE, SIDE};
 use crate::pixels::{Plane, Rect, RgbImage};
 use crate::progress::Cancel;
 
+pub const WHAT: &str = "the filled crop";
 /// Levels are added until no texel of the hole lies deeper than this, a patch's width about: then
 /// every target patch at the coarsest level sees something known.
 const MAX_DEPTH: u8 = 8;
@@ -70,7 +71,7 @@ pub fn complete(
     let mut meter = Meter::new(passes(&levels), steps);
     let Some(first) = levels.pop().filter(|l| l.centres.data.contains(&1)) else {
         meter.finish()?;
-        return try_clone(image);
+        return image.try_clone(WHAT);
     };
     let setting = Setting {
         kernels: PatchKernels::new(Path::best()),
@@ -93,20 +94,36 @@ pub fn complete(
         setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
         (level, field) = (finer, next);
     }
-    let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
-    let out = pool.install(|| {
-        let weights = Weights {
-            sharpness: Some(SHARPNESS[2]),
-            shift: SHIFT * SCALE,
-            feature: 0.0,
-        };
-        let mut fill = reconstruct(image, &level, &field, weights, bounds)?;
-        drop((level, field));
-        blend::seamless(image, hole, bounds, &mut fill.colour, fill.gx, fill.gy)?;
-        with_hole(image, hole, bounds, &fill.colour)
-    })?;
+    let sharpness = SHARPNESS[2];
+    let out = pool.install(|| finished(image, hole, level, field, &setting, sharpness))?;
     meter.finish()?;
     Ok(out)
+}
+
+/// The last vote, on the crop's own colours and differences, kept to what the setting's votes must
+/// keep; `image` with it in the hole.
+pub fn finished(
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    level: Level,
+    field: Field,
+    setting: &Setting<'_>,
+    sharpness: u32,
+) -> Result<RgbImage> {
+    let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
+    let weights = Weights {
+        sharpness: Some(sharpness),
+        shift: setting.shift,
+        feature: 0.0,
+    };
+    let mut fill = reconstruct(image, &level, &field, weights, bounds)?;
+    drop((level, field));
+    if let Some(low) = setting.low {
+        let lacking = low.correction(hole, &fill.colour, bounds)?;
+        fill.add(&lacking);
+    }
+    blend::seamless(image, hole, bounds, &mut fill.colour, fill.gx, fill.gy)?;
+    with_hole(image, hole, bounds, &fill.colour)
 }
 
 /// The levels, finest first, until `enough`. A level that cannot be searched is left out.
@@ -228,7 +245,7 @@ pub fn check_size(image: &RgbImage, who: &str) -> Result<()> {
 }
 
 /// The smallest box around the hole.
-pub fn hole_bounds(hole: &Plane<u8>) -> Rect {
+fn hole_bounds(hole: &Plane<u8>) -> Rect {
     let mut bounds = Rect::default();
     for y in 0..hole.height {
         let row = hole.row(y);
@@ -243,13 +260,13 @@ pub fn hole_bounds(hole: &Plane<u8>) -> Rect {
 }
 
 /// `image` with the hole's pixels from `fill`, a box of it at `bounds`.
-pub fn with_hole(
+fn with_hole(
     image: &RgbImage,
     hole: &Plane<u8>,
     bounds: Rect,
     fill: &RgbImage,
 ) -> Result<RgbImage> {
-    let mut out = try_clone(image)?;
+    let mut out = image.try_clone(WHAT)?;
     for y in 0..fill.height {
         let at = (y + bounds.y as usize) * out.width + bounds.x as usize;
         for x in 0..fill.width {
@@ -258,11 +275,5 @@ pub fn with_hole(
             }
         }
     }
-    Ok(out)
-}
-
-pub fn try_clone(image: &RgbImage) -> Result<RgbImage> {
-    let mut out = RgbImage::black(image.width, image.height, "the filled crop")?;
-    out.data.copy_from_slice(&image.data);
     Ok(out)
 }

@@ -5,14 +5,11 @@
 //! ECCV 2022; of the search and the votes, see [`mod@super::complete`].
 #![forbid(unsafe_code)]
 
-use super::complete::{check_size, hole_bounds, pyramid, try_clone, with_hole};
+use super::complete::{WHAT, check_size, finished, pyramid};
 use super::field::Field;
 use super::level::Level;
 use super::low::Low;
-use super::reconstruct::reconstruct;
 use super::rounds::{Meter, Rounds, Setting, Steps};
-use super::vote::Weights;
-use crate::blend;
 use crate::error::Result;
 use crate::kernels::Path;
 use crate::kernels::patch::{PatchKernels, SCALE};
@@ -66,7 +63,7 @@ pub fn guided(
     let mut meter = Meter::new(passes(&levels, guide), steps);
     let Some(mut level) = levels.pop().filter(|l| l.centres.data.contains(&1)) else {
         meter.finish()?;
-        return try_clone(image);
+        return image.try_clone(WHAT);
     };
     let low = pool.install(|| Low::new(image, hole, guide.level, guide.weight))?;
     let setting = Setting {
@@ -100,36 +97,9 @@ pub fn guided(
         setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
         (level, field) = (finer, next);
     }
-    let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
-    let out = pool.install(|| {
-        let weights = Weights {
-            sharpness: Some(SHARPNESS),
-            shift: setting.shift,
-            feature: 0.0,
-        };
-        let mut fill = reconstruct(image, &level, &field, weights, bounds)?;
-        drop((level, field));
-        let lacking = low.correction(hole, &fill.colour, bounds)?;
-        add(&mut fill.colour, &mut fill.gx, &mut fill.gy, &lacking);
-        blend::seamless(image, hole, bounds, &mut fill.colour, fill.gx, fill.gy)?;
-        with_hole(image, hole, bounds, &fill.colour)
-    })?;
+    let out = pool.install(|| finished(image, hole, level, field, &setting, SHARPNESS))?;
     meter.finish()?;
     Ok(out)
-}
-
-/// Adds `by` to the colours and what it does to the differences between neighbours to those.
-fn add(colour: &mut RgbImage, gx: &mut [f32], gy: &mut [f32], by: &RgbImage) {
-    let w = colour.width * 3;
-    for (i, b) in by.data.iter().enumerate() {
-        colour.data[i] += b;
-        if i % w + 3 < w {
-            gx[i] += by.data[i + 3] - b;
-        }
-        if i + w < by.data.len() {
-            gy[i] += by.data[i + w] - b;
-        }
-    }
 }
 
 /// The rounds of level `number`; `first`: of the one that the search starts at.

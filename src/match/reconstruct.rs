@@ -65,6 +65,22 @@ impl Sums {
     }
 }
 
+impl Proposal {
+    /// Adds `by` to the colours and what it does to the differences between neighbours to those.
+    pub fn add(&mut self, by: &RgbImage) {
+        let w = self.colour.width * 3;
+        for (i, b) in by.data.iter().enumerate() {
+            self.colour.data[i] += b;
+            if i % w + 3 < w {
+                self.gx[i] += by.data[i + 3] - b;
+            }
+            if i + w < by.data.len() {
+                self.gy[i] += by.data[i + w] - b;
+            }
+        }
+    }
+}
+
 /// The votes for the pixels of `bounds` (within the crop).
 ///
 /// # Errors

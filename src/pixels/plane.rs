@@ -50,6 +50,16 @@ pub struct RgbImage {
 }
 
 impl RgbImage {
+    /// A copy; `what` names it if memory runs out.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn try_clone(&self, what: &str) -> Result<Self> {
+        let mut data = memory::with_capacity(self.data.len(), what)?;
+        data.extend_from_slice(&self.data);
+        Ok(Self { data, ..*self })
+    }
+
     /// A black picture; `what` names it if memory runs out.
     pub fn black(width: usize, height: usize, what: &str) -> Result<Self> {
         let len = width.saturating_mul(height).saturating_mul(3);

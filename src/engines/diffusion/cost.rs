@@ -7,16 +7,15 @@
 use super::folder::Folder;
 use super::settings::Settings;
 use super::stages::Choice;
+use crate::engines::rates::{LOADING, numbers, rate};
 use crate::error::Result;
-use crate::kernels::{Path, Precision};
+use crate::kernels::Path;
 use crate::models::autoencoder_tiny;
 use crate::weights::Weights;
 use std::sync::Arc;
 
 /// Tokens of a prompt of one chunk.
 const TOKENS: f64 = 77.0;
-/// Bytes that are read, checked and packed a second.
-const LOADING: f64 = 0.9e9;
 
 /// A model's parts, opened: headers are read, weights are not.
 pub struct Model<'a> {
@@ -95,29 +94,10 @@ pub fn predict(model: &Model, settings: &Settings, choice: &Choice) -> Cost {
     }
 }
 
-/// Operations a second of one thread, about.
-pub fn rate(path: Path, precision: Precision) -> f64 {
-    let full = match path {
-        Path::Portable => 4e9,
-        Path::Avx2 => 45e9,
-        Path::Avx512 => 75e9,
-    };
-    match precision {
-        Precision::Full => full,
-        Precision::Int8 => 2.0 * full,
-    }
-}
-
 fn part_bytes(vae: &Weights, encoder: bool) -> f64 {
     let own = |name: &&str| name.contains("encoder.") == encoder;
     let each = vae.names().filter(own).map(|name| numbers(vae, name));
     each.sum::<f64>() * vae.bytes() as f64 / vae.names().map(|n| numbers(vae, n)).sum::<f64>()
-}
-
-/// Numbers in a tensor.
-pub fn numbers(weights: &Weights, name: &str) -> f64 {
-    let shape = weights.shape(name).unwrap_or(&[]);
-    shape.iter().map(|n| *n as f64).product()
 }
 
 /// Operations of one text.

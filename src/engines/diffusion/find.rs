@@ -1,31 +1,24 @@
 //! Where a model, a LoRA or a tiny autoencoder lies that a parameter names.
 #![forbid(unsafe_code)]
 
-use crate::catalog::{Kind, Store, check_id};
+use crate::catalog::Kind;
+use crate::engines::place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::SingleFile;
-use crate::params::did_you_mean;
-use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// The ending of model files.
 const FILE: &str = "safetensors";
+const FILES: &[&str] = &[FILE];
 
 /// The models in the models folder, by name: diffusers folders, checkpoints in one file, and what
 /// `mend models import` took in of both.
 pub fn installed(models: Option<&Path>) -> Vec<String> {
-    let entries = models.and_then(|folder| fs::read_dir(folder).ok());
-    let names = entries
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| is_model(models, name)).collect();
-    names.sort();
-    names
+    place::installed(models, |name| is_model(models, name))
 }
 
 fn is_model(models: Option<&Path>, name: &str) -> bool {
-    match inside(models, name) {
+    match place::inside(models, name, FILES) {
         Ok(Some((_, Some(kind)))) => matches!(kind, Kind::Diffusers | Kind::Checkpoint),
         Ok(Some((path, None))) if path.is_dir() => path.join("unet/config.json").is_file(),
         Ok(Some((path, None))) => {
@@ -37,10 +30,7 @@ fn is_model(models: Option<&Path>, name: &str) -> bool {
 
 /// Why there is no model, and where to put one.
 pub fn nothing(models: Option<&Path>) -> String {
-    let place = match models {
-        Some(folder) => format!("put one into {}", folder.display()),
-        None => "set the option 'models' to a folder with one".into(),
-    };
+    let place = place::where_to_put(models);
     format!(
         "the diffusion engine has no model: {place}, as a diffusers folder with unet/, vae/ and \
          text_encoder/ inside or as a checkpoint in one .safetensors file, or name such a folder or \
@@ -55,10 +45,10 @@ pub fn nothing(models: Option<&Path>) -> String {
 pub fn model(models: Option<&Path>, model: &str) -> Result<PathBuf> {
     let found = match model {
         "" => match installed(models).first() {
-            Some(first) => inside(models, first)?,
+            Some(first) => place::inside(models, first, FILES)?,
             None => return Err(Error::new(ErrorKind::Model, nothing(models))),
         },
-        name => any(models, name)?,
+        name => place::any(models, name, FILES)?,
     };
     match found {
         Some((_, Some(kind @ (Kind::Lora | Kind::Taesd)))) => Err(Error::new(
@@ -71,16 +61,7 @@ pub fn model(models: Option<&Path>, model: &str) -> Result<PathBuf> {
         )),
         Some((path, _)) => Ok(path),
         None => {
-            let installed = installed(models);
-            let names: Vec<&str> = installed.iter().map(String::as_str).collect();
-            let about = match &names[..] {
-                [] => nothing(models),
-                some => format!(
-                    "parameter 'model' takes a path or one of {}{}",
-                    some.join(", "),
-                    did_you_mean(model, some)
-                ),
-            };
+            let about = place::instead(model, &installed(models), || nothing(models));
             Err(Error::new(
                 ErrorKind::Model,
                 format!("there is no model folder or file '{model}': {about}"),
@@ -95,7 +76,7 @@ pub fn model(models: Option<&Path>, model: &str) -> Result<PathBuf> {
 /// [`ErrorKind::Model`] where there is none.
 pub fn lora(models: Option<&Path>, name: &str) -> Result<PathBuf> {
     let wrong = |what: String| Err(Error::new(ErrorKind::Model, what));
-    match any(models, name)? {
+    match place::any(models, name, FILES)? {
         Some((_, Some(kind))) if kind != Kind::Lora => wrong(format!(
             "parameter 'lora': '{name}' is no LoRA, it is a {} model",
             kind.name()
@@ -130,7 +111,7 @@ pub fn taesd(models: Option<&Path>, model: &Path) -> Result<PathBuf> {
     if beside.is_dir() {
         return Ok(beside);
     }
-    match inside(models, "taesd")? {
+    match place::inside(models, "taesd", FILES)? {
         Some((path, Some(Kind::Taesd) | None)) => Ok(path),
         _ => Err(Error::new(
             ErrorKind::Model,
@@ -138,42 +119,4 @@ pub fn taesd(models: Option<&Path>, model: &Path) -> Result<PathBuf> {
              put a folder 'taesd' into the model's or the models folder",
         )),
     }
-}
-
-type Place = (PathBuf, Option<Kind>);
-
-/// What lies in the models folder under a plain name, else what lies at a path; with its kind where a
-/// manifest tells it.
-fn any(models: Option<&Path>, name: &str) -> Result<Option<Place>> {
-    let mut parts = Path::new(name).components();
-    let plain = matches!(
-        (parts.next(), parts.next()),
-        (Some(Component::Normal(_)), None)
-    );
-    if let Some(place) = inside(models.filter(|_| plain), name)? {
-        return Ok(Some(place));
-    }
-    let path = PathBuf::from(name);
-    Ok(path.exists().then_some((path, None)))
-}
-
-/// `name` is one plain part of a path.
-fn inside(models: Option<&Path>, name: &str) -> Result<Option<Place>> {
-    let Some(models) = models else {
-        return Ok(None);
-    };
-    let here = models.join(name);
-    // Links are the user's own, and have no manifest that is trusted.
-    let own = fs::symlink_metadata(&here).is_ok_and(|m| m.is_dir()) && check_id(name).is_ok();
-    if own {
-        let store = Store::new(models.to_path_buf());
-        if let Some(manifest) = store.get(name)? {
-            return Ok(Some((store.locate(name)?, Some(manifest.kind))));
-        }
-    }
-    if here.exists() {
-        return Ok(Some((here, None)));
-    }
-    let file = models.join(format!("{name}.{FILE}"));
-    Ok(file.is_file().then_some((file, None)))
 }

@@ -18,8 +18,6 @@ mod stages;
 mod tests;
 mod warm;
 
-pub(super) use cost::rate;
-
 use super::exemplar::Exemplar;
 use super::pump::{Told, pump};
 use super::{Ask, Crop, Engine, EngineDescription, Mark, Run};
@@ -229,23 +227,11 @@ impl Engine for Diffusion {
 
 /// The exemplar engine's fill of the crop.
 fn exemplar(crop: &Crop<'_>, run: &mut Run<'_>, steps: u32) -> Result<RgbImage> {
-    let report = &mut *run.report;
-    let mut inner = Run {
-        pool: run.pool,
-        cancel: run.cancel,
-        seed: run.seed,
-        values: run.values,
-        models: run.models,
-        budget: run.budget,
-        report: &mut |mark| {
-            report(Mark {
-                stage: "prepare",
-                step: 0,
-                steps,
-                share: mark.share * EXEMPLAR,
-            })
-        },
-        show: &mut *run.show,
+    let prepare = |mark: Mark| Mark {
+        stage: "prepare",
+        step: 0,
+        steps,
+        share: mark.share * EXEMPLAR,
     };
-    Exemplar.fill(crop, &mut inner)
+    run.mapped(prepare, |run| Exemplar.fill(crop, run))
 }

@@ -6,8 +6,9 @@
 //! the picture is decoded), then that all of its layers stay between steps. Precision never is.
 #![forbid(unsafe_code)]
 
-use super::cost::{Model, numbers};
+use super::cost::Model;
 use super::settings::Settings;
+use crate::engines::rates::numbers;
 use crate::kernels::{Attention, Context, Path, Precision};
 use crate::models::{autoencoder_tiny, unet_2d_condition};
 use crate::nn;

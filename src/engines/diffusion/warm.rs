@@ -5,7 +5,8 @@ use super::cost::Model;
 use super::folder::Folder;
 use super::stages::Choice;
 use crate::engines::Run;
-use crate::engines::pump::{Told, pump};
+use crate::engines::pump::Told;
+use crate::engines::slot::Slot;
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, Precision};
 use crate::models::UNet2DConditionModel;
@@ -13,8 +14,8 @@ use crate::models::unet_2d_condition::Streamed;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, TryLockError};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
 /// A loaded UNet, and the kernels that it was packed for.
 pub struct Unet {
@@ -52,13 +53,10 @@ impl Key {
 
 /// Room for one.
 #[derive(Default)]
-pub struct Warm(Mutex<Option<Arc<Unet>>>);
+pub struct Warm(Slot<Unet>);
 
 impl Warm {
     /// The UNet of `model`: the one that is here, or loaded now in the place of the other.
-    ///
-    /// Another fill that is loading is waited for. That happens on the caller's thread and not on the
-    /// pool's, where a thread that waits may be handed the work of another fill.
     pub fn get(
         &self,
         mut key: Key,
@@ -68,23 +66,8 @@ impl Warm {
         told: &Told<'_>,
     ) -> Result<Arc<Unet>> {
         key.streamed = choice.streamed.clone();
-        let mut slot = loop {
-            match self.0.try_lock() {
-                Ok(slot) => break slot,
-                // A panic while loading left nothing in there, or what was there.
-                Err(TryLockError::Poisoned(e)) => break e.into_inner(),
-                Err(TryLockError::WouldBlock) => {
-                    run.at(told.mark())?;
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-            }
-        };
-        if let Some(unet) = slot.as_ref().filter(|unet| unet.key == key) {
-            return Ok(unet.clone());
-        }
-        // Room first: two do not fit where one does.
-        *slot = None;
-        let unet = pump(run, told, || {
+        let wanted = key.clone();
+        let load = || {
             let cx = Context::new(Instructions::chosen()).packing(key.precision);
             let streamed = Streamed {
                 weights: model.unet.clone(),
@@ -95,23 +78,20 @@ impl Warm {
             let net = UNet2DConditionModel::streaming(&cx, &streamed, config, &check)?;
             // What was read while somebody wrote is neither the old nor the new one.
             model.unet.check_unchanged()?;
-            Ok(Arc::new(Unet { key, cx, net }))
-        })?;
-        if choice.keep {
-            *slot = Some(unet.clone());
-        }
-        Ok(unet)
+            Ok(Unet { key, cx, net })
+        };
+        let fits = |unet: &Unet| unet.key == wanted;
+        self.0.get(run, told, fits, choice.keep, load)
     }
 
     /// What is here.
     #[cfg(test)]
     pub fn held(&self) -> Option<Arc<Unet>> {
-        self.0.lock().ok()?.clone()
+        self.0.held()
     }
 
     /// Lets it go; a fill that is running with it lets it go at its end.
     pub fn trim(&self) {
-        let mut slot = self.0.lock().unwrap_or_else(|e| e.into_inner());
-        *slot = None;
+        self.0.trim();
     }
 }

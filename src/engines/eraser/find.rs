@@ -3,25 +3,19 @@
 
 use super::Network;
 use crate::catalog::{Store, check_id};
+use crate::engines::place;
 use crate::error::{Error, ErrorKind, Result};
-use crate::params::did_you_mean;
 use crate::weights::Weights;
-use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 /// Endings of model files.
 const ENDINGS: [&str; 5] = ["safetensors", "pt", "pth", "ckpt", "onnx"];
 
 /// The network's models in the models folder, by name: its files, and what `mend models` took in.
 pub fn installed<N: Network>(models: Option<&Path>) -> Vec<String> {
-    let Some(models) = models else {
-        return Vec::new();
-    };
-    let entries = fs::read_dir(models).into_iter().flatten();
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<String> = names.filter(|name| is_own::<N>(models, name)).collect();
-    names.sort();
-    names
+    place::installed(models, |name| {
+        models.is_some_and(|models| is_own::<N>(models, name))
+    })
 }
 
 fn is_own<N: Network>(models: &Path, name: &str) -> bool {
@@ -46,10 +40,7 @@ fn is_network<N: Network>(path: &Path) -> bool {
 
 /// Why there is no model, and where to put one.
 pub fn nothing<N: Network>(models: Option<&Path>) -> String {
-    let place = match models {
-        Some(folder) => format!("put one into {}", folder.display()),
-        None => "set the option 'models' to a folder with one".into(),
-    };
+    let place = place::where_to_put(models);
     format!(
         "the engine '{}' has no model: 'mend models fetch {}' gets it; or {place} ({}), or name \
          such a file by the parameter 'model'",
@@ -64,65 +55,25 @@ pub fn nothing<N: Network>(models: Option<&Path>) -> String {
 /// # Errors
 /// [`ErrorKind::Model`] that says what there is and where to put a model.
 pub fn model<N: Network>(models: Option<&Path>, model: &str) -> Result<PathBuf> {
-    let (name, installed) = match model {
+    let first;
+    let name = match model {
         "" => {
-            let installed = installed::<N>(models);
-            match installed.first() {
-                Some(first) => (first.clone(), installed),
+            first = installed::<N>(models).into_iter().next();
+            match &first {
+                Some(first) => first,
                 None => return Err(Error::new(ErrorKind::Model, nothing::<N>(models))),
             }
         }
-        name => (name.to_owned(), Vec::new()),
+        name => name,
     };
-    if let Some(path) = place::<N>(models, &name)? {
-        return Ok(path);
+    if let Some((path, _)) = place::any(models, name, &ENDINGS)? {
+        return Ok(inside::<N>(path));
     }
-    let installed = match installed.is_empty() {
-        true => self::installed::<N>(models),
-        false => installed,
-    };
-    let names: Vec<&str> = installed.iter().map(String::as_str).collect();
-    let about = match &names[..] {
-        [] => nothing::<N>(models),
-        some => format!(
-            "parameter 'model' takes a path or one of {}{}",
-            some.join(", "),
-            did_you_mean(&name, some)
-        ),
-    };
+    let about = place::instead(name, &installed::<N>(models), || nothing::<N>(models));
     Err(Error::new(
         ErrorKind::Model,
         format!("there is no model '{name}': {about}"),
     ))
-}
-
-/// What lies in the models folder under a plain name, else what lies at a path.
-fn place<N: Network>(models: Option<&Path>, name: &str) -> Result<Option<PathBuf>> {
-    let mut parts = Path::new(name).components();
-    let plain = matches!(
-        (parts.next(), parts.next()),
-        (Some(Component::Normal(_)), None)
-    );
-    if let Some(models) = models.filter(|_| plain) {
-        let here = models.join(name);
-        // Links are the user's own, and have no manifest that is trusted.
-        let own = fs::symlink_metadata(&here).is_ok_and(|m| m.is_dir()) && check_id(name).is_ok();
-        if own {
-            let store = Store::new(models.to_path_buf());
-            if store.get(name)?.is_some() {
-                return store.locate(name).map(|path| Some(inside::<N>(path)));
-            }
-        }
-        if here.exists() {
-            return Ok(Some(inside::<N>(here)));
-        }
-        let files = ENDINGS.map(|ending| models.join(format!("{name}.{ending}")));
-        if let Some(file) = files.into_iter().find(|file| file.is_file()) {
-            return Ok(Some(file));
-        }
-    }
-    let path = PathBuf::from(name);
-    Ok(path.exists().then(|| inside::<N>(path)))
 }
 
 /// The file in a folder as it was published.

@@ -8,6 +8,7 @@ use crate::models;
 use crate::nn::tests::pool;
 use crate::progress::Cancel;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// A folder that is there until this is dropped.
 struct Folder(PathBuf);
@@ -294,7 +295,7 @@ fn a_network_stays_until_its_file_changes_or_it_is_let_go() {
     let path = folder.put("migan.pt", "m.pt");
     let (engine, cancel) = (migan::engine(), Cancel::new());
     let of = || fill(&engine, Some(&folder.0), "", (32, 32), &cancel).map(|f| f.0);
-    let held = || engine.warm.lock().unwrap().clone();
+    let held = || engine.warm.held();
     assert!(held().is_none());
     let first = of().unwrap();
     let loaded = held().unwrap();

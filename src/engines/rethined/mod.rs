@@ -8,11 +8,11 @@
 
 mod answer;
 
-use super::{Ask, Crop, Engine, EngineDescription, Run, Values};
+use super::exemplar::Exemplar;
+use super::{Ask, Crop, Engine, EngineDescription, Mark, Run, Values};
 use crate::detail::{self, Light};
 use crate::error::Result;
 use crate::kernels::{Context, Path};
-use crate::r#match::complete;
 use crate::models::rethined::Rethined as Network;
 use crate::params::{ParamKind, ParamSpec, Value};
 use crate::pixels::RgbImage;
@@ -100,13 +100,8 @@ impl Engine for Rethined {
         }
     }
 
-    fn needs(&self, _: &Ask<'_>) -> Result<Needs> {
-        Ok(Needs {
-            min_context: 64,
-            context_share: 0.6,
-            max_context: 768,
-            ..Needs::ANY
-        })
+    fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
+        Exemplar.needs(ask)
     }
 
     fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
@@ -147,10 +142,12 @@ impl Engine for Rethined {
             run.step(1.0)?;
             return Ok(filled);
         }
-        let steps = &mut |share: f64| run.step(NETWORK + (1.0 - NETWORK) * share);
-        let (hole, source) = (crop.hole, crop.source);
-        let mut filled = complete(crop.image, hole, source, seed, pool, cancel, steps)?;
-        pool.install(|| detail::light(LIGHT, &made.image, &mut filled, hole))?;
+        let rest = |mark: Mark| Mark {
+            share: NETWORK + (1.0 - NETWORK) * mark.share,
+            ..mark
+        };
+        let mut filled = run.mapped(rest, |run| Exemplar.fill(crop, run))?;
+        pool.install(|| detail::light(LIGHT, &made.image, &mut filled, crop.hole))?;
         Ok(filled)
     }
 

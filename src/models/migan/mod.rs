@@ -210,20 +210,18 @@ impl Generator {
         let image = values(image)?;
         let side = self.config.resolution;
         let image = Band::whole(&image, [side, side, 4]);
-        let (first, rest) = split(&self.encoder);
+        let [first, rest @ ..] = &self.encoder[..] else {
+            return Err(nothing());
+        };
         let half = side / 2;
         let mut x = in_bands(run, [half, half, first.conv2.outputs()], |rows, y| {
             let need = around(&(2 * rows.start..2 * rows.end), 2, side);
             let feat = self.first_feature(run, &image, need.clone())?;
             let data = &values(&feat)?;
             let channels = first.conv1.outputs();
-            let (height, width) = (side, side);
             let feat = Band {
-                data,
                 first: need.start,
-                height,
-                width,
-                channels,
+                ..Band::whole(data, [side, side, channels])
             };
             first.conv2.down_rows(run, &feat, rows, y)
         })?;
@@ -258,7 +256,7 @@ impl Generator {
 
     /// Rows of the first block's feature map.
     fn first_feature(&self, run: &Run, image: &Band, rows: Range<usize>) -> Result<Act> {
-        let (first, _) = split(&self.encoder);
+        let first = self.encoder.first().ok_or_else(nothing)?;
         let channels = self.config.channels[0];
         let need = around(&rows, 1, image.height);
         let row = image.width * image.channels;
@@ -286,7 +284,9 @@ impl Generator {
 
     /// The picture, `[resolution, resolution, 3]`.
     fn synthesise(&self, run: &Run, image: &Act, low: Act, mut feats: Vec<Act>) -> Result<Act> {
-        let (first, rest) = split(&self.synthesis);
+        let [first, rest @ ..] = &self.synthesis[..] else {
+            return Err(nothing());
+        };
         let shape = [4, 4, self.config.at(4)];
         let feat = feats.pop();
         let mut x = in_bands(run, shape, |rows, y| {
@@ -391,13 +391,9 @@ impl Pass<'_> {
             block.conv1.up_rows(run, &before, need.clone(), feat, out)
         })?;
         let data = &values(&larger)?;
-        let (height, width) = (side, side);
         let larger = Band {
-            data,
             first: need.start,
-            height,
-            width,
-            channels,
+            ..Band::whole(data, [side, side, channels])
         };
         block.conv2.plain_rows(run, &larger, rows, None, y)
     }
@@ -419,14 +415,6 @@ impl Pass<'_> {
         };
         let smaller = Band::whole(&smaller, [side / 2, side / 2, 3]);
         upsample(run.cx(), &smaller, rows, &finish, image)
-    }
-}
-
-/// The first block and the others; a network has at least two levels.
-fn split<T>(blocks: &[T]) -> (&T, &[T]) {
-    match blocks {
-        [first, rest @ ..] => (first, rest),
-        [] => unreachable!("a network of two levels at least has blocks"),
     }
 }
 

@@ -43,6 +43,14 @@ pub struct Alike {
     pub known: Vec<(u32, f32)>,
 }
 
+/// The hole's tokens with their queries, and the known ones with their keys; at least one of both.
+struct Asked {
+    rows: Vec<u32>,
+    queries: Act,
+    columns: Vec<u32>,
+    keys: Act,
+}
+
 /// What the matching makes.
 pub struct Matched {
     /// The picture with matched patches laid over the coarse answer, `[1, height, width, 3]`, not
@@ -87,22 +95,15 @@ impl Matching {
         known: &Tensor,
     ) -> Result<Matched> {
         let patches = pixel_unshuffle(run, &coarse.answer, PATCH)?;
-        let high = pixel_unshuffle(run, &*high(run, &coarse.answer)?, PATCH)?;
-        let grid = [patches.dims()[1], patches.dims()[2]];
-        let rows = tokens(hole, grid, &|all| all.iter().any(|v| *v > 0.0))?;
-        let columns = tokens(known, grid, &|all| all.iter().all(|v| *v > 0.0))?;
         let mixed = run.write(patches.dims(), |out| {
             out.copy_from_slice(&values(&patches)?);
             Ok(())
         })?;
         let mut alike = Vec::new();
-        if !rows.is_empty() && !columns.is_empty() {
-            let which = [&rows[..], &columns];
-            let [queries, keys] = self.projected(run, &high, &coarse.features, which)?;
-            let mut found = memory::filled(rows.len() * TOKEN, 0f32, WHAT)?;
-            let to = Some((&*patches, &mut found[..]));
-            alike = self.attend(run, &queries, &keys, to, which)?;
-            overlay(run, &mixed, &rows, &found)?;
+        if let Some(asked) = self.asked(run, coarse, hole, known)? {
+            let mut found = memory::filled(asked.rows.len() * TOKEN, 0f32, WHAT)?;
+            alike = self.attend(run, &asked, Some((&patches, &mut found)))?;
+            overlay(run, &mixed, &asked.rows, &found)?;
         }
         let difference = run.write(patches.dims(), |out| {
             let (mixed, patches) = (values(&mixed)?, values(&patches)?);
@@ -137,30 +138,33 @@ impl Matching {
         hole: &Tensor,
         known: &Tensor,
     ) -> Result<Vec<Alike>> {
+        match self.asked(run, coarse, hole, known)? {
+            Some(asked) => self.attend(run, &asked, None),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What attends to what; none where there is nothing of either.
+    fn asked(
+        &self,
+        run: &Run,
+        coarse: &Coarse,
+        hole: &Tensor,
+        known: &Tensor,
+    ) -> Result<Option<Asked>> {
         let high = pixel_unshuffle(run, &*high(run, &coarse.answer)?, PATCH)?;
         let grid = [high.dims()[1], high.dims()[2]];
         let rows = tokens(hole, grid, &|all| all.iter().any(|v| *v > 0.0))?;
         let columns = tokens(known, grid, &|all| all.iter().all(|v| *v > 0.0))?;
         if rows.is_empty() || columns.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let which = [&rows[..], &columns];
-        let [queries, keys] = self.projected(run, &high, &coarse.features, which)?;
-        self.attend(run, &queries, &keys, None, which)
-    }
-
-    /// Queries of the hole's tokens and keys of the known ones.
-    fn projected(
-        &self,
-        run: &Run,
-        high: &Tensor,
-        features: &Tensor,
-        [rows, columns]: [&[u32]; 2],
-    ) -> Result<[Act; 2]> {
-        Ok([
-            self.project(run, &self.query, high, features, rows)?,
-            self.project(run, &self.key, high, features, columns)?,
-        ])
+        Ok(Some(Asked {
+            queries: self.project(run, &self.query, &high, &coarse.features, &rows)?,
+            keys: self.project(run, &self.key, &high, &coarse.features, &columns)?,
+            rows,
+            columns,
+        }))
     }
 
     /// Queries or keys of some tokens, `[tokens, dim]`.
@@ -197,15 +201,14 @@ impl Matching {
     fn attend(
         &self,
         run: &Run,
-        queries: &Tensor,
-        keys: &Tensor,
+        asked: &Asked,
         mixed: Option<(&Tensor, &mut [f32])>,
-        [rows, columns]: [&[u32]; 2],
     ) -> Result<Vec<Alike>> {
+        let (rows, columns) = (&asked.rows, &asked.columns);
         let (count, cx) = (columns.len(), run.cx());
         let full = kernels::Precision::Full;
         let scores = {
-            let keys = values(keys)?;
+            let keys = values(&asked.keys)?;
             kernels::Linear::with_precision(cx, full, Source::F32(&keys), None, count, self.dim)?
         };
         run.count(2 * (rows.len() * count * self.dim) as u64);
@@ -216,7 +219,7 @@ impl Matching {
             }
             None => None,
         };
-        let queries = values(queries)?;
+        let queries = values(&asked.queries)?;
         let mut alike = memory::with_capacity(rows.len(), WHAT)?;
         let mut shares = memory::filled(rows.len().min(ROWS) * count, 0f32, WHAT)?;
         let scale = 1.0 / (self.dim as f32).sqrt();

@@ -1,0 +1,88 @@
+//! Where what a parameter names lies: in the models folder, else at a path.
+#![forbid(unsafe_code)]
+
+use crate::catalog::{Kind, Store, check_id};
+use crate::error::Result;
+use crate::params::did_you_mean;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+/// Where a model lies, and its kind where a manifest tells it.
+pub type Place = (PathBuf, Option<Kind>);
+
+/// The names in the models folder that are `own`, sorted.
+pub fn installed(models: Option<&Path>, own: impl Fn(&str) -> bool) -> Vec<String> {
+    let entries = models.and_then(|folder| fs::read_dir(folder).ok());
+    let names = entries
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| own(name)).collect();
+    names.sort();
+    names
+}
+
+/// Where to put a model, for messages.
+pub fn where_to_put(models: Option<&Path>) -> String {
+    match models {
+        Some(folder) => format!("put one into {}", folder.display()),
+        None => "set the option 'models' to a folder with one".into(),
+    }
+}
+
+/// What the parameter 'model' takes instead of `name`: one of `installed`, or `nothing` is told.
+pub fn instead(name: &str, installed: &[String], nothing: impl FnOnce() -> String) -> String {
+    let names: Vec<&str> = installed.iter().map(String::as_str).collect();
+    match &names[..] {
+        [] => nothing(),
+        some => format!(
+            "parameter 'model' takes a path or one of {}{}",
+            some.join(", "),
+            did_you_mean(name, some)
+        ),
+    }
+}
+
+/// What lies in the models folder under a plain name, with one of `endings` where it is a file that is
+/// named without; else what lies at a path.
+///
+/// # Errors
+/// [`crate::ErrorKind::Model`] for a manifest that cannot be trusted.
+pub fn any(models: Option<&Path>, name: &str, endings: &[&str]) -> Result<Option<Place>> {
+    let mut parts = Path::new(name).components();
+    let plain = matches!(
+        (parts.next(), parts.next()),
+        (Some(Component::Normal(_)), None)
+    );
+    if let Some(place) = inside(models.filter(|_| plain), name, endings)? {
+        return Ok(Some(place));
+    }
+    let path = PathBuf::from(name);
+    Ok(path.exists().then_some((path, None)))
+}
+
+/// As [`any`], in the models folder alone; `name` is one plain part of a path.
+///
+/// # Errors
+/// As [`any`].
+pub fn inside(models: Option<&Path>, name: &str, endings: &[&str]) -> Result<Option<Place>> {
+    let Some(models) = models else {
+        return Ok(None);
+    };
+    let here = models.join(name);
+    // Links are the user's own, and have no manifest that is trusted.
+    let own = fs::symlink_metadata(&here).is_ok_and(|m| m.is_dir()) && check_id(name).is_ok();
+    if own {
+        let store = Store::new(models.to_path_buf());
+        if let Some(manifest) = store.get(name)? {
+            return Ok(Some((store.locate(name)?, Some(manifest.kind))));
+        }
+    }
+    if here.exists() {
+        return Ok(Some((here, None)));
+    }
+    let mut files = endings
+        .iter()
+        .map(|ending| models.join(format!("{name}.{ending}")));
+    Ok(files.find(|file| file.is_file()).map(|file| (file, None)))
+}
