@@ -1,6 +1,6 @@
 #!/bin/bash
 # The Krita plug-in in a real Krita under Xvfb: installs it with 'mend install krita' into a profile
-# of its own, then runs krita.py inside. A line a case; not 0 if anything failed.
+# of its own, then runs krita/main.py inside. A line a case; not 0 if anything failed.
 #
 #   tests/hosts/krita.sh                  this system's Krita
 #   tests/hosts/krita.sh --root FOLDER    the Krita of a Debian in FOLDER (as root)
@@ -43,7 +43,7 @@ grep -q '^userName=somebody$' "$work/config/kritarc" || { echo "FAIL kritarc los
 # The driver is for tests only; users never get it.
 driver=$work/data/krita/pykrita/mend_test_driver
 mkdir -p "$driver"
-cp "$here/krita_driver.py" "$driver/__init__.py"
+cp "$here/krita/driver.py" "$driver/__init__.py"
 cat > "$driver.desktop" <<'END'
 [Desktop Entry]
 Type=Service
@@ -55,13 +55,17 @@ Comment=Runs a test inside Krita
 END
 sed -i 's/^\[python\]$/[python]\nenable_mend_test_driver=true/' "$work/config/kritarc"
 grep -q '^enable_mend_inpaint=true$' "$work/config/kritarc" || { echo "FAIL not enabled"; exit 1; }
-cp "$here/krita.py" "$work/krita.py"
+cp -r "$here/krita" "$work/cases"
+mkdir -p "$work/data/mend/models"
+PYTHONPATH=$here python3 -B -c 'import sys, tiny_model; tiny_model.make(*sys.argv[1:])' \
+    "$top/tests/golden" "$work/data/mend/models/tiny"
 echo 'unsigned mend_abi_version(void) { return 999; }' |
     cc -shared -fPIC -x c -o "$work/out/libother.so" -
 
 run=(env HOME="$inside" XDG_DATA_HOME="$inside/data" XDG_CONFIG_HOME="$inside/config"
-    XDG_RUNTIME_DIR="$inside/run" MEND_TEST_SCRIPT="$inside/krita.py" MEND_TEST_LOG="$inside/log"
+    XDG_RUNTIME_DIR="$inside/run" MEND_TEST_SCRIPT="$inside/cases/main.py" MEND_TEST_LOG="$inside/log"
     MEND_TEST_OUT="$inside/out" MEND_TEST_ONLY="$only"
+    MEND_TINY="$inside/data/mend/models/tiny"
     xvfb-run -a -s '-screen 0 1400x900x24' krita --nosplash)
 if [ -n "$root" ]; then run=(chroot "$root" "${run[@]}"); fi
 : > "$work/log"

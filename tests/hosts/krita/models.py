@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""An engine with a model and a prompt. The model is tiny, and its fill is noise."""
+
+import os
+
+from hands import (
+    APP, FLAT, HOLES, Picture, check, filled_in_place, filled_layer, idle, photograph, plugin,
+    refused, remember, shown,
+)
+
+TINY = {"engine": "diffusion", "model": os.environ["MEND_TINY"], "steps": 2}
+
+
+def diffusion(result):
+    """Everything that holds of a fill holds of this engine's; the prompt and the seed count."""
+    picture = Picture()
+    yield from picture.open()
+    picture.select(HOLES[0])
+    fills = []
+    for values in (
+        {"prompt": "a (red:1.2) boat, 50% \\ \"new\""},
+        {"prompt": "a tree"},
+        {"prompt": "a tree", "seed": 5},
+        {"prompt": "a tree"},
+    ):
+        remember(result, **TINY, **values)
+        filling = filled_layer if result == "layer" else filled_in_place
+        _, after, _ = yield from filling(picture)
+        fills.append(after)
+        for _ in range(1 if result == "layer" else 2):
+            APP.action("edit_undo").trigger()
+            yield 120
+    check(fills[0] != fills[1], "the prompt does not count")
+    check(fills[2] != fills[1], "the seed does not count")
+    check(fills[3] == fills[1], "the same request gave another fill")
+    remember(result, **dict(TINY, model=os.path.join(TINY["model"], "none")))
+    yield from refused("none", doc=picture.doc)
+    yield from picture.close()
+
+
+def in_the_dialog():
+    """The engine and its model are chosen and a prompt is written as a user does."""
+    picture = Picture()
+    yield from picture.open()
+    picture.select(HOLES[0])
+    APP.writeSetting("mend_inpaint", "last", "")
+    before = picture.seen()
+    APP.action("mend_inpaint").trigger()
+    yield lambda: shown("mend_inpaint_dialog")
+    box = plugin()._dialog
+    check(not box._inputs["prompt"].isVisible(), "a prompt for an engine that takes none")
+    for name, value in (*TINY.items(), ("prompt", "a tree")):
+        box._inputs[name].set(value)
+    yield 600
+    check(box._inputs["prompt"].isVisible(), "there is nowhere to write a prompt")
+    check(box._start.isEnabled(), "it cannot be started:", box._planned.text())
+    check("region" in box._planned.text(), "the plan says", box._planned.text())
+    yield from photograph(box, "krita-prompt.png")
+    box._inputs["model"].set(TINY["model"] + "/none")
+    yield 600
+    check(not box._start.isEnabled(), "a model that is not there can be started")
+    box._inputs["model"].set(TINY["model"])
+    yield 600
+    box._start.click()
+    yield idle
+    yield 100
+    check(not shown("mend_inpaint_message"), *[b.text() for b in shown("mend_inpaint_message")])
+    after = picture.seen()
+    x, y = HOLES[0][0] + 6, HOLES[0][1] + 6
+    pixel = after[(y * picture.width + x) * 4 :][:4]
+    check(after != before and tuple(pixel) != FLAT, "the model filled nothing")
+    yield from picture.close()

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What is refused, cancelled, taken away meanwhile, or large."""
+
+import os
+import shutil
+import time
+
+from krita import Krita, Selection
+
+try:
+    from PyQt5.QtCore import QByteArray, QTimer
+    from PyQt5.QtWidgets import QPushButton
+except ImportError:
+    from PyQt6.QtCore import QByteArray, QTimer
+    from PyQt6.QtWidgets import QPushButton
+
+from hands import (
+    APP, H, HOLES, OUT, Picture, SRGB, W, check, filled_layer, idle, layers, module, noise,
+    photo, photograph, plugin, refused, remember, run, shown, undo_name,
+)
+
+
+def refusals():
+    picture = Picture()
+    yield from picture.open()
+    doc, root = picture.doc, picture.doc.rootNode()
+    remember("layer")
+    yield from refused("Nothing is selected", doc=doc)
+    yield from refused("Nothing is selected", "mend_inpaint", doc)
+    doc.setSelection(Selection())
+    yield from refused("Nothing is selected", doc=doc)
+    picture.select((-90, -90, 40, 40))
+    yield from refused("outside the canvas", doc=doc)
+    picture.select((0, 0, W, H))
+    yield from refused("whole", doc=doc)
+    picture.select((10, 10, 40, 40))
+    picture.node.setLocked(True)
+    yield from refused("locked", doc=doc)
+    picture.node.setLocked(False)
+    picture.node.setVisible(False)
+    doc.waitForDone()
+    yield from refused("hidden", doc=doc)
+    picture.node.setVisible(True)
+    group = doc.createGroupLayer("the group")
+    root.addChildNode(group, picture.node)
+    yield 50
+    inner = doc.createNode("inner", "paintlayer")
+    group.addChildNode(inner, None)
+    yield from picture.activate(group)
+    yield from refused("is a group", doc=doc)
+    yield from picture.activate(inner)
+    yield from refused("nothing to fill from", doc=doc)
+    group.setLocked(True)
+    yield from refused("locked", doc=doc)
+    group.setLocked(False)
+    group.setVisible(False)
+    doc.waitForDone()
+    yield from refused("hidden", doc=doc)
+    remember("layer", "visible")
+    yield from refused("hidden", doc=doc)
+    group.setVisible(True)
+    remember("layer")
+    vector = doc.createVectorLayer("vectors")
+    root.addChildNode(vector, group)
+    yield from picture.activate(vector)
+    yield from refused("is a vector layer", doc=doc)
+    clone = doc.createCloneLayer("clone", picture.node)
+    root.addChildNode(clone, vector)
+    yield from picture.activate(clone)
+    yield from refused("is a clone layer", doc=doc)
+    from krita import InfoObject
+
+    fill = doc.createFillLayer("fill", "color", InfoObject(), Selection())
+    root.addChildNode(fill, clone)
+    yield from picture.activate(fill)
+    yield from refused("is a fill layer", doc=doc)
+    mask = doc.createTransparencyMask("mask") if hasattr(doc, "createTransparencyMask") else None
+    if mask:
+        picture.node.addChildNode(mask, None)
+        yield from picture.activate(mask)
+        yield from refused("mask", doc=doc)
+    # In place where transparency is locked and would have to change.
+    yield from picture.activate(inner)
+    inner.setPixelData(QByteArray(photo(W, H)), 0, 0, W, H)
+    inner.setPixelData(QByteArray(bytes(400)), 20, 20, 10, 10)
+    inner.setAlphaLocked(True)
+    remember("in-place")
+    yield from refused("transparency", doc=doc)
+    yield from picture.close()
+
+
+def no_document():
+    yield from refused("There is no picture", "mend_inpaint")
+    yield from refused("There is no picture")
+
+
+def bad_libraries():
+    """No library, one of another ABI, something else: a message when used, and nothing changes."""
+    picture = Picture()
+    yield from picture.open()
+    picture.select(*HOLES)
+    remember("layer")
+    extension = plugin()
+    folder = os.path.dirname(module("native").__file__)
+    library, aside = os.path.join(folder, "libmend.so"), os.path.join(OUT, "aside")
+    kept, extension._mend = extension._mend, None
+    shutil.move(library, aside)
+    try:
+        yield from refused("is missing", doc=picture.doc)
+        yield from refused("is missing", "mend_inpaint", picture.doc)
+    finally:
+        shutil.move(aside, library)
+    # The system would give the library that is loaded already for a file of the same name.
+    text = os.path.join(OUT, "text.so")
+    with open(text, "w") as file:
+        file.write("this is no library")
+    try:
+        for path, word in (
+            ("/nowhere/libmend.so", "no such file"), (text, "cannot be loaded"),
+            (os.path.join(OUT, "libother.so"), "has version"),
+        ):
+            os.environ["MEND_LIBRARY"] = path
+            yield from refused(word, doc=picture.doc)
+    finally:
+        del os.environ["MEND_LIBRARY"]
+    check(APP.action("mend_inpaint").isEnabled(), "the menu entry is off")
+    yield from filled_layer(picture)
+    check(extension._mend is not None and kept is not extension._mend, "not loaded again")
+    yield from picture.close()
+
+
+def cancelled():
+    """Cancel in the middle: nothing changes, Krita lives, the next fill works."""
+    picture = Picture(1600, 1600, pixels=noise(1600, 1600))
+    yield from picture.open()
+    picture.select((150, 150, 1300, 1300))
+    for result in ("layer", "in-place"):
+        remember(result)
+        before, tree, name = picture.seen(), layers(picture.doc.rootNode()), undo_name()
+        APP.action("mend_inpaint_again").trigger()
+        check(not idle(), "the fill was over at once")
+        yield lambda: plugin()._fill is not None and plugin()._fill._run.share > 0.01
+        APP.action("mend_inpaint_again").trigger()  # a second one meanwhile
+        yield 50
+        boxes = shown("mend_inpaint_message")
+        check(boxes and "is running" in boxes[0].text(), "a second fill started")
+        boxes[0].close()
+        yield lambda: shown("mend_inpaint_progress")
+        if result == "layer":
+            yield from photograph(shown("mend_inpaint_progress")[0], "krita-progress.png")
+        began = time.monotonic()
+        shown("mend_inpaint_progress")[0].findChild(QPushButton).click()
+        yield idle
+        took = time.monotonic() - began
+        check(took < 1.0, "it took %.1f s to stop" % took)
+        yield 100
+        check(not shown("mend_inpaint_message") and not shown("mend_inpaint_progress"), "windows left")
+        check(picture.seen() == before, "the picture changed")
+        check(layers(picture.doc.rootNode()) == tree and undo_name() == name, "the layers changed")
+    picture.select((100, 100, 30, 30))
+    remember("layer")
+    yield from run()
+    check(picture.seen() != before, "the next fill did nothing")
+    yield from picture.close()
+
+
+def responsive():
+    """Krita's own event loop turns while the library works."""
+    picture = Picture(1200, 1200, pixels=noise(1200, 1200))
+    yield from picture.open()
+    picture.select((200, 200, 700, 700))
+    remember("layer")
+    ticks = []
+    timer = QTimer()
+    timer.timeout.connect(lambda: ticks.append(time.monotonic()))
+    APP.action("mend_inpaint_again").trigger()
+    thread = plugin()._fill._run
+    timer.start(10)
+    yield lambda: not thread.is_alive()
+    timer.stop()
+    yield idle
+    gaps = [b - a for a, b in zip(ticks, ticks[1:])]
+    seconds = thread.reports[0]["seconds"]
+    check(seconds > 0.3, "the fill took only", seconds)
+    check(max(gaps) < 0.3, "Krita stood still for %.2f s" % max(gaps))
+    check(len(ticks) > 15 * seconds, len(ticks), "ticks in", seconds, "s")
+    yield from picture.close()
+
+
+def large(depth):
+    """Twelve megapixels, a small hole: the library's own time and at most 1.5 s more."""
+    width, height = 4000, 3000
+    picture = Picture(width, height, ("RGBA", depth, SRGB[2]), noise(width, height))
+    yield from picture.open()
+    picture.select((1900, 1400, 100, 80))
+    yield 1500  # Krita draws its thumbnails
+    took = []
+    for result in ("layer", "in-place"):
+        remember(result)
+        times = []
+        for _ in range(3):  # the best of three: the machine may be busy with something else
+            began = time.monotonic()
+            APP.action("mend_inpaint_again").trigger()
+            fill = plugin()._fill
+            yield idle
+            whole = time.monotonic() - began
+            boxes = shown("mend_inpaint_message")
+            check(not boxes, *[b.text() for b in boxes])
+            library = sum(r["seconds"] for r in fill._run.reports)
+            times.append((whole - library, whole, library))
+            yield 300
+        over, whole, library = min(times)
+        took.append("%s %.2f s, library %.2f s" % (result, whole, library))
+        check(over <= 1.5, took[-1])
+    yield from picture.close()
+    return "; ".join(took)
+
+
+def gone_meanwhile(what):
+    """The layer or the document goes away while the fill runs: a message, and Krita lives."""
+    picture = Picture(1200, 1200, pixels=noise(1200, 1200))
+    yield from picture.open()
+    picture.select((200, 200, 700, 700))
+    remember("layer")
+    yield 300
+    APP.action("mend_inpaint_again").trigger()
+    check(not idle(), "the fill was over at once")
+    if what == "layer":
+        picture.node.remove()
+    else:
+        picture.doc.setModified(False)
+        APP.action("file_close").trigger()
+    yield idle
+    yield 100
+    boxes = shown("mend_inpaint_message")
+    check(boxes and "while the fill ran" in boxes[0].text(), "no message")
+    boxes[0].close()
+    if what == "layer":
+        names = [n.type() for n in picture.doc.rootNode().childNodes()]
+        check("paintlayer" not in names, "a layer was added")
+        yield from picture.close()
+    yield 50
