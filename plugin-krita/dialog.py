@@ -110,6 +110,9 @@ class _Choice(QtWidgets.QComboBox):
         super().__init__()
         for name, label in pairs:
             self.addItem(label, name)
+        # A long label is not to make the dialog wide: the list shows it whole.
+        self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.setMinimumContentsLength(20)
         self.currentIndexChanged.connect(lambda _: self.changed.emit())
 
     def get(self):
@@ -418,6 +421,9 @@ class Dialog(QtWidgets.QDialog):
         screen = QtWidgets.QApplication.primaryScreen()
         room = screen.availableGeometry().height() - 60 if screen else 700
         self._scroll.setMinimumHeight(max(min(form, room - rest), 80))
+        # Nothing scrolls sideways, so that the form is shown as wide as it must be, beside its bar.
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        self._scroll.setMinimumWidth(self._form.minimumSize().width() + bar)
         self.resize(self.width(), max(self.height(), self.layout().sizeHint().height()))
 
     def _fit_soon(self):

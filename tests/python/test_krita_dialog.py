@@ -4,6 +4,7 @@
 MEND_TEST_QT=PyQt6 chooses where both are installed; without either the tests are skipped.
 """
 
+import copy
 import importlib
 import os
 import sys
@@ -102,6 +103,22 @@ class DialogTest(unittest.TestCase):
         dialog._start.click()
         self.assertEqual(chosen, [options])
         self.assertFalse(dialog.isVisible())
+
+    def test_nothing_is_cut_off_at_the_side(self):
+        description = copy.deepcopy(DESCRIPTION)
+        longest = 40 * "wide "
+        for engine in description["engines"]:
+            for n in range(40):  # more than a screen holds: the form scrolls
+                engine["params"].append({
+                    "name": "n%d" % n, "label": "Choice", "type": "choice", "default": "a", "help": "",
+                    "choices": [{"id": "a", "label": longest}],
+                })
+        dialog = self.dialog(description=description)
+        self.settle()
+        self.assertTrue(dialog._scroll.verticalScrollBar().isVisible())
+        inside, shown = dialog._scroll.widget().width(), dialog._scroll.viewport().width()
+        self.assertLessEqual(inside, shown)
+        self.assertLess(dialog.width(), 700)
 
     def test_defaults(self):
         options = Options({"engine": "b", "seed": 4, "context": "64", "prompt": "a", "guidance": 3.5},

@@ -71,8 +71,7 @@ impl Engine for Diffusion {
             id: "diffusion",
             label: "Diffusion",
             summary: "Invents what fits, guided by a prompt or without one, with a Stable \
-                      Diffusion model of version 1 or 2. Needs a model and minutes; large \
-                      holes come back softer than the picture.",
+                      Diffusion model of version 1 or 2. Needs a model, and minutes.",
             params: settings::params(),
         }
     }

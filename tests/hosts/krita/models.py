@@ -55,6 +55,8 @@ def in_the_dialog():
     check(box._inputs["prompt"].isVisible(), "there is nowhere to write a prompt")
     check(box._start.isEnabled(), "it cannot be started:", box._planned.text())
     check("region" in box._planned.text(), "the plan says", box._planned.text())
+    inside, seen = box._scroll.widget().width(), box._scroll.viewport().width()
+    check(inside <= seen, "the form is", inside, "wide, and", seen, "of it are shown")
     yield from photograph(box, "krita-prompt.png")
     box._inputs["model"].set(TINY["model"] + "/none")
     yield 600
