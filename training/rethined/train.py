@@ -1,12 +1,13 @@
 """Trains the coarse network, the matching and the coherence layer jointly, on CPU cores or one GPU.
 
 usage: train.py CACHE_DIR OUT_DIR (--minutes M | --until HH:MM | --steps N) [--seed S] [--workers W] [--rate R]
-                [--plan SIZE:BATCH:FROM,...] [--resume]
+                [--plan SIZE:BATCH:FROM,...] [--init WEIGHTS.safetensors] [--resume]
 
 Each worker is a process with one thread and its own part of the batch; gradients are averaged after each step. On a
 machine that is shared with others, one barrier a step wastes less than one for every operation does. Learning rate and
 sizes follow the progress: the clock, or the steps; the latter is reproducible to the bit on one machine. The coarse network's
 convolutions run in bfloat16, its weights are kept in float32.
+--init begins with exported weights, whose branches were folded: each starts anew, at nothing, beside its kernel.
 OUT_DIR gets `last.pt`, which --resume goes on from, and `log.csv`. With a GPU there is one worker, on it.
 """
 import argparse
@@ -22,10 +23,11 @@ from queue import Queue
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from safetensors.torch import load_file
 
 import losses
 from data import Crops
-from network import Config, Rethined
+from network import Config, RepConv, Rethined
 
 WARM_UP_STEPS = 150
 BETAS, DECAY, MOST_GRADIENT = (0.9, 0.99), 0.01, 1.0
@@ -48,6 +50,7 @@ def arguments():
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--plan", default="128:24:0,192:10:0.6")
+    parser.add_argument("--init")
     parser.add_argument("--resume", action="store_true")
     a = parser.parse_args()
     if (a.minutes is not None) + (a.until is not None) + (a.steps is not None) != 1:
@@ -108,6 +111,20 @@ def objective(model, image, hole):
     return loss, torch.stack([loss, first, second, texture, match]).detach()
 
 
+def begun(weights):
+    """The network at its random start, or with exported weights."""
+    model = Rethined(Config())
+    if weights:
+        folded = load_file(weights)
+        for module in model.modules():
+            if isinstance(module, RepConv):
+                torch.nn.init.zeros_(module.pointwise)
+        missing, unknown = model.load_state_dict({k: v.float() for k, v in folded.items()}, strict=False)
+        if unknown or any(not name.endswith((".pointwise", ".scale")) for name in missing):
+            raise SystemExit(f"{weights} is another network's: {unknown or missing}")
+    return model
+
+
 def save(path, state):
     torch.save(state, path + ".new")
     os.replace(path + ".new", path)
@@ -121,7 +138,7 @@ def work(rank, a):
     dist.init_process_group("gloo", init_method=f"file://{os.path.abspath(a.out)}/rendezvous-{int(a.start)}", rank=rank,
                             world_size=workers, timeout=datetime.timedelta(hours=1))
     torch.manual_seed(a.seed)
-    model = Rethined(Config()).to(device, memory_format=torch.channels_last)
+    model = begun(a.init).to(device, memory_format=torch.channels_last)
     parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=a.rate, betas=BETAS, weight_decay=DECAY, fused=True)
     ema = copy.deepcopy(model).requires_grad_(False) if rank == 0 else None
