@@ -6,7 +6,7 @@ usage: train.py CACHE_DIR OUT_DIR (--minutes M | --until HH:MM | --steps N) [--s
 Each worker is a process with one thread and its own part of the batch; gradients are averaged after each step. On a
 machine that is shared with others, one barrier a step wastes less than one for every operation does. Learning rate and
 sizes follow the progress: the clock, or the steps; the latter is reproducible to the bit on one machine. The coarse network's
-convolutions run in bfloat16, its weights are kept in float32.
+convolutions run in bfloat16 where the machine has it (emulated it is ten times as slow), its weights are kept in float32.
 --init begins with exported weights, whose branches were folded: each starts anew, at nothing, beside its kernel.
 OUT_DIR gets `last.pt`, which --resume goes on from, and `log.csv`. With a GPU there is one worker, on it.
 """
@@ -95,9 +95,13 @@ class Loader:
         return [torch.from_numpy(b).to(device) for b in batch]
 
 
+def halved(device):
+    return device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
 def objective(model, image, hole):
     """The loss, and its parts in the order of `NAMES`."""
-    with torch.autocast(image.device.type, dtype=torch.bfloat16):
+    with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=halved(image.device.type)):
         coarse, features = model.fill_coarse(image, hole)
     coarse, features = coarse.float(), features.float()
     first = losses.psnr_loss(coarse, image, hole)
