@@ -59,6 +59,14 @@ impl<T: Send + Sync> Slot<T> {
         Ok(loaded)
     }
 
+    /// Whether one is here that `fits`; does not wait.
+    pub fn holds(&self, fits: impl Fn(&T) -> bool) -> bool {
+        match self.0.try_lock() {
+            Ok(slot) => slot.as_ref().is_some_and(|here| fits(here)),
+            Err(_) => false,
+        }
+    }
+
     /// What is here.
     #[cfg(test)]
     pub fn held(&self) -> Option<Arc<T>> {

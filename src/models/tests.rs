@@ -10,7 +10,7 @@ use crate::nn::tests::{ALGORITHMS, Golden, brief, error, floats, planes, pool};
 use crate::nn::{Arena, Run};
 use crate::weights::Weights;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 fn unet_config(golden: &Golden) -> unet_2d_condition::Config {
     let text = golden.0.metadata("config").unwrap();
@@ -250,6 +250,7 @@ fn streamed_layers_compute_the_same_and_hold_nothing() {
                 let streamed = unet_2d_condition::Streamed {
                     weights: weights.clone(),
                     layers: all.iter().take(count).cloned().collect(),
+                    later: false,
                 };
                 let net =
                     UNet2DConditionModel::streaming(&cx, &streamed, config.clone(), &|| Ok(()))
@@ -258,6 +259,38 @@ fn streamed_layers_compute_the_same_and_hold_nothing() {
                 held = net.bytes();
                 assert_eq!(made(&net), right, "{name} {count} {precision:?}");
             }
+            // What stays is read once, by the first pass that gets so far.
+            let later = unet_2d_condition::Streamed {
+                weights,
+                layers: BTreeSet::new(),
+                later: true,
+            };
+            let net = UNet2DConditionModel::streaming(&cx, &later, config.clone(), &|| Ok(()));
+            let net = net.unwrap();
+            drop(later);
+            assert!(net.bytes() < whole.bytes() / 2);
+            let stopped = pool(2).install(|| {
+                let layers = std::cell::Cell::new(0);
+                let check = || {
+                    layers.set(layers.get() + 1);
+                    match layers.get() < 40 {
+                        true => Ok(()),
+                        false => Err(crate::error::Error::cancelled()),
+                    }
+                };
+                let (arena, t) = (Arena::new(), |name: &str| {
+                    golden.tensor(&format!("a.{name}"))
+                });
+                let run = Run::new(&cx, &arena).check(&check);
+                let (sample, states) = (t("sample"), t("encoder_hidden_states"));
+                net.forward(&run, &sample, &[7.0], &states).map(|_| ())
+            });
+            assert!(stopped.is_err());
+            assert_eq!(made(&net), right, "{name} {precision:?}");
+            assert_eq!(net.bytes(), whole.bytes());
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_len(9).unwrap();
+            assert_eq!(made(&net), right, "{name} {precision:?}");
             let _ = std::fs::remove_file(path);
         }
     }
@@ -271,6 +304,7 @@ fn a_file_that_changes_while_it_is_streamed_is_named() {
     let streamed = unet_2d_condition::Streamed {
         weights: std::sync::Arc::new(Weights::open(&path).unwrap()),
         layers: unet_2d_condition::layers(&config).into_iter().collect(),
+        later: false,
     };
     let cx = Context::new(Path::best());
     let net = UNet2DConditionModel::streaming(&cx, &streamed, config, &|| Ok(())).unwrap();

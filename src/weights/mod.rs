@@ -230,6 +230,15 @@ impl Weights {
             .try_for_each(|s| s.source.check_unchanged())
     }
 
+    /// Has the system read the files into its page cache, as far as it gets until `stop` is set: what is
+    /// read from there later does not wait for the disk. Only Linux can be asked; elsewhere nothing
+    /// happens.
+    pub fn read_ahead(&self, stop: &AtomicBool) {
+        for shard in &self.shards {
+            shard.source.read_ahead(stop);
+        }
+    }
+
     /// The same, of which `change` is told of every tensor of floating-point numbers when it is read.
     pub fn changed(mut self, change: Arc<dyn Change>) -> Self {
         self.change = Some(change);

@@ -7,7 +7,10 @@ use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
+#[cfg(target_os = "linux")]
+use std::{num::NonZeroU64, sync::atomic::Ordering};
 
 /// A model file's bytes.
 #[derive(Debug)]
@@ -83,6 +86,28 @@ impl Source {
             _ => cannot(&self.name, &e),
         })
     }
+
+    /// See [`super::Weights::read_ahead`].
+    #[cfg(target_os = "linux")]
+    pub fn read_ahead(&self, stop: &AtomicBool) {
+        use rustix::fs::{Advice, fadvise};
+        /// Linux reads no more than some megabytes for one call, and returns when they are asked for.
+        const PART: NonZeroU64 = NonZeroU64::new(2 << 20).unwrap();
+        let Bytes::File(file) = &self.bytes else {
+            return;
+        };
+        for at in (0..self.len).step_by(PART.get() as usize) {
+            // A hint: where it fails, there is nothing to gain.
+            if stop.load(Ordering::Relaxed)
+                || fadvise(file, at, Some(PART), Advice::WillNeed).is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub fn read_ahead(&self, _stop: &AtomicBool) {}
 
     /// Checks that nobody has written to the file since it was opened. Another file in its place is
     /// none of this one's business.

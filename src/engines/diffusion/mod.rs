@@ -32,6 +32,8 @@ use folder::Folder;
 use pipeline::{Pipeline, latent_mask, showing, soft_mask};
 use settings::{Content, Settings};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use warm::{Key, Warm};
 
 /// The share of a fill that the exemplar fill of the hole takes where one is wanted.
@@ -185,22 +187,32 @@ impl Engine for Diffusion {
             end += rest * seconds / cost.seconds();
             end
         };
-        let (text, begin) = pump(run, &told, || {
-            told.begin("text", 0, until(cost.text));
-            let text = stages.text()?;
-            told.begin("encode", 0, until(cost.encode));
-            let mask = match folder.inpaints() {
-                true => latent_mask(crop.hole, folder.vae.scale(), true)?,
-                false => soft_mask(crop.hole, crop.coverage, folder.vae.scale())?,
-            };
-            Ok((text, stages.encode(picture, crop.hole, mask, from_noise)?))
+        let warm = self.warm.has(&key, &choice);
+        let stop = AtomicBool::new(warm);
+        let (text, begin) = thread::scope(|scope| {
+            // The disk is at work while the processor is: the UNet is wanted next.
+            scope.spawn(|| model.unet.read_ahead(&stop));
+            let made = pump(run, &told, || {
+                told.begin("text", 0, until(cost.text));
+                let text = stages.text()?;
+                told.begin("encode", 0, until(cost.encode));
+                let mask = match folder.inpaints() {
+                    true => latent_mask(crop.hole, folder.vae.scale(), true)?,
+                    false => soft_mask(crop.hole, crop.coverage, folder.vae.scale())?,
+                };
+                Ok((text, stages.encode(picture, crop.hole, mask, from_noise)?))
+            });
+            stop.store(true, Ordering::Relaxed);
+            made
         })?;
         drop((made, mixed));
         cx.trim();
         give_back();
-        told.begin("load", 0, until(cost.load));
-        let unet = self.warm.get(key, &model, &choice, run, &told)?;
-        let shares = (until(0.0), until(cost.step * cost.steps));
+        told.begin("load", 0, until(0.0));
+        let (unet, new) = self.warm.get(key, &model, &choice, run, &told)?;
+        let reading = if new { cost.load } else { 0.0 };
+        let first = until(cost.step + reading);
+        let shares = (first, until(cost.step * (cost.steps - 1.0)));
         let latents = pump(run, &told, || {
             let cx = &unet.cx;
             let stages = Pipeline { cx, ..stages };

@@ -127,8 +127,8 @@ impl Pipeline<'_> {
         })
     }
 
-    /// Goes through the steps, of which each takes the share done a part of the way to `end`: the
-    /// clean latents.
+    /// Goes through the steps: the clean latents. `shares` of the fill are done at the end of the first,
+    /// which may have to read the UNet, and of the last.
     pub fn denoise(
         &self,
         net: &UNet2DConditionModel,
@@ -169,7 +169,8 @@ impl Pipeline<'_> {
         let count = (times.len() - first) as f64;
         for (i, time) in times.iter().enumerate().skip(first) {
             let done = (i - first + 1) as f64 / count;
-            let end = shares.0 + (shares.1 - shares.0) * done;
+            let later = (i - first) as f64 / (count - 1.0).max(1.0);
+            let end = shares.0 + (shares.1 - shares.0) * later;
             self.told.begin("steps", (i - first) as u32, end);
             let scale = steps.scale_model_input(i) as f32;
             let per = self.folder.unet.in_channels * pixels;

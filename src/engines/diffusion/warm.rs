@@ -56,7 +56,8 @@ impl Key {
 pub struct Warm(Slot<Unet>);
 
 impl Warm {
-    /// The UNet of `model`: the one that is here, or loaded now in the place of the other.
+    /// The UNet of `model`: the one that is here, or else another in its place, most of whose layers its
+    /// first pass reads, and whether it is another.
     pub fn get(
         &self,
         mut key: Key,
@@ -64,14 +65,17 @@ impl Warm {
         choice: &Choice,
         run: &mut Run<'_>,
         told: &Told<'_>,
-    ) -> Result<Arc<Unet>> {
+    ) -> Result<(Arc<Unet>, bool)> {
         key.streamed = choice.streamed.clone();
         let wanted = key.clone();
+        let mut new = false;
         let load = || {
+            new = true;
             let cx = Context::new(Instructions::chosen()).packing(key.precision);
             let streamed = Streamed {
                 weights: model.unet.clone(),
                 layers: choice.streamed.clone(),
+                later: true,
             };
             let config = model.folder.unet.clone();
             let check = || told.layer();
@@ -81,7 +85,18 @@ impl Warm {
             Ok(Unet { key, cx, net })
         };
         let fits = |unet: &Unet| unet.key == wanted;
-        self.0.get(run, told, fits, choice.keep, load)
+        let unet = self.0.get(run, told, fits, choice.keep, load)?;
+        Ok((unet, new))
+    }
+
+    /// Whether that UNet is here; not while another fill is about to load one.
+    pub fn has(&self, key: &Key, choice: &Choice) -> bool {
+        let fits = |unet: &Unet| {
+            unet.key.precision == key.precision
+                && unet.key.files == key.files
+                && unet.key.streamed == choice.streamed
+        };
+        self.0.holds(fits)
     }
 
     /// What is here.

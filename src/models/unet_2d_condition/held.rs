@@ -1,22 +1,27 @@
-//! Layers that are held, and layers that are read anew in each pass.
+//! Layers that are held, from the start or from the first pass on, and layers that are read anew in
+//! each.
 #![forbid(unsafe_code)]
 
 use super::Config;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Context;
 use crate::weights::{Scope, Weights};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// Layers that are not held: each is read, packed, run and dropped in every pass, for memory's sake.
+/// How layers are read that are not all here from the start.
 #[derive(Clone, Debug)]
 pub struct Streamed {
-    /// The UNet's own, kept open; of layers that are streamed nothing is held but this.
+    /// The UNet's own, kept open while there are layers to be read.
     pub weights: Arc<Weights>,
-    /// Which, by their names as [`layers`] has them.
+    /// Which are not held, by their names as [`layers`] has them: each is read, packed, run and dropped
+    /// in every pass, for memory's sake.
     pub layers: BTreeSet<String>,
+    /// Whether the others are read when a pass first comes to them, and stay: the first pass then
+    /// begins at once.
+    pub later: bool,
 }
 
 /// The names of the layers that can be streamed, in the order of a pass: residual blocks,
@@ -78,20 +83,29 @@ impl Origin<'_> {
         make: impl Fn(&Context, &Scope) -> Result<T> + Send + Sync + 'static,
     ) -> Result<Held<T>> {
         let name = self.scope.path("");
-        match self.streamed.filter(|s| s.layers.contains(&name)) {
-            Some(Streamed { weights, .. }) => {
-                let weights = weights.clone();
-                Ok(Held::Streamed(Box::new(move |cx| {
-                    let made = make(cx, &weights.root().pp(&name))?;
-                    weights.check_unchanged()?;
-                    Ok(made)
-                })))
-            }
-            None => {
-                (self.check)()?;
-                make(self.cx, &self.scope).map(Held::Packed)
-            }
+        let Some(streamed) = self.streamed else {
+            (self.check)()?;
+            return make(self.cx, &self.scope).map(Held::Packed);
+        };
+        let stays = !streamed.layers.contains(&name);
+        if stays && !streamed.later {
+            (self.check)()?;
+            return make(self.cx, &self.scope).map(Held::Packed);
         }
+        let weights = streamed.weights.clone();
+        let load = move |cx: &Context| {
+            let made = make(cx, &weights.root().pp(&name))?;
+            // What was read while somebody wrote is neither the old nor the new one.
+            weights.check_unchanged()?;
+            Ok(made)
+        };
+        Ok(match stays {
+            true => Held::Later(Later {
+                here: OnceLock::new(),
+                load: Mutex::new(Some(Arc::new(load))),
+            }),
+            false => Held::Streamed(Box::new(load)),
+        })
     }
 }
 
@@ -100,7 +114,38 @@ type Load<T> = dyn Fn(&Context) -> Result<T> + Send + Sync;
 /// A layer that is here, or the way to it.
 pub(super) enum Held<T> {
     Packed(T),
+    Later(Later<T>),
     Streamed(Box<Load<T>>),
+}
+
+/// A layer that the first pass reads.
+pub(super) struct Later<T> {
+    here: OnceLock<T>,
+    /// Gone, and the file with it, when the layer is here.
+    load: Mutex<Option<Arc<Load<T>>>>,
+}
+
+impl<T> Later<T> {
+    fn way(&self) -> Option<Arc<Load<T>>> {
+        let way = self.load.lock().unwrap_or_else(PoisonError::into_inner);
+        way.clone()
+    }
+
+    /// The layer. Of two passes that come to it at once each reads it, and one drops its own: while
+    /// one waited for the other its thread might be handed that other's work.
+    fn get(&self, cx: &Context) -> Result<Loan<'_, T>> {
+        if let (None, Some(load)) = (self.here.get(), self.way()) {
+            let made = load(cx)?;
+            if let Err(second) = self.here.set(made) {
+                return Ok(Loan::Read(second));
+            }
+            *self.load.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        self.here.get().map(Loan::Packed).ok_or_else(|| {
+            let what = "a defect in Mend: a layer is neither here nor to be read";
+            Error::new(ErrorKind::Internal, what)
+        })
+    }
 }
 
 impl<T> Held<T> {
@@ -108,6 +153,7 @@ impl<T> Held<T> {
     pub fn packed(&self) -> Option<&T> {
         match self {
             Self::Packed(layer) => Some(layer),
+            Self::Later(layer) => layer.here.get(),
             Self::Streamed(_) => None,
         }
     }
@@ -116,6 +162,7 @@ impl<T> Held<T> {
     pub fn get(&self, cx: &Context) -> Result<Loan<'_, T>> {
         match self {
             Self::Packed(layer) => Ok(Loan::Packed(layer)),
+            Self::Later(layer) => layer.get(cx),
             Self::Streamed(load) => load(cx).map(Loan::Read),
         }
     }

@@ -52,8 +52,8 @@ impl UNet2DConditionModel {
         Self::build(&origin, config)
     }
 
-    /// As [`Self::new`], but for the layers that are to be streamed, which each pass reads anew: it
-    /// must be called with a context that packs as `cx` does, and fails with
+    /// As [`Self::new`], but for the layers that each pass, or the first one, is to read: it must be called
+    /// with a context that packs as `cx` does, and fails with
     /// [`ErrorKind::Model`] where the file was changed or cut short meanwhile. `check` is called before
     /// each layer that is read now, for cancelling.
     ///
