@@ -274,6 +274,7 @@ fn a_missing_model_is_told_before_anything_runs() {
 #[test]
 fn a_budget_is_kept_by_letting_go_and_streaming_with_the_same_pixels() {
     let models = Temporary::new("budget", 9);
+    tiny::widen(&models.0.join("tiny"));
     let photo = Photo::new(None, [30, 20, 55, 44]);
     let params = [("prompt", "a cat"), ("steps", "2"), ("seed", "5")];
     let with = |max_memory: Option<u64>| {

@@ -23,6 +23,35 @@ pub fn model(folder: &Path, channels: usize) {
     });
 }
 
+/// Writes the UNet's weights in single precision: then they, and not the text encoder's vocabulary, are the
+/// most that a fill holds, however a machine packs them.
+#[allow(dead_code, reason = "not every test that has this file needs it")]
+pub fn widen(folder: &Path) {
+    let file = folder.join("unet/diffusion_pytorch_model.safetensors");
+    let bytes = fs::read(&file).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let wide: Vec<_> = tensors
+        .tensors()
+        .into_iter()
+        .map(|(key, view)| {
+            assert_eq!(view.dtype(), Dtype::F16);
+            let halves = view
+                .data()
+                .chunks_exact(2)
+                .map(|b| half::f16::from_le_bytes([b[0], b[1]]));
+            let data: Vec<u8> = halves.flat_map(|v| v.to_f32().to_le_bytes()).collect();
+            (key, view.shape().to_vec(), data)
+        })
+        .collect();
+    let views = wide.iter().map(|(key, shape, data)| {
+        (
+            key,
+            TensorView::new(Dtype::F32, shape.clone(), data).unwrap(),
+        )
+    });
+    serialize_to_file(views, None, &file).unwrap();
+}
+
 /// Writes a tiny Stable Diffusion 2: a UNet of four channels with linear projections that predicts v,
 /// and a text encoder of its own.
 #[allow(dead_code, reason = "not every test that has this file needs it")]
