@@ -160,7 +160,8 @@ def cancelled():
     picture.select((100, 100, 30, 30))
     remember("layer")
     yield from run()
-    check(picture.seen() != before, "the next fill did nothing")
+    # On a busy machine Krita may show it a little later.
+    yield lambda: picture.seen() != before
     yield from picture.close()
 
 
