@@ -45,7 +45,7 @@ LORA_LAYERS = ["to_q", "to_k", "to_v", "to_out.0", "conv_in", "conv_out", "conv1
 RESBLOCKS = {"plain": "mid_block.resnets.0", "shortcut": "down_blocks.1.resnets.0", "down": "down_blocks.0.downsamplers.0",
              "up": "up_blocks.0.upsamplers.0"}
 HEIGHT, WIDTH = 12, 24
-FFHQ = Config(sample_size=256, block_out_channels=(128, 128, 256, 256, 512, 512),
+FFHQ = Config(sample_size=256, attention_head_dim=64, block_out_channels=(128, 128, 256, 256, 512, 512),
               down_block_types=("ResnetDownsampleBlock2D",) * 4 + ("AttnDownBlock2D", "ResnetDownsampleBlock2D"),
               up_block_types=("ResnetUpsampleBlock2D", "AttnUpBlock2D") + ("ResnetUpsampleBlock2D",) * 4)
 

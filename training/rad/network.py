@@ -22,10 +22,10 @@ class Config:
     in_channels: int = 3
     out_channels: int = 6  # of the noise and of its variance
     layers_per_block: int = 1
-    block_out_channels: tuple = (64, 128, 192, 256)
-    down_block_types: tuple = ("ResnetDownsampleBlock2D", "ResnetDownsampleBlock2D", "ResnetDownsampleBlock2D", "AttnDownBlock2D")
-    up_block_types: tuple = ("AttnUpBlock2D", "ResnetUpsampleBlock2D", "ResnetUpsampleBlock2D", "ResnetUpsampleBlock2D")
-    attention_head_dim: int = 64
+    block_out_channels: tuple = (32, 64, 128, 160, 192)
+    down_block_types: tuple = ("ResnetDownsampleBlock2D",) * 3 + ("AttnDownBlock2D",) * 2
+    up_block_types: tuple = ("AttnUpBlock2D",) * 2 + ("ResnetUpsampleBlock2D",) * 3
+    attention_head_dim: int = 32
     norm_num_groups: int = 32
     norm_eps: float = 1e-5
     flip_sin_to_cos: bool = True  # cosines first
@@ -201,7 +201,8 @@ class Rad(nn.Module):
         nn.init.zeros_(self.conv_out.weight), nn.init.zeros_(self.conv_out.bias)
 
     def embed(self, levels):
-        return self.time_embedding(sines(levels, self.config))
+        with torch.autocast(levels.device.type, enabled=False):  # the sines of large levels lose too much in bfloat16
+            return self.time_embedding(sines(levels, self.config))
 
     def forward(self, x, levels):
         """The noise in `x` and what tells its variance, `[batch, 6, height, width]`."""

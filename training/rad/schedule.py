@@ -3,7 +3,8 @@
 Phase 1 takes the hole's pixels from picture to noise, phase 2 the others; filling goes back through phase 1 alone. A
 mask's 1 is hole, and its values between give a pixel part of the noise. `n` counts the steps of a phase taken so far, 0
 to `STEPS`: it is one more than the time of DDPM. `kept` is the share of the picture's variance that is left in a pixel
-(alpha bar), `[batch, 1, height, width]` in float64, as all of the schedule is; pictures are float32.
+(alpha bar), `[batch, 1, height, width]` in float64, as all of the schedule is; pictures, and what they are multiplied
+with, are float32.
 """
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ def levels(kept):
 
 
 def noised(picture, kept, noise):
-    return (kept.sqrt() * picture + (1 - kept).sqrt() * noise).float()
+    return kept.sqrt().float() * picture + (1 - kept).sqrt().float() * noise
 
 
 def times(steps):
@@ -52,32 +53,35 @@ def start(picture, mask, n, noise):
     return noised(picture * (mask < 1), kept_after(mask, n), noise)
 
 
-def predicted(x, noise, kept, bound=True):
+def predicted(x, noise, kept):
     """The picture that is in `x` if `noise` is."""
-    picture = (x - (1 - kept).sqrt() * noise) / kept.sqrt()
-    return picture.clamp(-1, 1) if bound else picture
+    return (x - (1 - kept).sqrt().float() * noise) / kept.sqrt().float()
 
 
 def posterior(x, picture, kept, before):
     """Mean and the least and the most log variance of a step back from `kept` to `before`, which may be several steps. Where
     nothing happens, or nothing is left to be random, they are not finite."""
     beta, rest = 1 - kept / before, 1 - kept
-    mean = before.sqrt() * beta / rest * picture + (kept / before).sqrt() * (1 - before) / rest * x
-    return mean, torch.log(beta * (1 - before) / rest), torch.log(beta)
+    of_picture, of_x = before.sqrt() * beta / rest, (kept / before).sqrt() * (1 - before) / rest
+    mean = of_picture.float() * picture + of_x.float() * x
+    return mean, torch.log(beta * (1 - before) / rest).float(), torch.log(beta).float()
+
+
+def chosen(choice, least, most):
+    """The log variance that the network chose: -1 is the least, 1 the most."""
+    return least + (choice + 1) / 2 * (most - least)
 
 
 def ddpm(x, output, kept, before, noise):
     """A random step with the variance that the network chose. `output` is the network's."""
     found, choice = output.chunk(2, 1)
-    mean, least, most = posterior(x, predicted(x, found, kept), kept, before)
-    deviation = torch.exp(0.5 * (least + (choice + 1) / 2 * (most - least)))
-    after = mean + torch.where(before < 1, deviation * noise, 0)
-    return torch.where(kept < 1, after, x).float()
+    mean, least, most = posterior(x, predicted(x, found, kept).clamp(-1, 1), kept, before)
+    after = mean + torch.where(before < 1, torch.exp(0.5 * chosen(choice, least, most)) * noise, 0)
+    return torch.where(kept < 1, after, x)
 
 
 def ddim(x, output, kept, before):
     """A step without chance (eta 0). As in ADM the noise is that which belongs to the bounded picture."""
-    picture = predicted(x, output.chunk(2, 1)[0], kept)
-    noise = (x - kept.sqrt() * picture) / (1 - kept).sqrt()
-    after = before.sqrt() * picture + (1 - before).sqrt() * noise
-    return torch.where(kept < 1, after, x).float()
+    picture = predicted(x, output.chunk(2, 1)[0], kept).clamp(-1, 1)
+    noise = (x - kept.sqrt().float() * picture) / (1 - kept).sqrt().float()
+    return torch.where(kept < 1, noised(picture, before, noise), x)
