@@ -101,18 +101,20 @@ impl Checkpoint {
             Some(config) => config,
             None => Config::of(&named)?,
         };
-        Ok(Self {
+        let checkpoint = Self {
             weights: named,
             config,
             files,
-        })
+        };
+        checkpoint.check()?;
+        Ok(checkpoint)
     }
 
     /// Checks that the network can be made of these tensors: those of its ends and of its lowest level.
     ///
     /// # Errors
     /// [`ErrorKind::Model`] naming what is not there.
-    pub fn check(&self) -> Result<()> {
+    fn check(&self) -> Result<()> {
         let c = &self.config;
         let last = c.block_out_channels.len() - 1;
         let of = |name: &str, shape: &[usize]| {

@@ -10,6 +10,8 @@ use crate::weights::Weights;
 const HEAD_DIM: usize = 64;
 const GROUPS: usize = 32;
 const EPS: f32 = 1e-5;
+/// More channels than any level has.
+const MOST: usize = 8192;
 /// Sides of the pictures that networks of so many levels are for: `create_model`'s choice of `channel_mult`
 /// (the same repository, `script_util.py`).
 const SIDES: [(usize, usize); 4] = [(4, 64), (5, 128), (6, 256), (7, 512)];
@@ -82,7 +84,7 @@ impl Config {
             Self::CHANNELS,
             Self::OUTPUTS..=Self::OUTPUTS,
         )?;
-        let block_out_channels = json.list("block_out_channels", 1..=8, 1..=8192)?;
+        let block_out_channels = json.list("block_out_channels", 1..=8, 1..=MOST)?;
         let n = block_out_channels.len();
         let down = [
             ("ResnetDownsampleBlock2D", false),
@@ -171,8 +173,10 @@ impl Config {
             let expected = format!("a multiple of {unit}, for there are {n} levels");
             return Err(("sample_size", expected));
         }
-        if self.block_out_channels.first().is_none_or(|c| *c < 4) {
-            let expected = "4 channels or more at first".to_owned();
+        let first = self.block_out_channels.first();
+        let inside = |c: &usize| (1..=MOST).contains(c);
+        if first.is_none_or(|c| *c < 4) || !self.block_out_channels.iter().all(inside) {
+            let expected = format!("4 channels or more at first, and 1 to {MOST} at each level");
             return Err(("block_out_channels", expected));
         }
         for (i, channels) in self.block_out_channels.iter().enumerate() {

@@ -44,7 +44,13 @@ pub(super) fn names(weights: &Weights, head_dim: Option<usize>) -> Option<Names>
         all.find_map(|name| name.strip_suffix(what).map(str::to_owned))
     };
     if let Some(prefix) = behind("input_blocks.0.0.weight") {
-        // Latent diffusion has the same names, and text in its blocks.
+        // Classes are what no picture tells, and nobody is asked for.
+        if weights
+            .names()
+            .any(|name| name.ends_with("label_emb.weight"))
+        {
+            return None;
+        }
         return adm(weights, &prefix, head_dim);
     }
     let root = weights.contains("conv_in.weight") || weights.contains("conv_in.base_layer.weight");
