@@ -38,7 +38,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "training", "rad"))
 import adm  # noqa: E402
 import schedule  # noqa: E402
-from network import Config, EmbeddedMap, EmbeddedPair, Rad, sines  # noqa: E402
+from network import Config, EmbeddedMap, Rad, sines  # noqa: E402
 
 RANK = 2
 LORA_LAYERS = ["to_q", "to_k", "to_v", "to_out.0", "conv_in", "conv_out", "conv1", "conv2"]
