@@ -4,8 +4,9 @@ usage: train.py CACHE_DIR OUT_DIR (--minutes M | --until HH:MM | --steps N) [--s
                 [--strokes SHARE] [--config config.json] [--lora BASE] [--workers W] [--threads T] [--resume]
 
 CACHE_DIR is what ../rethined/data.py wrote. BASE is a folder as files.py reads it. The learning rate follows the progress: the
-clock, or the steps; the latter is reproducible to the bit on one machine's CPU. OUT_DIR gets `last.pt`, which --resume goes on from, and
-`log.csv`; SIGTERM saves and ends. On a GPU the network runs in bfloat16, its weights are kept in float32.
+clock, or the steps; the latter is reproducible to the bit on one machine's CPU. OUT_DIR gets `last.pt`, which --resume goes on from with
+what it was begun with (minutes are then further ones), and `log.csv`; SIGTERM saves and ends. On a GPU the network runs in bfloat16, its
+weights are kept in float32.
 """
 import argparse
 import csv
@@ -28,6 +29,7 @@ WARM_UP_STEPS, FALL_FROM = 100, 0.7  # the rate rises, holds, and falls to nothi
 BETAS, DECAY, MOST_GRADIENT = (0.9, 0.999), 0.0, 1.0
 EMA = 0.9995
 SAVE_SECONDS, LOG_STEPS = 240, 20
+KEPT_OPTIONS = ("size", "batch", "rate", "seed", "strokes")
 NAMES = ("loss", "error", "bound", "error_1", "error_2")
 
 
@@ -74,17 +76,18 @@ def train(a):
     start = time.time()
     os.makedirs(a.out, exist_ok=True)
     torch.set_num_threads(a.threads)
-    torch.manual_seed(a.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     last = os.path.join(a.out, "last.pt")
     state = torch.load(last, map_location=device, weights_only=True) if a.resume else None
     if state:
+        vars(a).update(state["options"])
         config, base = Config.from_plain(state["config"]), state["base"]
     else:
         config, base = Config(), a.lora and os.path.abspath(a.lora)
         if a.config:
             with open(a.config) as f:
                 config = Config.from_plain(json.load(f))
+    torch.manual_seed(a.seed)
     model = files.build(config, base).to(device, memory_format=torch.channels_last)
     named = files.trained(model)
     parameters = list(named.values())
@@ -116,9 +119,9 @@ def train(a):
         progress = step / a.steps if a.steps else min(1.0, elapsed / (60 * a.minutes + before))
         if progress >= 1 or stop or time.time() - saved > SAVE_SECONDS:
             saved = time.time()
-            save(last, {"config": model.config.plain(), "base": base, "trained": {n: p.detach() for n, p in named.items()},
-                        "ema": dict(zip(named, ema)), "optimizer": optimizer.state_dict(), "step": step, "seconds": elapsed,
-                        "images": images})
+            save(last, {"config": model.config.plain(), "base": base, "options": {k: getattr(a, k) for k in KEPT_OPTIONS},
+                        "trained": {n: p.detach() for n, p in named.items()}, "ema": dict(zip(named, ema)),
+                        "optimizer": optimizer.state_dict(), "step": step, "seconds": elapsed, "images": images})
         if progress >= 1 or stop:
             break
         picture, hole = (v.to(device, non_blocking=True) for v in next(source))
