@@ -475,7 +475,10 @@ fn damaged_files_are_told() {
         let filled = fill(&engine, &case, &values, (2, 1), &Cancel::new(), &mut |_| {
             true
         });
-        let error = filled.err().expect("a fill");
+        let error = match filled {
+            Err(error) => error,
+            Ok(filled) => panic!("a fill of {} bytes: {:?}", bytes.len(), filled.image.data),
+        };
         assert_eq!(error.kind(), ErrorKind::Model, "{error}");
         error.message().to_owned()
     };

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Config;
-use super::names::names;
+use super::names::{known, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::lora::{Lora, Loras, Net};
 use crate::weights::Weights;
@@ -71,7 +71,8 @@ impl Checkpoint {
     /// # Errors
     /// As [`Self::open`].
     pub fn of(weights: Weights, config: Option<(&str, &str)>, files: Vec<PathBuf>) -> Result<Self> {
-        let own = weights.metadata("config");
+        // Other networks' files have metadata, too.
+        let own = weights.metadata("config").filter(|_| known(&weights));
         let config = match (config, own) {
             (Some((file, text)), _) => Some(Config::parse(file, text)?),
             (None, Some(text)) => Some(Config::parse(weights.name(), text)?),

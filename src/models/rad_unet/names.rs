@@ -36,6 +36,20 @@ const ENDS: [(&str, &str); 5] = [
     ("out.2", "conv_out"),
 ];
 
+/// Whether a file may hold such a network.
+pub(super) fn known(weights: &Weights) -> bool {
+    let ends = |name: &str| {
+        [
+            "conv_in.weight",
+            "conv_in.base_layer.weight",
+            "input_blocks.0.0.weight",
+        ]
+        .iter()
+        .any(|end| name.ends_with(end))
+    };
+    weights.names().any(ends)
+}
+
 /// The file's names; none where it holds no such network. `head_dim` are the channels of an attention's
 /// head, which ADM's files keep one behind another.
 pub(super) fn names(weights: &Weights, head_dim: Option<usize>) -> Option<Names> {
@@ -43,7 +57,8 @@ pub(super) fn names(weights: &Weights, head_dim: Option<usize>) -> Option<Names>
         let mut all = weights.names();
         all.find_map(|name| name.strip_suffix(what).map(str::to_owned))
     };
-    if let Some(prefix) = behind("input_blocks.0.0.weight") {
+    let root = weights.contains("conv_in.weight") || weights.contains("conv_in.base_layer.weight");
+    if !root && let Some(prefix) = behind("input_blocks.0.0.weight") {
         // Classes are what no picture tells, and nobody is asked for.
         if weights
             .names()
@@ -53,7 +68,6 @@ pub(super) fn names(weights: &Weights, head_dim: Option<usize>) -> Option<Names>
         }
         return adm(weights, &prefix, head_dim);
     }
-    let root = weights.contains("conv_in.weight") || weights.contains("conv_in.base_layer.weight");
     let prefix = match root {
         true => String::new(),
         false => behind("conv_in.base_layer.weight").or_else(|| behind("conv_in.weight"))?,

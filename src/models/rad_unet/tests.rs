@@ -205,16 +205,16 @@ fn every_layout_is_the_same_network() {
     assert_eq!(floats(&pass(&cx, &adm, &x, &levels)), floats(&want));
     within("plain", &want, &golden.tensor("net.soft.out"), 1e-4);
 
-    // With a LoRA inside, and beside.
+    // With a LoRA inside, and beside. What is merged is rounded to what the weights are stored in.
     let want = golden.tensor("lora.out");
     let inside = network(&cx, &open("lora.injected.").unwrap());
-    within("inside", &pass(&cx, &inside, &x, &levels), &want, 1e-3);
+    within("inside", &pass(&cx, &inside, &x, &levels), &want, 5e-3);
     let joined = under(&golden.0, "").joined(under(&golden.0, "lora.adapter."));
     let beside = Checkpoint::of(joined, config(&golden), vec![]).unwrap();
     let beside = network(&cx, &beside);
     let beside = pass(&cx, &beside, &x, &levels);
-    within("beside", &beside, &want, 1e-3);
-    assert!(error(&pass(&cx, &plain, &x, &levels), &want) > 0.01);
+    within("beside", &beside, &want, 5e-3);
+    assert!(error(&pass(&cx, &plain, &x, &levels), &want) > 0.1);
 }
 
 /// Names and shapes of the FFHQ model's tensors: diffusers' and ADM's.

@@ -131,13 +131,14 @@ impl PixelRun {
     pub fn original(&self, i: usize, output: &[f32], x: &[f32]) -> Result<Vec<f32>> {
         self.check(&[x.len()], CHANNELS)?;
         self.check(&[output.len()], 2 * CHANNELS)?;
-        let kinds = self.coefficients(Method::Ddim, i)?;
+        let mut levels = with_capacity(self.kinds.len(), WHAT)?;
+        levels.extend(self.kinds.iter().map(|kind| self.level(kind, i)));
         let mut out = with_capacity(x.len(), WHAT)?;
         for (place, (x, epsilon)) in x.iter().zip(output).enumerate() {
-            let own = &kinds[self.of[place % self.of.len()] as usize];
-            out.push(match own.keeps() {
-                true => *x,
-                false => own.original(*x, *epsilon) as f32,
+            let own = &levels[self.of[place % self.of.len()] as usize];
+            out.push(match own.noise > 0.0 {
+                true => own.original(*x, *epsilon) as f32,
+                false => *x,
             });
         }
         Ok(out)

@@ -35,15 +35,19 @@ impl Level {
             noise: -libm::expm1(log),
         }
     }
+
+    /// The picture that is in the sample `x` where the network says that its noise is `epsilon`, within ±1.
+    pub fn original(&self, x: f32, epsilon: f32) -> f64 {
+        let noise = self.noise.sqrt() * f64::from(epsilon);
+        ((f64::from(x) - noise) / self.kept.sqrt()).clamp(-CLIP, CLIP)
+    }
 }
 
 /// What a step does with the values of a pixel.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Coefficients {
-    /// Of the sample and of the network's noise in the picture.
-    sample: f64,
-    output: f64,
-    /// What is done.
+    /// The level before it.
+    from: Level,
     kind: Kind,
 }
 
@@ -62,8 +66,6 @@ enum Kind {
 impl Coefficients {
     /// A step from a level to one that is no higher.
     pub fn new(method: Method, from: Level, to: Level) -> Self {
-        let sample = 1.0 / from.kept.sqrt();
-        let output = -(from.noise.sqrt()) * sample;
         let kind = if from.noise <= 0.0 || to.log <= from.log {
             Kind::Keep
         } else {
@@ -89,11 +91,7 @@ impl Coefficients {
                 }
             }
         };
-        Self {
-            sample,
-            output,
-            kind,
-        }
+        Self { from, kind }
     }
 
     /// Whether noise is added.
@@ -107,17 +105,6 @@ impl Coefficients {
         )
     }
 
-    /// The picture that is in the sample `x` where the network says that its noise is `epsilon`, within ±1.
-    pub fn original(&self, x: f32, epsilon: f32) -> f64 {
-        let picture = self.sample * f64::from(x) + self.output * f64::from(epsilon);
-        picture.clamp(-CLIP, CLIP)
-    }
-
-    /// Whether a step changes nothing.
-    pub fn keeps(&self) -> bool {
-        matches!(self.kind, Kind::Keep)
-    }
-
     /// The sample after the step; `between` is the network's place between the variances, −1 to 1.
     pub fn step(&self, x: f32, epsilon: f32, between: f32, fresh: f32) -> f32 {
         match self.kind {
@@ -127,7 +114,7 @@ impl Coefficients {
                 sample,
                 variance,
             } => {
-                let mean = picture * self.original(x, epsilon) + sample * f64::from(x);
+                let mean = picture * self.from.original(x, epsilon) + sample * f64::from(x);
                 let noise = variance.map_or(0.0, |(least, most)| {
                     let share = (f64::from(between) + 1.0) / 2.0;
                     let log = least + share * (most - least);
