@@ -9,6 +9,11 @@ use crate::nn::{
     average_pool, misfit, pair, upsample_nearest,
 };
 use crate::weights::Scope;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// What a picture's pixels are made of.
+type Pixels = Rc<[Mixed]>;
 
 /// What every residual block is told besides its picture.
 pub(super) struct Given<'a> {
@@ -16,8 +21,8 @@ pub(super) struct Given<'a> {
     pub embedding: &'a Tensor,
     /// Where which level is.
     pub map: &'a LevelMap,
-    /// What pixels are made of, for each size that was asked for.
-    scaled: std::cell::RefCell<Vec<((usize, usize), std::rc::Rc<[Mixed]>)>>,
+    /// For each size that was asked for.
+    scaled: RefCell<Vec<((usize, usize), Pixels)>>,
 }
 
 impl<'a> Given<'a> {
@@ -30,12 +35,12 @@ impl<'a> Given<'a> {
     }
 
     /// [`LevelMap::scaled`], once for each size.
-    fn pixels(&self, height: usize, width: usize) -> Result<std::rc::Rc<[Mixed]>> {
+    fn pixels(&self, height: usize, width: usize) -> Result<Pixels> {
         let mut all = self.scaled.borrow_mut();
         if let Some((_, here)) = all.iter().find(|(size, _)| *size == (height, width)) {
             return Ok(here.clone());
         }
-        let made: std::rc::Rc<[Mixed]> = self.map.scaled(height, width)?.into();
+        let made: Pixels = self.map.scaled(height, width)?.into();
         all.push(((height, width), made.clone()));
         Ok(made)
     }

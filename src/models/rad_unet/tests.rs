@@ -340,7 +340,7 @@ fn what_does_not_fit_is_an_error() {
     for other in ["unet_sd15", "migan", "lama", "vae"] {
         let weights = Golden::open(other).0;
         let opened = Checkpoint::of(weights, None, vec![]);
-        let e = opened.err().expect(other);
+        let e = opened.expect_err(other);
         assert_eq!(e.kind(), ErrorKind::Model, "{other}: {e}");
     }
     // Pictures of another size.
