@@ -128,6 +128,7 @@ impl Rad {
             let net = RadUnet::new(&cx, &scope, checkpoint.config.clone(), &check)?;
             // What was read while somebody wrote is neither the old nor the new one.
             checkpoint.weights.check_unchanged()?;
+            give_back();
             Ok(Loaded { key, cx, net })
         };
         let fits = |loaded: &Loaded| loaded.key == wanted;
@@ -217,8 +218,9 @@ impl Engine for Rad {
         let loaded = self.get(key, &checkpoint, run, &told)?;
         let out = pump(run, &told, || {
             let Loaded { cx, net, .. } = &*loaded;
-            let arena = Arena::new();
             for i in 0..count {
+                // Anew for each step: what the allocator would keep between is more than it is worth.
+                let arena = Arena::new();
                 let share = (i + 1) as f64 / count as f64;
                 told.begin("steps", i as u32, end + (1.0 - end) * share);
                 let map = LevelMap::new(canvas.height, canvas.width, &steps.levels(i)?)?;
@@ -227,8 +229,8 @@ impl Engine for Rad {
                 let shape = [1, Config::CHANNELS, canvas.height, canvas.width];
                 let given = from_vec(given, &shape)?;
                 let check = || told.layer();
-                let made = net.forward(&Pass::new(cx, &arena).check(&check), &given, &map)?;
-                let made = values(&made)?;
+                let output = net.forward(&Pass::new(cx, &arena).check(&check), &given, &map)?;
+                let made = values(&output)?;
                 let clean = steps.original(i, &made, &x)?;
                 steps.step(settings.method, i, &made, &mut x, &mut |out| {
                     Noise::new(seed, Purpose::Step, i).fill(out);
@@ -237,6 +239,9 @@ impl Engine for Rad {
                 if let Ok(preview) = canvas.picture(crop, &clean) {
                     told.show(preview);
                 }
+                drop(made);
+                drop((output, given, arena));
+                give_back();
             }
             canvas.picture(crop, &x)
         })?;
