@@ -205,7 +205,7 @@ impl Engine for Rad {
         let seed = run.seed;
         told.begin("prepare", 0, 0.0);
         let (canvas, mut x, steps) = pump(run, &told, || {
-            let canvas = Canvas::new(crop, checkpoint.config.alignment())?;
+            let canvas = Canvas::new(crop, checkpoint.config.alignment());
             let pixels = canvas.pixels(crop, settings.order)?;
             let steps = PixelRun::new(&settings.times, settings.order, &pixels)?;
             let mut x = canvas.planes(crop, &pixels)?;

@@ -20,12 +20,12 @@ pub struct Canvas {
 
 impl Canvas {
     /// Sides are multiples of `unit`; what is beyond the crop is its mirror image.
-    pub fn new(crop: &Crop<'_>, unit: usize) -> Result<Self> {
+    pub fn new(crop: &Crop<'_>, unit: usize) -> Self {
         let side = |n: usize| n.next_multiple_of(unit.max(1));
-        Ok(Self {
+        Self {
             width: side(crop.image.width),
             height: side(crop.image.height),
-        })
+        }
     }
 
     /// The crop's pixel that stands at each of the canvas.

@@ -55,11 +55,12 @@ impl Config {
     pub fn parse(file: &str, text: &str) -> Result<Self> {
         let json = Json::parse(file, text)?;
         for (key, fine) in [
-            ("_class_name", &["\"UNet2DModel\""][..]),
-            ("act_fn", &["\"silu\"", "\"swish\""]),
+            ("act_fn", &["\"silu\"", "\"swish\""][..]),
             ("add_attention", &["true"]),
             ("center_input_sample", &["false"]),
             ("class_embed_type", &[]),
+            // Whatever its class is called: text makes it another network.
+            ("cross_attention_dim", &[]),
             ("downsample_type", &["\"resnet\""]),
             ("in_channels", &["3"]),
             ("mid_block_scale_factor", &["1"]),

@@ -104,33 +104,50 @@ fn diffusers(weights: &Weights, prefix: &str) -> Names {
         let Some(name) = name.filter(|name| is_network(name)) else {
             continue;
         };
-        // peft names the adapter, too.
-        let plain = name.replace(".default.weight", ".weight");
-        let is_lora = [".lora_A.weight", ".lora_B.weight"]
-            .iter()
-            .any(|end| plain.ends_with(end));
-        let shape = weights.shape(full).unwrap_or(&[]).to_vec();
-        if is_lora {
+        // A layer that was trained whole is kept with its old self.
+        let Some((ours, lora)) = without_peft(name) else {
+            continue;
+        };
+        if lora {
             let part = Part {
                 of: full.to_owned(),
-                shape,
+                shape: weights.shape(full).unwrap_or(&[]).to_vec(),
                 first: 0,
             };
-            names.lora.push((format!("unet.{plain}"), part));
+            names.lora.push((format!("unet.{ours}"), part));
             continue;
         }
-        // A layer that was trained whole is kept with its old self.
-        if name.contains(".original_module.") {
-            continue;
-        }
-        let ours = name
-            .replace(".base_layer.", ".")
-            .replace(".modules_to_save.default.", ".");
         if let Some(part) = part(weights, full, &ours) {
             names.tensors.push((ours, part));
         }
     }
     names
+}
+
+/// A tensor's name without what peft wraps layers in, and whether it is a LoRA's: then the adapter's own name
+/// is left out, `LAYER.lora_A.weight`. None for what is not used.
+fn without_peft(name: &str) -> Option<(String, bool)> {
+    let (mut ours, mut lora) = (Vec::new(), false);
+    let mut words = name.split('.');
+    while let Some(word) = words.next() {
+        match word {
+            "base_layer" => {}
+            "original_module" => return None,
+            "modules_to_save" => {
+                words.next();
+            }
+            "lora_A" | "lora_B" => {
+                ours.extend([word, "weight"]);
+                lora = words.next_back() == Some("weight");
+                if !lora {
+                    return None;
+                }
+                break;
+            }
+            word => ours.push(word),
+        }
+    }
+    Some((ours.join("."), lora))
 }
 
 fn is_network(name: &str) -> bool {
@@ -241,4 +258,33 @@ fn heads(weights: &Weights, qkv: &str, ours: &str, head_dim: Option<usize>) -> V
         }
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_peft;
+
+    #[test]
+    fn what_peft_wraps_layers_in_is_left_out() {
+        for (name, ours) in [
+            ("a.0.conv1.weight", Some(("a.0.conv1.weight", false))),
+            ("a.base_layer.bias", Some(("a.bias", false))),
+            ("a.lora_A.weight", Some(("a.lora_A.weight", true))),
+            (
+                "a.0.lora_B.default.weight",
+                Some(("a.0.lora_B.weight", true)),
+            ),
+            ("a.lora_B.other.weight", Some(("a.lora_B.weight", true))),
+            (
+                "a.modules_to_save.default.weight",
+                Some(("a.weight", false)),
+            ),
+            ("a.original_module.weight", None),
+            ("a.lora_A.default.bias", None),
+            ("a.lora_A", None),
+        ] {
+            let ours = ours.map(|(ours, lora)| (ours.to_owned(), lora));
+            assert_eq!(without_peft(name), ours, "{name}");
+        }
+    }
 }
