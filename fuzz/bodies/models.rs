@@ -3,6 +3,7 @@
 use mend::ErrorKind;
 use mend::models::SingleFile;
 use mend::models::lora::Lora;
+use mend::models::rad_unet::Checkpoint;
 use mend::weights::{Scope, Weights};
 use std::fs;
 use std::path::PathBuf;
@@ -44,7 +45,7 @@ pub fn run(data: &[u8]) {
 }
 
 /// Names that single files and LoRAs have, of which a file is made up.
-const NAMES: [&str; 28] = [
+const NAMES: [&str; 38] = [
     "model.diffusion_model.input_blocks.0.0.weight",
     "model.diffusion_model.input_blocks.1.0.in_layers.2.weight",
     "model.diffusion_model.input_blocks.1.1.proj_in.weight",
@@ -73,6 +74,16 @@ const NAMES: [&str; 28] = [
     "lora_unet_input.lora_up.weight",
     "lora_unet_input.alpha",
     "unet.x.processor.to_out_lora.down.weight",
+    "conv_in.weight",
+    "conv_out.base_layer.weight",
+    "conv_out.lora_A.default.weight",
+    "conv_out.lora_B.default.weight",
+    "time_embedding.linear_2.weight",
+    "down_blocks.0.resnets.0.conv1.weight",
+    "mid_block.resnets.0.time_emb_proj.weight",
+    "mid_block.resnets.1.conv2.weight",
+    "model.diffusion_model.output_blocks.0.0.in_layers.2.weight",
+    "model.diffusion_model.middle_block.1.qkv.weight",
 ];
 
 const SIDES: [u64; 8] = [0, 1, 3, 4, 9, 32, 64, 96];
@@ -125,6 +136,10 @@ fn check_parts(data: &[u8]) {
     }
     if let Err(error) = Lora::open(&path, 1.0) {
         told(error);
+    }
+    match Checkpoint::open(&path) {
+        Err(error) => told(error),
+        Ok(checkpoint) => read_all(&checkpoint.weights),
     }
 }
 

@@ -23,6 +23,9 @@ pub enum Kind {
     Lama,
     /// MI-GAN, in one file.
     Migan,
+    /// A network for region-aware diffusion, or ADM's that one is made from: a folder with `unet/` alone, or one
+    /// file.
+    Rad,
 }
 
 /// The family whose networks it holds or changes.
@@ -41,13 +44,14 @@ pub enum Base {
     Any,
 }
 
-const KINDS: [(Kind, &str); 6] = [
+const KINDS: [(Kind, &str); 7] = [
     (Kind::Diffusers, "diffusers"),
     (Kind::Checkpoint, "checkpoint"),
     (Kind::Lora, "lora"),
     (Kind::Taesd, "taesd"),
     (Kind::Lama, "lama"),
     (Kind::Migan, "migan"),
+    (Kind::Rad, "rad"),
 ];
 
 const BASES: [(Base, &str); 5] = [
@@ -114,9 +118,37 @@ pub fn check_file(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether these are the tensors of a network for region-aware diffusion, under diffusers' names or ADM's: of
+/// pictures, with the noise and its variance out, and without text or classes.
+pub(super) fn is_rad(weights: &Weights) -> bool {
+    let ends = |with: &str, first: usize, second: usize| {
+        let all = weights.names().filter(|n| n.ends_with(with));
+        let shapes = all.filter_map(|n| weights.shape(n));
+        let fits = |s: &[usize]| matches!(s, [o, i, 3, 3] if (first == 0 || *o == first) && (second == 0 || *i == second));
+        shapes.into_iter().any(fits)
+    };
+    let told = ["transformer_blocks", "label_emb", "class_embedding"];
+    if weights.names().any(|n| told.iter().any(|t| n.contains(t))) {
+        return false;
+    }
+    // A LoRA inside stands beside each layer's own.
+    let diffusers = ["weight", "base_layer.weight"]
+        .iter()
+        .any(|own| ends(&format!("conv_in.{own}"), 0, 3) && ends(&format!("conv_out.{own}"), 6, 0));
+    let timed = |with: &str| weights.names().any(|n| n.contains(with));
+    diffusers && timed("mid_block.resnets.0.time_emb_proj.")
+        || ends("input_blocks.0.0.weight", 0, 3)
+            && ends("out.2.weight", 6, 0)
+            && timed("middle_block.0.emb_layers.1.")
+}
+
 /// What a single file holds.
 pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
     let shape = |name: &str| weights.shape(name);
+    // It may have a LoRA's tensors inside.
+    if is_rad(weights) {
+        return Ok((Kind::Rad, Base::Any));
+    }
     let pairs = [
         ".lora_down.weight",
         ".lora_A.weight",
@@ -170,7 +202,7 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
         "one network of a diffusers folder; import the whole folder"
     } else {
         "no checkpoint, LoRA or tiny autoencoder that Mend knows; take one of Stable Diffusion 1.5 \
-         or 2, LaMa or MI-GAN"
+         or 2, LaMa, MI-GAN or RAD"
     };
     Err(bad(weights.name(), format!("this is {what}")))
 }

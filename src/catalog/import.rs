@@ -1,7 +1,7 @@
 //! Taking in a model that the user has already.
 #![forbid(unsafe_code)]
 
-use super::detect::{Base, Kind, check_file, single, unet};
+use super::detect::{Base, Kind, check_file, is_rad, single, unet};
 use super::digest::{Sha256, hash_file};
 use super::manifest::{InstalledFile, Manifest, Trust};
 use super::names::{check_id, check_path, id_from, shown};
@@ -45,6 +45,15 @@ const OTHERS: [(&str, bool); 11] = [
     ("unet/config.json", true),
     ("vae/config.json", true),
     ("text_encoder/config.json", true),
+    ("LICENSE.md", false),
+];
+
+/// What a folder of RAD's has besides its network: a LoRA of peft's may lie there.
+const OF_RAD: [(&str, bool); 5] = [
+    ("model_index.json", false),
+    ("unet/config.json", true),
+    ("unet/adapter_model.safetensors", false),
+    ("unet/adapter_config.json", false),
     ("LICENSE.md", false),
 ];
 
@@ -224,10 +233,16 @@ fn folder(root: &Path) -> Result<Outside> {
         ));
     }
     let mut files = Vec::new();
-    let mut base = Base::Any;
+    let (mut base, mut kind) = (Base::Any, Kind::Diffusers);
     for (network, stem) in NETWORKS {
+        if kind == Kind::Rad {
+            // It has no other network.
+            break;
+        }
         let weights = Weights::open_folder(&root.join(network), stem)?;
-        if network == "unet" {
+        if network == "unet" && is_rad(&weights) {
+            kind = Kind::Rad;
+        } else if network == "unet" {
             base = unet(&weights)?;
         }
         let path = Path::new(weights.name());
@@ -246,7 +261,8 @@ fn folder(root: &Path) -> Result<Outside> {
             files.extend(shards(path)?.into_iter().map(|s| format!("{network}/{s}")));
         }
     }
-    for (path, needed) in OTHERS {
+    let others: &[_] = if kind == Kind::Rad { &OF_RAD } else { &OTHERS };
+    for &(path, needed) in others {
         let file = below(root, path);
         if file.is_file() {
             check_file(&file)?;
@@ -259,7 +275,7 @@ fn folder(root: &Path) -> Result<Outside> {
     files.sort();
     files.iter().try_for_each(|path| check_path(path))?;
     Ok(Outside {
-        kind: Kind::Diffusers,
+        kind,
         base,
         root: root.to_path_buf(),
         files: files.into_iter().map(|f| (f.clone(), f)).collect(),

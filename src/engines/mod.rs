@@ -11,6 +11,7 @@ mod lama;
 mod migan;
 mod place;
 mod pump;
+mod rad;
 mod rates;
 mod rethined;
 mod slot;
@@ -37,6 +38,7 @@ pub fn all() -> Vec<Arc<dyn Engine>> {
         Arc::new(migan::engine()),
         Arc::new(lama::engine()),
         Arc::new(diffusion::Diffusion::default()),
+        Arc::new(rad::Rad::default()),
     ]
 }
 

@@ -102,6 +102,12 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Factors and offsets of the only picture.
+    pub(super) fn single(&self) -> (&[f32], &[f32]) {
+        assert_eq!(self.values.len(), 2 * self.channels, "one picture");
+        self.values.split_at(self.channels)
+    }
+
     /// `out = activation(x · factor + offset)` with `x` and `out` `[batch][pixels][channels]`; of a
     /// single picture `x` may be any pixels.
     ///

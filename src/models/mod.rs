@@ -11,6 +11,7 @@ pub mod lama;
 pub mod lora;
 pub mod migan;
 pub mod prompt;
+pub mod rad_unet;
 pub mod rethined;
 pub mod single_file;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub mod unet_2d_condition;
 
 pub use autoencoder_kl::AutoencoderKL;
 pub use clip::{CLIPTextModel, CLIPTokenizer};
+pub use rad_unet::RadUnet;
 pub use rethined::Rethined;
 pub use single_file::SingleFile;
 pub use unet_2d_condition::UNet2DConditionModel;

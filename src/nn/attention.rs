@@ -121,7 +121,8 @@ pub struct Attention {
 
 impl Attention {
     /// Reads the projections; those of files from before diffusers 0.15 are called `query`, `key`,
-    /// `value` and `proj_attn`.
+    /// `value` and `proj_attn`. Where attention is to itself each may be in parts, one for each head:
+    /// `to_q.0`, `to_q.1` and so on.
     ///
     /// # Errors
     /// As [`Scope::get`].
@@ -137,7 +138,15 @@ impl Attention {
         let [q, k, v, out] = names.map(|name| scope.pp(name));
         let (to_q, to_kv) = match c.cross_attention_dim {
             None => {
-                let all = Linear::fused(cx, &[q, k, v], inner, c.query_dim, c.bias)?;
+                let mut scopes = vec![q, k, v];
+                let mut rows = inner;
+                if scopes[0].has("0.weight") {
+                    let parts = scopes
+                        .iter()
+                        .flat_map(|of| (0..c.heads).map(|head| of.pp(head)));
+                    (scopes, rows) = (parts.collect(), c.dim_head);
+                }
+                let all = Linear::fused(cx, &scopes, rows, c.query_dim, c.bias)?;
                 (all, None)
             }
             Some(dim) => (

@@ -23,6 +23,7 @@ mod bands;
 mod bilinear;
 mod conv;
 mod layout;
+mod level_map;
 mod linear;
 mod load;
 mod norm;
@@ -44,12 +45,13 @@ pub use conv::{Conv2d, ConvTranspose2d, Extra};
 pub use layout::{
     concat, from_vec, picture, reflect_pad, stack, to_channels_last, to_planes, upsample_nearest,
 };
+pub use level_map::LevelMap;
 pub use linear::{FeedForward, Linear};
 pub use load::{each, pair};
 pub use norm::{GroupNorm, LayerNorm};
 pub use resnet::{ResnetBlock2D, ResnetConfig};
 pub use run::{Run, Values, values};
-pub use sampling::{Downsample2D, Upsample2D};
+pub use sampling::{Downsample2D, Upsample2D, average_pool};
 pub use shuffle::{pixel_shuffle, pixel_unshuffle};
 pub use time::{TimestepEmbedding, Timesteps};
 pub use transformer::{BasicTransformerBlock, Transformer2DConfig, Transformer2DModel};

@@ -4,7 +4,7 @@
 use super::load::vector;
 use super::{Act, Bands, Run, misfit, values};
 use crate::error::Result;
-use crate::kernels::{self, Activation, Lines};
+use crate::kernels::{self, Activation, Lines, Mixed};
 use crate::weights::Scope;
 use candle_core::Tensor;
 
@@ -72,6 +72,45 @@ impl GroupNorm {
             let (x, shift) = (values(x)?, shift.map(values).transpose()?);
             let norm = self.kernel();
             kernels::group_norm(run.cx(), &norm, batch, &x, shift.as_deref(), activation, y)
+        })
+    }
+
+    /// `activation(norm(x) · (1 + scale) + shift)` of one picture, `[1, height, width, channels]`, with
+    /// scales and shifts that each of `pixels` mixes from the rows of `table`: `[rows, 2 · channels]`,
+    /// scales first. What is in `table` afterwards is of no use.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward_mixed(
+        &self,
+        run: &Run,
+        x: &Tensor,
+        table: Act,
+        pixels: &[Mixed],
+        activation: Activation,
+    ) -> Result<Act> {
+        let channels = self.weight.len();
+        let size = match *x.dims() {
+            [1, h, w, c] if c == channels => h * w,
+            ref dims => {
+                let expected = format!("[1, height, width, {channels}]");
+                return Err(misfit("a group normalisation", &expected, dims));
+            }
+        };
+        if !matches!(*table.dims(), [rows, c] if c == 2 * channels && rows > 0) {
+            let expected = format!("[rows, {}]", 2 * channels);
+            return Err(misfit("a mixed normalisation", &expected, table.dims()));
+        }
+        run.write(x.dims(), |y| {
+            if pixels.len() != size {
+                let expected = format!("{size} pixels");
+                return Err(misfit("a mixed normalisation", &expected, &[pixels.len()]));
+            }
+            let x = values(x)?;
+            let lines = self.kernel().lines(run.cx(), 1, &[&x], None)?;
+            run.rewrite(&table, |table| {
+                lines.apply_mixed(run.cx(), &x, table, pixels, activation, y)
+            })
         })
     }
 

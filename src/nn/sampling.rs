@@ -1,7 +1,8 @@
 //! Half and twice the size.
 #![forbid(unsafe_code)]
 
-use super::{Act, Bands, Conv2d, Extra, Run, Through, upsample_nearest};
+use super::conv::dims;
+use super::{Act, Bands, Conv2d, Extra, Run, Through, upsample_nearest, values};
 use crate::error::Result;
 use crate::kernels::{Context, ConvShape};
 use crate::weights::Scope;
@@ -97,4 +98,31 @@ impl Downsample2D {
     pub fn forward_bands(&self, run: &Run, x: Bands) -> Result<Bands> {
         self.conv.forward_bands(run, x, &Through::Nothing, None)
     }
+}
+
+/// Half the height and width, rounded down: each pixel is the mean of two by two, torch's
+/// `AvgPool2d(2)` of `[batch, height, width, channels]`.
+///
+/// # Errors
+/// What stops the pass, see [`Run::write`].
+pub fn average_pool(run: &Run, x: &Tensor) -> Result<Act> {
+    let channels = x.dims().last().copied().unwrap_or(0);
+    let (b, h, w) = dims("pooling", x, channels)?;
+    let (height, width) = (h / 2, w / 2);
+    run.write(&[b, height, width, channels], |y| {
+        let x = values(x)?;
+        run.cx().parts(y, width * channels, |row, line| {
+            let (picture, row) = (row / height, row % height);
+            let from = (picture * h + 2 * row) * w * channels;
+            let (above, below) = x[from..][..2 * w * channels].split_at(w * channels);
+            let pairs = above.chunks_exact(2 * channels.max(1));
+            let pairs = pairs.zip(below.chunks_exact(2 * channels.max(1)));
+            for (pixel, (above, below)) in line.chunks_exact_mut(channels.max(1)).zip(pairs) {
+                let ((a, b), (c, d)) = (above.split_at(channels), below.split_at(channels));
+                for (i, v) in pixel.iter_mut().enumerate() {
+                    *v = (a[i] + b[i] + c[i] + d[i]) * 0.25;
+                }
+            }
+        })
+    })
 }

@@ -37,6 +37,7 @@ mod guidance;
 mod kind;
 mod lcm;
 mod noise;
+pub mod pixelwise;
 mod sigmas;
 mod spacing;
 mod unipc;

@@ -46,6 +46,18 @@ impl Weights {
         })
     }
 
+    /// These tensors and those of `other`, which count where both have one of a name. What [`Self::changed`]
+    /// does to these is done to all.
+    pub fn joined(mut self, other: Self) -> Self {
+        let before = self.shards.len();
+        self.shards.extend(other.shards);
+        for (name, place) in other.tensors {
+            let shard = place.shard + before;
+            self.tensors.insert(name, super::Place { shard, ..place });
+        }
+        self
+    }
+
     fn place(&self, part: &Part) -> Result<super::Place> {
         let (Some(place), Some(entry)) = (self.tensors.get(&part.of), self.entry(&part.of)) else {
             return Err(self.lacks(&part.of));

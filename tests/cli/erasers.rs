@@ -1,4 +1,4 @@
-//! The engines of LaMa and MI-GAN on the command line.
+//! The engines of LaMa, MI-GAN and RAD on the command line.
 #![forbid(unsafe_code)]
 
 use crate::support::{folder, in_hole, mend, run_ok, write_mask};
@@ -21,6 +21,7 @@ fn fills_with_files_as_people_have_them_leave_the_rest_alone() {
         ("migan", "migan_traced.pt"),
         ("migan", "migan.onnx"),
         ("lama", "lama.safetensors"),
+        ("rad", "rad.safetensors"),
     ] {
         let model = golden(model);
         let mut args = vec!["fill", "photo.png", "--mask", "m.png", "-o", "out.png"];
@@ -50,7 +51,11 @@ fn without_a_model_the_way_to_one_is_told() {
     let path = dir.path();
     let (w, h) = image::image_dimensions(path.join("photo.png")).unwrap();
     write_mask(&path.join("m.png"), w, h);
-    for engine in ["lama", "migan"] {
+    for (engine, way) in [
+        ("lama", "mend models fetch lama"),
+        ("migan", "mend models fetch migan"),
+        ("rad", "docs/models.md"),
+    ] {
         let args = [
             "fill",
             "photo.png",
@@ -69,9 +74,6 @@ fn without_a_model_the_way_to_one_is_told() {
             .unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && !path.join("no.png").exists());
-        assert!(
-            said.contains(&format!("mend models fetch {engine}")),
-            "{said}"
-        );
+        assert!(said.contains(way), "{said}");
     }
 }

@@ -5,6 +5,7 @@ use crate::catalog::Kind;
 use crate::engines::place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::SingleFile;
+use crate::models::rad_unet::Checkpoint;
 use std::path::{Path, PathBuf};
 
 /// The ending of model files.
@@ -20,7 +21,10 @@ pub fn installed(models: Option<&Path>) -> Vec<String> {
 fn is_model(models: Option<&Path>, name: &str) -> bool {
     match place::inside(models, name, FILES) {
         Ok(Some((_, Some(kind)))) => matches!(kind, Kind::Diffusers | Kind::Checkpoint),
-        Ok(Some((path, None))) if path.is_dir() => path.join("unet/config.json").is_file(),
+        // A folder of RAD's has the same file, and no other network.
+        Ok(Some((path, None))) if path.is_dir() => {
+            path.join("unet/config.json").is_file() && Checkpoint::open(&path).is_err()
+        }
         Ok(Some((path, None))) => {
             path.extension().is_some_and(|e| e == FILE) && SingleFile::open(&path).is_ok()
         }

@@ -50,7 +50,11 @@ impl Lora {
         Self::new(Weights::open(path)?, weight)
     }
 
-    fn new(weights: Weights, weight: f64) -> Result<Self> {
+    /// As [`Self::open`], of a file that is open.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn new(weights: Weights, weight: f64) -> Result<Self> {
         let mut layers = BTreeMap::<_, Layer>::new();
         let mut unknown = Vec::new();
         for name in weights.names() {

@@ -75,6 +75,16 @@ fn what_a_model_is_shows_in_its_tensors() {
             "migan",
             "any",
         ),
+        (
+            "r.safetensors",
+            weights(&[
+                ("input_blocks.0.0.weight", &[128, 3, 3, 3]),
+                ("middle_block.0.emb_layers.1.weight", &[1024, 512]),
+                ("out.2.weight", &[6, 128, 3, 3]),
+            ]),
+            "rad",
+            "any",
+        ),
     ] {
         fs::write(place.path(name), bytes).unwrap();
         let json = place.ok(&["import", name, "--json"]).json();
