@@ -5,9 +5,11 @@
 
 use crate::error::Result;
 use crate::memory;
+use rayon::prelude::*;
 
 /// Fills the values of `data` (interleaved, `channels` a pixel) where `known` is 0 with a smooth
-/// extension of those where it is 1. Where nothing is known, all stay as they are.
+/// extension of those where it is 1. Where nothing is known, all stay as they are. On the threads of the
+/// pool that it is called in, with the same result on any number of them.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Memory`].
@@ -64,7 +66,7 @@ impl Level {
 /// pixel in four speaks as firmly as four.
 fn pull(
     values: &[f32],
-    weight: &impl Fn(usize) -> f32,
+    weight: &(impl Fn(usize) -> f32 + Sync),
     channels: usize,
     width: usize,
     height: usize,
@@ -73,26 +75,29 @@ fn pull(
     let (w, h) = (width.div_ceil(2), height.div_ceil(2));
     let mut coarse = memory::filled(w * h * channels, 0.0f32, WHAT)?;
     let mut weights = memory::filled(w * h, 0.0f32, WHAT)?;
-    for y in 0..height {
-        for x in 0..width {
-            let k = weight(y * width + x);
-            if k > 0.0 {
-                let c = (y / 2) * w + x / 2;
-                weights[c] += k;
-                for i in 0..channels {
-                    coarse[c * channels + i] += k * values[(y * width + x) * channels + i];
+    let rows = coarse
+        .par_chunks_mut(w * channels)
+        .zip(weights.par_chunks_mut(w));
+    rows.enumerate().for_each(|(row, (coarse, weights))| {
+        for y in 2 * row..height.min(2 * row + 2) {
+            for x in 0..width {
+                let k = weight(y * width + x);
+                if k > 0.0 {
+                    weights[x / 2] += k;
+                    let own = &values[(y * width + x) * channels..][..channels];
+                    for (v, own) in coarse[x / 2 * channels..].iter_mut().zip(own) {
+                        *v += k * own;
+                    }
                 }
             }
         }
-    }
-    for (c, k) in weights.iter_mut().enumerate() {
-        if *k > 0.0 {
-            for v in &mut coarse[c * channels..(c + 1) * channels] {
-                *v /= *k;
+        for (pixel, k) in coarse.chunks_exact_mut(channels).zip(weights) {
+            if *k > 0.0 {
+                pixel.iter_mut().for_each(|v| *v /= *k);
+                *k = k.min(1.0);
             }
-            *k = k.min(1.0);
         }
-    }
+    });
     Ok(Level {
         width: w,
         height: h,
@@ -105,17 +110,18 @@ fn pull(
 fn push(
     coarse: &Level,
     values: &mut [f32],
-    weight: &impl Fn(usize) -> f32,
+    weight: &(impl Fn(usize) -> f32 + Sync),
     channels: usize,
     width: usize,
     height: usize,
 ) {
     let (cw, ch) = (coarse.width, coarse.height);
-    for y in 0..height {
+    let rows = values.par_chunks_mut(width * channels).take(height);
+    rows.enumerate().for_each(|(y, row)| {
         let fy = (y as f32 - 0.5) / 2.0;
         let y0 = fy.floor().max(0.0) as usize;
         let (y1, ty) = ((y0 + 1).min(ch - 1), (fy - y0 as f32).clamp(0.0, 1.0));
-        for x in 0..width {
+        for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
             let k = weight(y * width + x);
             if k >= 1.0 {
                 continue;
@@ -123,11 +129,10 @@ fn push(
             let fx = (x as f32 - 0.5) / 2.0;
             let x0 = fx.floor().max(0.0) as usize;
             let (x1, tx) = ((x0 + 1).min(cw - 1), (fx - x0 as f32).clamp(0.0, 1.0));
-            for i in 0..channels {
+            for (i, p) in pixel.iter_mut().enumerate() {
                 let at = |x: usize, y: usize| coarse.values[(y * cw + x) * channels + i];
                 let a = at(x0, y0) + (at(x1, y0) - at(x0, y0)) * tx;
                 let b = at(x0, y1) + (at(x1, y1) - at(x0, y1)) * tx;
-                let p = &mut values[(y * width + x) * channels + i];
                 let coarse = a + (b - a) * ty;
                 // Unknown values may be anything, NaN too.
                 *p = if k > 0.0 {
@@ -137,5 +142,5 @@ fn push(
                 };
             }
         }
-    }
+    });
 }

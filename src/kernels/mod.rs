@@ -24,6 +24,7 @@ pub mod patch;
 mod peak;
 pub mod separable;
 mod simd;
+mod softmax;
 mod tile;
 mod transposed;
 mod winograd;
@@ -42,6 +43,7 @@ pub use norm::{GroupNorm, Lines, group_norm, layer_norm};
 pub use pages::give_back;
 pub use panels::{Source, Stored};
 pub use peak::{peak, peak_int8};
+pub use softmax::softmax;
 pub use transposed::{ConvTranspose2d, TransposedShape};
 pub use zeroed::zeroed;
 

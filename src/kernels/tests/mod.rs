@@ -8,6 +8,7 @@ mod int8;
 mod linear;
 mod norm;
 mod separable;
+mod softmax;
 mod stored;
 
 use super::{Context, Path};

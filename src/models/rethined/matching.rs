@@ -227,7 +227,7 @@ impl Matching {
             run.checked()?;
             let shares = &mut shares[..rows.len() * count];
             scores.forward(cx, queries, &Epilogue::default(), shares)?;
-            cx.parts(shares, count, |_, line| softmax(line, scale))?;
+            cx.parts(shares, count, |_, line| kernels::softmax(cx, line, scale))?;
             if let Some((mix, out)) = &mut mix
                 && let Some(out) = out.next()
             {
@@ -255,18 +255,6 @@ fn packed(cx: &Context, patches: &Tensor, columns: &[u32]) -> Result<kernels::Li
     }
     let (full, source) = (kernels::Precision::Full, Source::F32(&across));
     kernels::Linear::with_precision(cx, full, source, None, TOKEN, columns.len())
-}
-
-/// e^(scale · x) over their sum.
-fn softmax(line: &mut [f32], scale: f32) {
-    let most = line.iter().fold(f32::NEG_INFINITY, |m, v| m.max(*v));
-    let mut sum = 0.0f64;
-    for v in line.iter_mut() {
-        *v = libm::expf((*v - most) * scale);
-        sum += f64::from(*v);
-    }
-    let by = (1.0 / sum) as f32;
-    line.iter_mut().for_each(|v| *v *= by);
 }
 
 /// The largest shares of a line, and the tokens that they are of.
