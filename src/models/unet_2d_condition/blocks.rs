@@ -61,7 +61,15 @@ impl Layer {
         resnet.map_or(0, ResnetBlock2D::bytes) + attention.map_or(0, Transformer2DModel::bytes)
     }
 
+    /// Reads both where the first pass is to, one while the other is laid out.
+    fn prepare(&self, run: &Run) -> Result<()> {
+        let cx = run.cx();
+        let attention = || self.attention.as_ref().map_or(Ok(()), |a| a.prepare(cx));
+        pair(cx, || self.resnet.prepare(cx), attention).map(|_| ())
+    }
+
     fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
+        self.prepare(run)?;
         let resnet = self.resnet.get(run.cx())?;
         let h = resnet.forward(run, x, Some(given.temb))?;
         drop(resnet);
@@ -70,6 +78,7 @@ impl Layer {
 
     /// As [`Self::forward`], for what nobody else needs: it is gone before the transformer begins.
     fn consume(&self, run: &Run, x: Act, given: &Given) -> Result<Act> {
+        self.prepare(run)?;
         let resnet = self.resnet.get(run.cx())?;
         let h = resnet.forward(run, &x, Some(given.temb))?;
         drop((resnet, x));

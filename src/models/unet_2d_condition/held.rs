@@ -158,6 +158,14 @@ impl<T> Held<T> {
         }
     }
 
+    /// Reads the layer if the first pass is to and has not.
+    pub fn prepare(&self, cx: &Context) -> Result<()> {
+        match self {
+            Self::Later(layer) => layer.get(cx).map(|_| ()),
+            Self::Packed(_) | Self::Streamed(_) => Ok(()),
+        }
+    }
+
     /// The layer, read now where it is not held; `cx` packs as the one that the network was made with.
     pub fn get(&self, cx: &Context) -> Result<Loan<'_, T>> {
         match self {
