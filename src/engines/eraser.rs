@@ -6,23 +6,22 @@ mod find;
 #[cfg(test)]
 mod tests;
 
+use super::given;
 use super::pump::{Told, pump};
 use super::rates::{LOADING, rate};
-use super::slot::Slot;
+use super::slot::{Slot, Stamp};
 use super::{Ask, Crop, Engine, EngineDescription, Run, Values};
 use crate::catalog::Kind;
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, Precision, give_back};
 use crate::memory;
 use crate::nn::{Arena, Run as PassRun, Tensor, from_vec, values};
-use crate::params::{ParamKind, ParamSpec, Value};
-use crate::pixels::{Plane, RgbImage};
+use crate::params::{ParamSpec, Value};
+use crate::pixels::{Plane, RgbImage, mirrored};
 use crate::plan::{Costs, Memory, Needs};
 use crate::weights::Weights;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// Bytes a pixel of the crop that the engine takes besides the network: the crop at the network's size
 /// and back.
@@ -139,29 +138,9 @@ pub struct Eraser<N> {
 
 /// A loaded network.
 struct Loaded<N> {
-    key: Key,
+    key: Stamp,
     cx: Context,
     net: N,
-}
-
-/// What was loaded: a changed file is another network.
-#[derive(Clone, PartialEq)]
-struct Key {
-    path: PathBuf,
-    len: u64,
-    modified: Option<SystemTime>,
-}
-
-impl Key {
-    /// Asked for before the file is opened: what changes later is another network.
-    fn of(path: &Path) -> Self {
-        let about = fs::metadata(path).ok();
-        Self {
-            path: path.to_path_buf(),
-            len: about.as_ref().map_or(0, fs::Metadata::len),
-            modified: about.and_then(|about| about.modified().ok()),
-        }
-    }
 }
 
 impl<N: Network> Eraser<N> {
@@ -188,7 +167,7 @@ impl<N: Network> Eraser<N> {
     /// The network of a file: the one that is here, or loaded now in the place of the other.
     fn get(
         &self,
-        key: Key,
+        key: Stamp,
         weights: &Weights,
         run: &mut Run<'_>,
         told: &Told<'_>,
@@ -209,14 +188,7 @@ impl<N: Network> Eraser<N> {
 
 impl<N: Network> Engine for Eraser<N> {
     fn description(&self) -> EngineDescription {
-        let mut params = vec![ParamSpec {
-            name: "model",
-            label: "Model",
-            help: "A model: its name in the models folder, or its path. Empty takes the first of \
-                   the engine's in the models folder.",
-            kind: ParamKind::Text,
-            default: "",
-        }];
+        let mut params = vec![given::model()];
         params.extend(N::params());
         EngineDescription {
             id: N::ID,
@@ -260,7 +232,7 @@ impl<N: Network> Engine for Eraser<N> {
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         let path = Self::path(run.models, run.values)?;
-        let key = Key::of(&path);
+        let key = Stamp::of(&path);
         let weights = Weights::open(&path)?;
         let facts = N::facts(&weights, run.values)?;
         let rate = rate(Instructions::chosen(), Precision::Full);
@@ -307,13 +279,6 @@ fn planes<N: Network>(
         }
     }
     Ok(planes)
-}
-
-/// Place `i` of a row of `n` pixels that goes on as its own mirror image, the last one twice: numpy's
-/// `symmetric`, which LaMa and IOPaint fill pictures up by.
-fn mirrored(i: usize, n: usize) -> usize {
-    let i = i % (2 * n.max(1));
-    if i < n { i } else { 2 * n - 1 - i }
 }
 
 /// The picture of planes, `[3][height][width]` of at least the crop's size, through `value`.

@@ -7,6 +7,7 @@ mod auto;
 mod diffusion;
 mod eraser;
 mod exemplar;
+mod given;
 mod lama;
 mod migan;
 mod place;

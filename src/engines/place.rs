@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::catalog::{Kind, Store, check_id};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::params::did_you_mean;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -41,6 +41,43 @@ pub fn instead(name: &str, installed: &[String], nothing: impl FnOnce() -> Strin
             did_you_mean(name, some)
         ),
     }
+}
+
+/// Whether a file's name ends as one of `endings`, in capitals or not.
+pub fn ends(path: &Path, endings: &[&str]) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
+    endings.contains(&ending.to_ascii_lowercase().as_str())
+}
+
+/// What `model` names, as [`any`] has it; empty for the first of `installed`.
+///
+/// # Errors
+/// [`ErrorKind::Model`] that says what there is, or `nothing`; as [`any`].
+pub fn named(
+    models: Option<&Path>,
+    model: &str,
+    endings: &[&str],
+    installed: impl Fn() -> Vec<String>,
+    nothing: impl Fn() -> String,
+) -> Result<Place> {
+    let first;
+    let name = match model {
+        "" => {
+            first = installed().into_iter().next();
+            match &first {
+                Some(first) => first,
+                None => return Err(Error::new(ErrorKind::Model, nothing())),
+            }
+        }
+        name => name,
+    };
+    any(models, name, endings)?.ok_or_else(|| {
+        let about = instead(name, &installed(), &nothing);
+        Error::new(
+            ErrorKind::Model,
+            format!("there is no model '{name}': {about}"),
+        )
+    })
 }
 
 /// What lies in the models folder under a plain name, with one of `endings` where it is a file that is

@@ -4,11 +4,34 @@
 use super::Run;
 use super::pump::{Told, pump};
 use crate::error::Result;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Between two looks at whether another fill has loaded.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// A file as it is now: one that was changed, or is another, has another stamp. Asked for before the file is
+/// opened, so that what changes later is not taken for what was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stamp {
+    path: PathBuf,
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// Of a file, or of a link's target.
+    pub fn of(path: &Path) -> Self {
+        let about = fs::metadata(path).ok();
+        Self {
+            path: path.to_path_buf(),
+            len: about.as_ref().map_or(0, fs::Metadata::len),
+            modified: about.and_then(|about| about.modified().ok()),
+        }
+    }
+}
 
 /// Room for one network.
 pub struct Slot<T>(Mutex<Option<Arc<T>>>);

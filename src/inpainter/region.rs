@@ -92,8 +92,8 @@ pub fn fill_region(
     if source.data.iter().all(|s| *s == 0) {
         return Err(no_source(job));
     }
-    let pool = run.pool;
-    pool.install(|| blend::extend(&mut working.rgb.data, 3, w, h, &known.data))?;
+    run.pool
+        .install(|| blend::extend(&mut working.rgb.data, 3, w, h, &known.data))?;
     let original = match job.needs.original {
         true => Some(original(job, rect, &known, &working.rgb)?),
         false => None,
@@ -129,7 +129,8 @@ pub fn fill_region(
         // Alpha goes on smoothly from around the hole: opaque surroundings make an opaque fill.
         let mut around = memory::with_capacity(w * h, "the known alpha")?;
         around.extend(coverage.data.iter().map(|c| u8::from(*c <= 0.0)));
-        pool.install(|| blend::extend(&mut alpha.data, 1, w, h, &around))?;
+        run.pool
+            .install(|| blend::extend(&mut alpha.data, 1, w, h, &around))?;
     }
     // Only the hole's box is kept until the end.
     let at = |x: usize, y: usize| (y + inner.y as usize) * w + x + inner.x as usize;

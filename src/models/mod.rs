@@ -14,6 +14,7 @@ pub mod prompt;
 pub mod rad_unet;
 pub mod rethined;
 pub mod single_file;
+mod skips;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

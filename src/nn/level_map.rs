@@ -41,9 +41,7 @@ impl LevelMap {
         for level in levels {
             if before != Some(level.to_bits()) {
                 before = Some(level.to_bits());
-                // Room for all that there may be grows as they come.
-                values.try_reserve(1).map_err(|_| no_memory())?;
-                values.push(*level);
+                memory::push(&mut values, *level, WHAT)?;
             }
         }
         values.sort_unstable_by(f32::total_cmp);
@@ -127,11 +125,6 @@ impl LevelMap {
         }
         Ok(out)
     }
-}
-
-fn no_memory() -> crate::Error {
-    let what = "out of memory for a map of levels; close other programs or lower 'max-memory'";
-    crate::Error::new(crate::ErrorKind::Memory, what)
 }
 
 /// The two of `len` inputs around output `i` of `outputs`, and how much of the second: corners lie on

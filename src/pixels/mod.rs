@@ -16,7 +16,7 @@ mod view;
 pub use convert::{Working, read_working, write_back};
 pub use coverage::{Coverage, MaskView};
 pub use format::{Depth, Layout, PixelFormat};
-pub use plane::{Plane, RgbImage};
+pub use plane::{Plane, RgbImage, mirrored};
 pub use rect::Rect;
 pub use runs::RunMask;
 pub use view::{ImageView, ImageViewMut};

@@ -80,3 +80,10 @@ impl RgbImage {
         &mut self.data[y * self.width * 3..(y + 1) * self.width * 3]
     }
 }
+
+/// Place `i` of a row of `n` pixels that goes on as its own mirror image, the last one twice: numpy's
+/// `symmetric`, which LaMa and IOPaint fill pictures up by.
+pub fn mirrored(i: usize, n: usize) -> usize {
+    let i = i % (2 * n.max(1));
+    if i < n { i } else { 2 * n - 1 - i }
+}

@@ -139,6 +139,7 @@ impl Engine for Diffusion {
         let key = Key::of(&folder, settings.precision);
         let model = Model::open(&folder)?;
         let (choice, _) = stages::plan(&model, &settings, run.budget);
+        let key = key.streaming(&choice);
         let cost = predict(&model, &settings, &choice);
         if !choice.keep {
             // From an earlier fill that had more room.
@@ -187,11 +188,13 @@ impl Engine for Diffusion {
             end += rest * seconds / cost.seconds();
             end
         };
-        let warm = self.warm.has(&key, &choice);
-        let stop = AtomicBool::new(warm);
+        let warm = self.warm.has(&key);
+        let stop = AtomicBool::new(false);
         let (text, begin) = thread::scope(|scope| {
-            // The disk is at work while the processor is: the UNet is wanted next.
-            scope.spawn(|| model.unet.read_ahead(&stop));
+            if !warm {
+                // The disk is at work while the processor is: the UNet is wanted next.
+                scope.spawn(|| model.unet.read_ahead(&stop));
+            }
             let made = pump(run, &told, || {
                 told.begin("text", 0, until(cost.text));
                 let text = stages.text()?;
@@ -209,8 +212,8 @@ impl Engine for Diffusion {
         cx.trim();
         give_back();
         told.begin("load", 0, until(0.0));
-        let (unet, new) = self.warm.get(key, &model, &choice, run, &told)?;
-        let reading = if new { cost.load } else { 0.0 };
+        let unet = self.warm.get(key, &model, &choice, run, &told)?;
+        let reading = if warm { 0.0 } else { cost.load };
         let first = until(cost.step + reading);
         let shares = (first, until(cost.step * (cost.steps - 1.0)));
         let latents = pump(run, &told, || {

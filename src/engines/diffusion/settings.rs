@@ -2,9 +2,10 @@
 #![forbid(unsafe_code)]
 
 use crate::engines::Values;
+use crate::engines::given::Given;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Precision;
-use crate::params::{ParamKind, ParamSpec, Value};
+use crate::params::{ParamKind, ParamSpec};
 use crate::schedulers::{Config, Kind, Scheduler, Times, align_your_steps, scheduler};
 
 /// The strength of a fill without a prompt is no more than this: of the exemplar fill the layout and
@@ -175,30 +176,11 @@ impl Settings {
     /// # Errors
     /// [`ErrorKind::Internal`] for values of another type than described.
     pub fn new(values: &Values) -> Result<Self> {
-        let all = params();
-        let get = |name: &str| -> Result<Value> {
-            match (values.get(name), all.iter().find(|s| s.name == name)) {
-                (Some(value), _) => Ok(value.clone()),
-                (None, Some(spec)) => spec.parse(spec.default),
-                (None, None) => Err(other(name)),
-            }
-        };
-        let text = |name: &str| match get(name)? {
-            Value::Text(text) => Ok(text),
-            _ => Err(other(name)),
-        };
-        let number = |name: &str| match get(name)? {
-            Value::Number(number) => Ok(number),
-            _ => Err(other(name)),
-        };
-        let steps = match get("steps")? {
-            Value::Integer(steps) => usize::try_from(steps).map_err(|_| other("steps"))?,
-            _ => return Err(other("steps")),
-        };
-        let (prompt, negative_prompt) = (text("prompt")?, text("negative-prompt")?);
+        let given = Given::new(values, params());
+        let (prompt, negative_prompt) = (given.text("prompt")?, given.text("negative-prompt")?);
         let removing = prompt.trim().is_empty();
-        let strength = number("strength")?;
-        let content = match text("masked-content")?.as_str() {
+        let strength = given.number("strength")?;
+        let content = match given.text("masked-content")?.as_str() {
             "original" => Content::Original,
             "exemplar" => Content::Exemplar,
             "noise" => Content::Noise,
@@ -214,22 +196,22 @@ impl Settings {
         // Between two equal texts guidance changes nothing but the time.
         let guidance = match prompt.trim() == negative_prompt.trim() {
             true => 1.0,
-            false => number("guidance")?,
+            false => given.number("guidance")?,
         };
         Ok(Self {
-            model: text("model")?,
-            steps,
+            model: given.text("model")?,
+            steps: given.count("steps")?,
             guidance,
             strength: strength.min(most),
-            scheduler: Kind::parse(&text("scheduler")?)?,
-            aligned: text("timesteps")? == "align_your_steps",
+            scheduler: Kind::parse(&given.text("scheduler")?)?,
+            aligned: given.text("timesteps")? == "align_your_steps",
             content,
-            precision: match text("precision")?.as_str() {
+            precision: match given.text("precision")?.as_str() {
                 "int8" => Precision::Int8,
                 _ => Precision::Full,
             },
-            lora: loras(&text("lora")?)?,
-            vae: match text("vae")?.as_str() {
+            lora: loras(&given.text("lora")?)?,
+            vae: match given.text("vae")?.as_str() {
                 "taesd" => Vae::Taesd,
                 _ => Vae::Full,
             },
@@ -279,13 +261,6 @@ impl Settings {
         let times = align_your_steps(config, self.steps)?;
         scheduler(self.scheduler, config, Times::Given(&times))
     }
-}
-
-fn other(name: &str) -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        format!("a defect in Mend: '{name}' is not as described"),
-    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::Network;
 use crate::catalog::{Store, check_id};
 use crate::engines::place;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::weights::Weights;
 use std::path::{Path, PathBuf};
 
@@ -28,8 +28,7 @@ fn is_own<N: Network>(models: &Path, name: &str) -> bool {
             None => N::INSIDE.is_some_and(|inside| is_network::<N>(&path.join(inside))),
         };
     }
-    let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-    ENDINGS.contains(&ending.to_ascii_lowercase().as_str()) && is_network::<N>(&path)
+    place::ends(&path, &ENDINGS) && is_network::<N>(&path)
 }
 
 /// Whether a file's names and shapes are the network's.
@@ -53,27 +52,11 @@ pub fn nothing<N: Network>(models: Option<&Path>) -> String {
 /// The file that `model` names: in the models folder, else by its path; empty for the first there is.
 ///
 /// # Errors
-/// [`ErrorKind::Model`] that says what there is and where to put a model.
+/// [`crate::ErrorKind::Model`] that says what there is and where to put a model.
 pub fn model<N: Network>(models: Option<&Path>, model: &str) -> Result<PathBuf> {
-    let first;
-    let name = match model {
-        "" => {
-            first = installed::<N>(models).into_iter().next();
-            match &first {
-                Some(first) => first,
-                None => return Err(Error::new(ErrorKind::Model, nothing::<N>(models))),
-            }
-        }
-        name => name,
-    };
-    if let Some((path, _)) = place::any(models, name, &ENDINGS)? {
-        return Ok(inside::<N>(path));
-    }
-    let about = place::instead(name, &installed::<N>(models), || nothing::<N>(models));
-    Err(Error::new(
-        ErrorKind::Model,
-        format!("there is no model '{name}': {about}"),
-    ))
+    let installed = || installed::<N>(models);
+    let found = place::named(models, model, &ENDINGS, installed, || nothing::<N>(models));
+    found.map(|(path, _)| inside::<N>(path))
 }
 
 /// The file in a folder as it was published.

@@ -7,8 +7,9 @@ use crate::error::ErrorKind;
 use crate::models;
 use crate::nn::tests::pool;
 use crate::progress::Cancel;
+use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A folder that is there until this is dropped.
 struct Folder(PathBuf);

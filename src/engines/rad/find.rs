@@ -19,9 +19,7 @@ fn is_own(models: Option<&Path>, name: &str) -> bool {
     match place::inside(models, name, &ENDINGS) {
         Ok(Some((_, Some(kind)))) => kind == Kind::Rad,
         Ok(Some((path, None))) => {
-            let ending = path.extension().and_then(|e| e.to_str()).unwrap_or("");
-            let file = ENDINGS.contains(&ending.to_ascii_lowercase().as_str());
-            (path.is_dir() || file) && Checkpoint::open(&path).is_ok()
+            (path.is_dir() || place::ends(&path, &ENDINGS)) && Checkpoint::open(&path).is_ok()
         }
         _ => false,
     }
@@ -42,33 +40,17 @@ pub fn nothing(models: Option<&Path>) -> String {
 /// # Errors
 /// [`ErrorKind::Model`] that says what there is and where to put a model.
 pub fn model(models: Option<&Path>, model: &str) -> Result<PathBuf> {
-    let first;
-    let name = match model {
-        "" => {
-            first = installed(models).into_iter().next();
-            match &first {
-                Some(first) => first,
-                None => return Err(Error::new(ErrorKind::Model, nothing(models))),
-            }
-        }
-        name => name,
-    };
-    match place::any(models, name, &ENDINGS)? {
-        Some((path, None | Some(Kind::Rad))) => Ok(path),
-        Some((_, Some(kind))) => Err(Error::new(
+    let installed = || installed(models);
+    let found = place::named(models, model, &ENDINGS, installed, || nothing(models))?;
+    match found {
+        (path, None | Some(Kind::Rad)) => Ok(path),
+        (_, Some(kind)) => Err(Error::new(
             ErrorKind::Model,
             format!(
-                "parameter 'model': '{name}' is of kind {}, and the engine 'rad' takes kind {} alone",
+                "parameter 'model': '{model}' is of kind {}, and the engine 'rad' takes kind {} alone",
                 kind.name(),
                 Kind::Rad.name()
             ),
         )),
-        None => {
-            let about = place::instead(name, &installed(models), || nothing(models));
-            Err(Error::new(
-                ErrorKind::Model,
-                format!("there is no model '{name}': {about}"),
-            ))
-        }
     }
 }

@@ -14,7 +14,7 @@ mod tests;
 
 use super::pump::{Told, pump};
 use super::rates::{LOADING, rate};
-use super::slot::Slot;
+use super::slot::{Slot, Stamp};
 use super::{Ask, Crop, Engine, EngineDescription, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Context, Path as Instructions, Precision, give_back};
@@ -27,10 +27,8 @@ use crate::schedulers::pixelwise::PixelRun;
 use crate::schedulers::{Noise, Purpose};
 use picture::Canvas;
 use settings::Settings;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 /// Bytes a pixel of the crop that the engine takes besides the network: the crop at the network's size and
 /// back, its original and its mask.
@@ -49,25 +47,9 @@ pub struct Rad {
 
 /// A loaded network.
 struct Loaded {
-    key: Key,
+    key: Vec<Stamp>,
     cx: Context,
     net: RadUnet,
-}
-
-/// What was loaded: path, length and time of each file. A changed file is another network.
-#[derive(Clone, PartialEq)]
-struct Key(Vec<(PathBuf, u64, Option<SystemTime>)>);
-
-impl Key {
-    fn of(files: &[PathBuf]) -> Self {
-        let stamp = |path: &PathBuf| {
-            let about = fs::metadata(path).ok();
-            let len = about.as_ref().map_or(0, fs::Metadata::len);
-            let modified = about.and_then(|about| about.modified().ok());
-            (path.clone(), len, modified)
-        };
-        Self(files.iter().map(stamp).collect())
-    }
 }
 
 /// What is known of a model before it is loaded.
@@ -115,7 +97,7 @@ impl Rad {
     /// The network of a checkpoint: the one that is here, or loaded now in the place of the other.
     fn get(
         &self,
-        key: Key,
+        key: Vec<Stamp>,
         checkpoint: &Checkpoint,
         run: &mut Run<'_>,
         told: &Told<'_>,
@@ -197,7 +179,11 @@ impl Engine for Rad {
         let settings = Settings::new(run.values)?;
         let checkpoint = Self::checkpoint(run.models, &settings)?;
         // Before the weights are read: what changes later is another network.
-        let key = Key::of(&checkpoint.files);
+        let key: Vec<Stamp> = checkpoint
+            .files
+            .iter()
+            .map(|file| Stamp::of(file))
+            .collect();
         let (load, step) = Facts::of(&checkpoint).seconds();
         let count = settings.times.len();
         let end = load / (load + step * count as f64);

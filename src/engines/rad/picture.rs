@@ -5,7 +5,7 @@ use super::depth::depths;
 use crate::engines::Crop;
 use crate::error::Result;
 use crate::memory;
-use crate::pixels::RgbImage;
+use crate::pixels::{RgbImage, mirrored};
 use crate::schedulers::pixelwise::{Noisy, Order};
 
 /// Shares of a pixel that are told apart: those that a mask of 8 bits has. As many levels at the most go
@@ -108,10 +108,4 @@ fn share(crop: &Crop<'_>, i: usize) -> f32 {
             steps / SHARES
         }
     }
-}
-
-/// Place `i` of a row of `n` pixels that goes on as its own mirror image, the last one twice.
-fn mirrored(i: usize, n: usize) -> usize {
-    let i = i % (2 * n.max(1));
-    if i < n { i } else { 2 * n - 1 - i }
 }

@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use crate::engines::Values;
+use crate::engines::given::{self, Given, misread};
 use crate::error::{Error, ErrorKind, Result};
-use crate::params::{ParamKind, ParamSpec, Value};
+use crate::params::{ParamKind, ParamSpec};
 use crate::schedulers::Kind;
 use crate::schedulers::pixelwise::{Method, Order, Spacing};
 
@@ -41,14 +42,7 @@ pub fn params() -> Vec<ParamSpec> {
         ParamKind::Choice(all.iter().map(|(id, label, _)| (*id, *label)).collect())
     }
     vec![
-        ParamSpec {
-            name: "model",
-            label: "Model",
-            help: "A model: its name in the models folder, or its path. Empty takes the first of the \
-                   engine's in the models folder.",
-            kind: ParamKind::Text,
-            default: "",
-        },
+        given::model(),
         ParamSpec {
             name: "steps",
             label: "Steps",
@@ -89,23 +83,8 @@ impl Settings {
     /// [`ErrorKind::Parameter`] for a scheduler that this engine has not;
     /// [`ErrorKind::Internal`] for values of another type than described.
     pub fn new(values: &Values) -> Result<Self> {
-        let all = params();
-        let get = |name: &str| -> Result<Value> {
-            match (values.get(name), all.iter().find(|p| p.name == name)) {
-                (Some(value), _) => Ok(value.clone()),
-                (None, Some(spec)) => spec.parse(spec.default),
-                (None, None) => Err(wrong(name)),
-            }
-        };
-        let text = |name: &str| match get(name)? {
-            Value::Text(text) => Ok(text),
-            _ => Err(wrong(name)),
-        };
-        let steps = match get("steps")? {
-            Value::Integer(n) => usize::try_from(n).unwrap_or(0),
-            _ => return Err(wrong("steps")),
-        };
-        let scheduler = text("scheduler")?;
+        let given = Given::new(values, params());
+        let scheduler = given.text("scheduler")?;
         let method = METHODS.iter().find(|(kind, _)| kind.id() == scheduler);
         let Some((_, method)) = method else {
             let ids = METHODS.map(|(kind, _)| kind.id()).join(" or ");
@@ -116,24 +95,17 @@ impl Settings {
                 ),
             ));
         };
-        let spacing = chosen("spacing", &text("spacing")?, &SPACINGS)?;
+        let spacing = chosen("spacing", &given.text("spacing")?, &SPACINGS)?;
         Ok(Self {
-            model: text("model")?,
+            model: given.text("model")?,
             method: *method,
-            order: chosen("order", &text("order")?, &ORDERS)?,
-            times: spacing.times(steps)?,
+            order: chosen("order", &given.text("order")?, &ORDERS)?,
+            times: spacing.times(given.count("steps")?)?,
         })
     }
 }
 
 fn chosen<T: Copy>(name: &str, id: &str, all: &[(&str, &str, T)]) -> Result<T> {
     let found = all.iter().find(|(own, ..)| *own == id);
-    found.map(|(.., value)| *value).ok_or_else(|| wrong(name))
-}
-
-fn wrong(name: &str) -> Error {
-    Error::new(
-        ErrorKind::Internal,
-        format!("a defect in Mend: parameter '{name}' has a value of another type"),
-    )
+    found.map(|(.., value)| *value).ok_or_else(|| misread(name))
 }

@@ -10,8 +10,10 @@ use crate::pixels::Plane;
 use crate::progress::Cancel;
 use crate::schedulers::pixelwise::{Method, Noisy, Order};
 use crate::weights::Weights;
+use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// A folder that is there until this is dropped.
 struct Folder(PathBuf);

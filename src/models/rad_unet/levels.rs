@@ -3,8 +3,9 @@
 
 use super::Config;
 use super::blocks::{Attends, Given, ResBlock, Resample};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::kernels::Context;
+use crate::models::skips;
 use crate::nn::{Act, Run, Tensor, concat, each, pair};
 use crate::weights::Scope;
 
@@ -97,28 +98,15 @@ impl DownBlock {
     /// Goes on from the last of `skips` and adds to them what each layer makes.
     pub fn forward(&self, run: &Run, skips: &mut Vec<Act>, given: &Given) -> Result<()> {
         for layer in &self.layers {
-            let h = layer.forward(run, last(skips)?, given)?;
+            let h = layer.forward(run, skips::last(skips)?, given)?;
             skips.push(h);
         }
         if let Some(downsampler) = &self.downsampler {
-            let h = downsampler.forward(run, last(skips)?, given)?;
+            let h = downsampler.forward(run, skips::last(skips)?, given)?;
             skips.push(h);
         }
         Ok(())
     }
-}
-
-/// The last of the pictures that the way up will come back to.
-pub(super) fn last(skips: &[Act]) -> Result<&Tensor> {
-    match skips.last() {
-        Some(act) => Ok(act),
-        None => Err(no_skip()),
-    }
-}
-
-fn no_skip() -> Error {
-    let text = "a defect in Mend: a network's ways down and up differ in length";
-    Error::new(ErrorKind::Internal, text)
 }
 
 /// diffusers' `UNetMidBlock2D` with one layer.
@@ -197,7 +185,7 @@ impl UpBlock {
     ) -> Result<Act> {
         for layer in &self.layers {
             let both = {
-                let skip = skips.pop().ok_or_else(no_skip)?;
+                let skip = skips::take(skips)?;
                 concat(run, &h, &skip)?
             };
             drop(h);

@@ -29,6 +29,7 @@ pub use checkpoint::Checkpoint;
 pub use config::Config;
 pub use predict::{predicted, weights_bytes};
 
+use super::skips::last;
 use super::{Cost, input};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Activation, Context, ConvShape};
@@ -38,7 +39,7 @@ use crate::nn::{
 };
 use crate::weights::Scope;
 use blocks::Given;
-use levels::{DownBlock, MidBlock, UpBlock, last};
+use levels::{DownBlock, MidBlock, UpBlock};
 
 /// The network, its weights packed.
 pub struct RadUnet {

@@ -3,6 +3,7 @@
 
 use super::held::{Held, Origin};
 use crate::error::Result;
+use crate::models::skips;
 use crate::nn::{
     Act, Downsample2D, ResnetBlock2D, ResnetConfig, Run, Transformer2DConfig, Transformer2DModel,
     Upsample2D, concat, each, pair,
@@ -137,28 +138,17 @@ impl DownBlock {
     /// Goes on from the last of `skips` and adds to them what each layer makes.
     pub fn forward(&self, run: &Run, skips: &mut Vec<Act>, given: &Given) -> Result<()> {
         for layer in &self.layers {
-            let h = layer.forward(run, last(skips)?, given)?;
+            let h = layer.forward(run, skips::last(skips)?, given)?;
             skips.push(h);
         }
         if let Some(downsampler) = &self.downsampler {
-            let h = downsampler.get(run.cx())?.forward(run, last(skips)?)?;
+            let h = downsampler
+                .get(run.cx())?
+                .forward(run, skips::last(skips)?)?;
             skips.push(h);
         }
         Ok(())
     }
-}
-
-/// The last of the pictures that the way up will come back to.
-pub(super) fn last(skips: &[Act]) -> Result<&Tensor> {
-    match skips.last() {
-        Some(act) => Ok(act),
-        None => Err(no_skip()),
-    }
-}
-
-fn no_skip() -> crate::Error {
-    let text = "a defect in Mend: a network's ways down and up differ in length";
-    crate::Error::new(crate::ErrorKind::Internal, text)
 }
 
 /// diffusers' `UNetMidBlock2DCrossAttn` with one layer.
@@ -238,7 +228,7 @@ impl UpBlock {
     ) -> Result<Act> {
         for layer in &self.layers {
             let both = {
-                let skip = skips.pop().ok_or_else(no_skip)?;
+                let skip = skips::take(skips)?;
                 concat(run, &h, &skip)?
             };
             drop(h);
@@ -247,7 +237,7 @@ impl UpBlock {
         match &self.upsampler {
             // To the size that the picture had on its way down, which may have been odd.
             Some(upsampler) => {
-                let size = match *last(skips)?.dims() {
+                let size = match *skips::last(skips)?.dims() {
                     [_, height, width, _] => Some((height, width)),
                     _ => None,
                 };

@@ -83,15 +83,13 @@ impl Origin<'_> {
         make: impl Fn(&Context, &Scope) -> Result<T> + Send + Sync + 'static,
     ) -> Result<Held<T>> {
         let name = self.scope.path("");
-        let Some(streamed) = self.streamed else {
+        let stays = |streamed: &Streamed| !streamed.layers.contains(&name);
+        let passes = self.streamed.filter(|s| s.later || !stays(s));
+        let Some(streamed) = passes else {
             (self.check)()?;
             return make(self.cx, &self.scope).map(Held::Packed);
         };
-        let stays = !streamed.layers.contains(&name);
-        if stays && !streamed.later {
-            (self.check)()?;
-            return make(self.cx, &self.scope).map(Held::Packed);
-        }
+        let stays = stays(streamed);
         let weights = streamed.weights.clone();
         let load = move |cx: &Context| {
             let made = make(cx, &weights.root().pp(&name))?;

@@ -11,13 +11,14 @@ pub use held::{Check, Streamed, layers};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Activation, Context, ConvShape};
+use crate::models::skips::last;
 use crate::models::{Cost, input};
 use crate::nn::{
     Arena, Conv2d, Extra, GroupNorm, Run, TimestepEmbedding, Timesteps, Transformer2DConfig, each,
     pair, to_channels_last, to_planes,
 };
 use crate::weights::Scope;
-use blocks::{DownBlock, Given, Level, MidBlock, UpBlock, last};
+use blocks::{DownBlock, Given, Level, MidBlock, UpBlock};
 use candle_core::Tensor;
 use held::Origin;
 
