@@ -5,6 +5,7 @@ Rectangles, what to send and where to put it, the fields of a dialog, and words 
 bytes serve every host. Python's standard library only, 3.8 or newer.
 """
 
+import re
 from typing import NamedTuple, Optional, Tuple
 
 
@@ -135,12 +136,22 @@ class Field(NamedTuple):
     choices: Tuple[Tuple[str, str], ...]  # (id, label) of a choice
     engines: Tuple[str, ...]  # the engines that have it; empty: all
 
+    @property
+    def essential(self):
+        """Whether a dialog shows it at once, and not behind "More"."""
+        return self.name in ESSENTIAL
+
     def shown_for(self, engine):
         """Whether the field means something for this engine. "auto" may choose any of them."""
         return not self.engines or engine == "auto" or engine in self.engines
 
     def text(self, value):
-        """`value` in the form that the library reads."""
+        """`value` in the form that the library reads, the same in every locale.
+
+        Text stays as it is: what it must be is the library's to say.
+        """
+        if isinstance(value, str):
+            return value
         if self.type == "flag":
             return "true" if value else "false"
         if self.type == "integer":
@@ -148,6 +159,35 @@ class Field(NamedTuple):
         if self.type == "number":
             return repr(float(value))
         return str(value)
+
+    def sound(self, value):
+        """`value` as this field's type, or None where it is none that the field takes."""
+        try:
+            if self.type in ("integer", "number"):
+                made = (int if self.type == "integer" else float)(value)
+                low = self.min is None or made >= self.min
+                high = self.max is None or made <= self.max
+                return made if low and high and made == made else None
+            if self.type == "flag":
+                return value if isinstance(value, bool) else _FLAGS.get(value)
+            text = str(value)
+            if self.type == "choice":
+                return text if text in dict(self.choices) else None
+            if self.type == "extent":
+                return text if _EXTENT.fullmatch(text.strip()) else None
+            return None if "\0" in text else text
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+
+# What most fills need no more than. "prompt" is there only with an engine that reads one.
+ESSENTIAL = ("engine", "prompt", "grow")
+# Engines' parameters that say what is wanted, and not how an engine is to work: one value for all.
+WISHES = ("prompt",)
+
+_FLAGS = {"true": True, "1": True, "yes": True, "on": True,
+          "false": False, "0": False, "no": False, "off": False}
+_EXTENT = re.compile(r"auto|\d+\s*(px)?|\d+(\.\d*)?\s*%")
 
 
 class Engine(NamedTuple):
@@ -166,28 +206,52 @@ def _default(kind, text):
     if kind == "number":
         return float(text)
     if kind == "flag":
-        return text in ("true", "1", "yes", "on")
+        return _FLAGS.get(text, False)
     return str(text)
 
 
+def _field(param, engines_with_it):
+    return Field(
+        param["name"], param["label"], param["help"], param["type"],
+        _default(param["type"], param["default"]), param.get("min"), param.get("max"),
+        tuple((c["id"], c["label"]) for c in param.get("choices", [])), engines_with_it,
+    )
+
+
 def fields(description):
-    """The fields that `description` (of mend_describe) asks for, the common ones first."""
+    """Every name that some engine knows, once, the common ones first.
+
+    Engines may mean different things by one name, with other defaults: what is shown for one engine
+    and sent to it comes from `fields_of`.
+    """
     found = {}
-    common = [(p, None) for p in description.get("params", [])]
-    own = [(p, e["id"]) for e in description.get("engines", []) for p in e.get("params", [])]
-    for param, engine in common + own:
-        name = param["name"]
-        if name in found:
-            if engine and found[name].engines:
-                found[name] = found[name]._replace(engines=found[name].engines + (engine,))
-            continue
-        found[name] = Field(
-            name, param["label"], param["help"], param["type"],
-            _default(param["type"], param["default"]), param.get("min"), param.get("max"),
-            tuple((c["id"], c["label"]) for c in param.get("choices", [])),
-            (engine,) if engine else (),
-        )
+    for param in description.get("params", []):
+        found[param["name"]] = _field(param, ())
+    for engine in description.get("engines", []):
+        for param in engine.get("params", []):
+            have = found.get(param["name"])
+            if have is None:
+                found[param["name"]] = _field(param, (engine["id"],))
+            elif have.engines:
+                found[have.name] = have._replace(engines=have.engines + (engine["id"],))
     return list(found.values())
+
+
+def fields_of(description, engine):
+    """The parameters that a fill by `engine` has, as that engine describes them.
+
+    "auto" has the common ones, and the prompt where an engine that can run here reads one.
+    """
+    found = [_field(param, ()) for param in description.get("params", [])]
+    for one in description.get("engines", []):
+        if one["id"] == engine:
+            return found + [_field(param, (engine,)) for param in one.get("params", [])]
+    wishes = [
+        _field(param, (one["id"],))
+        for one in description.get("engines", []) if one.get("available", True)
+        for param in one.get("params", []) if param["name"] in WISHES
+    ]
+    return found + wishes[:1]
 
 
 def engines(description):
@@ -217,6 +281,63 @@ def parameters(all_fields, values):
         for field in all_fields
         if field.name in given and given[field.name] is not None
     }
+
+
+class Settings:
+    """What a user chose: a value of the common parameters, and one for each engine of its own.
+
+    `stored` is what `stored()` gave in another session; what no longer fits counts as not set.
+    """
+
+    def __init__(self, description, stored=None):
+        self.description = description
+        self.reset()
+        plain = stored if isinstance(stored, dict) else {}
+        for scope, values in plain.items():
+            for name, value in values.items() if isinstance(values, dict) else ():
+                self._restore(scope, name, value)
+
+    def _restore(self, scope, name, value):
+        for field in fields_of(self.description, scope or "auto"):
+            if field.name == name and self._scope(field, scope) == scope:
+                value = field.sound(value)
+                pairs = dict(choices(field, self.description))
+                if value is not None and (field.type != "choice" or value in pairs):
+                    self._values.setdefault(scope, {})[name] = value
+
+    def reset(self):
+        """Every value back to its default."""
+        self._values = {}
+
+    @property
+    def engine(self):
+        """The chosen engine's id, or "auto"."""
+        return self._values.get("", {}).get("engine", "auto")
+
+    def fields(self):
+        """What can be set for the chosen engine."""
+        return fields_of(self.description, self.engine)
+
+    @staticmethod
+    def _scope(field, engine):
+        return engine if field.engines and field.name not in WISHES else ""
+
+    def get(self, field):
+        """The value of one of `fields()`, of its type."""
+        return self._values.get(self._scope(field, self.engine), {}).get(field.name, field.default)
+
+    def set(self, field, value):
+        """Sets one of `fields()`."""
+        self._values.setdefault(self._scope(field, self.engine), {})[field.name] = value
+
+    def parameters(self, without=()):
+        """What goes to the library: what differs from the chosen engine's own defaults."""
+        changed = [f for f in self.fields() if f.name not in without and self.get(f) != f.default]
+        return {field.name: field.text(self.get(field)) for field in changed}
+
+    def stored(self):
+        """All of it, for JSON."""
+        return {scope: dict(values) for scope, values in self._values.items() if values}
 
 
 # --- Words ---------------------------------------------------------------------------------------
@@ -253,6 +374,16 @@ def plan_text(plan, description=None):
     return "%s, %s: %s, %s of memory" % (
         labels.get(plan["engine"], plan["engine"]), where, seconds_text(plan["seconds"]),
         bytes_text(plan["peak_bytes"]),
+    )
+
+
+def missing_text(description):
+    """One line on the engines that cannot run here; empty where all can."""
+    missing = [engine.label for engine in engines(description) if not engine.available]
+    if not missing:
+        return ""
+    return "Not here without a model: %s. “mend engines” says what each of them needs." % (
+        ", ".join(missing)
     )
 
 

@@ -269,6 +269,10 @@ class Inpainter(_Handle):
         _check(self._library, self._library.mend_describe, self._pointer, ctypes.byref(text))
         return self._take_json(text)
 
+    def check(self, parameters):
+        """Raises the library's own MendError for a parameter that it refuses; asks for nothing else."""
+        self._request(parameters)
+
     def plan(self, parameters, mask, image=None):
         """What a fill would do: regions, predicted bytes and seconds. Runs nothing."""
         request = self._request(parameters)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """job.py: geometry and dialogs as tables of cases. Run: python3 -m unittest discover tests/python"""
 
+import json
 import os
 import random
 import sys
@@ -119,6 +120,27 @@ DESCRIPTION = {
 }
 
 
+def _param(name, kind, default, **more):
+    return dict({"name": name, "label": name, "help": "h", "type": kind, "default": default}, **more)
+
+
+# Two engines that mean different things by one name.
+TWO = {
+    "params": [
+        _param("engine", "choice", "auto",
+               choices=[{"id": i, "label": i} for i in ("auto", "first", "second")]),
+        _param("grow", "integer", "0", min=0, max=256),
+    ],
+    "engines": [
+        {"id": "first", "label": "First", "available": True, "params": [
+            _param("prompt", "text", ""), _param("steps", "integer", "20", min=1, max=99)]},
+        {"id": "second", "label": "Second", "available": True, "params": [
+            _param("steps", "integer", "25", min=1, max=99),
+            _param("scheduler", "choice", "ddim", choices=[{"id": "ddim", "label": "DDIM"}])]},
+    ],
+}
+
+
 class Dialog(unittest.TestCase):
     def test_fields(self):
         fields = {f.name: f for f in job.fields(DESCRIPTION)}
@@ -133,6 +155,74 @@ class Dialog(unittest.TestCase):
         engine = job.fields(DESCRIPTION)[0]
         self.assertEqual([i for i, _ in job.choices(engine, DESCRIPTION)], ["auto", "exemplar"])
         self.assertEqual(job.engines(DESCRIPTION)[1].why_not, "run 'mend models get big'")
+
+    def test_an_engines_fields_are_its_own(self):
+        def own(engine):
+            return [(f.name, f.default) for f in job.fields_of(TWO, engine)]
+
+        common = [("engine", "auto"), ("grow", 0)]
+        self.assertEqual(own("first"), common + [("prompt", ""), ("steps", 20)])
+        self.assertEqual(own("second"), common + [("steps", 25), ("scheduler", "ddim")])
+        # Automatic asks for what is wanted, and for nothing that only one engine knows.
+        self.assertEqual(own("auto"), common + [("prompt", "")])
+        gone = dict(TWO, engines=[dict(e, available=e["id"] != "first") for e in TWO["engines"]])
+        self.assertEqual([f.name for f in job.fields_of(gone, "auto")], ["engine", "grow"])
+        self.assertEqual(
+            [f.name for f in job.fields_of(TWO, "first") if f.essential],
+            ["engine", "grow", "prompt"],
+        )
+
+    def test_each_engine_keeps_its_values_and_is_sent_no_others(self):
+        settings = job.Settings(TWO)
+
+        def set_value(name, value):
+            settings.set(next(f for f in settings.fields() if f.name == name), value)
+
+        self.assertEqual(settings.parameters(), {})
+        set_value("engine", "first")
+        set_value("steps", 30)
+        set_value("prompt", "a boat")
+        set_value("engine", "second")
+        self.assertEqual(settings.parameters(), {"engine": "second"})
+        set_value("steps", 20)
+        set_value("grow", 4)
+        expected = {"engine": "second", "steps": "20", "grow": "4"}
+        self.assertEqual(settings.parameters(), expected)
+        self.assertEqual(settings.parameters(without=("grow", "engine")), {"steps": "20"})
+        again = job.Settings(TWO, json.loads(json.dumps(settings.stored())))
+        self.assertEqual(again.parameters(), expected)
+        engine = again.fields()[0]
+        again.set(engine, "first")
+        self.assertEqual(
+            again.parameters(), {"engine": "first", "steps": "30", "prompt": "a boat", "grow": "4"}
+        )
+        again.set(engine, "auto")
+        self.assertEqual(again.parameters(), {"prompt": "a boat", "grow": "4"})
+        again.reset()
+        self.assertEqual(again.stored(), {})
+
+    def test_what_no_longer_fits_is_not_restored(self):
+        for stored in (
+            None, [], "x", {"": []}, {"": {"engine": "gone", "grow": 3000}}, {"none": {"steps": 3}},
+            {"second": {"scheduler": "dpmpp", "steps": "many"}}, {"first": {"grow": 3}},
+            {"": {"grow": float("nan")}}, {"": {"grow": None, "prompt": "a\0b"}},
+        ):
+            self.assertEqual(job.Settings(TWO, stored).stored(), {}, stored)
+        # An engine whose model has gone is not chosen, and its values wait for it.
+        gone = dict(TWO, engines=[dict(e, available=e["id"] != "second") for e in TWO["engines"]])
+        settings = job.Settings(gone, {"": {"engine": "second"}, "second": {"steps": 9}})
+        self.assertEqual((settings.engine, settings.stored()), ("auto", {"second": {"steps": 9}}))
+
+    def test_sound_values(self):
+        fields = {f.name: f for f in job.fields(DESCRIPTION)}
+        for name, value, expected in [
+            ("seed", "7", 7), ("seed", 10, None), ("seed", -1, None), ("seed", "abc", None),
+            ("steps", "2.5", 2.5), ("steps", float("nan"), None), ("steps", 1e300, None),
+            ("sharp", "off", False), ("sharp", "perhaps", None), ("engine", "big", "big"),
+            ("engine", "b", None), ("context", "25%", "25%"), ("context", "64 px", "64 px"),
+            ("context", "wide", None), ("context", "auto", "auto"),
+        ]:
+            self.assertEqual(fields[name].sound(value), expected, (name, value))
 
     def test_values_go_to_the_library_as_text(self):
         got = job.parameters(
@@ -157,6 +247,12 @@ class Words(unittest.TestCase):
         self.assertEqual(job.plan_text(plan, DESCRIPTION),
                          "Exemplar, 1 region: about 2 seconds, 50 MB of memory")
         self.assertEqual(job.plan_text(plan_of()), "Nothing is selected.")
+
+    def test_what_is_missing_takes_one_line(self):
+        text = job.missing_text(DESCRIPTION)
+        self.assertIn("Big", text)
+        self.assertNotIn("\n", text)
+        self.assertEqual(job.missing_text(TWO), "")
 
 
 if __name__ == "__main__":
