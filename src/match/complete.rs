@@ -9,9 +9,11 @@
 
 use super::field::Field;
 use super::level::Level;
+use super::maps;
 use super::peel::peel;
 use super::reconstruct::reconstruct;
 use super::rounds::{Meter, Rounds, Setting, Steps};
+use super::sparse::{Closed, closed, replaced};
 use super::vote::Weights;
 use crate::blend;
 use crate::error::{Error, ErrorKind, Result};
@@ -51,7 +53,8 @@ const SHARPNESS: [u32; 3] = [4, 3, 4];
 /// Fills the hole of `image` with patches of its usable pixels. Hole pixels carry a smooth guess.
 ///
 /// `hole` and `source` have the image's size, no pixel is in both, and no side exceeds 65,535. Where
-/// no whole patch of usable pixels is to be had, the guess stands.
+/// no whole patch of usable pixels is to be had, gaps between them are closed first; what is so far
+/// from any that nothing follows from them keeps the guess.
 ///
 /// # Errors
 /// What `steps` returns; [`ErrorKind::Memory`]; [`ErrorKind::Unsupported`] for larger images.
@@ -66,10 +69,32 @@ pub fn complete(
 ) -> Result<RgbImage> {
     check_size(image, "the exemplar engine")?;
     steps(0.0)?;
+    let Some(closed) = pool.install(|| closed(image, hole, source, cancel))? else {
+        return searched(image, hole, source, seed, pool, cancel, steps);
+    };
+    let Closed {
+        image: near,
+        hole: left,
+        source: usable,
+    } = closed;
+    let filled = searched(&near, &left, &usable, seed, pool, cancel, steps)?;
+    replaced(image, hole, &filled)
+}
+
+/// As [`complete`], where a whole patch is usable; elsewhere the guess stands.
+fn searched(
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    source: &Plane<u8>,
+    seed: u64,
+    pool: &rayon::ThreadPool,
+    cancel: &Cancel,
+    steps: Steps<'_>,
+) -> Result<RgbImage> {
     let mut levels = pool.install(|| pyramid(image, hole, source, coarse))?;
     let count = levels.len();
     let mut meter = Meter::new(passes(&levels), steps);
-    let Some(first) = levels.pop().filter(|l| l.centres.data.contains(&1)) else {
+    let Some(first) = levels.pop() else {
         meter.finish()?;
         return image.try_clone(WHAT);
     };
@@ -126,13 +151,17 @@ pub fn finished(
     with_hole(image, hole, bounds, &fill.colour)
 }
 
-/// The levels, finest first, until `enough`. A level that cannot be searched is left out.
+/// The levels, finest first, until `enough`. Every level has something to find and a whole usable patch;
+/// where the finest has not, there is no level.
 pub fn pyramid(
     image: &RgbImage,
     hole: &Plane<u8>,
     source: &Plane<u8>,
     enough: impl Fn(&[Level]) -> bool,
 ) -> Result<Vec<Level>> {
+    if !hole.data.contains(&1) || !maps::has_patch(source)? {
+        return Ok(Vec::new());
+    }
     let mut levels = vec![Level::finest(image, hole, source)?];
     loop {
         if enough(&levels) {

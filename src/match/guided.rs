@@ -10,6 +10,7 @@ use super::field::Field;
 use super::level::Level;
 use super::low::Low;
 use super::rounds::{Meter, Rounds, Setting, Steps};
+use super::sparse::{Closed, closed, replaced};
 use crate::error::Result;
 use crate::kernels::Path;
 use crate::kernels::patch::{PatchKernels, SCALE};
@@ -39,8 +40,8 @@ pub struct Guide {
 /// Fills the hole of `image` with patches of its usable pixels that go with the guide, which the
 /// hole's pixels carry.
 ///
-/// Sizes and planes are those of [`super::complete()`]. Where no whole patch of usable pixels is to be
-/// had, the guide stands.
+/// Sizes and planes are those of [`super::complete()`], and so is what happens where no whole patch of
+/// usable pixels is to be had; instead of the guess the guide stands.
 ///
 /// # Errors
 /// As [`super::complete()`].
@@ -57,11 +58,35 @@ pub fn guided(
 ) -> Result<RgbImage> {
     check_size(image, "native detail")?;
     steps(0.0)?;
+    let Some(closed) = pool.install(|| closed(image, hole, source, cancel))? else {
+        return searched(image, hole, source, guide, seed, pool, cancel, steps);
+    };
+    let Closed {
+        image: near,
+        hole: left,
+        source: usable,
+    } = closed;
+    let filled = searched(&near, &left, &usable, guide, seed, pool, cancel, steps)?;
+    replaced(image, hole, &filled)
+}
+
+/// As [`guided`], where a whole patch is usable; elsewhere the guide stands.
+#[allow(clippy::too_many_arguments)]
+fn searched(
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    source: &Plane<u8>,
+    guide: Guide,
+    seed: u64,
+    pool: &rayon::ThreadPool,
+    cancel: &Cancel,
+    steps: Steps<'_>,
+) -> Result<RgbImage> {
     let enough = |levels: &[Level]| levels.len() > guide.level + ABOVE;
     let mut levels = pool.install(|| pyramid(image, hole, source, enough))?;
     let count = levels.len();
     let mut meter = Meter::new(passes(&levels, guide), steps);
-    let Some(mut level) = levels.pop().filter(|l| l.centres.data.contains(&1)) else {
+    let Some(mut level) = levels.pop() else {
         meter.finish()?;
         return image.try_clone(WHAT);
     };

@@ -13,21 +13,39 @@ pub type Runs = Vec<(u16, u16)>;
 /// 1 where all of the patch around a pixel lies inside and is set in `source`.
 pub fn whole_patches(source: &Plane<u8>) -> Result<Plane<u8>> {
     let (w, h) = (source.width, source.height);
-    let what = "the map of patches";
-    let mut out = Plane::filled(w, h, 0u8, what)?;
+    let mut out = Plane::filled(w, h, 0u8, "the map of patches")?;
+    each_patch(source, |x, y| {
+        out.data[y * w + x] = 1;
+        true
+    })?;
+    Ok(out)
+}
+
+/// Whether any whole patch lies inside and is set in `source`.
+pub fn has_patch(source: &Plane<u8>) -> Result<bool> {
+    let mut found = false;
+    each_patch(source, |_, _| {
+        found = true;
+        false
+    })?;
+    Ok(found)
+}
+
+/// Calls `patch` with the centre of each whole patch, until it returns `false`.
+fn each_patch(source: &Plane<u8>, mut patch: impl FnMut(usize, usize) -> bool) -> Result<()> {
     // For each column, how many rows in a row have had a full run of set pixels end there.
-    let mut column = memory::filled(w, 0usize, what)?;
-    for y in 0..h {
+    let mut column = memory::filled(source.width, 0usize, "the map of patches")?;
+    for y in 0..source.height {
         let mut run = 0usize;
         for (x, set) in source.row(y).iter().enumerate() {
             run = if *set != 0 { run + 1 } else { 0 };
             column[x] = if run >= SIDE { column[x] + 1 } else { 0 };
-            if column[x] >= SIDE {
-                out.data[(y - RADIUS) * w + x - RADIUS] = 1;
+            if column[x] >= SIDE && !patch(x - RADIUS, y - RADIUS) {
+                return Ok(());
             }
         }
     }
-    Ok(out)
+    Ok(())
 }
 
 /// For each row, the runs of centres whose patches lie inside and reach a pixel of `hole`.

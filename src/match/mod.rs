@@ -12,6 +12,7 @@ mod random;
 mod reconstruct;
 mod rounds;
 mod search;
+mod sparse;
 #[cfg(test)]
 mod tests;
 mod texture;

@@ -1,4 +1,7 @@
+//! Tests of the search.
 #![forbid(unsafe_code)]
+
+mod sparse;
 
 use super::complete::complete;
 use super::maps;
