@@ -230,8 +230,12 @@ typedef struct mend_progress {
  * Receives progress, at most some ten times a second, on the thread that called mend_inpaint.
  *
  * 'user' is what mend_inpaint was given. Return exactly 1 to go on; anything else cancels the
- * fill. It must return: no longjmp, no C++ exception. It may call the library, but for freeing or
- * setting what the running call uses.
+ * fill. It must return: no longjmp, no C++ exception. A thread that is ended inside of it, as Python
+ * ends its daemon threads when it exits, stays there asleep until the process ends.
+ *
+ * It may call the library: plan or fill, with the same inpainter too (the outer fill waits
+ * meanwhile), trim, raise a cancel. It may not free or set what the running call uses, nor change the
+ * pictures.
  */
 typedef int32_t (*mend_progress_fn)(const struct mend_progress *progress, void *user);
 
@@ -387,7 +391,7 @@ mend_status mend_inpainter_set(struct mend_inpainter *inpainter,
  *
  * The next fill loads it again, with the same result. What a fill on another thread is using goes
  * when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one inpainter at
- * once. Since version 1.1 of the library.
+ * once. Since version 1.1 of the C interface, which is the version that pkg-config tells.
  */
 mend_status mend_inpainter_trim(const struct mend_inpainter *inpainter, struct mend_error **err);
 
@@ -409,7 +413,10 @@ void mend_inpainter_free(struct mend_inpainter *inpainter);
  *   "choice" has "choices", an array of {"id", "label"}; "extent" is "auto", pixels such as "64"
  *   up to "max_pixels", or a share such as "50%" up to "max_percent"; "bytes" is as "max-memory".
  * - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
- * - "models": an array of the models known.
+ * - "models": an array of the models in the models folder and of those that can be fetched: "id",
+ *   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it),
+ *   "bytes", "licence" (null, or "name" and "url"); of installed ones "path", of others "get" (the
+ *   command that brings it), of broken ones "error".
  *
  * Later versions may add members and types. *json receives the string; free it with
  * mend_string_free. On failure *json is NULL. No pointer but 'err' may be NULL. Any number of

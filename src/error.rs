@@ -72,6 +72,16 @@ impl Error {
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// `{"kind", "code", "message"}`: the kind's name in lower case, its number (the C interface's
+    /// status), the message.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "kind": format!("{:?}", self.kind).to_ascii_lowercase(),
+            "code": self.kind as i32,
+            "message": self.message,
+        })
+    }
 }
 
 impl fmt::Display for Error {

@@ -11,6 +11,7 @@ mod scaled;
 
 pub use options::Options;
 
+use crate::catalog::{self, Store, listing};
 use crate::engines::{self, Engine, Mark, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
@@ -20,6 +21,7 @@ use crate::pixels::{
 use crate::plan::Plan;
 use crate::progress::{Cancel, Preview, Progress, Step};
 use crate::request::{self, Request};
+use crate::workers::Workers;
 use planning::{Planned, region_seconds};
 use pool::Pool;
 use region::{Job, Part, fill_region};
@@ -144,8 +146,17 @@ impl Inpainter {
                     "params": params(d.params), "available": why.is_none(), "reason": why,
                 })
             }).collect::<Vec<_>>(),
-            "models": [],
+            "models": self.known_models(),
         })
+    }
+
+    /// Installed and known models; where the folder cannot be read, the known ones.
+    fn known_models(&self) -> Vec<Json> {
+        let known = catalog::known();
+        let store = self.options.models_folder().map(Store::new);
+        listing(store.as_ref(), &known)
+            .or_else(|_| listing(None, &known))
+            .unwrap_or_default()
     }
 
     /// What [`Self::fill`] would do, without doing it. Without an image the plan is judged from the
@@ -316,7 +327,7 @@ impl Inpainter {
         }
     }
 
-    fn pool(&self) -> Result<&rayon::ThreadPool> {
+    fn pool(&self) -> Result<&Workers> {
         if let Some(pool) = self.pool.get() {
             return pool.threads();
         }

@@ -19,6 +19,7 @@
 //! | [`error`], [`memory`], [`progress`] | 0 | errors with a kind, fallible buffers, progress and cancel |
 //! | [`pixels`] | 0 | views with checked strides, pixel formats, working RGB, masks, rectangles |
 //! | [`params`] | 0 | descriptions of parameters, their parsing |
+//! | [`workers`] | 0 | the inpainter's own threads |
 //! | [`schedulers`] | 0 | a diffusion model's steps, and noise from a seed |
 //! | [`plan`] | 1 | parts of a mask, regions, memory and time prediction |
 //! | [`blend`] | 1 | colour match, seam, smooth extension |
@@ -54,6 +55,7 @@ pub mod progress;
 pub mod request;
 pub mod schedulers;
 pub mod weights;
+pub mod workers;
 
 pub use error::{Error, ErrorKind, Result};
 pub use inpainter::{Inpainter, Options, Report};

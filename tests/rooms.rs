@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("progress", 0),
     ("pixels", 0),
     ("params", 0),
+    ("workers", 0),
     ("schedulers", 0),
     ("plan", 1),
     ("blend", 1),
@@ -33,7 +34,14 @@ const FLOORS: &[(&str, u32)] = &[
 /// Rooms that may be imported from their own floor: by whom, and which.
 const LEVEL: &[(&[&str], &[&str])] = &[
     (
-        &["memory", "progress", "pixels", "params", "schedulers"],
+        &[
+            "memory",
+            "progress",
+            "pixels",
+            "params",
+            "workers",
+            "schedulers",
+        ],
         &["error", "memory"],
     ),
     (&["inpainter"], &["request"]),

@@ -30,6 +30,7 @@ use cases::cases;
 use mend::pixels::resample::resize_rgb;
 use mend::pixels::{Depth, Layout, MaskView, PixelFormat, Plane, RgbImage};
 use mend::progress::Silent;
+use mend::workers::Workers;
 use mend::{Cancel, ImageView, ImageViewMut, Inpainter, Options, Request, blend, detail};
 use metrics::{Hole, Photo, Scores, scores};
 use std::error::Error;
@@ -143,9 +144,7 @@ fn run(ask: &Ask) -> Outcome<()> {
     if let Some(folder) = &ask.save {
         fs::create_dir_all(folder)?;
     }
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(ask.threads)
-        .build()?;
+    let pool = Workers::new(ask.threads)?;
     for kind in &ask.kinds {
         let mut rows = Vec::new();
         let wanted = |name: &str| ask.only.as_deref().is_none_or(|only| only == name);
@@ -290,7 +289,7 @@ fn exemplar(small: &RgbImage, hole: &Plane<u8>, threads: usize) -> Outcome<RgbIm
     })
 }
 
-fn score(ask: &Ask, case: &Case, pool: &rayon::ThreadPool) -> Outcome<Row> {
+fn score(ask: &Ask, case: &Case, pool: &Workers) -> Outcome<Row> {
     let (w, h) = (case.truth.width, case.truth.height);
     let mut known = case.truth.clone();
     for (pixel, hole) in known.data.chunks_exact_mut(3).zip(&case.hole.data) {

@@ -82,7 +82,7 @@ pub unsafe extern "C" fn mend_inpainter_set(
 ///
 /// The next fill loads it again, with the same result. What a fill on another thread is using goes
 /// when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one inpainter at
-/// once. Since version 1.1 of the library.
+/// once. Since version 1.1 of the C interface, which is the version that pkg-config tells.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_inpainter_trim(
     inpainter: *const mend_inpainter,
@@ -116,7 +116,10 @@ pub unsafe extern "C" fn mend_inpainter_free(inpainter: *mut mend_inpainter) {
 ///   "choice" has "choices", an array of {"id", "label"}; "extent" is "auto", pixels such as "64"
 ///   up to "max_pixels", or a share such as "50%" up to "max_percent"; "bytes" is as "max-memory".
 /// - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
-/// - "models": an array of the models known.
+/// - "models": an array of the models in the models folder and of those that can be fetched: "id",
+///   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it),
+///   "bytes", "licence" (null, or "name" and "url"); of installed ones "path", of others "get" (the
+///   command that brings it), of broken ones "error".
 ///
 /// Later versions may add members and types. *json receives the string; free it with
 /// mend_string_free. On failure *json is NULL. No pointer but 'err' may be NULL. Any number of

@@ -45,8 +45,12 @@ pub struct mend_progress {
 /// Receives progress, at most some ten times a second, on the thread that called mend_inpaint.
 ///
 /// 'user' is what mend_inpaint was given. Return exactly 1 to go on; anything else cancels the
-/// fill. It must return: no longjmp, no C++ exception. It may call the library, but for freeing or
-/// setting what the running call uses.
+/// fill. It must return: no longjmp, no C++ exception. A thread that is ended inside of it, as Python
+/// ends its daemon threads when it exits, stays there asleep until the process ends.
+///
+/// It may call the library: plan or fill, with the same inpainter too (the outer fill waits
+/// meanwhile), trim, raise a cancel. It may not free or set what the running call uses, nor change the
+/// pictures.
 pub type mend_progress_fn =
     Option<unsafe extern "C" fn(progress: *const mend_progress, user: *mut c_void) -> i32>;
 
@@ -253,8 +257,30 @@ impl Progress for Callback {
             preview_width: width,
             preview_height: height,
         };
+        // SAFETY: the same function and the same way to call it; only that it may be left in another way
+        // than by its return is said too.
+        let progress: Unwinding = unsafe { std::mem::transmute(progress) };
+        let returns = Returns;
         // SAFETY: a function of C's with this signature; the struct outlives the call.
-        unsafe { progress(&told, self.user) == 1 }
+        let goes_on = unsafe { progress(&told, self.user) == 1 };
+        std::mem::forget(returns);
+        goes_on
+    }
+}
+
+/// The function of a [`mend_progress_fn`], with what the end of its thread does.
+type Unwinding = unsafe extern "C-unwind" fn(*const mend_progress, *mut c_void) -> i32;
+
+/// Dropped where a callback does not return: the thread is being ended (pthread_exit unwinds it, and
+/// no Rust function may be ended so).
+struct Returns;
+
+impl Drop for Returns {
+    fn drop(&mut self) {
+        // What the fill holds stays; nothing but the end of the process can come.
+        loop {
+            std::thread::park();
+        }
     }
 }
 

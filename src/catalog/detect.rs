@@ -68,6 +68,16 @@ impl Kind {
         KINDS.iter().find(|(k, _)| *k == self).map_or("?", |k| k.1)
     }
 
+    /// The id of the engine that uses models of this kind.
+    pub fn engine(self) -> &'static str {
+        match self {
+            Self::Diffusers | Self::Checkpoint | Self::Lora | Self::Taesd => "diffusion",
+            Self::Lama => "lama",
+            Self::Migan => "migan",
+            Self::Rad => "rad",
+        }
+    }
+
     /// Of a name.
     pub fn parse(name: &str) -> Option<Self> {
         KINDS.iter().find(|(_, n)| *n == name).map(|k| k.0)

@@ -37,6 +37,16 @@ pub enum Found {
     Broken(String, Error),
 }
 
+impl Found {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Installed(m) => &m.id,
+            Self::Partial(id) | Self::Broken(id, _) => id,
+        }
+    }
+}
+
 /// A model that no other process may change meanwhile.
 #[derive(Debug)]
 pub struct Lock(#[allow(dead_code, reason = "dropping it unlocks")] File);

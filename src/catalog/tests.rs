@@ -5,6 +5,7 @@ use super::manifest::stamp;
 use super::names::id_from;
 use super::place::{System, folder};
 use super::*;
+use crate::progress::Cancel;
 use std::ffi::OsString;
 
 #[test]
@@ -150,4 +151,44 @@ fn times_are_those_of_the_calendar() {
     ] {
         assert_eq!(stamp(seconds), want);
     }
+}
+
+#[test]
+fn what_is_installed_is_listed_once_with_its_place() {
+    let folder = std::env::temp_dir().join(format!("mend-listing-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    let store = Store::new(folder.clone());
+    let golden = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/golden/taesd.safetensors"
+    );
+    let how = Import {
+        id: Some("tiny".into()),
+        link: false,
+    };
+    let taken = store.import(golden.as_ref(), &how, &mut |_| (), &Cancel::new());
+    taken.unwrap();
+    std::fs::create_dir_all(folder.join("odd")).unwrap();
+    std::fs::write(folder.join("odd").join(MANIFEST), "{").unwrap();
+    let all = listing(Some(&store), &known()).unwrap();
+    let of = |id: &str| -> Vec<_> { all.iter().filter(|m| m["id"] == id).collect() };
+    let tiny = of("tiny");
+    assert_eq!((tiny.len(), &tiny[0]["state"]), (1, &"installed".into()));
+    assert_eq!(
+        (&tiny[0]["engine"], &tiny[0]["kind"]),
+        (&"diffusion".into(), &"taesd".into())
+    );
+    let path = tiny[0]["path"].as_str().unwrap();
+    assert!(std::path::Path::new(path).exists(), "{path}");
+    assert_eq!(tiny[0]["bytes"], std::fs::metadata(golden).unwrap().len());
+    assert_eq!(of("odd")[0]["state"], "broken");
+    assert!(
+        of("odd")[0]["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("odd")
+    );
+    assert_eq!(of("lama")[0]["get"], "mend models fetch lama");
+    assert_eq!(all.len(), known().len() + 2);
+    std::fs::remove_dir_all(&folder).unwrap();
 }

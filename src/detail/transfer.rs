@@ -6,6 +6,7 @@ use crate::r#match::{self, Steps, guided};
 use crate::pixels::{Plane, RgbImage};
 use crate::plan::Costs;
 use crate::progress::Cancel;
+use crate::workers::Workers;
 
 /// How far an answer is to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +52,7 @@ pub fn transfer(
     hole: &Plane<u8>,
     source: &Plane<u8>,
     seed: u64,
-    pool: &rayon::ThreadPool,
+    pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {

@@ -24,6 +24,7 @@ use crate::params::{ParamSpec, Value};
 use crate::pixels::{Plane, RgbImage};
 use crate::plan::{Costs, Memory, Needs};
 use crate::progress::Cancel;
+use crate::workers::Workers;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -112,7 +113,7 @@ pub type Values = BTreeMap<&'static str, Value>;
 /// What an engine runs with.
 pub struct Run<'a> {
     /// The inpainter's own threads.
-    pub pool: &'a rayon::ThreadPool,
+    pub pool: &'a Workers,
     /// Raised when the caller wants to stop; look at it at least ten times a second.
     pub cancel: &'a Cancel,
     /// Seeds every random choice: the same seed gives the same fill on any number of threads.

@@ -3,11 +3,10 @@
 #![forbid(unsafe_code)]
 
 use crate::engines::{Mark, Run};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::pixels::RgbImage;
 use crate::progress::Cancel;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -114,37 +113,17 @@ pub fn pump<T: Send>(
     told: &Told<'_>,
     work: impl FnOnce() -> Result<T> + Send,
 ) -> Result<T> {
-    let (send, receive) = channel();
     let mut stopped = Ok(());
-    let mut result = None;
-    let pool = run.pool;
-    pool.in_place_scope(|scope| {
-        scope.spawn(move |_| {
-            // Nobody listens only where the scope is unwinding.
-            let _ = send.send(work());
-        });
-        loop {
-            match receive.recv_timeout(PAUSE) {
-                Ok(done) => {
-                    result = Some(done);
-                    return;
-                }
-                // It panicked, and so will the scope.
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) if stopped.is_ok() => {
-                    stopped = look(run, told);
-                    told.stop.store(stopped.is_err(), Ordering::Relaxed);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-            }
+    let workers = run.pool;
+    let result = workers.watched(PAUSE, work, || {
+        if stopped.is_ok() {
+            stopped = look(run, told);
+            told.stop.store(stopped.is_err(), Ordering::Relaxed);
         }
-    });
+    })?;
     stopped?;
     look(run, told)?;
-    result.unwrap_or_else(|| {
-        let what = "a defect in Mend: a stage of the fill ended without a result";
-        Err(Error::new(ErrorKind::Internal, what))
-    })
+    result
 }
 
 /// Tells `run` how far it is, and what there is to see.

@@ -21,6 +21,7 @@ use crate::kernels::Path;
 use crate::kernels::patch::{PatchKernels, SCALE, SIDE};
 use crate::pixels::{Plane, Rect, RgbImage};
 use crate::progress::Cancel;
+use crate::workers::Workers;
 
 pub const WHAT: &str = "the filled crop";
 /// Levels are added until no texel of the hole lies deeper than this, a patch's width about: then
@@ -63,7 +64,7 @@ pub fn complete(
     hole: &Plane<u8>,
     source: &Plane<u8>,
     seed: u64,
-    pool: &rayon::ThreadPool,
+    pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {

@@ -16,6 +16,7 @@ use crate::kernels::Path;
 use crate::kernels::patch::{PatchKernels, SCALE};
 use crate::pixels::{Plane, RgbImage};
 use crate::progress::Cancel;
+use crate::workers::Workers;
 
 /// Levels above the guide's at which the search starts.
 const ABOVE: usize = 2;
@@ -52,7 +53,7 @@ pub fn guided(
     source: &Plane<u8>,
     guide: Guide,
     seed: u64,
-    pool: &rayon::ThreadPool,
+    pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {

@@ -9,6 +9,7 @@ use super::vote::{Weights, vote};
 use crate::error::Result;
 use crate::kernels::patch::PatchKernels;
 use crate::progress::Cancel;
+use crate::workers::Workers;
 
 /// How a completion tells how far it is, on the thread that called it: the share done, and an error
 /// to stop.
@@ -24,7 +25,7 @@ pub struct Setting<'a> {
     /// Sweeps stop once it is raised.
     pub cancel: &'a Cancel,
     /// The threads.
-    pub pool: &'a rayon::ThreadPool,
+    pub pool: &'a Workers,
     /// Cost of one squared pixel of displacement along x and y.
     pub far: (f32, f32),
     /// Most that a patch's colours are shifted by, in texel units.

@@ -5,6 +5,7 @@ use super::*;
 use crate::error::Result;
 use crate::kernels::{Activation, Algorithm, Context, ConvShape, Path, TransposedShape};
 use crate::weights::{Scope, Weights};
+use crate::workers::Workers;
 use candle_core::Tensor;
 
 /// A file of goldens.
@@ -64,11 +65,8 @@ pub(crate) const ALGORITHMS: [Option<Algorithm>; 4] = [
 ];
 
 /// A pool of its own: results must not depend on its size.
-pub(crate) fn pool(threads: usize) -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .unwrap()
+pub(crate) fn pool(threads: usize) -> Workers {
+    Workers::new(threads).unwrap()
 }
 
 /// A block under test: its weights, its inputs, and what to run it with.

@@ -390,7 +390,24 @@ fn description(surface: &dyn Surface) -> Vec<Seen> {
     };
     assert_eq!(names(&said["options"]), ["threads", "max-memory", "models"]);
     assert!(names(&said["params"]).contains(&"seed".to_owned()));
-    assert!(said["engines"].as_array().is_some_and(|e| !e.is_empty()));
+    let engines = said["engines"].as_array().expect("engines");
+    // Each model is of an engine that there is, and says how it is used or got.
+    let models = said["models"].as_array().expect("models");
+    assert!(models.iter().any(|m| m["id"] == "sd15-inpainting"));
+    for model in models {
+        let good = match model["state"].as_str() {
+            Some("installed") => model["path"].is_string(),
+            Some("known") => model["get"]
+                .as_str()
+                .is_some_and(|g| g.starts_with("mend models fetch ")),
+            _ => true,
+        };
+        assert!(good, "{model}");
+        assert!(
+            engines.iter().any(|e| e["id"] == model["engine"]) || model["engine"].is_null(),
+            "{model}"
+        );
+    }
     vec![Seen::Json(said)]
 }
 

@@ -554,3 +554,92 @@ fn success_leaves_err_alone_and_failure_needs_none() {
         assert_eq!(status, MEND_ERR_PARAMETER);
     }
 }
+
+/// What a callback calls the library with, and on which inpainter.
+struct Nested {
+    inpainter: *const mend_inpainter,
+    request: *const mend_request,
+    depth: u32,
+    calls: u32,
+}
+
+/// At every call of the outer fill: what its inpainter keeps is let go, a plan is made, and a fill.
+unsafe extern "C" fn nest(_: *const mend_progress, user: *mut c_void) -> i32 {
+    // SAFETY: what the fill was given; the outer call does not touch it now.
+    let nested = unsafe { &mut *user.cast::<Nested>() };
+    if nested.depth > 0 {
+        return 1;
+    }
+    nested.calls += 1;
+    nested.depth += 1;
+    let (mut pixels, selected) = (picture(), hole());
+    let (dst, mask) = (image_mut(&mut pixels), image(&selected));
+    let (inp, req, mut json) = (nested.inpainter, nested.request, null_mut());
+    // SAFETY: everything passed is live.
+    unsafe {
+        assert_eq!(mend_inpainter_trim(inp, null_mut()), MEND_OK);
+        let planned = mend_plan(inp, req, &dst, &mask, &mut json, null_mut());
+        assert_eq!(planned, MEND_OK);
+        mend_string_free(json);
+        let (no, none) = (null_mut(), null());
+        let status = mend_inpaint(
+            inp,
+            req,
+            &dst,
+            &mask,
+            &dst,
+            Some(nest),
+            user,
+            none,
+            no,
+            null_mut(),
+        );
+        assert_eq!(status, MEND_OK);
+    }
+    pixels.assert_fill_of(&picture(), &selected);
+    nested.depth -= 1;
+    1
+}
+
+#[test]
+fn a_callback_may_plan_fill_and_trim() {
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/migan.pt");
+    for (engine, model) in [("exemplar", ""), ("rethined", ""), ("migan", model)] {
+        let (inp, req) = (inpainter(), request());
+        for (name, value) in [(c"engine", engine), (c"model", model)] {
+            let value = std::ffi::CString::new(value).unwrap();
+            // SAFETY: live, and strings that end in NUL.
+            let set = unsafe { mend_request_set(req.0, name.as_ptr(), value.as_ptr(), null_mut()) };
+            assert_eq!(set, MEND_OK);
+        }
+        let (mut pixels, selected) = (picture(), hole());
+        let (dst, mask) = (image_mut(&mut pixels), image(&selected));
+        let mut nested = Nested {
+            inpainter: inp.0,
+            request: req.0,
+            depth: 0,
+            calls: 0,
+        };
+        let mut err = null_mut();
+        // SAFETY: everything passed is live.
+        let status = unsafe {
+            let user = (&raw mut nested).cast();
+            let (no, none) = (null_mut(), null());
+            mend_inpaint(
+                inp.0,
+                req.0,
+                &dst,
+                &mask,
+                &dst,
+                Some(nest),
+                user,
+                none,
+                no,
+                &mut err,
+            )
+        };
+        outcome(status, err).expect(engine);
+        assert!(nested.calls >= 2, "{engine}: {}", nested.calls);
+        pixels.assert_fill_of(&picture(), &selected);
+    }
+}

@@ -7,6 +7,8 @@ Run: MEND_LIBRARY=target/release/libmend.so python3 tests/python/test_capi.py
 import ctypes
 import json
 import os
+import subprocess
+import sys
 import threading
 import unittest
 from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_uint32, c_void_p
@@ -84,6 +86,41 @@ def picture():
 def mask(hole=HOLE):
     data = bytes(255 if (x, y) in hole else 0 for y in range(HEIGHT) for x in range(WIDTH))
     return (ctypes.c_ubyte * len(data)).from_buffer_copy(data)
+
+
+# A fill on a daemon thread, and an end of Python's that takes longer than the callback sleeps.
+ENDING = """
+import sys, threading, time
+sys.path.insert(0, sys.argv[1])
+import test_capi as t
+inside = threading.Event()
+
+@t.CALLBACK
+def progress(_told, _user):
+    inside.set()
+    time.sleep(0.2)
+    return 1
+
+def fill():
+    lib, inpainter, request = t.load(), t.c_void_p(), t.c_void_p()
+    lib.mend_inpainter_new(t.byref(inpainter), None)
+    lib.mend_request_new(t.byref(request), None)
+    pixels, selected = t.picture(), t.mask()
+    image, hole = t.struct(pixels, 3, t.RGB | t.U8), t.struct(selected, 1, t.GRAY | t.U8)
+    lib.mend_inpaint(inpainter, request, image, hole, image, progress, None, None, None, None)
+    print("it came back")
+
+class Last:
+    def __init__(self, sleep):
+        self.sleep = sleep
+    def __del__(self):
+        self.sleep(1.0)
+
+threading.Thread(target=fill, daemon=True).start()
+inside.wait()
+print("in the callback", flush=True)
+sys.last_to_go = Last(time.sleep)
+"""
 
 
 class Capi(unittest.TestCase):
@@ -247,6 +284,13 @@ class Capi(unittest.TestCase):
         self.assertEqual(outcomes, [(OK, "")] * 2)
         self.check_fill(picture(), pictures[0])
         self.assertEqual(bytes(pictures[0]), bytes(pictures[1]))
+
+    def test_a_thread_that_python_ends_inside_the_callback_takes_nothing_with_it(self):
+        # Python 3.13 and older end a daemon thread as it asks for the interpreter that is gone.
+        child = subprocess.run([sys.executable, "-c", ENDING, os.path.dirname(__file__)],
+                               capture_output=True, text=True, timeout=300)
+        self.assertEqual((child.returncode, child.stderr), (0, ""))
+        self.assertEqual(child.stdout, "in the callback\n")
 
     def test_nothing_to_free(self):
         for name in ("inpainter", "request", "cancel", "error", "string"):

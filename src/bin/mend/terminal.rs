@@ -3,7 +3,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mend::progress::Step;
-use mend::{Error, ErrorKind, Progress};
+use mend::{Error, Progress};
 use serde_json::{Value as Json, json};
 use std::io::{IsTerminal, Write};
 
@@ -83,15 +83,7 @@ fn line(text: &str) {
 
 /// An error as JSON.
 pub fn error_json(error: &Error) -> Json {
-    json!({
-        "kind": kind_name(error.kind()),
-        "code": error.kind() as i32,
-        "message": error.message(),
-    })
-}
-
-fn kind_name(kind: ErrorKind) -> String {
-    format!("{kind:?}").to_ascii_lowercase()
+    error.to_json()
 }
 
 /// The progress bar of one picture.

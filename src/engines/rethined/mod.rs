@@ -9,6 +9,8 @@
 mod answer;
 
 use super::exemplar::Exemplar;
+use super::pump::Told;
+use super::slot::Slot;
 use super::{Ask, Crop, Engine, EngineDescription, Mark, Run, Values};
 use crate::detail::{self, Light};
 use crate::error::Result;
@@ -18,7 +20,7 @@ use crate::params::{ParamKind, ParamSpec, Value};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
 use crate::weights::Weights;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// The weights, see `training/rethined/README.md`.
 static WEIGHTS: &[u8] = include_bytes!("../../models/rethined/weights.safetensors");
@@ -36,7 +38,7 @@ const NETWORK: f64 = 0.12;
 /// The engine, and the network that it keeps.
 #[derive(Default)]
 pub struct Rethined {
-    warm: Mutex<Option<Arc<Loaded>>>,
+    warm: Slot<Loaded>,
 }
 
 struct Loaded {
@@ -61,19 +63,15 @@ impl Detail {
 }
 
 impl Rethined {
-    fn load(&self, run: &Run<'_>) -> Result<Arc<Loaded>> {
-        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(loaded) = &*warm {
-            return Ok(loaded.clone());
-        }
-        let loaded = run.pool.install(|| -> Result<_> {
+    fn load(&self, run: &mut Run<'_>) -> Result<Arc<Loaded>> {
+        let told = Told::new(run.cancel, 1);
+        let load = || {
             let weights = Weights::from_bytes("the weights in the box", WEIGHTS)?;
             let cx = Context::new(Path::chosen());
             let net = Network::new(&cx, &weights)?;
-            Ok(Arc::new(Loaded { cx, net }))
-        })?;
-        *warm = Some(loaded.clone());
-        Ok(loaded)
+            Ok(Loaded { cx, net })
+        };
+        self.warm.get(run, &told, |_| true, true, load)
     }
 }
 
@@ -152,6 +150,6 @@ impl Engine for Rethined {
     }
 
     fn trim(&self) {
-        *self.warm.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.warm.trim();
     }
 }

@@ -8,6 +8,7 @@ use super::maps;
 use crate::blend;
 use crate::pixels::{Plane, RgbImage};
 use crate::progress::Cancel;
+use crate::workers::Workers;
 
 fn plane(width: usize, height: usize, set: impl Fn(usize, usize) -> bool) -> Plane<u8> {
     let at = |i: usize| u8::from(set(i % width, i / width));
@@ -28,10 +29,7 @@ fn fill(truth: &RgbImage, hole: &Plane<u8>, seed: u64, threads: usize) -> RgbIma
         }
     }
     blend::extend(&mut image.data, 3, hole.width, hole.height, &source.data).unwrap();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .unwrap();
+    let pool = Workers::new(threads).unwrap();
     complete(
         &image,
         hole,
@@ -164,10 +162,7 @@ fn cancel_and_errors_of_the_caller_stop_it() {
         (40..80).contains(&x) && (30..60).contains(&y)
     });
     let source = plane(120, 90, |x, y| hole.row(y)[x] == 0);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
+    let pool = Workers::new(1).unwrap();
     let mut shares = Vec::new();
     let result = complete(
         &truth,

@@ -11,11 +11,11 @@ use crate::App;
 use crate::args::TellArgs;
 use clap::{Args, Subcommand};
 use mend::catalog::{
-    FileState, Found, Import, Manifest, Model, Store, known, models_folder, parse_catalogue,
+    FileState, Found, Import, Manifest, Store, known, listing, models_folder, parse_catalogue,
 };
 use mend::{Error, ErrorKind, Result};
 use meter::{Meter, bytes};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -201,21 +201,15 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
         None => Vec::new(),
     };
     models.extend(known());
-    let found = store.list()?;
-    let id_of = |found: &Found| match found {
-        Found::Installed(m) => m.id.clone(),
-        Found::Partial(id) | Found::Broken(id, _) => id.clone(),
-    };
-    let here: Vec<String> = found.iter().map(id_of).collect();
-    models.retain(|m| !here.contains(&m.id));
     if app.terminal.json {
-        let mut all: Vec<Json> = found.iter().map(|f| found_json(store, f)).collect();
-        all.extend(models.iter().map(model_json));
+        let all = listing(Some(store), &models)?;
         let folder = store.folder().to_string_lossy();
         app.terminal
             .result(&json!({"ok": true, "folder": folder, "models": all}));
         return Ok(());
     }
+    let found = store.list()?;
+    models.retain(|m| !found.iter().any(|f| f.id() == m.id));
     let mut text = format!("Installed in {}:\n", store.folder().display());
     for found in &found {
         text.push_str(&match found {
@@ -255,36 +249,6 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
     }
     app.terminal.print(&text);
     Ok(())
-}
-
-fn found_json(store: &Store, found: &Found) -> Json {
-    match found {
-        Found::Installed(m) => {
-            let mut json = m.to_json();
-            json["state"] = json!("installed");
-            json["bytes"] = json!(m.bytes());
-            let path = store.locate(&m.id).ok();
-            json["path"] = json!(path.map(|p| p.to_string_lossy().into_owned()));
-            json
-        }
-        Found::Partial(id) => json!({"id": id, "state": "partial"}),
-        Found::Broken(id, e) => {
-            json!({"id": id, "state": "broken", "error": crate::terminal::error_json(e)})
-        }
-    }
-}
-
-fn model_json(model: &Model) -> Json {
-    let licence = model.licence.as_ref();
-    let files = model.files.iter();
-    let files: Vec<Json> = files
-        .map(|f| json!({"path": f.path, "size": f.size, "sha256": f.sha256}))
-        .collect();
-    json!({
-        "id": model.id, "state": "known", "kind": model.kind.name(), "base": model.base.name(),
-        "about": model.about, "bytes": model.bytes(), "source": model.url,
-        "licence": licence.map(|l| json!({"name": l.name, "url": l.url})), "files": files,
-    })
 }
 
 fn import(app: &App, store: &Store, args: &ImportArgs) -> Result<()> {
