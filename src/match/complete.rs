@@ -88,7 +88,7 @@ fn searched(
     hole: &Plane<u8>,
     source: &Plane<u8>,
     seed: u64,
-    pool: &rayon::ThreadPool,
+    pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {

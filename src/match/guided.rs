@@ -79,7 +79,7 @@ fn searched(
     source: &Plane<u8>,
     guide: Guide,
     seed: u64,
-    pool: &rayon::ThreadPool,
+    pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {

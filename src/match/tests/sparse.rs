@@ -8,6 +8,7 @@ use crate::r#match::guided::{Guide, guided};
 use crate::r#match::random::Random;
 use crate::pixels::{Plane, RgbImage};
 use crate::progress::Cancel;
+use crate::workers::Workers;
 
 /// Edges, texture and light, none of which a plain mean brings back.
 fn picture(width: usize, height: usize) -> RgbImage {
@@ -94,10 +95,7 @@ fn a_box_is_filled_from_dots() {
         for (p, _) in (image.data.chunks_exact_mut(3).zip(&hole.data)).filter(|p| *p.1 != 0) {
             p.fill(0.4);
         }
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(2)
-            .build()
-            .unwrap();
+        let pool = Workers::new(2).unwrap();
         let filled = complete(
             &image,
             &hole,
@@ -128,10 +126,7 @@ fn a_box_is_filled_from_dots() {
 /// is not one.
 #[test]
 fn any_sparse_picture_is_filled() {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(2)
-        .build()
-        .unwrap();
+    let pool = Workers::new(2).unwrap();
     let mut random = Random::new(11, 5);
     for round in 0..400u32 {
         let most = [12, 40, 90][(round % 3) as usize];
