@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod ablation;
+mod notes;
 mod options;
 mod planning;
 mod pool;
@@ -246,6 +247,9 @@ impl Inpainter {
             room,
             note,
         } = self.plan_runs(request, &runs)?;
+        report
+            .notes
+            .extend(notes::of(request.values(), engine.as_ref(), note.is_some()));
         report.notes.extend(note);
         let job = Job {
             needs: &needs,

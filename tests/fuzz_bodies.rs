@@ -12,7 +12,7 @@ mod file_body;
 mod files;
 #[allow(dead_code)]
 #[cfg(feature = "cli")]
-#[path = "../src/bin/mend/mask.rs"]
+#[path = "../src/bin/mend/mask/mod.rs"]
 mod mask;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -36,6 +36,7 @@ impl Drop for Placed {
 fn source<'a>(path: &'a Path, cancel: &'a Cancel) -> Source<'a> {
     Source {
         path,
+        at: None,
         cancel,
         max_bytes: MOST,
     }
@@ -49,7 +50,7 @@ pub fn run(data: &[u8]) {
     let source = source(&file.0, &cancel);
     let header = read(&source, Want::Header);
     let pixels = read(&source, Want::Pixels);
-    let as_mask = mask::read(&source, false);
+    let as_mask = mask::read(&source, mask::How::default());
     for error in [
         header.as_ref().err(),
         pixels.as_ref().err(),

@@ -6,7 +6,7 @@ mod body;
 #[path = "../../src/bin/mend/files/mod.rs"]
 mod files;
 #[allow(dead_code)]
-#[path = "../../src/bin/mend/mask.rs"]
+#[path = "../../src/bin/mend/mask/mod.rs"]
 mod mask;
 
 libfuzzer_sys::fuzz_target!(init: {

@@ -3,6 +3,7 @@
 
 use super::detect::{Base, Kind, check_file, is_rad, single, unet};
 use super::digest::{Sha256, hash_file};
+use super::hub;
 use super::manifest::{InstalledFile, Manifest, Trust};
 use super::names::{check_id, check_path, id_from, shown};
 use super::store::{Store, below, sync_folder};
@@ -13,6 +14,7 @@ use crate::progress::Cancel;
 use crate::weights::Weights;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -84,6 +86,7 @@ impl Store {
         cancel: &Cancel,
     ) -> Result<Manifest> {
         let path = fs::canonicalize(path).map_err(|e| io_error(path, "read", &e))?;
+        let path = hub::snapshot(path);
         let id = id(&path, how)?;
         let outside = match path.is_dir() {
             true => folder(&path)?,
@@ -155,7 +158,7 @@ fn id(path: &Path, how: &Import) -> Result<String> {
         Some(id) => id.clone(),
         None => {
             let name = match path.is_dir() {
-                true => path.file_name(),
+                true => hub::name(path).map(OsStr::new).or(path.file_name()),
                 false => path.file_stem(),
             };
             id_from(&name.unwrap_or_default().to_string_lossy())

@@ -20,6 +20,7 @@
 
 mod detect;
 mod digest;
+mod hub;
 mod import;
 mod known;
 mod listing;
@@ -32,6 +33,7 @@ mod tests;
 
 pub use detect::{Base, Kind, check_file};
 pub use digest::{Sha256, hash_file};
+pub use hub::snapshot;
 pub use import::Import;
 pub use known::{Model, ModelFile, known, parse as parse_catalogue};
 pub use listing::listing;

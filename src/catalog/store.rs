@@ -3,6 +3,7 @@
 
 use super::detect::Kind;
 use super::digest::{Sha256, hash_file};
+use super::hub;
 use super::known::known;
 use super::manifest::{MANIFEST, Manifest, now, write_json};
 use super::names::{check_id, check_path, shown};
@@ -233,12 +234,12 @@ impl Store {
         if check_id(name).is_ok() {
             // A file or a folder beside the caller may be called like an id, too.
             return match self.get(name)? {
-                None if path.exists() => Ok(path.to_path_buf()),
+                None if path.exists() => Ok(hub::snapshot(path.to_path_buf())),
                 _ => self.locate(name),
             };
         }
         match fs::metadata(path) {
-            Ok(_) => Ok(path.to_path_buf()),
+            Ok(_) => Ok(hub::snapshot(path.to_path_buf())),
             Err(_) => Err(bad(
                 shown(name),
                 "there is no such model, file or folder; 'mend models list' shows the models",

@@ -1,7 +1,7 @@
 //! Where what a parameter names lies: in the models folder, else at a path.
 #![forbid(unsafe_code)]
 
-use crate::catalog::{Kind, Store, check_id};
+use crate::catalog::{Kind, Store, check_id, snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::did_you_mean;
 use std::fs;
@@ -81,7 +81,7 @@ pub fn named(
 }
 
 /// What lies in the models folder under a plain name, with one of `endings` where it is a file that is
-/// named without; else what lies at a path.
+/// named without; else what lies at a path. A folder of Hugging Face's cache is its snapshot.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Model`] for a manifest that cannot be trusted.
@@ -94,7 +94,7 @@ pub fn any(models: Option<&Path>, name: &str, endings: &[&str]) -> Result<Option
     if let Some(place) = inside(models.filter(|_| plain), name, endings)? {
         return Ok(Some(place));
     }
-    let path = PathBuf::from(name);
+    let path = snapshot(PathBuf::from(name));
     Ok(path.exists().then_some((path, None)))
 }
 
@@ -116,7 +116,7 @@ pub fn inside(models: Option<&Path>, name: &str, endings: &[&str]) -> Result<Opt
         }
     }
     if here.exists() {
-        return Ok(Some((here, None)));
+        return Ok(Some((snapshot(here), None)));
     }
     let mut files = endings
         .iter()

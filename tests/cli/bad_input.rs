@@ -122,7 +122,6 @@ fn what_cannot_be_used_is_named() {
             &["moving.webp", "animation"],
         ),
         ("photo.png", "dir.png", "o.png", 1, &["dir.png", "folder"]),
-        ("photo.png", "m.png", "dir.png", 1, &["dir.png", "folder"]),
         (
             "photo.png",
             "m.png",

@@ -12,6 +12,7 @@ mod formats;
 mod masks;
 mod metadata;
 mod models;
+mod pipes;
 mod support;
 mod telling;
 #[path = "../../src/engines/diffusion/tests/tiny.rs"]

@@ -4,6 +4,7 @@
 
 use crate::files::Compression;
 use crate::install::InstallArgs;
+use crate::mask::How;
 use crate::models::ModelsArgs;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
@@ -32,7 +33,8 @@ quantisation tables and subsampling, but JPEG codes every block anew. Float TIFF
 scene-linear unless --encoded is given. EXIF's orientation is kept and not applied: a mask is in
 stored pixels.
 
-OUT may be IMAGE. It is replaced only when the new file is complete.";
+OUT may be IMAGE. It is replaced only when the new file is complete. A mask, another picture or a
+model is never written over.";
 
 const BENCH: &str = "\
 Stages: text (a prompt of 77 tokens), unet64 and unet32 (one step at 64×64 and 32×32 latents, batch
@@ -42,7 +44,7 @@ them, so that an algorithm that saves some may pass the peak. The environment va
 
 #[derive(Debug, Subcommand)]
 pub enum Job {
-    /// Fill the masked part of a picture, or of every picture in a folder
+    /// Fill the masked part of a picture, of several, or of every picture in a folder
     #[command(after_help = FORMATS)]
     Fill(FillArgs),
     /// Say what `fill` would do: regions, engine, memory, time. Writes nothing
@@ -123,20 +125,31 @@ impl MachineArgs {
 /// What is to be filled.
 #[derive(Debug, Args)]
 pub struct SelectArgs {
-    /// The picture, or a folder of pictures
-    #[arg(value_name = "IMAGE")]
-    pub image: PathBuf,
-    /// The mask: a picture of the same size, light where to fill and gray where to fill in part; a
-    /// folder of masks; or the word `alpha`: fill where IMAGE itself is not opaque
+    /// The picture, several, or folders of pictures; - for standard input
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<PathBuf>,
+    /// The mask: a picture, light where to fill and gray where to fill in part; one for all pictures,
+    /// or a folder of masks; - for standard input; or the word `alpha`: fill where IMAGE itself is
+    /// not opaque
     ///
-    /// A mask with transparency counts by lightness times opacity, or by its opacity alone where it
-    /// is of one colour. In a folder, photo.jpg's mask is photo.png or photo.mask.png, photo_mask.png
-    /// or photo-mask.png, of any format.
+    /// The strongest of a pixel's channels counts, so that pure colours are as good as white. A mask
+    /// with transparency counts by that times opacity, or by its opacity alone where it is of one
+    /// colour or painted in colours. Values that are all nearly black (0 and 1, say) count as black
+    /// and white; whatever was not taken as it is, a note tells. In a folder, photo.jpg's mask is
+    /// photo.png or photo.mask.png, photo_mask.png or photo-mask.png, of any format; in the pictures'
+    /// own folder a mask without such a mark is a PNG.
     #[arg(long, value_name = "MASK")]
     pub mask: PathBuf,
     /// Fill where the mask is dark instead
     #[arg(long)]
     pub invert_mask: bool,
+    /// Take what is this light in the mask or lighter as white, and the rest as black: a share of
+    /// full, such as 0.5, or per cent, such as 50%
+    #[arg(long, value_name = "SHARE", value_parser = crate::mask::threshold)]
+    pub mask_threshold: Option<f64>,
+    /// Scale masks of another size to their picture's
+    #[arg(long)]
+    pub fit_mask: bool,
     /// Take samples only where this picture (or its match in this folder) is not black
     #[arg(long, value_name = "MASK")]
     pub source_mask: Option<PathBuf>,
@@ -164,6 +177,14 @@ impl SelectArgs {
         Ok(request)
     }
 
+    /// How to read the mask.
+    pub fn mask_how(&self) -> How {
+        How {
+            invert: self.invert_mask,
+            threshold: self.mask_threshold,
+        }
+    }
+
     /// Whether the mask is the picture's own alpha.
     pub fn mask_is_alpha(&self) -> bool {
         self.mask.as_os_str() == "alpha"
@@ -174,9 +195,18 @@ impl SelectArgs {
 pub struct FillArgs {
     #[command(flatten)]
     pub select: SelectArgs,
-    /// Where to write; a folder if IMAGE is one. May be IMAGE itself
+    /// Where to write: a file, which may be IMAGE itself; a folder (one that is there, or with a
+    /// slash at its end), as it must be for several pictures; - for standard output
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
+    /// The output's format, by its extension, such as png or jpg, where OUT does not say it: in a
+    /// folder all files get this extension; without it standard output has the picture's own format
+    #[arg(long, value_name = "EXT", value_parser = crate::files::extension)]
+    pub format: Option<String>,
+    /// Leave pictures alone whose output is there already: a folder's fill that was broken off goes
+    /// on
+    #[arg(long)]
+    pub skip_existing: bool,
     /// How hard to compress a PNG
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Default)]
     pub png_compression: Compression,
@@ -274,6 +304,8 @@ pub struct Params(pub Vec<(String, String)>);
 /// Names that the grammar above has taken.
 const TAKEN: &[&str] = &[
     "encoded",
+    "fit-mask",
+    "format",
     "help",
     "image",
     "invert-mask",
@@ -281,11 +313,14 @@ const TAKEN: &[&str] = &[
     "json",
     "linear",
     "mask",
+    "mask-threshold",
     "max-memory",
     "output",
     "png-compression",
+    "previews",
     "quiet",
     "set",
+    "skip-existing",
     "source-mask",
     "threads",
     "version",

@@ -84,7 +84,7 @@ impl<'a> Bench<'a> {
              stage            median      min      max   GFLOP/s   of the f32 peak\n",
             features.join(" "),
             self.peak_gflops,
-        ));
+        ))?;
         let wanted = |names: &[&str]| {
             self.args.stage.is_empty()
                 || self.args.stage.iter().any(|s| names.contains(&s.as_str()))
@@ -111,7 +111,7 @@ impl<'a> Bench<'a> {
         }
         let peak_rss = budget::peak().map(|bytes| bytes >> 20);
         if let Some(mib) = peak_rss {
-            self.say(&format!("\nmemory     {mib} MiB at most\n"));
+            self.say(&format!("\nmemory     {mib} MiB at most\n"))?;
         }
         if self.app.terminal.json {
             self.app.terminal.result(&json!({
@@ -125,7 +125,7 @@ impl<'a> Bench<'a> {
                 "peak_int8_gops": peak_gops,
                 "peak_rss_mb": peak_rss,
                 "stages": self.stages,
-            }));
+            }))?;
         }
         Ok(())
     }
@@ -145,7 +145,7 @@ impl<'a> Bench<'a> {
         let stage = self.time("text", 0, cost.flops, |run| {
             net.forward(run, &[&tokens]).map(drop)
         })?;
-        self.tell(&stage, load, net.bytes());
+        self.tell(&stage, load, net.bytes())?;
         self.rest();
         Ok(())
     }
@@ -170,11 +170,11 @@ impl<'a> Bench<'a> {
             let stage = self.time("unet", side, cost.flops, |run| {
                 net.forward(run, &sample, &[TIME], &states).map(drop)
             })?;
-            self.tell(&stage, load, net.bytes());
+            self.tell(&stage, load, net.bytes())?;
             if let Some(exact) = exact.get(i) {
                 let run = Run::new(&self.cx, &self.arena);
                 let out = net.forward(&run, &sample, &[TIME], &states)?;
-                self.tell_deviation(Deviation::of(&values(&out)?, &values(exact)?));
+                self.tell_deviation(Deviation::of(&values(&out)?, &values(exact)?))?;
             }
         }
         self.rest();
@@ -189,15 +189,16 @@ impl<'a> Bench<'a> {
         Ok((net, start.elapsed().as_secs_f64()))
     }
 
-    fn tell_deviation(&mut self, d: Deviation) {
+    fn tell_deviation(&mut self, d: Deviation) -> Result<()> {
         let (rms, max) = (100.0 * d.rms, 100.0 * d.max);
         self.say(&format!(
             "                 off f32 by {rms:.2} % rms, {max:.2} % at most\n"
-        ));
+        ))?;
         if let Some(stage) = self.stages.last_mut() {
             stage["deviation_rms"] = json!(d.rms);
             stage["deviation_max"] = json!(d.max);
         }
+        Ok(())
     }
 
     fn encode(&mut self) -> Result<()> {
@@ -212,7 +213,7 @@ impl<'a> Bench<'a> {
         let stage = self.time("vae_encode", side, cost.flops, |run| {
             net.encode(run, &image).map(drop)
         })?;
-        self.tell(&stage, load, net.bytes());
+        self.tell(&stage, load, net.bytes())?;
         self.rest();
         Ok(())
     }
@@ -229,7 +230,7 @@ impl<'a> Bench<'a> {
         let stage = self.time("vae_decode", side, cost.flops, |run| {
             net.decode(run, &latents).map(drop)
         })?;
-        self.tell(&stage, load, net.bytes());
+        self.tell(&stage, load, net.bytes())?;
         self.rest();
         Ok(())
     }
@@ -268,7 +269,7 @@ impl<'a> Bench<'a> {
         })
     }
 
-    fn tell(&mut self, stage: &Stage, load: f64, weights: usize) {
+    fn tell(&mut self, stage: &Stage, load: f64, weights: usize) -> Result<()> {
         let s = &stage.seconds;
         let (min, max) = (s[0], s[s.len() - 1]);
         let median = (s[(s.len() - 1) / 2] + s[s.len() / 2]) / 2.0;
@@ -281,7 +282,7 @@ impl<'a> Bench<'a> {
             "{:10} {side:>4}  {median:7.3}  {min:7.3}  {max:7.3}   {gflops:7.0}   {:4.0} %\n",
             stage.name,
             100.0 * gflops / self.peak_gflops
-        ));
+        ))?;
         self.stages.push(json!({
             "stage": stage.name,
             "latents": stage.latents,
@@ -295,12 +296,14 @@ impl<'a> Bench<'a> {
             "weights_mb": weights >> 20,
             "activations_mb": stage.activations >> 20,
         }));
+        Ok(())
     }
 
     /// A line of the table.
-    fn say(&self, text: &str) {
-        if !self.app.terminal.json {
-            self.app.terminal.print(text);
+    fn say(&self, text: &str) -> Result<()> {
+        match self.app.terminal.json {
+            true => Ok(()),
+            false => self.app.terminal.print(text),
         }
     }
 

@@ -40,7 +40,7 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<()> {
                 }),
                 Err(e) => crate::terminal::error_json(e),
             },
-        }));
+        }))?;
     } else {
         let models = match &models {
             Some(path) if installed => path.display().to_string(),
@@ -67,7 +67,7 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<()> {
             } else {
                 features.join(" ")
             },
-        ));
+        ))?;
     }
     match test {
         Ok(_) => Ok(()),

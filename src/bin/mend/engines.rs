@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 pub fn run(app: &App) -> Result<()> {
     let about = Inpainter::new(Options::default()).describe();
     if app.terminal.json {
-        app.terminal.result(&about);
+        app.terminal.result(&about)?;
         return Ok(());
     }
     let mut t = String::new();
@@ -33,7 +33,7 @@ pub fn run(app: &App) -> Result<()> {
     for p in list(&about, "params") {
         t.push_str(&param(p, "  "));
     }
-    app.terminal.print(&t);
+    app.terminal.print(&t)?;
     Ok(())
 }
 

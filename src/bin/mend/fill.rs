@@ -5,26 +5,19 @@ use crate::App;
 use crate::args::{FillArgs, SelectArgs};
 use crate::budget::{Budget, peak};
 use crate::files::{self, Kind, Meta, Picture, Source, Want, WriteOptions};
+use crate::jobs::{self, Job};
 use crate::mask::{self, Mask};
-use crate::output::Target;
+use crate::mask_file::MaskReading;
 use crate::previews::Previews;
+use crate::sink::{Sink, kind_of_output};
 use crate::terminal::{Bar, duration};
+use crate::{batch, pipe};
 use mend::pixels::Depth;
 use mend::{Error, ErrorKind, Inpainter, Plan, Report, Request, Result};
 use serde_json::{Value as Json, json};
 use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
-
-/// The files of one fill.
-#[derive(Clone, Copy, Debug)]
-pub struct Files<'a> {
-    pub image: &'a Path,
-    /// `None`: the image's own alpha.
-    pub mask: Option<&'a Path>,
-    pub source_mask: Option<&'a Path>,
-    pub output: &'a Path,
-}
 
 /// What a fill did.
 pub struct Outcome {
@@ -38,12 +31,12 @@ pub struct Outcome {
 
 impl Outcome {
     /// The outcome as JSON.
-    pub fn to_json(&self, files: &Files<'_>) -> Json {
+    pub fn to_json(&self, job: &Job) -> Json {
         json!({
             "ok": true,
-            "image": files.image.to_string_lossy(),
-            "mask": files.mask.map_or("alpha".into(), Path::to_string_lossy),
-            "output": files.output.to_string_lossy(),
+            "image": job.image.to_string_lossy(),
+            "mask": job.mask.as_ref().map_or("alpha".into(), |mask| mask.path.to_string_lossy()),
+            "output": job.output.to_string_lossy(),
             "written": self.written,
             "plan": self.plan.as_ref().map(Plan::to_json),
             "report": self.report.to_json(),
@@ -54,31 +47,80 @@ impl Outcome {
     }
 }
 
-/// Runs `fill` for one picture and tells of it.
+/// Runs `fill`.
+///
+/// # Errors
+/// What went wrong; for several pictures the first failure, told already.
 pub fn run(app: &App, args: &FillArgs) -> Result<()> {
-    let select = &args.select;
-    let files = Files {
-        image: &select.image,
-        mask: (!select.mask_is_alpha()).then_some(&*select.mask),
-        source_mask: select.source_mask.as_deref(),
-        output: &args.output,
-    };
-    let request = select.request()?;
+    if pipe::is_pipe(&args.output) && args.tell.json {
+        return Err(Error::new(
+            ErrorKind::Argument,
+            "--json prints on standard output, and so would the picture: name a file with --output",
+        ));
+    }
+    let request = args.select.request()?;
+    let jobs = jobs::all(app, args)?;
+    if jobs::several(&args.select) {
+        return batch::run(app, args, &request, jobs);
+    }
+    match (jobs.list.first(), jobs.existing.first()) {
+        (Some(job), _) => alone(app, args, &request, job),
+        (None, Some(job)) => skipped(app, job),
+        // One picture is named, so there is one.
+        (None, None) => Ok(()),
+    }
+}
+
+/// Fills the one picture, and tells of it.
+fn alone(app: &App, args: &FillArgs, request: &Request, job: &Job) -> Result<()> {
+    let into_folder = job.output != args.output;
+    if into_folder {
+        batch::make_folder(&args.output)?;
+    }
+    take_stdin(app, &args.select, &Budget::new(args.machine.memory()))?;
     let bar = app.terminal.bar("");
-    let outcome = one(app, args, &request, &files, bar)?;
+    let outcome = one(app, args, request, job, bar)?;
     for note in &outcome.notes {
         app.terminal.note(note);
     }
     if app.terminal.json {
-        app.terminal.result(&outcome.to_json(&files));
-    } else {
-        app.terminal.chat(&summary(&files, &outcome));
+        return app.terminal.result(&outcome.to_json(job));
     }
+    app.terminal.chat(&summary(job, &outcome));
     Ok(())
 }
 
+/// Tells that the one picture's output is there.
+fn skipped(app: &App, job: &Job) -> Result<()> {
+    let note = format!("{} is there already: skipped", job.output.display());
+    app.terminal.note(&note);
+    if !app.terminal.json {
+        return Ok(());
+    }
+    app.terminal.result(&json!({
+        "ok": true,
+        "image": job.image.to_string_lossy(),
+        "output": job.output.to_string_lossy(),
+        "written": false,
+        "notes": [note],
+    }))
+}
+
+/// Takes standard input, if one of the pictures comes from there.
+///
+/// # Errors
+/// As [`pipe::spool`].
+pub fn take_stdin(app: &App, select: &SelectArgs, budget: &Budget) -> Result<()> {
+    let masks = [Some(&select.mask), select.source_mask.as_ref()];
+    let mut inputs = select.images.iter().chain(masks.into_iter().flatten());
+    match inputs.any(|path| pipe::is_pipe(path)) {
+        true => app.take_stdin(budget.picture()),
+        false => Ok(()),
+    }
+}
+
 /// A line on what was done.
-pub fn summary(files: &Files<'_>, outcome: &Outcome) -> String {
+pub fn summary(job: &Job, outcome: &Outcome) -> String {
     let report = &outcome.report;
     let regions = if report.regions == 1 {
         "region"
@@ -87,7 +129,7 @@ pub fn summary(files: &Files<'_>, outcome: &Outcome) -> String {
     };
     format!(
         "{}: {} {regions}, {} pixels{}{} in {}",
-        files.output.display(),
+        job.output.display(),
         report.regions,
         report.pixels,
         if report.engine.is_empty() { "" } else { ", " },
@@ -104,55 +146,48 @@ pub fn one(
     app: &App,
     args: &FillArgs,
     request: &Request,
-    files: &Files<'_>,
+    job: &Job,
     mut bar: Bar,
 ) -> Result<Outcome> {
     let start = Instant::now();
     let budget = Budget::new(args.machine.memory());
-    let output = files.output;
-    let kind = Kind::of_extension(output).ok_or_else(|| {
-        Error::new(
-            ErrorKind::Argument,
-            format!(
-                "{} does not say its format: give it the extension of one of {}",
-                output.display(),
-                Kind::all_names()
-            ),
-        )
-    })?;
     bar.stage("read");
-    let source = source(app, files.image, &budget);
+    let image = &job.image;
+    let source = source(app, image, &budget);
     let about = files::read(&source, Want::Header)?;
+    let sink = Sink::new(&job.output)?;
+    let output = sink.named();
+    let kind = kind_of_output(args, output, &about)?;
     files::check(&about, kind, output)?;
-    let target = Target::new(output)?;
-    let in_place = target.is(files.image);
+    let in_place = sink.is(image);
     if in_place && about.kind != kind {
         return Err(Error::new(
             ErrorKind::Unsupported,
             format!(
                 "{} is a {} under another format's name, and would be replaced by a {}: give \
                  --output another name",
-                files.image.display(),
+                image.display(),
                 about.kind.name(),
                 kind.name()
             ),
         ));
     }
-    budget.need(picture_bytes(&about), files.image.display())?;
+    budget.need(picture_bytes(&about), pipe::shown(image).display())?;
 
-    let (mut picture, mask) = read_both(app, args, files, &budget, &source)?;
+    let (mut picture, mask) = read_both(app, args, job, &budget, &source)?;
     let mut request = request.clone();
-    if let Some(path) = files.source_mask {
-        let from = mask::read(&self::source(app, path, &budget), false)?;
-        check_sizes(files.image, &about, path, &from)?;
-        request.set_source(&from.view()?)?;
+    if let Some(path) = &job.source {
+        let mut reading = MaskReading::new(app, &args.select, image, &budget);
+        request.set_source(&reading.source(&about, path)?.view()?)?;
+        picture.notes.append(&mut reading.notes);
     }
     let mut notes: Vec<String> = picture.notes.drain(..).chain(mask.notes.clone()).collect();
-    let named = |e: Error| named(files.image, budget.explain(e));
+    let explain = |e: Error| named(image, budget.explain(e));
 
     if mask.empty {
         let inpainter = args.machine.inpainter(None);
-        let report = untouched(app, &inpainter, &request, &mask).map_err(named)?;
+        let report =
+            untouched(app, &inpainter, &request, &mask).map_err(|e| explain(mask.explain(e)))?;
         notes.clear();
         notes.extend(report.notes.iter().cloned());
         let mut outcome = Outcome {
@@ -164,12 +199,12 @@ pub fn one(
         };
         if about.kind == kind && !in_place {
             // Nothing changes: then not a byte does.
-            copy(app, &source, &target)?;
+            copy(app, &source, &sink)?;
         } else if !in_place {
             write(
                 app,
                 args,
-                &target,
+                &sink,
                 kind,
                 &mut picture,
                 &mut outcome.notes,
@@ -186,7 +221,7 @@ pub fn one(
     let mask_view = mask.view()?;
     let plan = inpainter
         .plan(&request, Some(&picture.view()?), &mask_view)
-        .map_err(named)?;
+        .map_err(|e| explain(mask.explain(e)))?;
     let mut previews = Previews::new(app, &mut bar, args.previews.as_deref(), output)?;
     let report = inpainter.inpaint(
         &request,
@@ -196,10 +231,10 @@ pub fn one(
         &app.cancel,
     );
     notes.extend(previews.finish()?.map(str::to_owned));
-    let report = report.map_err(named)?;
+    let report = report.map_err(|e| explain(mask.explain(e)))?;
     notes.extend(report.notes.iter().cloned());
     drop(mask);
-    write(app, args, &target, kind, &mut picture, &mut notes, &bar)?;
+    write(app, args, &sink, kind, &mut picture, &mut notes, &bar)?;
     Ok(Outcome {
         plan: Some(plan),
         report,
@@ -212,7 +247,8 @@ pub fn one(
 /// The source at `path` under the command's limits.
 pub fn source<'a>(app: &'a App, path: &'a Path, budget: &Budget) -> Source<'a> {
     Source {
-        path,
+        path: pipe::shown(path),
+        at: app.stdin().filter(|_| pipe::is_pipe(path)),
         cancel: &app.cancel,
         max_bytes: budget.picture(),
     }
@@ -231,7 +267,7 @@ pub fn named(image: &Path, error: Error) -> Error {
         ErrorKind::Cancelled | ErrorKind::Parameter | ErrorKind::Argument | ErrorKind::Engine => {
             error
         }
-        kind => Error::new(kind, format!("{}: {error}", image.display())),
+        kind => Error::new(kind, format!("{}: {error}", pipe::shown(image).display())),
     }
 }
 
@@ -244,21 +280,17 @@ fn picture_bytes(about: &Picture) -> u64 {
 fn read_both(
     app: &App,
     args: &FillArgs,
-    files: &Files<'_>,
+    job: &Job,
     budget: &Budget,
     source: &Source<'_>,
 ) -> Result<(Picture, Mask)> {
-    let invert = args.select.invert_mask;
-    let Some(path) = files.mask else {
+    let Some(found) = &job.mask else {
         let picture = files::read(source, Want::Pixels)?;
-        let mask = mask::of_alpha(source, &picture, invert)?;
+        let mask = mask::of_alpha(source, &picture, args.select.mask_how())?;
         return Ok((picture, mask));
     };
-    let read_mask = || {
-        let mut source = self::source(app, path, budget);
-        source.max_bytes = budget.another();
-        mask::read(&source, invert)
-    };
+    let reading = MaskReading::new(app, &args.select, &job.image, budget);
+    let read_mask = || reading.read(found);
     let read_picture = || files::read(source, Want::Pixels);
     // Under a bound one has to know what the other took.
     let (picture, mask) = if args.machine.parallel() && args.machine.memory().is_none() {
@@ -274,43 +306,8 @@ fn read_both(
         (read_picture(), read_mask())
     };
     let (picture, mask) = (picture?, mask?);
-    check_sizes(files.image, &picture, path, &mask)?;
+    let mask = reading.fitted(&picture, &found.path, mask)?;
     Ok((picture, mask))
-}
-
-/// Checks that a mask has its picture's size.
-///
-/// # Errors
-/// [`ErrorKind::Mask`] naming both files and sizes.
-pub fn check_sizes(image: &Path, about: &Picture, path: &Path, mask: &Mask) -> Result<()> {
-    let (w, h) = (about.width, about.height);
-    if (mask.width, mask.height) == (w, h) {
-        return Ok(());
-    }
-    let turned = (mask.width, mask.height) == (h, w)
-        && about
-            .meta
-            .orientation()
-            .is_some_and(|o| (5..=8).contains(&o));
-    let advice = if turned {
-        format!(
-            "{} is stored on its side and turned only for showing (EXIF orientation): make the \
-             mask in stored pixels, or rotate the picture itself first",
-            image.display()
-        )
-    } else {
-        "give a mask of the picture's size".into()
-    };
-    Err(Error::new(
-        ErrorKind::Mask,
-        format!(
-            "the mask {} is {}×{} and the picture {} is {w}×{h}: {advice}",
-            path.display(),
-            mask.width,
-            mask.height,
-            image.display()
-        ),
-    ))
 }
 
 /// The report on an empty mask. The library looks at the mask alone then, so the mask does for the
@@ -326,10 +323,10 @@ fn untouched(app: &App, inpainter: &Inpainter, request: &Request, mask: &Mask) -
     Ok(filled.report)
 }
 
-fn copy(app: &App, source: &Source<'_>, target: &Target) -> Result<()> {
+fn copy(app: &App, source: &Source<'_>, sink: &Sink) -> Result<()> {
     let mut from = source.reader()?;
     let mut buffer = vec![0; 1 << 18];
-    target.write(&app.cancel, |out| {
+    sink.write(&app.cancel, |out| {
         loop {
             let n = from.read(&mut buffer).map_err(|e| source.io(&e))?;
             if n == 0 {
@@ -345,14 +342,14 @@ fn copy(app: &App, source: &Source<'_>, target: &Target) -> Result<()> {
 fn write(
     app: &App,
     args: &FillArgs,
-    target: &Target,
+    sink: &Sink,
     kind: Kind,
     picture: &mut Picture,
     notes: &mut Vec<String>,
     bar: &Bar,
 ) -> Result<()> {
     bar.stage("write");
-    let output = target.named();
+    let output = sink.named();
     notes.extend(files::fit(picture, kind, output)?);
     if kind == Kind::Jpeg {
         notes.extend(files::jpeg_notes(picture, output));
@@ -361,7 +358,7 @@ fn write(
         png: args.png_compression,
         jpeg_quality: args.jpeg_quality,
     };
-    target.write(&app.cancel, |out| {
+    sink.write(&app.cancel, |out| {
         files::write(picture, kind, &options, out)
     })?;
     // The pixels may be in another byte order now.

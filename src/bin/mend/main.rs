@@ -9,21 +9,28 @@ mod doctor;
 mod engines;
 mod files;
 mod fill;
+mod identity;
 mod install;
+mod jobs;
 mod mask;
+mod mask_file;
 mod models;
 mod output;
+mod pipe;
 mod plan;
 mod previews;
+mod sink;
 mod terminal;
 
 use args::{Cli, Job};
 use clap::Parser;
 use mend::{Cancel, Error, ErrorKind, Result};
-use serde_json::json;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tempfile::NamedTempFile;
 use terminal::Terminal;
 
 /// What every subcommand works with.
@@ -32,6 +39,7 @@ pub struct App {
     /// Raised by Ctrl-C.
     pub cancel: Cancel,
     told: AtomicBool,
+    stdin: OnceLock<NamedTempFile>,
 }
 
 impl App {
@@ -39,6 +47,22 @@ impl App {
     pub fn told(&self, error: Error) -> Error {
         self.told.store(true, Ordering::Relaxed);
         error
+    }
+
+    /// Takes standard input, of which a picture of up to `most` bytes may come.
+    ///
+    /// # Errors
+    /// As [`pipe::spool`].
+    pub fn take_stdin(&self, most: u64) -> Result<()> {
+        if self.stdin.get().is_none() {
+            let _ = self.stdin.set(pipe::spool(&self.cancel, most)?);
+        }
+        Ok(())
+    }
+
+    /// Where what came from standard input lies, once it was taken.
+    pub fn stdin(&self) -> Option<&Path> {
+        self.stdin.get().map(NamedTempFile::path)
     }
 }
 
@@ -63,6 +87,7 @@ fn main() -> ExitCode {
         },
         cancel: Cancel::new(),
         told: AtomicBool::new(false),
+        stdin: OnceLock::new(),
     };
     let flag = app.cancel.clone();
     // Without a handler Ctrl-C still ends the program, only less tidily.
@@ -94,7 +119,6 @@ fn main() -> ExitCode {
 
 fn dispatch(app: &App, job: &Job) -> Result<()> {
     match job {
-        Job::Fill(args) if args.select.image.is_dir() => batch::run(app, args),
         Job::Fill(args) => fill::run(app, args),
         Job::Plan(args) => plan::run(app, args),
         Job::Engines(_) => engines::run(app),
@@ -115,14 +139,15 @@ fn usage(error: &clap::Error) -> ExitCode {
             json: true,
             quiet: false,
         };
-        terminal.result(&json!({
-            "ok": false,
-            "error": {
-                "kind": "argument", "code": ErrorKind::Argument as i32, "message": message,
-            },
-        }));
-    } else {
-        let _ = error.print();
+        terminal.error(&Error::new(ErrorKind::Argument, message));
+    } else if let Err(e) = terminal::written(error.print()) {
+        // The help or the version, and no place to print it.
+        let terminal = Terminal {
+            json: false,
+            quiet: false,
+        };
+        terminal.error(&e);
+        return ExitCode::from(FAILED);
     }
     ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
 }

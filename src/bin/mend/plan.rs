@@ -5,43 +5,45 @@ use crate::App;
 use crate::args::PlanArgs;
 use crate::budget::{Budget, mib, resident};
 use crate::files::{self, Picture, Want};
-use crate::fill::{check_sizes, named, source};
-use crate::mask;
+use crate::fill::{named, source, take_stdin};
+use crate::mask_file::MaskReading;
 use crate::terminal::duration;
+use crate::{jobs, mask};
 use mend::{Error, ErrorKind, Plan, Result};
 use serde_json::json;
 
 /// Runs `plan`.
 pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
     let select = &args.select;
-    if select.image.is_dir() {
-        return Err(Error::new(
-            ErrorKind::Argument,
-            format!(
-                "{} is a folder: plan one picture at a time",
-                select.image.display()
-            ),
-        ));
+    let [image] = &select.images[..] else {
+        return Err(one_at_a_time("several pictures are named"));
+    };
+    if image.is_dir() {
+        return Err(one_at_a_time(format!("{} is a folder", image.display())));
     }
+    let (mask, source_mask) = jobs::one(select, image)?;
     let budget = Budget::new(args.machine.memory());
     let mut request = select.request()?;
-    let from = source(app, &select.image, &budget);
+    take_stdin(app, select, &budget)?;
+    let from = source(app, image, &budget);
     // A plan needs the picture's pixels only where they are the mask.
-    let (about, mask) = if select.mask_is_alpha() {
-        let mut picture = files::read(&from, Want::Pixels)?;
-        let mask = mask::of_alpha(&from, &picture, select.invert_mask)?;
-        picture.data = Vec::new();
-        (picture, mask)
-    } else {
-        let about = files::read(&from, Want::Header)?;
-        let mask = mask::read(&source(app, &select.mask, &budget), select.invert_mask)?;
-        check_sizes(&select.image, &about, &select.mask, &mask)?;
-        (about, mask)
+    let mut reading = MaskReading::new(app, select, image, &budget);
+    let (about, mask) = match &mask {
+        None => {
+            let mut picture = files::read(&from, Want::Pixels)?;
+            let mask = mask::of_alpha(&from, &picture, select.mask_how())?;
+            picture.data = Vec::new();
+            (picture, mask)
+        }
+        Some(found) => {
+            let about = files::read(&from, Want::Header)?;
+            let mask = reading.read(found)?;
+            let mask = reading.fitted(&about, &found.path, mask)?;
+            (about, mask)
+        }
     };
-    if let Some(path) = &select.source_mask {
-        let from = mask::read(&source(app, path, &budget), false)?;
-        check_sizes(&select.image, &about, path, &from)?;
-        request.set_source(&from.view()?)?;
+    if let Some(path) = &source_mask {
+        request.set_source(&reading.source(&about, path)?.view()?)?;
     }
     let picture_bytes =
         u64::from(about.width) * u64::from(about.height) * about.format.bytes() as u64;
@@ -53,23 +55,32 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
         Some(
             inpainter
                 .plan(&request, None, &mask.view()?)
-                .map_err(|e| named(&select.image, budget.explain(e)))?,
+                .map_err(|e| named(image, mask.explain(budget.explain(e))))?,
         )
     };
+    let notes = &mask.notes;
     let whole = picture_bytes + plan.as_ref().map_or(0, |p| p.peak_bytes) + resident().unwrap_or(0);
     if app.terminal.json {
         app.terminal.result(&json!({
             "ok": true,
-            "image": select.image.to_string_lossy(),
+            "image": image.to_string_lossy(),
             "width": about.width,
             "height": about.height,
             "plan": plan.as_ref().map(Plan::to_json),
             "command_bytes": whole,
-        }));
+            "notes": notes,
+        }))
     } else {
-        app.terminal.print(&text(&about, plan.as_ref(), whole));
+        notes.iter().for_each(|note| app.terminal.note(note));
+        app.terminal.print(&text(&about, plan.as_ref(), whole))
     }
-    Ok(())
+}
+
+fn one_at_a_time(what: impl std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Argument,
+        format!("{what}: plan one picture at a time"),
+    )
 }
 
 fn text(about: &Picture, plan: Option<&Plan>, whole: u64) -> String {

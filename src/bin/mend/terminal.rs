@@ -1,9 +1,10 @@
 //! What the user sees while and after: notes, errors, the progress bar.
 #![forbid(unsafe_code)]
 
+use crate::files::io_text;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mend::progress::Step;
-use mend::{Error, Progress};
+use mend::{Error, ErrorKind, Progress, Result};
 use serde_json::{Value as Json, json};
 use std::io::{IsTerminal, Write};
 
@@ -27,7 +28,10 @@ impl Terminal {
     /// What went wrong.
     pub fn error(&self, error: &Error) {
         if self.json {
-            self.result(&json!({"ok": false, "error": error_json(error)}));
+            let told = self.result(&json!({"ok": false, "error": error_json(error)}));
+            if told.is_err() {
+                line(&format!("mend: error: {error}"));
+            }
         } else {
             line(&format!("mend: error: {error}"));
         }
@@ -46,15 +50,20 @@ impl Terminal {
     }
 
     /// The result, in JSON.
-    pub fn result(&self, json: &Json) {
-        self.print(&format!("{json:#}\n"));
+    ///
+    /// # Errors
+    /// As [`Self::print`].
+    pub fn result(&self, json: &Json) -> Result<()> {
+        self.print(&format!("{json:#}\n"))
     }
 
     /// Text on standard output.
-    pub fn print(&self, text: &str) {
-        // A reader that has gone (`mend engines | head`) is no failure of ours.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] where it cannot be written: on a full disk, say.
+    pub fn print(&self, text: &str) -> Result<()> {
         let mut out = std::io::stdout().lock();
-        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
     }
 
     /// A progress bar: drawn on a terminal only.
@@ -74,6 +83,20 @@ impl Terminal {
         }
         bar.set_prefix(prefix.to_owned());
         Bar { bar, draws }
+    }
+}
+
+/// What became of writing to standard output.
+///
+/// # Errors
+/// [`ErrorKind::Io`], but for a reader that has gone: `mend engines | head` is no failure.
+pub fn written(result: std::io::Result<()>) -> Result<()> {
+    match result {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::new(
+            ErrorKind::Io,
+            format!("standard output cannot be written: {}", io_text(&e)),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Network;
-use crate::catalog::{Store, check_id};
+use crate::catalog::{Store, check_id, snapshot};
 use crate::engines::place;
 use crate::error::Result;
 use crate::weights::Weights;
@@ -25,7 +25,7 @@ fn is_own<N: Network>(models: &Path, name: &str) -> bool {
         let manifest = check_id(name).ok().and_then(|()| store.get(name).ok()?);
         return match manifest {
             Some(manifest) => manifest.kind == N::KIND,
-            None => N::INSIDE.is_some_and(|inside| is_network::<N>(&path.join(inside))),
+            None => N::INSIDE.is_some_and(|inside| is_network::<N>(&snapshot(path).join(inside))),
         };
     }
     place::ends(&path, &ENDINGS) && is_network::<N>(&path)

@@ -78,9 +78,10 @@ fn fit_depth(picture: &mut Picture, kind: Kind, out: &Path, notes: &mut Vec<Stri
 
 fn fit_layout(picture: &mut Picture, kind: Kind, out: &Path) -> Result<()> {
     let alpha = picture.format.layout.has_alpha();
+    // Standard output has no name to say whether it is the one with alpha.
     let pam = out
         .extension()
-        .is_some_and(|e| e.eq_ignore_ascii_case("pam"));
+        .is_none_or(|e| e.eq_ignore_ascii_case("pam"));
     let holds_alpha = match kind {
         Kind::Jpeg => false,
         Kind::Pnm => pam,

@@ -78,6 +78,15 @@ const FOREIGN: &[(&[u8], usize, &str)] = &[
     (b"<?xml", 0, "an XML file"),
 ];
 
+/// Reads an extension that a format is known by, of the command line: in small letters.
+pub fn extension(text: &str) -> Result<String, String> {
+    let name = text.trim_start_matches('.').to_ascii_lowercase();
+    match Kind::of_extension(Path::new(&format!("x.{name}"))) {
+        Some(_) => Ok(name),
+        None => Err(format!("give an extension of one of {}", Kind::all_names())),
+    }
+}
+
 impl Kind {
     /// The format that `path`'s extension stands for.
     pub fn of_extension(path: &Path) -> Option<Self> {

@@ -28,7 +28,10 @@ pub fn io_text(error: &io::Error) -> String {
 /// A file to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
+    /// What it is called.
     pub path: &'a Path,
+    /// Where its bytes lie, if not there: standard input's, in a file.
+    pub at: Option<&'a Path>,
     /// Raised when the user wants to stop.
     pub cancel: &'a Cancel,
     /// The most bytes that decoded pixels may take.
@@ -76,14 +79,15 @@ impl Source<'_> {
     /// Opens the file, refusing anything but a plain one.
     pub fn open(&self) -> Result<File> {
         // A pipe would block and a device has no size: look before opening.
-        let about = std::fs::metadata(self.path).map_err(|e| self.io(&e))?;
+        let path = self.at.unwrap_or(self.path);
+        let about = std::fs::metadata(path).map_err(|e| self.io(&e))?;
         if about.is_dir() {
             return Err(self.error(ErrorKind::Io, "is a folder: a picture file is wanted here"));
         }
         if !about.is_file() {
             return Err(self.error(ErrorKind::Io, "is no plain file: a picture file is wanted"));
         }
-        File::open(self.path).map_err(|e| self.io(&e))
+        File::open(path).map_err(|e| self.io(&e))
     }
 
     /// The file's first bytes, up to 64.

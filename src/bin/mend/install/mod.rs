@@ -53,11 +53,14 @@ enum Program {
 /// [`ErrorKind::Io`] naming the folder or file and what to do.
 pub fn run(app: &App, args: &InstallArgs) -> Result<()> {
     let mut lines = Vec::new();
+    // The work goes on where nobody hears of it, and the end tells.
+    let mut unheard = None;
     let done = {
         let mut say = |line: &str| {
             lines.push(line.to_owned());
             if !app.terminal.json && !app.terminal.quiet {
-                app.terminal.print(&format!("{line}\n"));
+                let printed = app.terminal.print(&format!("{line}\n"));
+                unheard = unheard.take().or(printed.err());
             }
         };
         match &args.zip {
@@ -67,9 +70,9 @@ pub fn run(app: &App, args: &InstallArgs) -> Result<()> {
     };
     done?;
     if app.terminal.json {
-        app.terminal.result(&json!({"ok": true, "log": lines}));
+        app.terminal.result(&json!({"ok": true, "log": lines}))?;
     }
-    Ok(())
+    unheard.map_or(Ok(()), Err)
 }
 
 fn install(args: &InstallArgs, say: &mut dyn FnMut(&str)) -> Result<()> {

@@ -45,12 +45,12 @@ pub fn run(app: &App, store: &Store, args: &FetchArgs) -> Result<()> {
     if !app.terminal.json && !app.terminal.quiet {
         let size = bytes(model.bytes());
         app.terminal
-            .print(&format!("{}: {} files, {size}\n", model.id, names.len()));
+            .print(&format!("{}: {} files, {size}\n", model.id, names.len()))?;
         if let Some(licence) = &model.licence {
             let text = format!("Licence: {}, {}\n", licence.name, licence.url);
-            app.terminal.print(&text);
+            app.terminal.print(&text)?;
         }
-        app.terminal.print(&format!("From {base}\n"));
+        app.terminal.print(&format!("From {base}\n"))?;
     }
     let _lock = store.lock(&model.id)?;
     let manifest = Fetch::new(app, store, args, &model, base)?.run()?;
@@ -66,17 +66,17 @@ pub fn run(app: &App, store: &Store, args: &FetchArgs) -> Result<()> {
         json["ok"] = json!(true);
         json["path"] = json!(path.to_string_lossy());
         json["first_use"] = json!(first);
-        app.terminal.result(&json);
+        app.terminal.result(&json)?;
     } else if !app.terminal.quiet {
         if !first.is_empty() {
             app.terminal.print(&format!(
                 "No published SHA-256 is known of {}: what came over the net was believed, and its \
                  SHA-256 was written down.\n",
                 first.join(", ")
-            ));
+            ))?;
         }
         app.terminal
-            .print(&format!("{}: {}\n", model.id, path.display()));
+            .print(&format!("{}: {}\n", model.id, path.display()))?;
     }
     Ok(())
 }

@@ -205,7 +205,7 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
         let all = listing(Some(store), &models)?;
         let folder = store.folder().to_string_lossy();
         app.terminal
-            .result(&json!({"ok": true, "folder": folder, "models": all}));
+            .result(&json!({"ok": true, "folder": folder, "models": all}))?;
         return Ok(());
     }
     let found = store.list()?;
@@ -247,7 +247,7 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
             model.about,
         ));
     }
-    app.terminal.print(&text);
+    app.terminal.print(&text)?;
     Ok(())
 }
 
@@ -268,13 +268,13 @@ fn import(app: &App, store: &Store, args: &ImportArgs) -> Result<()> {
         let mut json = manifest.to_json();
         json["ok"] = json!(true);
         json["path"] = json!(path.to_string_lossy());
-        app.terminal.result(&json);
+        app.terminal.result(&json)?;
     } else if !app.terminal.quiet {
         let Manifest { id, kind, base, .. } = &manifest;
         let what = format!("{} of {}", kind.name(), base.name());
         let size = bytes(manifest.bytes());
         app.terminal
-            .print(&format!("{id}: {what}, {size}, {}\n", path.display()));
+            .print(&format!("{id}: {what}, {size}, {}\n", path.display()))?;
     }
     Ok(())
 }
@@ -355,9 +355,9 @@ fn verify(app: &App, store: &Store, ids: &[String]) -> Result<()> {
         if wrong > 0 {
             json["error"] = crate::terminal::error_json(&error);
         }
-        app.terminal.result(&json);
+        app.terminal.result(&json)?;
     } else if !app.terminal.quiet {
-        app.terminal.print(&text);
+        app.terminal.print(&text)?;
     }
     match wrong {
         0 => Ok(()),
@@ -373,11 +373,11 @@ fn remove(app: &App, store: &Store, id: &str) -> Result<()> {
         app.terminal.result(&json!({
             "ok": true, "id": id, "files": removed.files, "bytes": removed.bytes,
             "left": removed.left,
-        }));
+        }))?;
     } else if !app.terminal.quiet {
         let size = bytes(removed.bytes);
         app.terminal
-            .print(&format!("{id}: {} files removed, {size}\n", removed.files));
+            .print(&format!("{id}: {} files removed, {size}\n", removed.files))?;
         if !removed.left.is_empty() {
             app.terminal.note(&format!(
                 "{} stay in its folder, for Mend did not put them there",
@@ -397,9 +397,9 @@ fn path(app: &App, store: &Store, id: Option<&str>) -> Result<()> {
         let there = path.exists();
         let path = path.to_string_lossy();
         app.terminal
-            .result(&json!({"ok": true, "path": path, "exists": there}));
+            .result(&json!({"ok": true, "path": path, "exists": there}))?;
     } else {
-        app.terminal.print(&format!("{}\n", path.display()));
+        app.terminal.print(&format!("{}\n", path.display()))?;
     }
     Ok(())
 }

@@ -1,0 +1,596 @@
+//! From the command line to fills: which pictures, with which masks, to which files. Whatever would
+//! write over something that nobody asked to change is refused here, before anything is done.
+#![forbid(unsafe_code)]
+
+use crate::App;
+use crate::args::{FillArgs, SelectArgs};
+use crate::files::{Kind, io_text};
+use crate::fill::source;
+use crate::identity::{FileId, place, same};
+use crate::pipe::{is_pipe, shown};
+use crate::{budget::Budget, files};
+use mend::{Error, ErrorKind, Result};
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a mask's stem may add to its picture's.
+const MARKS: &[&str] = &[".mask", "_mask", "-mask"];
+
+/// Extensions of pictures that Mend may not read: found in a folder, they are named.
+const FOREIGN: &[&str] = &[
+    "heic", "heif", "hif", "avif", "jxl", "gif", "psd", "psb", "xcf", "kra", "ora", "jp2", "j2k",
+    "exr", "hdr", "nef", "nrw", "cr2", "cr3", "crw", "arw", "srf", "sr2", "dng", "orf", "rw2",
+    "raf", "pef", "srw", "raw", "3fr", "iiq", "x3f", "erf", "mrw", "rwl",
+];
+
+/// The files of one fill.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub image: PathBuf,
+    /// `None`: the image's own alpha.
+    pub mask: Option<Mask>,
+    pub source: Option<PathBuf>,
+    pub output: PathBuf,
+}
+
+/// A mask, and how it was found.
+#[derive(Clone, Debug)]
+pub struct Mask {
+    pub path: PathBuf,
+    /// It lies beside the picture and has its very name but for the extension, so that it may be a
+    /// picture too.
+    pub twin: bool,
+}
+
+/// What is to be done, and what is not.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    pub list: Vec<Job>,
+    /// Pictures without a mask.
+    pub maskless: Vec<PathBuf>,
+    /// Pictures whose output is there already.
+    pub existing: Vec<Job>,
+    /// Pictures that cannot be read, and why; they are not missed.
+    pub unreadable: Vec<(PathBuf, Error)>,
+    /// Pictures that cannot be filled, and why.
+    pub failed: Vec<(PathBuf, Error)>,
+}
+
+/// Where masks come from.
+enum Masks {
+    Alpha,
+    /// One for all pictures.
+    One(PathBuf),
+    Folder(PathBuf, Vec<PathBuf>),
+}
+
+/// A folder's files that matter, by name.
+#[derive(Default)]
+struct Listing {
+    pictures: Vec<PathBuf>,
+    foreign: Vec<PathBuf>,
+}
+
+/// Whether several pictures may be meant, so that what is told is a list.
+pub fn several(select: &SelectArgs) -> bool {
+    select.images.len() > 1 || select.images.iter().any(|image| image.is_dir())
+}
+
+/// The mask and the source mask of the one picture that is named.
+///
+/// # Errors
+/// [`ErrorKind::Mask`] where none is found in a folder, [`ErrorKind::Io`].
+pub fn one(select: &SelectArgs, image: &Path) -> Result<(Option<Mask>, Option<PathBuf>)> {
+    check_pipes(select)?;
+    let masks = Masks::new(&select.mask, select.mask_is_alpha())?;
+    let sources = sources(select)?;
+    let mask = masks.of(image)?;
+    if let (Masks::Folder(folder, _), None) = (&masks, &mask) {
+        return Err(Error::new(
+            ErrorKind::Mask,
+            format!(
+                "there is no mask of {} in the folder {}: masks are matched by name, as photo.png or \
+                 photo.mask.png for photo.jpg",
+                shown(image).display(),
+                folder.display()
+            ),
+        ));
+    }
+    let source = match &sources {
+        Some(sources) => sources.of(image)?.map(|mask| mask.path),
+        None => None,
+    };
+    Ok((mask, source))
+}
+
+/// The fills that the command line asks for.
+///
+/// # Errors
+/// [`ErrorKind::Argument`] for what would overwrite an input, [`ErrorKind::Io`].
+pub fn all(app: &App, args: &FillArgs) -> Result<Jobs> {
+    let select = &args.select;
+    let mut jobs = Jobs::default();
+    if several(select) {
+        many(app, args, &mut jobs)?;
+    } else if let Some(image) = select.images.first() {
+        let (mask, source) = one(select, image)?;
+        let output = match is_folder(&args.output) {
+            true => inside(args, image)?,
+            false => args.output.clone(),
+        };
+        jobs.list.push(Job {
+            image: image.clone(),
+            mask,
+            source,
+            output,
+        });
+    }
+    Guard::new(args, &jobs)?.check(args, &jobs)?;
+    if args.skip_existing {
+        skip_existing(&mut jobs)?;
+    }
+    Ok(jobs)
+}
+
+fn many(app: &App, args: &FillArgs, jobs: &mut Jobs) -> Result<()> {
+    let select = &args.select;
+    check_pipes(select)?;
+    if select.images.iter().any(|p| is_pipe(p)) || is_pipe(&args.output) {
+        return Err(Error::new(
+            ErrorKind::Argument,
+            "- stands for one picture: with several, name files and an output folder",
+        ));
+    }
+    let masks = Masks::new(&select.mask, select.mask_is_alpha())?;
+    let sources = sources(select)?;
+    let mut foreign = Vec::new();
+    for named in &select.images {
+        let found = match named.is_dir() {
+            true => Listing::of(named)?,
+            false => Listing {
+                pictures: vec![named.clone()],
+                foreign: Vec::new(),
+            },
+        };
+        for image in found.pictures {
+            // Beside their pictures masks are known by their names.
+            if image != *named && masks.beside(&image) && is_marked(&image) {
+                continue;
+            }
+            match job(args, &masks, sources.as_ref(), &image) {
+                Ok(Some(job)) => jobs.list.push(job),
+                Ok(None) => jobs.maskless.push(image),
+                Err(e) if e.kind() == ErrorKind::Argument => return Err(e),
+                Err(e) => jobs.failed.push((image, e)),
+            }
+        }
+        foreign.extend(found.foreign);
+    }
+    leave_masks(select, jobs);
+    for path in foreign {
+        let wanted = match &masks {
+            Masks::Folder(..) => !matches!(masks.of(&path), Ok(None)),
+            _ => true,
+        };
+        // A raw file beside the JPEG of the same shot is not missed.
+        let stands_in = |job: &Job| {
+            job.image.parent() == path.parent() && job.image.file_stem() == path.file_stem()
+        };
+        let why = why_not(app, &path);
+        match wanted && !jobs.list.iter().any(stands_in) {
+            true => jobs.failed.push((path, why)),
+            false => jobs.unreadable.push((path, why)),
+        }
+    }
+    Ok(())
+}
+
+fn job(
+    args: &FillArgs,
+    masks: &Masks,
+    sources: Option<&Masks>,
+    image: &Path,
+) -> Result<Option<Job>> {
+    let mask = masks.of(image)?;
+    if mask.is_none() && !matches!(masks, Masks::Alpha) {
+        return Ok(None);
+    }
+    let source = match sources {
+        Some(sources) => sources.of(image)?.map(|mask| mask.path),
+        None => None,
+    };
+    Ok(Some(Job {
+        image: image.to_path_buf(),
+        mask,
+        source,
+        output: inside(args, image)?,
+    }))
+}
+
+/// Where `image` goes in the output folder.
+fn inside(args: &FillArgs, image: &Path) -> Result<PathBuf> {
+    let Some(name) = image.file_name().filter(|_| !is_pipe(image)) else {
+        return Err(Error::new(
+            ErrorKind::Argument,
+            format!(
+                "{} has no name to give a file in {}: name the output file",
+                shown(image).display(),
+                args.output.display()
+            ),
+        ));
+    };
+    let output = args.output.join(name);
+    Ok(match &args.format {
+        Some(format) => output.with_extension(format),
+        None => output,
+    })
+}
+
+/// Takes pictures of a folder that are others' masks off the list.
+fn leave_masks(select: &SelectArgs, jobs: &mut Jobs) {
+    let used: Vec<FileId> = jobs
+        .list
+        .iter()
+        .flat_map(|job| job.mask.iter().map(|m| &m.path).chain(&job.source))
+        .filter_map(|path| FileId::of(path))
+        .collect();
+    let is_mask = |image: &PathBuf| {
+        !select.images.contains(image) && FileId::of(image).is_some_and(|id| used.contains(&id))
+    };
+    jobs.list.retain(|job| !is_mask(&job.image));
+    jobs.maskless.retain(|image| !is_mask(image));
+}
+
+/// Why a picture of a foreign kind cannot be read.
+fn why_not(app: &App, path: &Path) -> Error {
+    match files::kind_of(&source(app, path, &Budget::new(None))) {
+        Err(e) => e,
+        Ok(kind) => Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "{} is not read for its name, though it begins as a {}: if it is one, rename it",
+                path.display(),
+                kind.name()
+            ),
+        ),
+    }
+}
+
+fn check_pipes(select: &SelectArgs) -> Result<()> {
+    let inputs = select.images.iter().chain([&select.mask]);
+    let pipes = inputs
+        .chain(&select.source_mask)
+        .filter(|path| is_pipe(path));
+    match pipes.count() {
+        0 | 1 => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Argument,
+            "only one file can come from standard input: name the others",
+        )),
+    }
+}
+
+fn sources(select: &SelectArgs) -> Result<Option<Masks>> {
+    let path = select.source_mask.as_deref();
+    path.map(|path| Masks::new(path, false)).transpose()
+}
+
+impl Masks {
+    fn new(path: &Path, alpha: bool) -> Result<Self> {
+        if alpha {
+            return Ok(Self::Alpha);
+        }
+        if is_pipe(path) {
+            return Ok(Self::One(path.to_path_buf()));
+        }
+        match fs::metadata(path) {
+            Ok(about) if about.is_dir() => {
+                let masks = Listing::of(path)?.pictures;
+                Ok(Self::Folder(path.to_path_buf(), masks))
+            }
+            Ok(_) => Ok(Self::One(path.to_path_buf())),
+            Err(e) => Err(Error::new(
+                ErrorKind::Io,
+                format!("{} cannot be read: {}", path.display(), io_text(&e)),
+            )),
+        }
+    }
+
+    /// Whether these lie in the folder of `image`.
+    fn beside(&self, image: &Path) -> bool {
+        match self {
+            Self::Folder(folder, _) => same(folder, folder_of(image)),
+            _ => false,
+        }
+    }
+
+    /// The mask of `image`; none for alpha, and where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mask`] where several would do.
+    fn of(&self, image: &Path) -> Result<Option<Mask>> {
+        let (folder, list) = match self {
+            Self::Alpha => return Ok(None),
+            Self::One(path) => {
+                return Ok(Some(Mask {
+                    path: path.clone(),
+                    twin: false,
+                }));
+            }
+            Self::Folder(folder, list) => (folder, list),
+        };
+        let beside = self.beside(image);
+        let name = image.file_name();
+        if !beside && let Some(mask) = list.iter().find(|mask| mask.file_name() == name) {
+            // The very same name settles it.
+            return Ok(Some(Mask {
+                path: mask.clone(),
+                twin: false,
+            }));
+        }
+        let stem = image.file_stem().unwrap_or_default();
+        let with = |mark: &str| {
+            let mut wanted = stem.to_os_string();
+            wanted.push(mark);
+            list.iter()
+                .filter(move |m| m.file_stem() == Some(&wanted) && m.file_name() != name)
+        };
+        let marked = || MARKS.iter().flat_map(|mark| with(mark));
+        let plain = with("").filter(|mask| !beside || is_twin(mask, image));
+        let found: Vec<&PathBuf> = match beside && marked().next().is_some() {
+            true => marked().collect(),
+            false => plain.chain(marked()).collect(),
+        };
+        match found.as_slice() {
+            [] => Ok(None),
+            [one] => Ok(Some(Mask {
+                path: (*one).clone(),
+                twin: beside && one.file_stem() == Some(stem),
+            })),
+            several => {
+                let names: Vec<_> = several.iter().map(|m| m.display().to_string()).collect();
+                Err(Error::new(
+                    ErrorKind::Mask,
+                    format!(
+                        "{} has several masks in {}: {}; leave one of them",
+                        image.display(),
+                        folder.display(),
+                        names.join(", ")
+                    ),
+                ))
+            }
+        }
+    }
+}
+
+/// Whether `mask`, of the same name but for the extension and in the same folder as `image`, is its
+/// mask: the PNG of two is.
+fn is_twin(mask: &Path, image: &Path) -> bool {
+    let is_png = |path: &Path| Kind::of_extension(path) == Some(Kind::Png);
+    is_png(mask) && !is_png(image)
+}
+
+fn is_marked(path: &Path) -> bool {
+    path.file_stem()
+        .and_then(|s| s.to_str())
+        .is_some_and(|s| MARKS.iter().any(|mark| s.ends_with(mark)))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Whether an output is a folder: it is one, or ends as one does.
+fn is_folder(output: &Path) -> bool {
+    let last = output.as_os_str().as_encoded_bytes().last();
+    output.is_dir() || last.is_some_and(|b| std::path::is_separator(char::from(*b)))
+}
+
+impl Listing {
+    fn of(folder: &Path) -> Result<Self> {
+        let fail = |e: io::Error| {
+            Error::new(
+                ErrorKind::Io,
+                format!("{} cannot be read: {}", folder.display(), io_text(&e)),
+            )
+        };
+        let mut list = Self::default();
+        for entry in fs::read_dir(folder).map_err(fail)? {
+            let path = entry.map_err(fail)?.path();
+            let hidden = path
+                .file_name()
+                .is_some_and(|n| n.as_encoded_bytes().starts_with(b"."));
+            if hidden || path.is_dir() {
+                continue;
+            }
+            if Kind::of_extension(&path).is_some() {
+                list.pictures.push(path);
+            } else if is_foreign(&path) {
+                list.foreign.push(path);
+            }
+        }
+        list.pictures.sort();
+        list.foreign.sort();
+        Ok(list)
+    }
+}
+
+fn is_foreign(path: &Path) -> bool {
+    let extension = path.extension().and_then(|e| e.to_str());
+    extension.is_some_and(|e| FOREIGN.contains(&e.to_ascii_lowercase().as_str()))
+}
+
+/// Moves what has its output already off the list.
+fn skip_existing(jobs: &mut Jobs) -> Result<()> {
+    if let Some(job) = jobs.list.iter().find(|job| same(&job.image, &job.output)) {
+        return Err(Error::new(
+            ErrorKind::Argument,
+            format!(
+                "--skip-existing would skip {}, which is its own output: give another output, or \
+                 leave the option",
+                job.image.display()
+            ),
+        ));
+    }
+    let (there, left) = std::mem::take(&mut jobs.list)
+        .into_iter()
+        .partition(|job| fs::symlink_metadata(&job.output).is_ok_and(|m| !m.is_dir()));
+    (jobs.existing, jobs.list) = (there, left);
+    Ok(())
+}
+
+/// The inputs, which no output may be.
+struct Guard {
+    inputs: HashMap<FileId, (PathBuf, &'static str)>,
+}
+
+impl Guard {
+    fn new(args: &FillArgs, jobs: &Jobs) -> Result<Self> {
+        let mut guard = Self {
+            inputs: HashMap::new(),
+        };
+        let failed = jobs.failed.iter().chain(&jobs.unreadable);
+        let images = jobs.list.iter().map(|job| &job.image);
+        for image in images
+            .chain(&jobs.maskless)
+            .chain(failed.map(|(path, _)| path))
+        {
+            guard.add(image, "a picture");
+        }
+        for (folder, what) in [
+            (Some(&args.select.mask), "a mask"),
+            (args.select.source_mask.as_ref(), "a source mask"),
+        ] {
+            let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
+                continue;
+            };
+            for mask in Listing::of(folder)?.pictures {
+                // In one folder with the pictures most are none.
+                if !guard.has(&mask) {
+                    guard.add(&mask, what);
+                }
+            }
+        }
+        for job in &jobs.list {
+            if let Some(mask) = &job.mask {
+                guard.add(&mask.path, "a mask");
+            }
+            if let Some(source) = &job.source {
+                guard.add(source, "a source mask");
+            }
+        }
+        for (_, value) in &args.select.params.0 {
+            // Models and LoRAs: names with weights, commas between them.
+            for one in value.split(',').map(str::trim) {
+                let bare = one.rsplit_once(':').map_or(one, |(name, _)| name);
+                for path in [one, bare].map(Path::new).iter().filter(|p| p.is_file()) {
+                    guard.add(path, "a model's file");
+                }
+            }
+        }
+        Ok(guard)
+    }
+
+    fn add(&mut self, path: &Path, what: &'static str) {
+        if let Some(id) = FileId::of(path).filter(|_| !is_pipe(path)) {
+            self.inputs.insert(id, (path.to_path_buf(), what));
+        }
+    }
+
+    fn has(&self, path: &Path) -> bool {
+        FileId::of(path).is_some_and(|id| self.inputs.contains_key(&id))
+    }
+
+    /// Checks every output.
+    fn check(&self, args: &FillArgs, jobs: &Jobs) -> Result<()> {
+        let refuse = |what: String| Err(Error::new(ErrorKind::Argument, what));
+        let mut outputs: HashMap<PathBuf, &Path> = HashMap::new();
+        for job in &jobs.list {
+            self.check_previews(args, job)?;
+            if is_pipe(&job.output) {
+                continue;
+            }
+            self.check_output(job)?;
+            if let Some(other) = outputs.insert(place(&job.output), &job.image) {
+                return refuse(format!(
+                    "{} and {} would both be written to {}: fill them one after the other into \
+                     different folders",
+                    other.display(),
+                    job.image.display(),
+                    job.output.display()
+                ));
+            }
+        }
+        let masks = [Some(&args.select.mask), args.select.source_mask.as_ref()];
+        for folder in masks.into_iter().flatten() {
+            let among = |job: &&Job| {
+                folder.is_dir()
+                    && same(folder, folder_of(&job.output))
+                    && !same(folder, folder_of(&job.image))
+            };
+            if let Some(job) = jobs.list.iter().find(among) {
+                return refuse(format!(
+                    "{} would lie among the masks in {}, and be taken for one the next time: give \
+                     another output folder",
+                    job.output.display(),
+                    folder.display()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// No preview may be an input: their names are known, but for their number.
+    fn check_previews(&self, args: &FillArgs, job: &Job) -> Result<()> {
+        let Some(folder) = &args.previews else {
+            return Ok(());
+        };
+        let stem = job.output.file_stem().unwrap_or_default();
+        let is_one = |path: &Path| {
+            let name = path.file_stem().unwrap_or_default().as_encoded_bytes();
+            let number = name.strip_prefix(stem.as_encoded_bytes());
+            let number = number.and_then(|rest| rest.strip_prefix(b"-"));
+            number.is_some_and(|n| n.len() >= 4 && n.iter().all(u8::is_ascii_digit))
+                && Kind::of_extension(path) == Some(Kind::Png)
+                && same(folder, folder_of(path))
+        };
+        match self.inputs.values().find(|(path, _)| is_one(path)) {
+            None => Ok(()),
+            Some((path, what)) => Err(Error::new(
+                ErrorKind::Argument,
+                format!(
+                    "{} is {what} of this fill, and a preview may get its name: give --previews \
+                     another folder",
+                    path.display()
+                ),
+            )),
+        }
+    }
+
+    fn check_output(&self, job: &Job) -> Result<()> {
+        let Some((input, what)) = FileId::of(&job.output).and_then(|id| self.inputs.get(&id))
+        else {
+            return Ok(());
+        };
+        if *what == "a picture" && same(input, &job.image) {
+            return Ok(());
+        }
+        let also = match *input == job.output {
+            true => String::new(),
+            false => format!(" ({})", input.display()),
+        };
+        Err(Error::new(
+            ErrorKind::Argument,
+            format!(
+                "the output {} is {what} of this fill{also}, which would be lost: give another \
+                 output",
+                job.output.display()
+            ),
+        ))
+    }
+}
