@@ -32,6 +32,7 @@ fn recode(image: &Path, out: &Path) -> Result<()> {
     let cancel = Cancel::new();
     let source = files::Source {
         path: image,
+        at: None,
         cancel: &cancel,
         max_bytes: 1 << 31,
     };

@@ -26,6 +26,12 @@ Exit codes: 0 done; 1 something failed, and nothing was written for it; 2 the co
 130 cancelled (Ctrl-C).";
 
 const FORMATS: &str = "\
+Examples:
+  mend fill photo.jpg --mask mask.png -o filled.jpg
+  mend fill photos/ --mask masks/ -o filled/
+  mend fill a.png b.png --mask mask.png --fit-mask -o filled/
+  mend fill - --mask mask.png -o - < photo.png > filled.png
+
 Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA, QOI, known by their
 content; OUT's format by its extension. Pixels keep their depth; those that the mask leaves alone stay
 bit-identical in every lossless file. Colour profile, EXIF and resolution are kept. A JPEG keeps its
@@ -128,30 +134,30 @@ pub struct SelectArgs {
     /// The picture, several, or folders of pictures; - for standard input
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<PathBuf>,
-    /// The mask: a picture, light where to fill and gray where to fill in part; one for all pictures,
-    /// or a folder of masks; - for standard input; or the word `alpha`: fill where IMAGE itself is
-    /// not opaque
+    /// What to fill: a mask picture, light where to fill; a folder of masks; -; or alpha
+    ///
+    /// A picture of the same size, white where to fill and gray where to fill in part; one does for
+    /// several pictures. A folder has a mask for each: photo.jpg's is photo.png or photo.mask.png,
+    /// photo_mask.png or photo-mask.png, of any format; in the pictures' own folder a mask without
+    /// such a mark is a PNG. The word `alpha`: where IMAGE itself is not opaque.
     ///
     /// The strongest of a pixel's channels counts, so that pure colours are as good as white. A mask
     /// with transparency counts by that times opacity, or by its opacity alone where it is of one
     /// colour or painted in colours. Values that are all nearly black (0 and 1, say) count as black
-    /// and white; whatever was not taken as it is, a note tells. In a folder, photo.jpg's mask is
-    /// photo.png or photo.mask.png, photo_mask.png or photo-mask.png, of any format; in the pictures'
-    /// own folder a mask without such a mark is a PNG.
-    #[arg(long, value_name = "MASK")]
+    /// and white. A note tells of whatever was not taken as it is.
+    #[arg(long, value_name = "MASK", help_heading = MASKS)]
     pub mask: PathBuf,
     /// Fill where the mask is dark instead
-    #[arg(long)]
+    #[arg(long, help_heading = MASKS)]
     pub invert_mask: bool,
-    /// Take what is this light in the mask or lighter as white, and the rest as black: a share of
-    /// full, such as 0.5, or per cent, such as 50%
-    #[arg(long, value_name = "SHARE", value_parser = crate::mask::threshold)]
+    /// Take this much light in a mask, or more, as white and the rest as black: 0.5, or 50%
+    #[arg(long, value_name = "SHARE", value_parser = crate::mask::threshold, help_heading = MASKS)]
     pub mask_threshold: Option<f64>,
     /// Scale masks of another size to their picture's
-    #[arg(long)]
+    #[arg(long, help_heading = MASKS)]
     pub fit_mask: bool,
     /// Take samples only where this picture (or its match in this folder) is not black
-    #[arg(long, value_name = "MASK")]
+    #[arg(long, value_name = "MASK", help_heading = MASKS)]
     pub source_mask: Option<PathBuf>,
     /// Take float pixels as proportional to light (the default for TIFF)
     #[arg(long, conflicts_with = "encoded")]
@@ -195,16 +201,19 @@ impl SelectArgs {
 pub struct FillArgs {
     #[command(flatten)]
     pub select: SelectArgs,
-    /// Where to write: a file, which may be IMAGE itself; a folder (one that is there, or with a
-    /// slash at its end), as it must be for several pictures; - for standard output
+    /// Where to write: a file, a folder, or - for standard output
+    ///
+    /// A file, which may be IMAGE itself. A folder, for several pictures or for one: it is there, or
+    /// is named with a slash at its end and made.
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
-    /// The output's format, by its extension, such as png or jpg, where OUT does not say it: in a
-    /// folder all files get this extension; without it standard output has the picture's own format
+    /// The output's format, such as png or jpg, where OUT does not say it
+    ///
+    /// In a folder every file gets this extension. Without it standard output has the picture's own
+    /// format.
     #[arg(long, value_name = "EXT", value_parser = crate::files::extension)]
     pub format: Option<String>,
-    /// Leave pictures alone whose output is there already: a folder's fill that was broken off goes
-    /// on
+    /// Skip pictures whose output is there, so that a fill that was broken off goes on
     #[arg(long)]
     pub skip_existing: bool,
     /// How hard to compress a PNG
@@ -214,8 +223,9 @@ pub struct FillArgs {
     #[arg(long, value_name = "N", default_value_t = 95,
         value_parser = clap::value_parser!(u8).range(1..=100))]
     pub jpeg_quality: u8,
-    /// Write small pictures of what the fill has come to into this folder, a PNG for each step of an
-    /// engine that works in steps (diffusion): OUT's name with -0001, -0002, …
+    /// Write small pictures of what a fill in steps has come to into this folder
+    ///
+    /// A PNG for each step of an engine that works in steps (diffusion): OUT's name with -0001, -0002, …
     #[arg(long, value_name = "DIR")]
     pub previews: Option<PathBuf>,
     #[command(flatten)]
@@ -325,7 +335,10 @@ const TAKEN: &[&str] = &[
     "threads",
     "version",
 ];
-const HEADING: &str = "Parameters";
+/// Above options, in the help.
+const MASKS: &str = "Masks";
+const COMMON: &str = "Parameters";
+const OF_SOME: &str = "Parameters of some engines, see `mend engines`";
 
 fn specs() -> Vec<ParamSpec> {
     let mut all = all_params();
@@ -366,7 +379,7 @@ impl Args for Params {
                 .action(ArgAction::Append)
                 .value_parser(pair)
                 .help("Set any parameter by its name")
-                .help_heading(HEADING),
+                .help_heading(COMMON),
         )
     }
 
@@ -380,7 +393,7 @@ fn arg(spec: &ParamSpec, common: bool) -> Arg {
     let mut help = spec.help.trim_end().to_owned();
     let mut arg = Arg::new(spec.name)
         .long(spec.name)
-        .help_heading(HEADING)
+        .help_heading(if common { COMMON } else { OF_SOME })
         .action(ArgAction::Set);
     arg = match &spec.kind {
         ParamKind::Integer { min, max } => {
@@ -406,9 +419,6 @@ fn arg(spec: &ParamSpec, common: bool) -> Arg {
         ParamKind::Extent { .. } => arg.value_name("EXTENT"),
         ParamKind::Bytes => arg.value_name("SIZE"),
     };
-    if !common {
-        help.push_str(" Not for every engine: see `mend engines`.");
-    }
     if !spec.default.is_empty() {
         help.push_str(&format!(" [default: {}]", spec.default));
     }
