@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The dialog, drawn from what the library says of itself, and the progress window. No Krita here."""
 
+import os
 import random
 
 from . import job, krita_job
@@ -208,9 +209,12 @@ class _Note(QtWidgets.QLabel):
         self._fit()
 
     def _fit(self):
+        old = self.minimumHeight()
+        # A label counts the least height it has had as the least it needs.
+        self.setMinimumHeight(0)
         height = self.heightForWidth(self.width())
-        if height > 0 and height != self.minimumHeight():
-            self.setFixedHeight(height)
+        self.setFixedHeight(height if height > 0 else old)
+        if self.minimumHeight() != old:
             self.resized.emit()
 
 
@@ -233,100 +237,76 @@ class _Form(QtWidgets.QGridLayout):
 
     def label_width(self):
         cells = [self.itemAtPosition(row, 0) for row in range(self.rowCount())]
-        labels = [c.widget() for c in cells if c and isinstance(c.widget(), QtWidgets.QLabel)]
-        return max(label.sizeHint().width() for label in labels)
+        labels = [c.widget() for c in cells if c and isinstance(c.widget(), QtWidgets.QLabel)
+                  and not isinstance(c.widget(), _Note)]
+        return max((label.sizeHint().width() for label in labels), default=0)
 
     def add_wide(self, widget):
         self.addWidget(widget, self.rowCount(), 0, 1, 2)
 
 
+class _Message(QtWidgets.QScrollArea):
+    """A note of any length in no more than so many pixels: what is longer scrolls."""
+
+    def __init__(self, most):
+        super().__init__()
+        self._most = most
+        self.note = _Note("", 1.0)
+        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(self.note)
+        self.note.resized.connect(self._fit)
+
+    def _fit(self):
+        self.setFixedHeight(min(self.note.minimumHeight(), self._most))
+
+
 class Dialog(QtWidgets.QDialog):
     """Asks for a fill.
 
-    `limits` maps names of extents to their description; `plan_of(options)` gives the plan or raises
-    an exception whose text says what is wrong; `refusal(options)` says why not, or None; `advice`
-    likewise what to know. `chosen(options)` is emitted when the user starts the fill.
+    `plan_of(options)` gives the plan or raises an exception whose text says what is wrong;
+    `refusal(options)` says why not, or None; `advice` likewise what to know. `chosen(options)` is
+    emitted when the user starts the fill.
+
+    It shows what the chosen engine has, and of that first what most fills need; the rest comes
+    with "More". All of it scrolls, and the plan and the buttons stay where they are.
     """
 
     chosen = QtCore.pyqtSignal(object)
 
+    # A small laptop's screen holds it, with the window's title and a bar of the desktop's.
+    MOST_HEIGHT = 560
+
     def __init__(self, parent, title, description, options, plan_of, refusal, advice):
         super().__init__(parent)
         self.setObjectName("mend_inpaint_dialog")
-        self.setWindowTitle("Inpaint")
+        self.setWindowTitle("Mend: Inpaint")
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
         self._description, self._plan_of = description, plan_of
         self._refusal, self._advice = refusal, advice
-        self._fields = job.fields(description)
         self._engines = {e.id: e for e in job.engines(description)}
         self._runs = None  # the engine that the plan names
-        self._inputs, self._labels = {}, {}
+        self._settings = krita_job.settings(description, options)
+        self._rows = {}  # (whose it is, name): (field, label, input)
 
         whole = QtWidgets.QVBoxLayout(self)
         whole.setSpacing(10)
         whole.addWidget(_Note(title, 1.0))
-
-        self._form = _Form()
-        self._summary = _Note()
-        for field in self._fields:
-            if field.name != "result":
-                self._add(field)
-            if field.name == "engine":
-                self._form.add("", self._summary)
-        missing = [e for e in self._engines.values() if not e.available]
-        if missing:
-            text = "\n".join("%s: %s" % (e.label, e.why_not) for e in missing)
-            self._form.add("", _Note(text))
-        # With many parameters on a small screen the form scrolls, and the buttons stay.
-        inside = QtWidgets.QWidget()
-        inside.setLayout(self._form)
         self._scroll = QtWidgets.QScrollArea()
         self._scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(inside)
+        self._scroll.setWidget(self._inside())
         whole.addWidget(self._scroll, 1)
-
-        where = _Form()
-        where.add_wide(_line())
-        self._source = _Choice(
-            ((OWN, "The active layer"), (VISIBLE, "All visible layers"))
-        )
-        self._source.setObjectName("mend_source")
-        self._source.setToolTip("Where the fill takes its pixels from.")
-        self._source.changed.connect(self._changed)
-        where.add("&Fill from:", self._source)
-        self._result = _Choice(
-            ((LAYER, "A new layer above"), (IN_PLACE, "The active layer, in place"))
-        )
-        self._result.setObjectName("mend_result")
-        self._result.setToolTip("Where the fill goes.")
-        self._result.changed.connect(self._changed)
-        where.add("&Result:", self._result)
-        self._undo = _Note()
-        where.add("", self._undo)
-        whole.addLayout(where)
-        self._where = where
-        self._advised = _Note()
-        whole.addWidget(self._advised)
         whole.addWidget(_line())
-        self._planned = _Note("", 1.0)
+        message = _Message(96)
+        self._planned = message.note
         self._planned.setObjectName("mend_plan")
-        whole.addWidget(self._planned)
-
-        buttons = QtWidgets.QDialogButtonBox()
-        role = QtWidgets.QDialogButtonBox.ButtonRole
-        self._start = buttons.addButton("&Inpaint", role.AcceptRole)
-        self._start.setDefault(True)
-        buttons.addButton(QtWidgets.QDialogButtonBox.StandardButton.Cancel)
-        defaults = buttons.addButton("&Defaults", role.ResetRole)
-        defaults.setToolTip("Sets every value back to its default.")
-        defaults.setAutoDefault(False)
-        defaults.clicked.connect(self._reset)
-        buttons.accepted.connect(self._accepted)
-        buttons.rejected.connect(self.reject)
-        whole.addWidget(buttons)
+        whole.addWidget(message)
+        whole.addWidget(self._buttons())
 
         # Typing a number changes it digit by digit: plan when it rests.
         self._rest = QtCore.QTimer(self)
@@ -339,7 +319,49 @@ class Dialog(QtWidgets.QDialog):
         self.resize(460, 0)
         self._plan()
 
+    # --- What it is made of ---
+
+    def _inside(self):
+        """All that scrolls."""
+        self._front, self._behind = _Form(), _Form()
+        self._summary, self._undo, self._advised = _Note(), _Note(), _Note()
+        every = [field for engine in krita_job.offered(self._description)
+                 for field in krita_job.fields(self._description, engine)]
+        place = {name: n for n, name in enumerate(job.ESSENTIAL)}
+        for field in sorted(every, key=lambda f: place.get(f.name, len(place))):
+            self._add(field)
+        self._add_where()
+        self._front.add("", self._advised)
+        self._more = QtWidgets.QToolButton()
+        self._more.setObjectName("mend_more")
+        self._more.setCheckable(True)
+        self._more.setAutoRaise(True)
+        self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._more.toggled.connect(self._open)
+        missing = job.missing_text(self._description)
+        if missing:
+            note = _Note(missing)
+            note.setToolTip("\n".join(
+                "%s: %s" % (e.label, e.why_not)
+                for e in self._engines.values() if not e.available))
+            self._behind.add_wide(note)
+
+        inside = QtWidgets.QWidget()
+        column = QtWidgets.QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(self._front)
+        column.addWidget(self._more)
+        self._rest_of_it = QtWidgets.QWidget()
+        self._rest_of_it.setLayout(self._behind)
+        column.addWidget(self._rest_of_it)
+        column.addStretch(1)
+        self._column = column
+        return inside
+
     def _add(self, field):
+        key = _key(field)
+        if key in self._rows:
+            return
         if field.type == "integer":
             widget = _Whole(field)
         elif field.type == "number":
@@ -349,7 +371,7 @@ class Dialog(QtWidgets.QDialog):
         elif field.type == "choice":
             widget = _Choice(job.choices(field, self._description))
         elif field.type == "extent":
-            widget = _Extent(field, krita_job.limits(self._description, field.name))
+            widget = _Extent(field, krita_job.limits(self._description, field.name, key[0] or None))
         else:
             widget = _Text(field)
         widget.setObjectName("mend_" + field.name)
@@ -357,47 +379,100 @@ class Dialog(QtWidgets.QDialog):
         for part in (widget, label):
             part.setToolTip("<qt>%s</qt>" % _escaped(field.help))
         label.setBuddy(widget)
-        self._form.add(label, widget)
-        self._inputs[field.name], self._labels[field.name] = widget, label
-        widget.changed.connect(self._changed)
+        (self._front if field.essential else self._behind).add(label, widget)
+        self._rows[key] = (field, label, widget)
+        widget.changed.connect(lambda: self._set(field, widget))
+        if field.name == "engine":
+            self._front.add("", self._summary)
+
+    def _add_where(self):
+        self._source = _Choice(((OWN, "The active layer"), (VISIBLE, "All visible layers")))
+        self._source.setObjectName("mend_source")
+        self._source.setToolTip("Where the fill takes its pixels from.")
+        self._source.changed.connect(self._changed)
+        self._front.add("&Fill from:", self._source)
+        self._result = _Choice(
+            ((LAYER, "A new layer above"), (IN_PLACE, "The active layer, in place"))
+        )
+        self._result.setObjectName("mend_result")
+        self._result.setToolTip("Where the fill goes.")
+        self._result.changed.connect(self._changed)
+        self._front.add("&Result:", self._result)
+        self._front.add("", self._undo)
+
+    def _buttons(self):
+        buttons = QtWidgets.QDialogButtonBox()
+        role = QtWidgets.QDialogButtonBox.ButtonRole
+        self._start = buttons.addButton("&Inpaint", role.AcceptRole)
+        self._start.setDefault(True)
+        buttons.addButton(QtWidgets.QDialogButtonBox.StandardButton.Cancel)
+        defaults = buttons.addButton("&Defaults", role.ResetRole)
+        defaults.setToolTip("Sets every value back to its default.")
+        defaults.setAutoDefault(False)
+        defaults.clicked.connect(self._reset)
+        help_button = buttons.addButton(QtWidgets.QDialogButtonBox.StandardButton.Help)
+        help_button.setAutoDefault(False)
+        buttons.helpRequested.connect(self._help)
+        buttons.accepted.connect(self._accepted)
+        buttons.rejected.connect(self.reject)
+        return buttons
+
+    # --- Values ---
+
+    def input(self, name):
+        """The input for a parameter of the chosen engine; None where it has none of that name."""
+        row = self._row(name)
+        return row and row[2]
+
+    def _row(self, name):
+        for field in krita_job.fields(self._description, self._settings.engine):
+            if field.name == name:
+                return self._rows[_key(field)]
+        return None
 
     def options(self):
         """What is asked for at the moment."""
-        return Options(
-            {name: widget.get() for name, widget in self._inputs.items()},
-            self._result.get(), self._source.get(),
-        )
+        return Options(self._settings.stored(), self._result.get(), self._source.get())
+
+    def _set(self, field, widget):
+        self._settings.set(field, widget.get())
+        self._changed()
 
     def _show(self, options):
-        for name, widget in self._inputs.items():
-            if name in options.values:
-                blocked = widget.blockSignals(True)
-                widget.set(options.values[name])
-                widget.blockSignals(blocked)
+        self._settings = krita_job.settings(self._description, options)
+        for (whose, name), (field, _, widget) in self._rows.items():
+            blocked = widget.blockSignals(True)
+            widget.set(options.values.get(whose, {}).get(name, field.default))
+            widget.blockSignals(blocked)
         self._result.set(options.result)
         self._source.set(options.source)
         self._changed()
 
     def _reset(self):
-        self._show(krita_job.recall("", self._fields))
+        self._show(krita_job.recall("", self._description))
 
     def _changed(self):
         self._dress()
         self._rest.start()
 
+    # --- What is seen ---
+
     def _dress(self):
         """Shows what means something for the values as they are."""
-        options = self.options()
-        chosen = options.values.get("engine", "auto")
-        engine = self._runs if chosen == "auto" and self._runs else chosen
-        for field in self._fields:
-            if field.name in self._inputs:
-                shown = field.shown_for(engine)
-                self._inputs[field.name].setVisible(shown)
-                self._labels[field.name].setVisible(shown)
-        known = self._engines.get(engine)
+        engine = self._settings.engine
+        has = {_key(f) for f in krita_job.fields(self._description, engine)}
+        for key, (_, label, widget) in self._rows.items():
+            label.setVisible(key in has)
+            widget.setVisible(key in has)
+        known = self._engines.get(self._runs if engine == "auto" else engine)
         self._summary.setText(known.summary if known else "")
         self._summary.setVisible(bool(known and known.summary))
+        open_ = self._more.isChecked()
+        self._rest_of_it.setVisible(open_)
+        self._more.setArrowType(Qt.ArrowType.DownArrow if open_ else Qt.ArrowType.RightArrow)
+        changed = krita_job.changed(self._settings)
+        self._more.setText("More (%d changed)" % changed if changed and not open_ else "More")
+        options = self.options()
         merged = options.source == VISIBLE
         if merged and options.result == IN_PLACE:
             blocked = self._result.blockSignals(True)
@@ -411,20 +486,25 @@ class Dialog(QtWidgets.QDialog):
         self._advised.setVisible(bool(advice))
         self._fit()
 
+    def _open(self, open_):
+        self._dress()
+        if open_:
+            # What was opened is to be seen, however little room there is.
+            bar = self._scroll.verticalScrollBar()
+            QtCore.QTimer.singleShot(0, lambda: bar.setValue(self._more.y()))
+
     def _fit(self):
-        """As high as what is shown, and no higher than the screen. It grows, and never shrinks under
-        the user's hand."""
-        self._form.activate()
-        self.layout().activate()
-        form = self._form.sizeHint().height()
-        rest = self.layout().sizeHint().height() - self._scroll.minimumHeight()
-        screen = QtWidgets.QApplication.primaryScreen()
-        room = screen.availableGeometry().height() - 60 if screen else 700
-        self._scroll.setMinimumHeight(max(min(form, room - rest), 80))
+        """As high as what is shown, and no higher than a small screen. It grows, and never shrinks
+        under the user's hand."""
+        for layout in (self._front, self._behind, self._column, self.layout()):
+            layout.activate()
+        rest = self.layout().sizeHint().height() - self._scroll.sizeHint().height()
+        room = min(self.MOST_HEIGHT, _screen_height() - 60)
+        wanted = max(min(self._column.sizeHint().height(), room - rest), 80)
         # Nothing scrolls sideways, so that the form is shown as wide as it must be, beside its bar.
         bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self._scroll.setMinimumWidth(self._form.minimumSize().width() + bar)
-        self.resize(self.width(), max(self.height(), self.layout().sizeHint().height()))
+        self._scroll.setMinimumWidth(self._column.minimumSize().width() + bar)
+        self.resize(self.width(), min(max(self.height(), wanted + rest), room))
 
     def _fit_soon(self):
         QtCore.QTimer.singleShot(0, self._fit)
@@ -432,8 +512,8 @@ class Dialog(QtWidgets.QDialog):
     def showEvent(self, event):
         super().showEvent(event)
         # The inputs of both forms stand in one line.
-        left = max(form.label_width() for form in (self._form, self._where))
-        for form in (self._form, self._where):
+        left = max(form.label_width() for form in (self._front, self._behind))
+        for form in (self._front, self._behind):
             form.setHorizontalSpacing(10)
             form.setColumnMinimumWidth(0, left)
         self._fit()
@@ -445,7 +525,7 @@ class Dialog(QtWidgets.QDialog):
         if problem is None:
             try:
                 plan = self._plan_of(options)
-                if options.values.get("engine", "auto") == "auto":
+                if self._settings.engine == "auto":
                     self._runs = plan["engine"]
                 self._planned.setText(job.plan_text(plan, self._description))
             except Exception as error:
@@ -462,6 +542,40 @@ class Dialog(QtWidgets.QDialog):
             options = self.options()
             self.accept()
             self.chosen.emit(options)
+
+    def _help(self):
+        Manual(self).open()
+
+
+def _key(field):
+    """Whose a parameter is, as job.Settings has it, and its name."""
+    own = field.engines and field.name not in job.WISHES
+    return (field.engines[0] if own else "", field.name)
+
+
+class Manual(QtWidgets.QDialog):
+    """The manual that lies beside this file."""
+
+    def __init__(self, parent):
+        super().__init__(parent)
+        self.setObjectName("mend_inpaint_manual")
+        self.setWindowTitle("Mend: Help")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
+        text = QtWidgets.QTextBrowser()
+        with open(os.path.join(os.path.dirname(__file__), "Manual.html"), encoding="utf-8") as file:
+            text.setHtml(file.read())
+        buttons = QtWidgets.QDialogButtonBox(QtWidgets.QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        column = QtWidgets.QVBoxLayout(self)
+        column.addWidget(text)
+        column.addWidget(buttons)
+        self.resize(560, 480)
+
+
+def _screen_height():
+    screen = QtWidgets.QApplication.primaryScreen()
+    return screen.availableGeometry().height() if screen else 600
 
 
 def _line():
@@ -481,7 +595,7 @@ class Progress(QtWidgets.QProgressDialog):
     def __init__(self, parent):
         super().__init__("Filling the selection\u2026", "Cancel", 0, 1000, parent)
         self.setObjectName("mend_inpaint_progress")
-        self.setWindowTitle("Inpaint")
+        self.setWindowTitle("Mend")
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setMinimumDuration(400)
         self.setMinimumWidth(320)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The plug-in as Krita sees it: two actions, messages, and the way from one to the other.
+"""The plug-in as Krita sees it: its actions, messages, and the way from one to the other.
 
 The only file that imports Krita. The library is looked for when it is used, so that the menu entries
 are there whatever has become of it, and say what is wrong.
@@ -14,7 +14,7 @@ from krita import Extension, Krita
 from . import job, krita_job, native
 from .colours import Colours
 from .dialog import Dialog, Progress
-from .krita_job import IN_PLACE, LAYER, VISIBLE
+from .krita_job import IN_PLACE, LAYER, VISIBLE, Refused
 from .layers import Changed, Target
 from .qt import QtCore, QtGui, QtWidgets
 from .run import Run, Work
@@ -22,6 +22,9 @@ from .run import Run, Work
 SETTINGS = "mend_inpaint"
 # Beyond this share of white a converted fill would be seen: it is refused.
 MOST_SHIFT = 0.02
+# A selection made just now may still be on its way when an action begins: it is looked for again
+# after so many milliseconds, so many times.
+WAIT, TRIES = 50, 20
 
 
 def _guarded(method):
@@ -31,11 +34,11 @@ def _guarded(method):
     def call(self, *_):
         try:
             method(self)
-        except (native.MendError, Changed) as error:
+        except (native.MendError, Changed, Refused) as error:
             self.say(str(error))
         except Exception:
             self.say(
-                "Inpaint failed in a way that it does not know. If the layers changed, Undo takes "
+                "Mend failed in a way that it does not know. If the layers changed, Undo takes "
                 "it back. Please report this:\n\n"
                 + traceback.format_exc(limit=4)
             )
@@ -67,6 +70,7 @@ class Inpaint(Extension):
         self._colours = Colours(Krita.instance(), QtCore.QByteArray)
         self._fill = None
         self._busy = False  # from before the fill's first read until after its last write
+        self._looking = False  # for a selection that is on its way
         self._dialog = None
         QtWidgets.QApplication.instance().aboutToQuit.connect(self._quit)
 
@@ -75,21 +79,43 @@ class Inpaint(Extension):
 
     def createActions(self, window):
         for name, text, slot in (
-            ("mend_inpaint", "Inpaint\u2026", self.ask),
-            ("mend_inpaint_again", "Inpaint Again", self.again),
+            ("mend_inpaint", "Mend: Inpaint\u2026", self.ask),
+            ("mend_inpaint_again", "Mend: Inpaint Again", self.again),
+            ("mend_remove_object", "Mend: Remove Object", self.remove_object),
+            ("mend_fill_quickly", "Mend: Fill Quickly", self.fill_quickly),
         ):
             action = window.createAction(name, text, "tools/scripts")
             action.triggered.connect(slot)
 
-    # --- The two actions ---
+    # --- The actions ---
 
     @_guarded
     def ask(self):
         """Shows the dialog."""
-        target = self._target()
-        if target is None:
-            return
-        mend = self._library()
+        self._with_target(self._ask)
+
+    @_guarded
+    def again(self):
+        """Fills with the settings of the last Inpaint, without a question."""
+        self._with_target(lambda target: self._start(target, self._recall()))
+
+    @_guarded
+    def remove_object(self):
+        """Fills the selection and a narrow rim around it, without a question."""
+        self._one_click(krita_job.REMOVE)
+
+    @_guarded
+    def fill_quickly(self):
+        """Fills the selection from what is close to it, without a question."""
+        self._one_click(krita_job.QUICK)
+
+    def _one_click(self, values):
+        # Nothing of it is remembered: "Inpaint Again" repeats what the user chose.
+        self._with_target(lambda target: self._start(
+            target, krita_job.one_click(self._recall(), values)))
+
+    def _ask(self, target):
+        mend = self._mend
         dialog = Dialog(
             _window(), krita_job.title_text(target.facts), self._description, self._recall(),
             lambda options: self._plan(mend, target, options)[1],
@@ -101,15 +127,6 @@ class Inpaint(Extension):
         # Krita's window does not keep the Python half of a dialog alive.
         self._dialog = dialog
         dialog.open()
-
-    @_guarded
-    def again(self):
-        """Fills with the last settings, without a question."""
-        target = self._target()
-        if target is None:
-            return
-        self._library()
-        self._start(target, self._recall())
 
     def _chosen(self, target, options):
         @_guarded
@@ -124,32 +141,43 @@ class Inpaint(Extension):
 
     def _recall(self):
         text = Krita.instance().readSetting(SETTINGS, "last", "")
-        return krita_job.recall(text, job.fields(self._description))
+        return krita_job.recall(text, self._description)
 
-    def _target(self):
-        """What is to be filled, or None after saying why nothing can be."""
+    def _with_target(self, work):
+        """Calls `work` with what is to be filled, or says why nothing can be."""
         if self._busy:
             self.say("A fill is running. Wait until it is done, or cancel it.")
-            return None
+        elif not self._looking:
+            self._look(work, TRIES)
+
+    def _look(self, work, tries):
+        self._looking = False
         target = Target(Krita.instance())
         problem = krita_job.no_target(target.facts)
-        if problem:
-            self.say(problem)
-            return None
-        return target
+        if tries and target.document and target.facts.selection.empty:
+            @_guarded
+            def again(self):
+                self._look(work, tries - 1)
 
-    def _library(self):
-        """The inpainter; loads the library on first use."""
-        if self._mend is None:
-            mend = native.Inpainter()
-            self._description, self._mend = mend.describe(), mend
-        return self._mend
+            self._looking = True
+            QtCore.QTimer.singleShot(WAIT, lambda: again(self))
+        elif problem:
+            self.say(problem)
+        else:
+            self._load()
+            work(target)
+
+    def _load(self):
+        """The inpainter and what it knows to do here; loads the library on first use."""
+        mend = self._mend or native.Inpainter()
+        # Each time anew: models come and go.
+        self._description, self._mend = mend.describe(), mend
 
     # --- From a target to a fill ---
 
     def _plan(self, mend, target, options):
         """The window of the canvas and the plan inside it."""
-        parameters = krita_job.request(job.fields(self._description), options)
+        parameters = krita_job.request(self._description, options)
 
         def plan_of(window):
             mask = native.Image(
@@ -190,7 +218,7 @@ class Inpaint(Extension):
         """A message that waits for the user and holds up nothing else."""
         box = QtWidgets.QMessageBox(_window())
         box.setObjectName("mend_inpaint_message")
-        box.setWindowTitle("Inpaint")
+        box.setWindowTitle("Mend")
         box.setIcon(QtWidgets.QMessageBox.Icon.Information)
         box.setTextFormat(QtCore.Qt.TextFormat.PlainText)
         box.setText(text)
@@ -206,11 +234,14 @@ class Inpaint(Extension):
 
 
 def _refusal(target, options):
+    facts = target.facts
     if options.source == VISIBLE:
-        return krita_job.no_merged_fill(target.facts, target.image_space())
-    problem = krita_job.no_layer_fill(target.facts)
-    if problem is None and options.result == IN_PLACE:
-        problem = krita_job.no_in_place(target.facts)
+        problem = krita_job.no_merged_fill(facts, target.image_space())
+    else:
+        problem = krita_job.no_layer_fill(facts)
+    if problem is None:
+        in_place = options.result == IN_PLACE
+        problem = krita_job.no_in_place(facts) if in_place else krita_job.no_new_layer(facts)
     return problem
 
 
@@ -236,6 +267,9 @@ class Fill(QtCore.QObject):
         for piece in job.pieces(plan):
             rect = piece.rect.moved(window.x, window.y)
             data = target.read(rect, self._merged)
+            covered = job.cut(mask, window.width, piece.rect)
+            if not self._merged and not krita_job.surrounded(data, self._space, covered):
+                raise Refused(krita_job.nothing_around(target.facts))
             inside = piece.hole.moved(-piece.rect.x, -piece.rect.y)
             before = job.cut(data, rect.width * self._space.pixel_bytes, inside,
                              self._space.pixel_bytes)
@@ -243,10 +277,8 @@ class Fill(QtCore.QObject):
                 data = colours.convert(data, rect.width, rect.height, self._space, working)
             started = job.cut(data, rect.width * working.pixel_bytes, inside, working.pixel_bytes)
             self._holes.append((piece.hole.moved(window.x, window.y), before, started))
-            works.append(Work(piece, bytearray(data), pixel_format,
-                              job.cut(mask, window.width, piece.rect)))
-        parameters = krita_job.request(
-            job.fields(self._host._description), self._options, plan["engine"])
+            works.append(Work(piece, bytearray(data), pixel_format, covered))
+        parameters = krita_job.request(self._host._description, self._options)
         self._run = Run(self._mend, parameters, works)
         self._working = working
 
@@ -293,7 +325,7 @@ class Fill(QtCore.QObject):
         @_guarded
         def end(_host):
             if self._run.cancelled:
-                host.whisper("Inpaint was cancelled. Nothing was changed.")
+                host.whisper("The fill was cancelled. Nothing was changed.")
                 return
             if self._run.error is not None:
                 raise self._run.error

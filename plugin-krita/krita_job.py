@@ -151,6 +151,15 @@ def visible_pixels(data, pixel_bytes, alpha_bytes):
     return found.to_bytes(len(data) // pixel_bytes, "little").translate(_NONZERO)
 
 
+def surrounded(data, space, mask):
+    """Whether a pixel that `mask` leaves out is not wholly transparent."""
+    size, alpha = space.pixel_bytes, DEPTH_BYTES[space.depth]
+    if not mask[0] and any(data[size - alpha : size]):
+        return True
+    seen = _number(visible_pixels(data, size, alpha))
+    return bool(seen & ~_number(job.hard(mask)))
+
+
 def choose(keep, take, chosen, pixel_bytes):
     """`take` where `chosen` is 255, `keep` where it is 0."""
     wide = bytearray(len(keep))
@@ -211,7 +220,9 @@ class Facts(NamedTuple):
     layer: bool = True  # there is an active layer
     kind: str = "paintlayer"
     name: str = ""
-    locked: bool = False  # it or a group around it
+    locked: bool = False
+    locked_group: bool = False  # a group around it is
+    nothing: bool = False  # it has no pixel at all
     hidden: bool = False  # it or a group around it
     hidden_group: bool = False
     alpha_locked: bool = False
@@ -265,11 +276,6 @@ def no_layer_fill(facts):
             "Layers docker, or fill from all visible layers." % (facts.name, _KINDS.get(
                 facts.kind, "is no paint layer"))
         )
-    if facts.locked:
-        return (
-            "The layer \u201c%s\u201d is locked. Unlock it (or the group around it) in the Layers "
-            "docker, and try again." % facts.name
-        )
     if facts.hidden:
         return (
             "The layer \u201c%s\u201d is hidden. Show it (or the group around it) in the Layers "
@@ -280,7 +286,22 @@ def no_layer_fill(facts):
             "Layers in %s/%s cannot be filled. Convert the layer to RGB with Layer \u25b8 Convert "
             "\u25b8 Convert Layer Color Space, and try again." % (facts.space.model, facts.space.depth)
         )
+    if facts.nothing:
+        return nothing_around(facts)
     return None
+
+
+class Refused(Exception):
+    """What was asked for cannot be done, and what to do; nothing was changed."""
+
+
+def nothing_around(facts):
+    """That the layer has no pixels to fill from: most often it is the wrong one."""
+    return (
+        "The active layer is \u201c%s\u201d, and it is empty around the selection: there is nothing "
+        "to fill from. Choose the layer with the picture in the Layers docker, or fill from all "
+        "visible layers." % facts.name
+    )
 
 
 def no_merged_fill(facts, space):
@@ -303,8 +324,28 @@ def no_merged_fill(facts, space):
     return None
 
 
+def no_new_layer(facts):
+    """Why no layer can be put above the active one. That one may be locked: it does not change."""
+    if facts.locked_group:
+        return (
+            "The group around \u201c%s\u201d is locked, and the new layer would go into it. Unlock "
+            "the group in the Layers docker, and try again." % facts.name
+        )
+    return None
+
+
 def no_in_place(facts):
     """Why the active layer cannot be changed in place although it can be filled from."""
+    if facts.locked_group:
+        return (
+            "The group around \u201c%s\u201d is locked. Unlock the group in the Layers docker, and "
+            "try again." % facts.name
+        )
+    if facts.locked:
+        return (
+            "The layer \u201c%s\u201d is locked. Unlock it in the Layers docker, or put the fill on "
+            "a new layer above it." % facts.name
+        )
     if facts.alpha_locked and facts.transparency != OPAQUE:
         return (
             "The transparency of \u201c%s\u201d is locked, which would hide a fill of its empty "
@@ -350,9 +391,50 @@ OWN, VISIBLE = "own", "visible"
 class Options(NamedTuple):
     """A fill as the user asked for it."""
 
-    values: dict  # parameters by name, those of every engine
+    values: dict  # as job.Settings stores them
     result: str = LAYER
     source: str = OWN
+
+
+# Where the fill goes is asked for in Krita's words.
+ASKED_OTHERWISE = ("result",)
+
+
+def settings(description, options):
+    """The parameters' values, to be read and changed."""
+    return job.Settings(description, options.values)
+
+
+def fields(description, engine):
+    """What the dialog has for an engine, or for "auto"."""
+    return [f for f in job.fields_of(description, engine) if f.name not in ASKED_OTHERWISE]
+
+
+def offered(description):
+    """The engines that can be chosen here, by their ids, "auto" among them."""
+    for field in fields(description, "auto"):
+        if field.name == "engine":
+            return [choice[0] for choice in job.choices(field, description)]
+    return ["auto"]
+
+
+def changed(settings):
+    """How many of the chosen engine's values that stand behind "More" are not the defaults."""
+    return sum(
+        1 for f in fields(settings.description, settings.engine)
+        if not f.essential and settings.get(f) != f.default
+    )
+
+
+# The one-click actions, as in GIMP: a little more than what was selected, for objects have rims;
+# and the engine that needs no model with less of the surroundings.
+REMOVE = {"grow": 4}
+QUICK = {"engine": "exemplar", "context": "32"}
+
+
+def one_click(options, values):
+    """Everything at its default but `values`; the fill goes where the user's last one went."""
+    return options._replace(values={"": dict(values)})
 
 
 def sound(field, value):
@@ -372,19 +454,17 @@ def sound(field, value):
         return field.default
 
 
-def recall(text, all_fields):
+def recall(text, description):
     """The options that `remember` wrote, whatever has become of the text or of the parameters."""
     try:
         kept = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         kept = {}
     kept = kept if isinstance(kept, dict) else {}
-    values = kept.get("values")
-    values = values if isinstance(values, dict) else {}
     source = kept["source"] if kept.get("source") in (OWN, VISIBLE) else OWN
     result = kept["result"] if kept.get("result") in (LAYER, IN_PLACE) else LAYER
     return Options(
-        {f.name: sound(f, values[f.name]) if f.name in values else f.default for f in all_fields},
+        job.Settings(description, kept.get("values")).stored(),
         LAYER if source == VISIBLE else result,
         source,
     )
@@ -398,21 +478,19 @@ def remember(options):
     )
 
 
-def request(all_fields, options, engine=None):
-    """The library's parameters. `engine` is the one that will run, where that is known."""
-    chosen = options.values.get("engine", "auto")
-    engine = engine or chosen
-    shown = [f for f in all_fields if f.name != "result" and f.shown_for(engine)]
-    wanted = job.parameters(shown, options.values)
+def request(description, options):
+    """The library's parameters: those of the chosen engine that are not its defaults."""
+    wanted = settings(description, options).parameters(without=ASKED_OTHERWISE)
     wanted["result"] = "layer" if options.result == LAYER else "image"
     return wanted
 
 
-def limits(description, name):
-    """The description of the parameter `name`, {} where there is none."""
+def limits(description, name, engine=None):
+    """The description of the parameter `name`, of `engine` or of all, {} where there is none."""
     every = list(description.get("params", []))
-    for engine in description.get("engines", []):
-        every += engine.get("params", [])
+    for e in description.get("engines", []):
+        if engine in (None, e["id"]):
+            every += e.get("params", [])
     return next((p for p in every if p.get("name") == name), {})
 
 
@@ -445,8 +523,18 @@ def undo_text(options):
 def title_text(facts):
     """What will be filled."""
     hole = facts.selection.intersect(facts.canvas)
+    name = facts.name if len(facts.name) <= 40 else facts.name[:39] + "\u2026"
     return "Fills the selection, %d \u00d7 %d pixels, on \u201c%s\u201d." % (
-        hole.width, hole.height, facts.name)
+        hole.width, hole.height, name)
+
+
+def seconds_left(told, since):
+    """The seconds left, `since` seconds after it was `told`: it counts down by the clock, ever more
+    slowly where it has turned out too short."""
+    if told is None:
+        return None
+    half = told / 2
+    return told - since if since <= half else half * half / since
 
 
 def notes_text(reports):

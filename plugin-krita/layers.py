@@ -47,7 +47,7 @@ class Target:
         around = list(_groups(node))
         facts = Facts(
             kind=node.type(), name=node.name(),
-            locked=node.locked() or any(n.locked() for n in around),
+            locked=node.locked(), locked_group=any(n.locked() for n in around),
             hidden=not node.visible() or any(not n.visible() for n in around),
             hidden_group=any(not n.visible() for n in around),
             alpha_locked=node.alphaLocked(),
@@ -57,7 +57,11 @@ class Target:
         )
         hole = selection.intersect(self.canvas)
         if facts.kind == "paintlayer" and not hole.empty and krita_job.known(facts.space):
-            facts = facts._replace(transparency=self._transparency(facts.space, hole))
+            box = node.bounds()
+            facts = facts._replace(
+                nothing=box.width() <= 0 or box.height() <= 0,
+                transparency=self._transparency(facts.space, hole),
+            )
         return facts
 
     def _transparency(self, space, hole):

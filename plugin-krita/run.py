@@ -2,8 +2,9 @@
 """One fill on a thread of its own, so that the host goes on meanwhile. Knows no Krita and no Qt."""
 
 import threading
+import time
 
-from . import job, native
+from . import job, krita_job, native
 
 
 class Work:
@@ -21,7 +22,7 @@ class Run(threading.Thread):
     def __init__(self, inpainter, parameters, works):
         super().__init__(name="mend-inpaint", daemon=True)
         self.works, self.reports = works, []
-        self.share, self.seconds_left = 0.0, None
+        self.share, self._told = 0.0, (None, 0.0)
         self.error = None
         self._inpainter, self._parameters = inpainter, parameters
         self._cancel = inpainter.cancel()
@@ -29,6 +30,12 @@ class Run(threading.Thread):
     def cancel(self):
         """Stops soon; `error` is then a MendError with ERR_CANCELLED."""
         self._cancel.trigger()
+
+    @property
+    def seconds_left(self):
+        """The seconds left, None before anything can be said. It counts down between reports."""
+        left, when = self._told
+        return krita_job.seconds_left(left, time.monotonic() - when)
 
     @property
     def cancelled(self):
@@ -53,7 +60,7 @@ class Run(threading.Thread):
             # The pieces to come are guessed from this one's pace.
             if left is not None and report.share < 1.0:
                 left += left / (1.0 - report.share) * (1.0 - done - weight) / max(weight, 1e-9)
-            self.seconds_left = left
+            self._told = (left, time.monotonic())
 
         image = native.Image(work.data, rect.width, rect.height, work.format)
         mask = native.Image(work.mask, rect.width, rect.height, native.GRAY | native.U8)

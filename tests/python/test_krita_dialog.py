@@ -23,7 +23,7 @@ for name in [WANTED] if WANTED else ["PyQt5", "PyQt6"]:
         HAVE = False
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_krita_job import DESCRIPTION, FIELDS, package  # noqa: E402
+from test_krita_job import DESCRIPTION, package  # noqa: E402
 
 package()
 from mend_inpaint import krita_job  # noqa: E402
@@ -54,7 +54,7 @@ class DialogTest(unittest.TestCase):
                 raise plan
             return plan
 
-        options = krita_job.recall(text, FIELDS)
+        options = krita_job.recall(text, description)
         dialog = Dialog(None, "Title", description, options, plan_of, lambda o: refusal,
                         lambda o: "Known.")
         dialog.show()
@@ -71,32 +71,67 @@ class DialogTest(unittest.TestCase):
 
     def test_shows_what_the_engine_knows(self):
         dialog = self.dialog()
-        self.assertNotIn("result", dialog._inputs)
-        self.assertTrue(dialog._inputs["seed"].isVisible())
-        # Automatic, and the plan says that "a" will run.
-        self.assertFalse(dialog._inputs["prompt"].isVisible())
-        dialog._inputs["engine"].set("b")
-        self.assertTrue(dialog._inputs["prompt"].isVisible())
-        self.assertTrue(dialog._labels["guidance"].isVisible())
-        dialog._inputs["engine"].set("a")
-        self.assertFalse(dialog._labels["prompt"].isVisible())
+        self.assertIsNone(dialog.input("result"))
+        self.assertTrue(dialog.input("engine").isVisible())
+        # Mend chooses by the prompt, which is there because an engine reads one.
+        self.assertTrue(dialog.input("prompt").isVisible())
+        self.assertIsNone(dialog.input("guidance"))
+        dialog.input("engine").set("b")
+        self.assertTrue(dialog.input("prompt").isVisible())
+        self.assertFalse(dialog.input("guidance").isVisible())
+        dialog._more.click()
+        self.assertTrue(dialog.input("guidance").isVisible())
+        self.assertTrue(dialog.input("seed").isVisible())
+        guidance = dialog.input("guidance")
+        dialog.input("engine").set("a")
+        self.assertIsNone(dialog.input("prompt"))
+        self.assertFalse(guidance.isVisible())
+
+    def test_each_engine_keeps_its_values(self):
+        dialog = self.dialog()
+        for engine, steps in (("b", 20), ("c", 25)):
+            dialog.input("engine").set(engine)
+            self.assertEqual(dialog.input("steps").get(), steps)
+        dialog.input("steps").set(7)
+        dialog.input("engine").set("b")
+        dialog.input("steps").set(30)
+        dialog.input("prompt").set("a wall")
+        dialog.input("engine").set("c")
+        self.assertEqual(dialog.input("steps").get(), 7)
+        self.assertEqual(krita_job.request(DESCRIPTION, dialog.options()),
+                         {"engine": "c", "steps": "7", "result": "layer"})
+        dialog.input("engine").set("b")
+        self.assertEqual(krita_job.request(DESCRIPTION, dialog.options()),
+                         {"engine": "b", "steps": "30", "prompt": "a wall", "result": "layer"})
+
+    def test_more_says_what_it_hides(self):
+        dialog = self.dialog()
+        self.assertEqual(dialog._more.text(), "More")
+        dialog._more.click()
+        dialog.input("seed").set(3)
+        self.assertEqual(dialog._more.text(), "More")
+        dialog._more.click()
+        self.assertEqual(dialog._more.text(), "More (1 changed)")
+        self.assertFalse(dialog.input("seed").isVisible())
 
     def test_the_plan_follows_and_is_shown(self):
         dialog = self.dialog()
         self.assertIn("about 3 seconds", dialog._planned.text())
         self.assertIn("5 MB", dialog._planned.text())
         count = len(self.planned)
-        dialog._inputs["seed"].set(7)
-        dialog._inputs["seed"].set(8)
+        dialog.input("seed").set(7)
+        dialog.input("seed").set(8)
         self.settle()
         self.assertEqual(len(self.planned), count + 1, "one plan when typing rests")
-        self.assertEqual(self.planned[-1].values["seed"], 8)
+        self.assertEqual(self.planned[-1].values[""]["seed"], 8)
 
     def test_what_is_remembered_is_shown_and_given_back(self):
         options = Options(
-            {"engine": "b", "seed": 4, "context": "150%", "prompt": "a wall", "guidance": 3.5},
+            {"": {"engine": "b", "seed": 4, "context": "150%", "prompt": "a wall"},
+             "b": {"guidance": 3.5}, "c": {"steps": 9}},
             "in-place", "own")
         dialog = self.dialog(krita_job.remember(options))
+        self.assertEqual(dialog.input("guidance").get(), 3.5)
         self.assertEqual(dialog.options(), options)
         chosen = []
         dialog.chosen.connect(chosen.append)
@@ -104,31 +139,83 @@ class DialogTest(unittest.TestCase):
         self.assertEqual(chosen, [options])
         self.assertFalse(dialog.isVisible())
 
-    def test_nothing_is_cut_off_at_the_side(self):
+    def long_description(self, available):
+        """As much as the library may say: many engines, many parameters, long texts."""
         description = copy.deepcopy(DESCRIPTION)
-        longest = 40 * "wide "
+        many = [
+            {"name": "n%d" % n, "label": "Choice", "type": "choice", "default": "a", "help": "",
+             "choices": [{"id": "a", "label": 40 * "wide "}]} for n in range(40)
+        ]
         for engine in description["engines"]:
-            for n in range(40):  # more than a screen holds: the form scrolls
-                engine["params"].append({
-                    "name": "n%d" % n, "label": "Choice", "type": "choice", "default": "a", "help": "",
-                    "choices": [{"id": "a", "label": longest}],
-                })
-        dialog = self.dialog(description=description)
+            engine["params"] += many
+            engine["summary"] = "It does a little of this and more of that. " * 6
+        for n in range(6):
+            engine = {"id": "more%d" % n, "label": "Another engine %d" % n, "params": many,
+                      "summary": "And so on. " * 30, "available": available,
+                      "reason": "put a model into /home/somebody/.local/share/mend/models. " * 4}
+            description["engines"].append(engine)
+            description["params"][0]["choices"].append({"id": engine["id"], "label": engine["label"]})
+        return description
+
+    def inside(self, dialog, case):
+        """The whole dialog fits a screen of 600 pixels, and its buttons are inside of it."""
+        from mend_inpaint.qt import QtCore, QtWidgets
+
         self.settle()
-        self.assertTrue(dialog._scroll.verticalScrollBar().isVisible())
+        self.assertLessEqual(dialog.height(), 600 - 36, case)  # a title bar is above it
+        self.assertLess(dialog.width(), 700, case)
+        for button in dialog.findChild(QtWidgets.QDialogButtonBox).buttons():
+            self.assertTrue(button.isVisible(), case)
+            bottom = button.mapTo(dialog, QtCore.QPoint(0, button.height())).y()
+            self.assertLessEqual(bottom, dialog.height(), case)
         inside, shown = dialog._scroll.widget().width(), dialog._scroll.viewport().width()
-        self.assertLessEqual(inside, shown)
-        self.assertLess(dialog.width(), 700)
+        self.assertLessEqual(inside, shown, case)
+
+    def test_it_fits_a_small_screen(self):
+        from unittest import mock
+
+        with mock.patch("mend_inpaint.dialog._screen_height", lambda: 2000):
+            self.it_fits()
+
+    def it_fits(self):
+        for available in (False, True):
+            description = self.long_description(available)
+            for refusal in (None, "Not here, and this is why. " * 40):
+                dialog = self.dialog(description=description, refusal=refusal)
+                for engine in krita_job.offered(description):
+                    for _ in range(2):
+                        dialog.input("engine").set(engine)
+                        dialog._plan()
+                        self.inside(dialog, (available, bool(refusal), engine))
+                        dialog._more.click()
+        dialog = self.dialog(description=self.long_description(True), plan=ValueError("x " * 2000))
+        self.inside(dialog, "an error")
+
+    def test_a_refusal_shows_no_more_fields(self):
+        from mend_inpaint.qt import QtWidgets
+
+        def fields(dialog):
+            return sorted(w.objectName() for w in dialog.findChildren(QtWidgets.QWidget)
+                          if w.objectName().startswith("mend_") and w.isVisible())
+
+        self.assertEqual(fields(self.dialog(refusal="No.")), fields(self.dialog()))
 
     def test_defaults(self):
-        options = Options({"engine": "b", "seed": 4, "context": "64", "prompt": "a", "guidance": 3.5},
+        options = Options({"": {"engine": "b", "seed": 4, "context": "64"}, "b": {"guidance": 3.5}},
                           "layer", "visible")
         dialog = self.dialog(krita_job.remember(options))
         self.assertEqual(dialog.options(), options)
         dialog._reset()
-        wanted = krita_job.recall("", FIELDS)
-        wanted.values.pop("result")
-        self.assertEqual(dialog.options(), wanted)
+        self.assertEqual(dialog.options(), krita_job.recall("", DESCRIPTION))
+        self.assertEqual(dialog.input("seed").get(), 0)
+
+    def test_help_shows_the_manual(self):
+        from mend_inpaint.qt import QtWidgets
+
+        dialog = self.dialog()
+        dialog.findChild(QtWidgets.QDialogButtonBox).helpRequested.emit()
+        text = dialog.findChild(QtWidgets.QTextBrowser).toPlainText()
+        self.assertIn("If it does not look right", text)
 
     def test_refusals_and_errors_stop_it(self):
         dialog = self.dialog(refusal="Not here. Do that.")
@@ -144,12 +231,16 @@ class DialogTest(unittest.TestCase):
         description = copy.deepcopy(DESCRIPTION)
         description["engines"][1].update(available=False, reason="Run 'mend models fetch b'.")
         dialog = self.dialog(description=description)
-        engine = dialog._inputs["engine"]
-        self.assertEqual([engine.itemData(i) for i in range(engine.count())], ["auto", "a"])
+        engine = dialog.input("engine")
+        self.assertEqual([engine.itemData(i) for i in range(engine.count())], ["auto", "a", "c"])
+        self.assertIsNone(dialog.input("prompt"), "no engine that can run here reads one")
         from mend_inpaint.qt import QtWidgets
 
-        texts = [label.text() for label in dialog.findChildren(QtWidgets.QLabel)]
-        self.assertTrue(any("mend models fetch b" in text for text in texts), texts)
+        notes = [n for n in dialog.findChildren(QtWidgets.QLabel) if "B." in n.text()]
+        self.assertEqual([n.isVisible() for n in notes], [False])
+        dialog._more.click()
+        self.assertTrue(notes[0].isVisible())
+        self.assertIn("mend models fetch b", notes[0].toolTip())
 
     def test_extent_and_wide_numbers(self):
         import copy
@@ -157,7 +248,8 @@ class DialogTest(unittest.TestCase):
         description = copy.deepcopy(DESCRIPTION)
         description["params"][1]["max"] = 4294967295
         dialog = self.dialog(description=description)
-        context, seed = dialog._inputs["context"], dialog._inputs["seed"]
+        dialog._more.click()
+        context, seed = dialog.input("context"), dialog.input("seed")
         for text in ("auto", "64", "0", "100", "0%", "75%", "1000%"):
             context.set(text)
             self.assertEqual(context.get(), text)

@@ -28,7 +28,7 @@ def package():
 
 
 package()
-from mend_inpaint import job, krita_job, native  # noqa: E402
+from mend_inpaint import krita_job, native  # noqa: E402
 from mend_inpaint.job import Rect  # noqa: E402
 from mend_inpaint.krita_job import Facts, Options, Space  # noqa: E402
 
@@ -36,7 +36,7 @@ DESCRIPTION = {
     "params": [
         {"name": "engine", "label": "Engine", "help": "h", "type": "choice", "default": "auto",
          "choices": [{"id": "auto", "label": "Automatic"}, {"id": "a", "label": "A"},
-                     {"id": "b", "label": "B"}]},
+                     {"id": "b", "label": "B"}, {"id": "c", "label": "C"}]},
         {"name": "seed", "label": "Seed", "help": "h", "type": "integer", "min": 0, "max": 9,
          "default": "0"},
         {"name": "context", "label": "Context", "help": "h", "type": "extent", "max_pixels": 100,
@@ -49,10 +49,14 @@ DESCRIPTION = {
         {"id": "b", "label": "B", "available": True, "params": [
             {"name": "prompt", "label": "Prompt", "help": "h", "type": "text", "default": ""},
             {"name": "guidance", "label": "Guidance", "help": "h", "type": "number", "min": 0.0,
-             "max": 20.0, "default": "7.5"}]},
+             "max": 20.0, "default": "7.5"},
+            {"name": "steps", "label": "Steps", "help": "h", "type": "integer", "min": 1, "max": 99,
+             "default": "20"}]},
+        {"id": "c", "label": "C", "available": True, "params": [
+            {"name": "steps", "label": "Steps", "help": "h", "type": "integer", "min": 1, "max": 50,
+             "default": "25"}]},
     ],
 }
-FIELDS = job.fields(DESCRIPTION)
 
 
 class SharedFiles(unittest.TestCase):
@@ -75,9 +79,12 @@ class SharedFiles(unittest.TestCase):
         with open(os.path.join(FOLDER, "host.py"), encoding="utf-8") as file:
             code = file.read()
         names = [action.get("name") for action in tree.iter("Action")]
-        self.assertEqual(names, ["mend_inpaint", "mend_inpaint_again"])
+        self.assertEqual(names, ["mend_inpaint", "mend_inpaint_again", "mend_remove_object",
+                                 "mend_fill_quickly"])
         for action in tree.iter("Action"):
             self.assertIn('"%s"' % action.get("name"), code)
+            self.assertTrue(action.findtext("text").startswith("Mend: "))
+            self.assertIn('"%s"' % action.findtext("text").replace("\u2026", "\\u2026"), code)
             # Greyed out, it could not say why it is.
             self.assertEqual(action.findtext("activationFlags"), "0")
 
@@ -171,6 +178,17 @@ class Pixels(unittest.TestCase):
         self.assertEqual(
             krita_job.visible_pixels(bytes((9, 9, 9, 0, 0, 0, 0, 1)), 4, 1), bytes((0, 255)))
 
+    def test_whether_anything_is_around_the_hole(self):
+        for space in (Space("RGBA", "U8", ""), Space("GRAYA", "F32", ""), Space("CMYKA", "U16", "")):
+            size = space.pixel_bytes
+            def pixels(*seen):
+                return b"".join(b"\1" * size if s else b"\2" + bytes(size - 1) for s in seen)
+
+            self.assertTrue(krita_job.surrounded(pixels(1, 0, 0), space, b"\0\xff\0"))
+            self.assertTrue(krita_job.surrounded(pixels(0, 1, 1), space, b"\0\xff\0"))
+            self.assertFalse(krita_job.surrounded(pixels(0, 1, 0), space, b"\0\1\0"))
+            self.assertFalse(krita_job.surrounded(pixels(0, 0, 0), space, b"\0\0\0"))
+
     def test_transparency(self):
         import struct
 
@@ -237,7 +255,10 @@ class Refusals(unittest.TestCase):
             ({"kind": "grouplayer"}, "all visible layers", krita_job.no_layer_fill),
             ({"kind": "vectorlayer"}, "Choose a paint layer", krita_job.no_layer_fill),
             ({"kind": "something new"}, "Choose a paint layer", krita_job.no_layer_fill),
-            ({"locked": True}, "Unlock", krita_job.no_layer_fill),
+            ({"locked": True}, "on a new layer", krita_job.no_in_place),
+            ({"locked_group": True}, "Unlock the group", krita_job.no_in_place),
+            ({"locked_group": True}, "Unlock the group", krita_job.no_new_layer),
+            ({"nothing": True, "name": "sky"}, "active layer is \u201csky\u201d", krita_job.no_layer_fill),
             ({"hidden": True}, "Show it", krita_job.no_layer_fill),
             ({"space": Space("A", "U8", "")}, "Convert", krita_job.no_layer_fill),
             ({"alpha_locked": True, "transparency": krita_job.EMPTY_PARTS}, "Unlock",
@@ -247,6 +268,11 @@ class Refusals(unittest.TestCase):
             self.assertIsNotNone(text, change)
             self.assertIn(word, text)
             self.assertTrue(text.endswith("."), text)
+
+    def test_a_locked_layer_may_get_a_layer_above(self):
+        locked = self.good._replace(locked=True)
+        self.assertIsNone(krita_job.no_layer_fill(locked))
+        self.assertIsNone(krita_job.no_new_layer(locked))
 
     def test_all_visible_layers_need_no_paint_layer(self):
         rgb = Space("RGBA", "U8", "")
@@ -267,33 +293,64 @@ class Refusals(unittest.TestCase):
 class Memory(unittest.TestCase):
     def test_what_was_remembered_comes_back(self):
         options = Options(
-            {"engine": "b", "seed": 4, "context": "50%", "prompt": "a \u201cwall\u201d, \n", "guidance": 3.5,
-             "result": "image"},
+            {"": {"engine": "b", "seed": 4, "context": "50%", "prompt": "a \u201cwall\u201d, \n"},
+             "b": {"guidance": 3.5, "steps": 30}, "c": {"steps": 7}},
             "in-place", "own")
-        self.assertEqual(krita_job.recall(krita_job.remember(options), FIELDS), options)
+        self.assertEqual(krita_job.recall(krita_job.remember(options), DESCRIPTION), options)
 
     def test_anything_else_gives_defaults(self):
-        wanted = krita_job.recall("", FIELDS)
-        self.assertEqual(wanted.values["seed"], 0)
-        self.assertEqual((wanted.result, wanted.source), ("layer", "own"))
-        for text in ("{", "[]", "3", "null", '{"values": 3}', '{"values": {"seed": "x"}}',
-                     '{"values": {"seed": null, "engine": "gone", "prompt": 7, "context": []}}',
-                     '{"values": {"guidance": NaN}}', '{"result": 1, "source": {}}'):
-            self.assertEqual(krita_job.recall(text, FIELDS), wanted, text)
-        self.assertEqual(krita_job.recall('{"values": {"seed": 99}}', FIELDS).values["seed"], 9)
-        both = krita_job.recall('{"result": "in-place", "source": "visible"}', FIELDS)
+        wanted = krita_job.recall("", DESCRIPTION)
+        self.assertEqual(wanted, Options({}, "layer", "own"))
+        for text in ("{", "[]", "3", "null", '{"values": 3}', '{"values": {"": {"seed": "x"}}}',
+                     '{"values": {"seed": 3}}', 9999 * "[",
+                     '{"values": {"": {"seed": null, "engine": "gone", "context": []}}}',
+                     '{"values": {"b": {"guidance": NaN}}}', '{"result": 1, "source": {}}'):
+            self.assertEqual(krita_job.recall(text, DESCRIPTION), wanted, text)
+        both = krita_job.recall('{"result": "in-place", "source": "visible"}', DESCRIPTION)
         self.assertEqual(both.result, "layer")
 
+    def request(self, values, **more):
+        return krita_job.request(DESCRIPTION, Options(values, **more))
+
     def test_the_request_has_what_the_engine_knows(self):
-        options = krita_job.recall('{"values": {"engine": "a", "prompt": "x"}}', FIELDS)
+        kept = {"b": {"guidance": 3.0, "steps": 30}, "c": {"steps": 7}}
+        for engine, wanted in (
+            ("a", {"engine": "a"}),
+            ("b", {"engine": "b", "guidance": "3.0", "steps": "30"}),
+            ("c", {"engine": "c", "steps": "7"}),
+        ):
+            got = self.request(dict(kept, **{"": {"engine": engine}}))
+            self.assertEqual(got, dict(wanted, result="layer"))
+        self.assertEqual(self.request(kept), {"result": "layer"})
+        # What differs from another engine's default and not from this one's.
         self.assertEqual(
-            krita_job.request(FIELDS, options),
-            {"engine": "a", "seed": "0", "context": "auto", "result": "layer"})
-        options = krita_job.recall('{"values": {"engine": "b"}, "result": "in-place"}', FIELDS)
-        wanted = krita_job.request(FIELDS, options)
-        self.assertEqual((wanted["guidance"], wanted["prompt"], wanted["result"]), ("7.5", "", "image"))
-        auto = krita_job.recall("", FIELDS)
-        self.assertNotIn("prompt", krita_job.request(FIELDS, auto, "a"))
+            self.request({"": {"engine": "c"}, "c": {"steps": 25}}, result="in-place"),
+            {"engine": "c", "result": "image"})
+
+    def test_one_click_forgets_the_last_settings_but_where_it_goes(self):
+        last = Options({"": {"engine": "b", "grow": 9, "seed": 3}}, "in-place", "own")
+        clicked = krita_job.one_click(last, {"seed": 4})
+        self.assertEqual(krita_job.request(DESCRIPTION, clicked), {"seed": "4", "result": "image"})
+
+    def test_what_stands_behind_more_is_counted(self):
+        def changed(values):
+            return krita_job.changed(krita_job.settings(DESCRIPTION, Options(values)))
+
+        self.assertEqual(changed({}), 0)
+        self.assertEqual(changed({"": {"engine": "b", "prompt": "x"}}), 0)
+        self.assertEqual(changed({"": {"engine": "b", "seed": 3}, "b": {"steps": 3}}), 2)
+        self.assertEqual(changed({"": {"seed": 3}, "b": {"steps": 3}}), 1)
+
+    def test_the_time_left_goes_on_between_reports(self):
+        left = krita_job.seconds_left
+        self.assertIsNone(left(None, 3.0))
+        values = [left(20.0, t) for t in range(0, 60)]
+        self.assertEqual(values[:11], [20.0 - t for t in range(11)])
+        for one, next_one in zip(values, values[1:]):
+            self.assertLess(next_one, one)
+            self.assertGreater(next_one, 0.0)
+        self.assertEqual(left(0.0, 0.0), 0.0)
+        self.assertEqual(left(0.0, 1.0), 0.0)
 
     def test_extents(self):
         for text, parts in (("auto", ("auto", 0)), ("64", ("px", 64)), ("64px", ("px", 64)),

@@ -190,7 +190,7 @@ impl<W: Seek> Seek for Witness<'_, W> {
 
 /// Gives the new file the old one's owner and group, as far as this user may.
 #[cfg(unix)]
-fn keep_owner(file: &File, existing: &Metadata) {
+pub fn keep_owner(file: &File, existing: &Metadata) {
     use std::os::unix::fs::{MetadataExt, fchown};
     let (uid, gid) = (existing.uid(), existing.gid());
     if fchown(file, Some(uid), Some(gid)).is_err() {
@@ -199,10 +199,13 @@ fn keep_owner(file: &File, existing: &Metadata) {
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &File, _: &Metadata) {}
+pub fn keep_owner(_: &File, _: &Metadata) {}
 
 /// Where `path` leads: links are followed, also one to a file that is not there yet.
-fn follow(path: &Path) -> Result<PathBuf> {
+///
+/// # Errors
+/// [`ErrorKind::Io`] for links in a circle.
+pub fn follow(path: &Path) -> Result<PathBuf> {
     let mut at = path.to_path_buf();
     for _ in 0..MAX_LINKS {
         let Ok(link) = fs::read_link(&at) else {

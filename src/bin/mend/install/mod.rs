@@ -11,10 +11,12 @@ mod zip;
 
 use crate::App;
 use crate::args::TellArgs;
+use crate::files::io_text;
+use crate::output::Target;
 use apply::{Change, Changes};
 use clap::{Args, ValueEnum};
 use library::Library;
-use mend::{Error, ErrorKind, Inpainter, Options, Result};
+use mend::{Cancel, Error, ErrorKind, Inpainter, Options, Result};
 use places::{Host, Place, Surroundings};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -81,55 +83,75 @@ fn install(args: &InstallArgs, say: &mut dyn FnMut(&str)) -> Result<()> {
         Program::Gimp => places::gimp(&surroundings, &places::folders_in),
         Program::Krita => places::krita(&surroundings),
     };
-    let found: Vec<&Place> = candidates.iter().filter(|p| p.is_there()).collect();
-    if found.is_empty() {
-        return Err(nothing_found(args.program, &candidates));
-    }
+    let found = chosen(args, &candidates)?;
     let library = match args.uninstall {
         true => None,
         false => Some(Library::find(args.library.as_deref())?),
     };
-    for place in &found {
+    let (mut done, mut failures) = (Vec::new(), Vec::new());
+    for place in found {
         say(&format!("{}: {}", place.label(), place.folder.display()));
         let changes = match &library {
-            None => removal(place)?,
-            Some(library) => installation(place, library)?,
+            None => removal(place),
+            Some(library) => installation(place, library),
         };
-        changes.apply(args.dry_run, say)?;
+        // One program's trouble is not another's.
+        match changes.and_then(|c| c.apply(args.dry_run, say)) {
+            Ok(()) => done.push(place),
+            Err(e) => failures.push((place, e)),
+        }
+    }
+    if let Some(error) = all_of(failures) {
+        return Err(error);
     }
     if args.dry_run {
         say("Nothing was changed: this was a dry run.");
     } else if args.uninstall {
         say("Done. Restart the program for its menus to follow.");
     } else {
-        for line in next_steps(&found, library.as_ref()) {
+        for line in next_steps(&done, library.as_ref()) {
             say(&line);
         }
     }
     Ok(())
 }
 
-fn nothing_found(program: Program, candidates: &[Place]) -> Error {
+/// The places to install to.
+fn chosen<'a>(args: &InstallArgs, candidates: &'a [Place]) -> Result<Vec<&'a Place>> {
+    let found: Vec<&Place> = candidates.iter().filter(|p| p.is_there()).collect();
+    match args.program {
+        _ if !found.is_empty() => Ok(found),
+        // Nothing is there that could be taken away: the places say so.
+        _ if args.uninstall => Ok(candidates.iter().collect()),
+        // Also an AppImage, which may lie anywhere, looks into the folder of the user's own.
+        Program::Krita => Ok(candidates.iter().take(1).collect()),
+        Program::Gimp => Err(nothing_found(candidates)),
+    }
+}
+
+/// The errors of several places as one.
+fn all_of(mut failures: Vec<(&Place, Error)>) -> Option<Error> {
+    if failures.len() < 2 {
+        return failures.pop().map(|(_, error)| error);
+    }
+    let kind = failures[0].1.kind();
+    let texts: Vec<String> = failures
+        .iter()
+        .map(|(place, error)| format!("{}: {error}", place.label()))
+        .collect();
+    Some(Error::new(kind, texts.join("\n")))
+}
+
+fn nothing_found(candidates: &[Place]) -> Error {
     let looked: Vec<String> = candidates
         .iter()
         .map(|p| format!("  {} ({})", p.folder.display(), p.label()))
         .collect();
-    let (name, hint) = match program {
-        Program::Gimp => (
-            "GIMP 2.10 or 3",
-            "start GIMP once so that it makes its folder, or name the folder in GIMP2_DIRECTORY \
-             or GIMP3_DIRECTORY",
-        ),
-        Program::Krita => (
-            "Krita",
-            "start Krita once so that it makes its folder, or use --zip and import the archive in \
-             Krita",
-        ),
-    };
     Error::new(
         ErrorKind::Io,
         format!(
-            "no folder of {name} was found: {hint}. Looked at:\n{}",
+            "no folder of GIMP 2.10 or 3 was found: start GIMP once so that it makes its folder, \
+             or name the folder in GIMP2_DIRECTORY or GIMP3_DIRECTORY. Looked at:\n{}",
             looked.join("\n")
         ),
     )
@@ -192,7 +214,7 @@ fn removal(place: &Place) -> Result<Changes> {
         changes.push(Change::Remove(cache.join(file)));
     }
     changes.push(Change::RemoveFolder(cache));
-    changes.remove_by_manifest(manifest(place.host));
+    changes.remove_by_manifest(manifest(place.host), &known_files(place.host));
     if let Some(rc) = &place.settings {
         changes.push(kritarc::disable(rc)?);
     }
@@ -222,6 +244,30 @@ fn manifest(host: Host) -> &'static str {
         Host::Gimp2 | Host::Gimp3 => "plug-ins/mend-inpaint/installed.txt",
         Host::Krita => "pykrita/mend_inpaint/installed.txt",
     }
+}
+
+/// The files that this version of Mend installs for a program.
+fn known_files(host: Host) -> Vec<PathBuf> {
+    let module = Path::new(manifest(host)).with_file_name("");
+    let in_module = |files: &[files::Plugin]| -> Vec<PathBuf> {
+        files.iter().map(|f| module.join(f.name)).collect()
+    };
+    let mut known = match host {
+        Host::Gimp2 => [
+            in_module(files::GIMP2),
+            vec!["scripts/mend-inpaint.scm".into()],
+        ]
+        .concat(),
+        Host::Gimp3 => [
+            in_module(files::GIMP3),
+            vec!["scripts/mend-actions.scm".into()],
+        ]
+        .concat(),
+        Host::Krita => krita_files().into_iter().map(|(path, _)| path).collect(),
+    };
+    known.push(module.join("describe.json"));
+    known.extend(library::names().iter().map(|name| module.join(name)));
+    known
 }
 
 fn krita_files() -> Vec<(PathBuf, Vec<u8>)> {
@@ -275,7 +321,10 @@ fn krita_zip(args: &InstallArgs, out: &Path, say: &mut dyn FnMut(&str)) -> Resul
         ));
         return Ok(());
     }
-    apply::write_file(out, &bytes, false)?;
+    Target::new(out)?.write(&Cancel::new(), |file| {
+        let failed = |e| Error::new(ErrorKind::Io, io_text(&e));
+        file.write_all(&bytes).map_err(failed)
+    })?;
     say(&format!("wrote {}", out.display()));
     say(
         "Next: in Krita, Tools ▸ Scripts ▸ Import Python Plugin from File…, choose the archive, \
@@ -377,6 +426,19 @@ mod tests {
                 .and_then(|c| c.apply(false, &mut say))
                 .expect("a removal");
             assert_eq!(tree(&profile), before, "{host:?}");
+            // A copy that Krita's importer made has no manifest, nor had what stopped half way.
+            installation(&place, &lib)
+                .and_then(|c| c.apply(false, &mut say))
+                .expect("an installation");
+            fs::remove_file(profile.join(manifest(host))).expect("it was there");
+            removal(&place)
+                .and_then(|c| c.apply(false, &mut say))
+                .expect("a removal");
+            let files = |mut tree: Vec<(PathBuf, Vec<u8>)>| {
+                tree.retain(|(path, _)| path.is_file());
+                tree
+            };
+            assert_eq!(files(tree(&profile)), files(before), "{host:?}");
         }
     }
 

@@ -29,7 +29,8 @@ pub struct Place {
     pub folder: PathBuf,
     /// Krita's settings file.
     pub settings: Option<PathBuf>,
-    /// The user named the folder: it counts whether or not it exists.
+    /// It counts whether or not the folder exists: the user named it, or the program is on this
+    /// system, was never started, and will find here what is put here.
     pub always: bool,
 }
 
@@ -76,13 +77,20 @@ pub struct Surroundings {
     pub home: PathBuf,
     /// `(name, value)` of the environment variables that matter.
     pub variables: Vec<(&'static str, PathBuf)>,
+    /// Programs on this system, `krita`, `org.kde.krita`, `gimp-2.10`.
+    pub programs: Vec<String>,
 }
+
+/// A Krita of the system's own, and one of Flatpak's. A GIMP's is `gimp-` and its version.
+const KRITA: &str = "krita";
+const KRITA_FLATPAK: &str = "org.kde.krita";
 
 const VARIABLES: &[&str] = &[
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
     "APPDATA",
     "LOCALAPPDATA",
+    "ProgramFiles",
     "GIMP2_DIRECTORY",
     "GIMP3_DIRECTORY",
 ];
@@ -97,14 +105,61 @@ impl Surroundings {
         } else {
             System::Unix
         };
-        Self {
+        let mut around = Self {
             system,
             home: env::home_dir().unwrap_or_default(),
             variables: VARIABLES
                 .iter()
                 .filter_map(|name| Some((*name, PathBuf::from(env::var_os(name)?))))
                 .collect(),
+            programs: Vec::new(),
+        };
+        let path = env::var_os("PATH").unwrap_or_default();
+        around.programs = around.programs_in(&env::split_paths(&path).collect::<Vec<_>>());
+        around
+    }
+
+    /// The programs in the folders of `path`, and those that the system keeps elsewhere.
+    fn programs_in(&self, path: &[PathBuf]) -> Vec<String> {
+        let names = path
+            .iter()
+            .flat_map(|folder| names_in(folder, |p| !p.is_dir()));
+        let mut found: Vec<String> = names
+            .filter(|n| n == KRITA || n.strip_prefix("gimp-").and_then(gimp_of).is_some())
+            .collect();
+        let flatpaks = [
+            PathBuf::from("/var/lib/flatpak/app"),
+            self.or_home("XDG_DATA_HOME", ".local/share")
+                .join("flatpak/app"),
+        ];
+        let (krita, elsewhere) = match self.system {
+            System::Unix => (KRITA_FLATPAK, flatpaks.map(|f| f.join(KRITA_FLATPAK))),
+            System::Mac => (
+                KRITA,
+                [
+                    PathBuf::from("/Applications/krita.app"),
+                    self.home.join("Applications/krita.app"),
+                ],
+            ),
+            System::Windows => (
+                KRITA,
+                ["Krita (x64)", "Krita"].map(|name| {
+                    self.variable("ProgramFiles")
+                        .unwrap_or(Path::new("C:\\Program Files"))
+                        .join(name)
+                }),
+            ),
+        };
+        if elsewhere.iter().any(|p| p.is_dir()) {
+            found.push(krita.to_owned());
         }
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    fn has(&self, program: &str) -> bool {
+        self.programs.iter().any(|p| p == program)
     }
 
     /// A variable's value; XDG says that a relative path in one is to be ignored.
@@ -206,6 +261,18 @@ pub fn gimp(around: &Surroundings, folders: &dyn Fn(&Path) -> Vec<String>) -> Ve
     };
     for (kind, parent) in parents {
         let mut versions = folders(&parent);
+        let mut unstarted = Vec::new();
+        if kind == "native" && versions.is_empty() {
+            // At its first start a GIMP takes over the settings of an older one, but only where it
+            // finds no folder of its own: none is made beside another version's.
+            let names = around.programs.iter();
+            unstarted = names
+                .filter_map(|n| n.strip_prefix("gimp-"))
+                .filter(|v| gimp_of(v).is_some())
+                .map(str::to_owned)
+                .collect();
+            versions.clone_from(&unstarted);
+        }
         if !versions.iter().any(|v| gimp_of(v).is_some()) {
             // Named where nothing is found, so that the user knows where it was sought.
             versions = vec!["2.10".into(), "3.0".into()];
@@ -216,9 +283,9 @@ pub fn gimp(around: &Surroundings, folders: &dyn Fn(&Path) -> Vec<String>) -> Ve
                     host,
                     kind,
                     folder: parent.join(&version),
+                    always: unstarted.contains(&version),
                     version,
                     settings: None,
-                    always: false,
                 });
             }
         }
@@ -270,7 +337,12 @@ pub fn krita(around: &Surroundings) -> Vec<Place> {
             version: String::new(),
             folder,
             settings: Some(settings),
-            always: false,
+            // Snap's folder is Snap's to make.
+            always: around.has(match kind {
+                "native" => KRITA,
+                "Flatpak" => KRITA_FLATPAK,
+                _ => "",
+            }),
         })
         .collect()
 }
@@ -287,6 +359,7 @@ mod tests {
                 .iter()
                 .map(|(n, v)| (*n, PathBuf::from(v)))
                 .collect(),
+            programs: Vec::new(),
         }
     }
 
@@ -374,5 +447,60 @@ mod tests {
             mac[0].settings,
             Some("/home/me/Library/Preferences/kritarc".into())
         );
+    }
+    #[test]
+    fn a_program_that_was_never_started_is_found_by_itself() {
+        let mut here = around(System::Unix, &[]);
+        let always = |places: Vec<Place>| -> Vec<String> {
+            let there = places.into_iter().filter(|p| p.always);
+            there.map(|p| p.folder.display().to_string()).collect()
+        };
+        assert_eq!(always(krita(&here)), [""; 0]);
+        here.programs = ["gimp-2.10", "gimp-3.0", "krita", "org.kde.krita"]
+            .map(str::to_owned)
+            .to_vec();
+        assert_eq!(
+            always(krita(&here)),
+            [
+                "/home/me/.local/share/krita",
+                "/home/me/.var/app/org.kde.krita/data/krita"
+            ]
+        );
+        assert_eq!(
+            always(gimp(&here, &|_| Vec::new())),
+            ["/home/me/.config/GIMP/2.10", "/home/me/.config/GIMP/3.0"]
+        );
+        // It would take over these at its first start, but not into a folder that is there.
+        for older in ["2.8", "2.10"] {
+            let folders = |p: &Path| match p.ends_with("GIMP") {
+                true => vec![older.to_owned()],
+                false => Vec::new(),
+            };
+            assert_eq!(always(gimp(&here, &folders)), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn programs_are_found_by_their_names() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        for name in [
+            "krita",
+            "kritarunner",
+            "gimp-2.10",
+            "gimp-3.0",
+            "gimp-2.8",
+            "gimp-x",
+            "gimptool-2.0",
+        ] {
+            fs::write(temporary.path().join(name), b"").expect("a file");
+        }
+        let flatpak = temporary
+            .path()
+            .join(".local/share/flatpak/app/org.kde.krita");
+        fs::create_dir_all(flatpak).expect("a folder");
+        let mut here = around(System::Unix, &[]);
+        here.home = temporary.path().to_path_buf();
+        let found = here.programs_in(&[temporary.path().to_path_buf(), "/nowhere".into()]);
+        assert_eq!(found, ["gimp-2.10", "gimp-3.0", "krita", "org.kde.krita"]);
     }
 }
