@@ -529,7 +529,7 @@ class Dialog(QtWidgets.QDialog):
                     self._runs = plan["engine"]
                 self._planned.setText(job.plan_text(plan, self._description))
             except Exception as error:
-                problem = str(error)
+                problem = krita_job.sentence(str(error))
         if problem is not None:
             self._planned.setText(problem)
         self._start.setEnabled(problem is None)

@@ -35,7 +35,7 @@ def _guarded(method):
         try:
             method(self)
         except (native.MendError, Changed, Refused) as error:
-            self.say(str(error))
+            self.say(krita_job.sentence(str(error)))
         except Exception:
             self.say(
                 "Mend failed in a way that it does not know. If the layers changed, Undo takes "
@@ -176,7 +176,7 @@ class Inpaint(Extension):
     # --- From a target to a fill ---
 
     def _plan(self, mend, target, options):
-        """The window of the canvas and the plan inside it."""
+        """The window of the canvas and the plan inside it; Refused where nothing is around a hole."""
         parameters = krita_job.request(self._description, options)
 
         def plan_of(window):
@@ -185,7 +185,12 @@ class Inpaint(Extension):
             )
             return mend.plan(parameters, mask)
 
-        return krita_job.plan_within(target.canvas, target.facts.selection, plan_of)
+        window, plan = krita_job.plan_within(target.canvas, target.facts.selection, plan_of)
+        if options.source != VISIBLE:
+            for piece in job.pieces(plan):
+                if not target.surrounded(window, piece.rect):
+                    raise Refused(krita_job.nothing_around(target.facts))
+        return window, plan
 
     def _start(self, target, options):
         problem = _refusal(target, options)
@@ -268,8 +273,6 @@ class Fill(QtCore.QObject):
             rect = piece.rect.moved(window.x, window.y)
             data = target.read(rect, self._merged)
             covered = job.cut(mask, window.width, piece.rect)
-            if not self._merged and not krita_job.surrounded(data, self._space, covered):
-                raise Refused(krita_job.nothing_around(target.facts))
             inside = piece.hole.moved(-piece.rect.x, -piece.rect.y)
             before = job.cut(data, rect.width * self._space.pixel_bytes, inside,
                              self._space.pixel_bytes)

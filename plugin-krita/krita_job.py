@@ -153,10 +153,7 @@ def visible_pixels(data, pixel_bytes, alpha_bytes):
 
 def surrounded(data, space, mask):
     """Whether a pixel that `mask` leaves out is not wholly transparent."""
-    size, alpha = space.pixel_bytes, DEPTH_BYTES[space.depth]
-    if not mask[0] and any(data[size - alpha : size]):
-        return True
-    seen = _number(visible_pixels(data, size, alpha))
+    seen = _number(visible_pixels(data, space.pixel_bytes, DEPTH_BYTES[space.depth]))
     return bool(seen & ~_number(job.hard(mask)))
 
 
@@ -222,7 +219,6 @@ class Facts(NamedTuple):
     name: str = ""
     locked: bool = False
     locked_group: bool = False  # a group around it is
-    nothing: bool = False  # it has no pixel at all
     hidden: bool = False  # it or a group around it
     hidden_group: bool = False
     alpha_locked: bool = False
@@ -286,8 +282,6 @@ def no_layer_fill(facts):
             "Layers in %s/%s cannot be filled. Convert the layer to RGB with Layer \u25b8 Convert "
             "\u25b8 Convert Layer Color Space, and try again." % (facts.space.model, facts.space.depth)
         )
-    if facts.nothing:
-        return nothing_around(facts)
     return None
 
 
@@ -537,6 +531,12 @@ def seconds_left(told, since):
     return told - since if since <= half else half * half / since
 
 
+def sentence(text):
+    """The library's message as a dialog writes it."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
 def notes_text(reports):
     """What the library wants the user to know of a finished fill."""
     notes = []
@@ -544,4 +544,4 @@ def notes_text(reports):
         for note in report.get("notes", []):
             if note not in notes:
                 notes.append(note)
-    return " ".join(note[:1].upper() + note[1:].rstrip(".") + "." for note in notes)
+    return " ".join(sentence(note) for note in notes)

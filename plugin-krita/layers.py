@@ -9,7 +9,7 @@ undo steps.
 """
 
 from . import krita_job
-from .job import Rect
+from .job import Rect, cut
 from .krita_job import Facts, Space
 
 
@@ -57,11 +57,7 @@ class Target:
         )
         hole = selection.intersect(self.canvas)
         if facts.kind == "paintlayer" and not hole.empty and krita_job.known(facts.space):
-            box = node.bounds()
-            facts = facts._replace(
-                nothing=box.width() <= 0 or box.height() <= 0,
-                transparency=self._transparency(facts.space, hole),
-            )
+            facts = facts._replace(transparency=self._transparency(facts.space, hole))
         return facts
 
     def _transparency(self, space, hole):
@@ -92,6 +88,20 @@ class Target:
         if merged:
             return _pixels(self.document, rect, self.image_space().pixel_bytes)
         return _pixels(self.node, rect, self.facts.space.pixel_bytes)
+
+    def surrounded(self, window, rect):
+        """Whether `rect` of `window` has a pixel of the active layer that is not selected and can
+        be seen."""
+        mask, space = self.mask(window), self.facts.space
+        at = rect.moved(window.x, window.y)
+
+        def around(part):
+            covered = cut(mask, window.width, part.moved(-window.x, -window.y))
+            return krita_job.surrounded(_pixels(self.node, part, space.pixel_bytes), space, covered)
+
+        # Nearly always one of these says it, and all of a large layer need not be read.
+        few = [Rect(at.x, y, at.width, 1) for y in (at.y, at.y + at.height // 2, at.bottom - 1)]
+        return any(around(part) for part in (*few, at))
 
     def _open(self):
         return any(document == self.document for document in self._krita.documents())

@@ -5,6 +5,7 @@
 #   tests/hosts/krita.sh                  this system's Krita
 #   tests/hosts/krita.sh --root FOLDER    the Krita of a Debian in FOLDER (as root)
 #   tests/hosts/krita.sh --only 'RGBA U8|cancel'    the cases whose names contain one of these
+#   tests/hosts/krita.sh --fresh          a Krita that was never started: only that the plug-in is there
 #
 # Needs krita, python3-pyqt5 (without it Krita's scripting hangs), xvfb and cc.
 # MEND names the mend program (default: target/release/mend with target/release/libmend.so beside
@@ -16,10 +17,12 @@ top=$(cd "$here/../.." && pwd)
 mend=${MEND:-$top/target/release/mend}
 root=
 only=
+fresh=
 while [ $# -gt 0 ]; do
     case $1 in
         --root) root=${2%/}; shift 2 ;;
         --only) only=$2; shift 2 ;;
+        --fresh) fresh=yes; only="menu and shortcuts"; shift ;;
         *) echo "krita.sh: unknown argument $1: see the head of the file" >&2; exit 2 ;;
     esac
 done
@@ -29,16 +32,30 @@ done
 work=$(mktemp -d "$root/tmp/mend-krita-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 inside=${work#"$root"} # as Krita sees it
-mkdir -p "$work/data/krita" "$work/config" "$work/run" "$work/out"
+mkdir -p "$work/config" "$work/run" "$work/out"
 chmod 700 "$work/run"
 
-# A first start has run: Krita's own settings are there, and stay.
-printf '[General]\nuserName=somebody\n' > "$work/config/kritarc"
+# Unless it is fresh, a first start has run: Krita's own settings are there, where somebody keeps such
+# files, and stay.
+rc=$work/config/kritarc
+if [ -z "$fresh" ]; then
+    mkdir -p "$work/data/krita" "$work/dotfiles"
+    printf '[General]\nuserName=somebody\n' > "$work/dotfiles/kritarc"
+    chmod 640 "$work/dotfiles/kritarc"
+    ln -s ../dotfiles/kritarc "$rc"
+fi
 # No OpenGL under Xvfb.
 printf '[OpenGL]\nOpenGLRenderer=none\n' > "$work/config/kritadisplayrc"
-HOME=$work XDG_DATA_HOME=$work/data XDG_CONFIG_HOME=$work/config "$mend" install krita
+install() { HOME=$work XDG_DATA_HOME=$work/data XDG_CONFIG_HOME=$work/config "$mend" install krita "$@"; }
+install
 "$mend" install krita --zip "$work/out/mend.zip" > /dev/null
-grep -q '^userName=somebody$' "$work/config/kritarc" || { echo "FAIL kritarc lost a setting"; exit 1; }
+kept() {
+    [ -n "$fresh" ] && return
+    grep -q '^userName=somebody$' "$rc" || { echo "FAIL kritarc lost a setting"; exit 1; }
+    [ -L "$rc" ] && [ "$(stat -c %a "$work/dotfiles/kritarc")" = 640 ] ||
+        { echo "FAIL kritarc is no link any more, or has another mode"; exit 1; }
+}
+kept
 
 # The driver is for tests only; users never get it.
 driver=$work/data/krita/pykrita/mend_test_driver
@@ -53,8 +70,8 @@ X-Python-2-Compatible=false
 Name=Mend test driver
 Comment=Runs a test inside Krita
 END
-sed -i 's/^\[python\]$/[python]\nenable_mend_test_driver=true/' "$work/config/kritarc"
-grep -q '^enable_mend_inpaint=true$' "$work/config/kritarc" || { echo "FAIL not enabled"; exit 1; }
+sed -i --follow-symlinks 's/^\[python\]$/[python]\nenable_mend_test_driver=true/' "$rc"
+grep -q '^enable_mend_inpaint=true$' "$rc" || { echo "FAIL not enabled"; exit 1; }
 cp -r "$here/krita" "$work/cases"
 mkdir -p "$work/data/mend/models"
 PYTHONPATH=$here python3 -B -c 'import sys, tiny_model; tiny_model.make(*sys.argv[1:])' \
@@ -82,4 +99,12 @@ if [ -n "${IMAGES:-}" ] && ls "$work/out/"*.png > /dev/null 2>&1; then
     mkdir -p "$IMAGES"
     cp "$work/out/"*.png "$IMAGES/"
 fi
+# What Krita and the plug-in wrote meanwhile: the plug-in's goes, all else stays.
+[ -n "$fresh" ] || grep -q '^\[mend_inpaint\]$' "$rc" || echo "(the plug-in stored nothing)"
+install --uninstall > /dev/null || status=1
+kept
+if grep -q mend_inpaint "$rc" || [ -e "$work/data/krita/pykrita/mend_inpaint" ]; then
+    echo "FAIL uninstalling left:"; grep mend_inpaint "$rc"; status=1
+fi
+grep -q '^enable_mend_test_driver=true$' "$rc" || { echo "FAIL uninstalling took too much"; status=1; }
 exit $status

@@ -5,4 +5,5 @@
 set -eu
 cd "$(dirname "$0")/../.."
 python3 tests/hosts/gimp/run.py 2 --shots target/shots
+tests/hosts/krita.sh --fresh
 IMAGES=target/shots tests/hosts/krita.sh

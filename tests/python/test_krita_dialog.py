@@ -222,7 +222,7 @@ class DialogTest(unittest.TestCase):
         self.assertEqual(dialog._planned.text(), "Not here. Do that.")
         self.assertFalse(dialog._start.isEnabled())
         dialog = self.dialog(plan=ValueError("the whole picture"))
-        self.assertEqual(dialog._planned.text(), "the whole picture")
+        self.assertEqual(dialog._planned.text(), "The whole picture.")
         self.assertFalse(dialog._start.isEnabled())
 
     def test_an_engine_that_cannot_run_is_not_offered_but_explained(self):

@@ -258,7 +258,7 @@ class Refusals(unittest.TestCase):
             ({"locked": True}, "on a new layer", krita_job.no_in_place),
             ({"locked_group": True}, "Unlock the group", krita_job.no_in_place),
             ({"locked_group": True}, "Unlock the group", krita_job.no_new_layer),
-            ({"nothing": True, "name": "sky"}, "active layer is \u201csky\u201d", krita_job.no_layer_fill),
+            ({"name": "sky"}, "active layer is \u201csky\u201d", krita_job.nothing_around),
             ({"hidden": True}, "Show it", krita_job.no_layer_fill),
             ({"space": Space("A", "U8", "")}, "Convert", krita_job.no_layer_fill),
             ({"alpha_locked": True, "transparency": krita_job.EMPTY_PARTS}, "Unlock",

@@ -88,6 +88,29 @@ def grown():
     yield from picture.close()
 
 
+def one_click():
+    """Remove Object takes a rim along, whatever was chosen the last time, and changes nothing of
+    that; Fill Quickly fills with the engine that needs no model."""
+    picture = Picture()
+    yield from picture.open()
+    picture.select((60, 100, 20, 20))
+    remember("layer", grow=8, feather=2)
+    kept = APP.readSetting("mend_inpaint", "last", "")
+    before = picture.seen()
+    for action, grow in (
+        ("mend_remove_object", 4), ("mend_fill_quickly", 0), ("mend_inpaint_again", 8),
+    ):
+        yield from run(action)
+        layer = picture.doc.rootNode().childNodes()[1]
+        alpha = alphas(bytes(layer.pixelData(0, 0, W, H)), SRGB)
+        xs = [i % W for i in range(W * H) if alpha[i]]
+        check((min(xs), max(xs)) == (60 - grow, 79 + grow), action, "filled", min(xs), max(xs))
+        check(APP.readSetting("mend_inpaint", "last", "") == kept, action, "changed the settings")
+        yield from undo()
+        yield from becomes(lambda: picture.seen() == before, "undo did not bring the picture back")
+    yield from picture.close()
+
+
 def off_canvas():
     picture = Picture(pixels=noise(W, H))
     yield from picture.open()

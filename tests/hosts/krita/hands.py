@@ -8,11 +8,11 @@ import time
 from krita import Krita, Selection
 
 try:
-    from PyQt5.QtCore import QByteArray
-    from PyQt5.QtWidgets import QApplication
+    from PyQt5.QtCore import QByteArray, QPoint
+    from PyQt5.QtWidgets import QApplication, QDialogButtonBox
 except ImportError:
-    from PyQt6.QtCore import QByteArray
-    from PyQt6.QtWidgets import QApplication
+    from PyQt6.QtCore import QByteArray, QPoint
+    from PyQt6.QtWidgets import QApplication, QDialogButtonBox
 
 OUT = os.environ["MEND_TEST_OUT"]
 APP = Krita.instance()
@@ -48,13 +48,24 @@ def shown(name):
 
 
 def idle():
-    return not plugin()._busy
+    return not plugin()._busy and not plugin()._looking
+
+
+def running():
+    """The fill is under way, its pixels read."""
+    return plugin()._fill is not None
 
 
 def remember(result="layer", source="own", **values):
+    """As if the user had chosen this in the dialog the last time."""
     import json
 
-    text = json.dumps({"values": values, "result": result, "source": source})
+    common = ("engine", "seed", "context", "grow", "feather", "prompt")
+    scopes = {"": {n: v for n, v in values.items() if n in common}}
+    own = {n: v for n, v in values.items() if n not in common}
+    if own:
+        scopes[values["engine"]] = own
+    text = json.dumps({"values": scopes, "result": result, "source": source})
     APP.writeSetting("mend_inpaint", "last", text)
 
 
@@ -328,3 +339,12 @@ def photograph(widget, name):
     widget.repaint()
     yield 100
     check(widget.grab().save(os.path.join(OUT, name)), "no picture of the dialog")
+
+
+def fits(box, *words):
+    """The dialog is no higher than a small laptop's screen, and its buttons are on it."""
+    from_top = box.frameGeometry().height()
+    check(from_top <= 600, *words, "the dialog is", from_top, "pixels high")
+    for button in box.findChild(QDialogButtonBox).buttons():
+        bottom = button.mapTo(box, QPoint(0, button.height())).y()
+        check(button.isVisible() and bottom <= box.height(), *words, button.text(), "is cut off")

@@ -16,7 +16,7 @@ import models  # noqa: E402
 import nodes  # noqa: E402
 import trouble  # noqa: E402
 import window  # noqa: E402
-from hands import APP, Failed, Picture, close, idle, noise, plugin, remember, shown  # noqa: E402
+from hands import APP, Failed, Picture, close, idle, noise, plugin, remember, running, shown  # noqa: E402
 
 ONLY = os.environ.get("MEND_TEST_ONLY", "")
 
@@ -26,6 +26,8 @@ def cases():
     yield "menu and shortcuts", window.menu
     yield "archive for Krita's importer", window.archive
     yield "dialog", window.dialog
+    yield "dialog's height, no models", lambda: window.height("no")
+    yield "dialog's height, every model", lambda: window.height("every")
     for model, depth in fills.MATRIX:
         if depth not in APP.colorDepths(model):
             continue
@@ -36,6 +38,8 @@ def cases():
                     lambda s=space, r=result: fills.matrix_case(s, r))
     yield "soft selection, both ways alike", fills.soft_both
     yield "grow", fills.grown
+    yield "one click", fills.one_click
+    yield "selected just now", trouble.selected_just_now
     yield "selection partly off the canvas", fills.off_canvas
     yield "layer larger than the canvas", nodes.beyond_canvas
     for result in ("layer", "in-place"):
@@ -52,6 +56,8 @@ def cases():
     yield "diffusion model with a prompt, in-place", lambda: models.diffusion("in-place")
     yield "diffusion model, in the dialog", models.in_the_dialog
     yield "refusals", trouble.refusals
+    yield "locked layer", trouble.locked
+    yield "wrong layer", trouble.wrong_layer
     yield "library missing or wrong", trouble.bad_libraries
     yield "cancel", trouble.cancelled
     yield "Krita stays responsive", trouble.responsive
@@ -100,6 +106,7 @@ def main(say):
     raised = []
     sys.excepthook = lambda *error: raised.append(error[1])
     APP.action("mend_inpaint_again").trigger()
+    yield running
     thread = plugin()._fill._run
     picture.doc.setModified(False)
     say("all passed so far; Krita's window is closed while a fill runs")

@@ -4,7 +4,7 @@
 import os
 
 from hands import (
-    APP, FLAT, HOLES, Picture, check, filled_in_place, filled_layer, idle, photograph, plugin,
+    APP, FLAT, HOLES, Picture, check, filled_in_place, filled_layer, fits, idle, photograph, plugin,
     refused, remember, shown,
 )
 
@@ -48,20 +48,28 @@ def in_the_dialog():
     APP.action("mend_inpaint").trigger()
     yield lambda: shown("mend_inpaint_dialog")
     box = plugin()._dialog
-    check(not box._inputs["prompt"].isVisible(), "a prompt for an engine that takes none")
+    check(box.input("prompt").isVisible(), "no prompt, though an engine reads one")
+    box.input("engine").set("exemplar")
+    check(box.input("prompt") is None, "a prompt for an engine that takes none")
     for name, value in (*TINY.items(), ("prompt", "a tree")):
-        box._inputs[name].set(value)
+        box.input(name).set(value)
     yield 600
-    check(box._inputs["prompt"].isVisible(), "there is nowhere to write a prompt")
+    check(box.input("prompt").isVisible(), "there is nowhere to write a prompt")
+    check("changed" in box._more.text(), "nothing says that more is set:", box._more.text())
+    fits(box, "with a prompt")
+    box._more.click()
+    yield 200
+    check(box.input("steps").isVisible(), "the steps are not shown")
+    fits(box, "with all of a model's parameters")
     check(box._start.isEnabled(), "it cannot be started:", box._planned.text())
     check("region" in box._planned.text(), "the plan says", box._planned.text())
     inside, seen = box._scroll.widget().width(), box._scroll.viewport().width()
     check(inside <= seen, "the form is", inside, "wide, and", seen, "of it are shown")
     yield from photograph(box, "krita-prompt.png")
-    box._inputs["model"].set(TINY["model"] + "/none")
+    box.input("model").set(TINY["model"] + "/none")
     yield 600
     check(not box._start.isEnabled(), "a model that is not there can be started")
-    box._inputs["model"].set(TINY["model"])
+    box.input("model").set(TINY["model"])
     yield 600
     box._start.click()
     yield idle

@@ -3,19 +3,30 @@
 
 import os
 
+try:
+    from PyQt5.QtCore import QByteArray
+except ImportError:
+    from PyQt6.QtCore import QByteArray
+
 from hands import (
-    APP, OUT, Picture, check, idle, layers, photograph, plugin, shown,
+    APP, H, OUT, Picture, W, check, fits, idle, layers, photograph, plugin, shown,
 )
 
 
 def menu():
-    """Both actions are under Tools, Scripts, with shortcuts that nothing else has."""
+    """All actions are under Tools, Scripts, and say whose they are; two have shortcuts, which
+    nothing else has."""
     shortcuts = {}
     for action in APP.actions():
         for shortcut in action.shortcuts():
             shortcuts.setdefault(shortcut.toString(), set()).add(action.objectName())
-    for name, key in (("mend_inpaint", "Shift+F5"), ("mend_inpaint_again", "Ctrl+F5")):
-        check(shortcuts.get(key) == {name}, key, "belongs to", shortcuts.get(key))
+    for name, text, key in (
+        ("mend_inpaint", "Mend: Inpaint\u2026", "Shift+F5"),
+        ("mend_inpaint_again", "Mend: Inpaint Again", "Ctrl+F5"),
+        ("mend_remove_object", "Mend: Remove Object", ""),
+        ("mend_fill_quickly", "Mend: Fill Quickly", ""),
+    ):
+        check(not key or shortcuts.get(key) == {name}, key, "belongs to", shortcuts.get(key))
         found = [
             m for m in APP.activeWindow().qwindow().findChildren(type(
                 APP.activeWindow().qwindow().menuBar().actions()[0].menu()))
@@ -23,7 +34,15 @@ def menu():
         ]
         titles = [m.title().replace("&", "") for m in found]
         check("Scripts" in titles, name, "is in the menus", titles)
+        check(APP.action(name).text().replace("&", "") == text, "it is called", APP.action(name).text())
     yield 0
+
+
+def opened():
+    APP.action("mend_inpaint").trigger()
+    yield lambda: shown("mend_inpaint_dialog")
+    yield 300
+    return plugin()._dialog
 
 
 def dialog():
@@ -32,10 +51,8 @@ def dialog():
     yield from picture.open()
     picture.select((700, 300, 240, 180))
     APP.writeSetting("mend_inpaint", "last", "")
-    APP.action("mend_inpaint").trigger()
-    yield lambda: shown("mend_inpaint_dialog")
-    box = plugin()._dialog
-    yield 400
+    box = yield from opened()
+    yield 100
     yield from photograph(box, "krita-dialog.png")
     text = box._planned.text()
     check("region" in text and "memory" in text, "the plan says", text)
@@ -46,24 +63,22 @@ def dialog():
     box._source.set("visible")
     check(box.options().result == "layer", "in place with all visible layers")
     box._source.set("own")
-    box._inputs["grow"].set(7)
-    box._inputs["context"].set("120%")
-    box._inputs["seed"].set(4000000000)
+    box.input("grow").set(7)
+    box._more.click()
+    box.input("context").set("120%")
+    box.input("seed").set(4000000000)
     before = text
     yield 500
     check(box._planned.text() != before, "the plan did not follow:", before)
     wanted = box.options()
-    check(wanted.values["context"] == "120%" and wanted.values["grow"] == 7
-          and wanted.values["seed"] == 4000000000, wanted)
+    check(wanted.values == {"": {"context": "120%", "grow": 7, "seed": 4000000000}}, wanted)
     pixels = picture.seen()
     box._start.click()
     yield idle
     yield 100
     check(plugin()._dialog is None, "the dialog is still open")
     check(picture.seen() != pixels, "nothing was filled")
-    APP.action("mend_inpaint").trigger()
-    yield lambda: shown("mend_inpaint_dialog")
-    box = plugin()._dialog
+    box = yield from opened()
     check(box.options() == wanted, "remembered were", box.options())
     box.reject()
     yield 100
@@ -76,15 +91,56 @@ def dialog():
     picture.doc.rootNode().addChildNode(group, None)
     yield from picture.activate(group)
     APP.writeSetting("mend_inpaint", "last", "not { json")
-    APP.action("mend_inpaint").trigger()
-    yield lambda: shown("mend_inpaint_dialog")
-    box = plugin()._dialog
-    yield 300
+    box = yield from opened()
     check(not box._start.isEnabled() and "is a group" in box._planned.text(), box._planned.text())
     box._source.set("visible")
     yield 300
     check(box._start.isEnabled(), box._planned.text())
     box.reject()
+    yield from picture.close()
+
+
+def height(models):
+    """With no model, with every engine that there is, and after a refusal: never higher than a small
+    screen, and the buttons on it."""
+    picture = Picture()
+    yield from picture.open()
+    picture.select((44, 84, 52, 52))
+    APP.writeSetting("mend_inpaint", "last", "")
+    load = type(plugin())._load
+
+    def with_models(self):
+        load(self)
+        for engine in self._description["engines"]:
+            if engine["id"] not in ("exemplar", "rethined"):
+                engine["available"] = models == "every"
+                engine["reason"] = "put one into /home/somebody/.local/share/mend/models: " * 3
+
+    type(plugin())._load = with_models
+    try:
+        for refused in (False, True):
+            if refused:
+                picture.node.setPixelData(QByteArray(bytes(4 * W * H)), 0, 0, W, H)
+                picture.doc.waitForDone()
+            box = yield from opened()
+            check(box._start.isEnabled() != refused, box._planned.text())
+            check(not refused or "Background" in box._planned.text(), box._planned.text())
+            names = [box._engines[i].id for i in box._engines if box._engines[i].available]
+            for engine in ["auto"] + names:
+                box.input("engine").set(engine)
+                for _ in range(2):
+                    yield 300
+                    fits(box, models, "models,", engine)
+                    box._more.click()
+            if refused or models == "no":
+                yield from photograph(box, "krita-%s.png" % ("refused" if refused else "no-model"))
+            box._help()
+            yield lambda: shown("mend_inpaint_manual")
+            shown("mend_inpaint_manual")[0].close()
+            box.reject()
+            yield 100
+    finally:
+        type(plugin())._load = load
     yield from picture.close()
 
 

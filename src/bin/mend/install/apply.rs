@@ -141,6 +141,7 @@ impl Changes {
         // The inner ones first, the whole one last.
         folders.sort_by_key(|f| std::cmp::Reverse(if f == ITSELF { 0 } else { f.len() }));
         for folder in folders {
+            let folder = if folder == ITSELF { "" } else { &folder };
             self.push(Change::RemoveFolder(folder.into()));
         }
     }

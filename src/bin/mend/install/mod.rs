@@ -340,7 +340,7 @@ fn next_steps(found: &[&Place], library: Option<&Library>) -> Vec<String> {
     }
     let krita = found.iter().any(|p| p.host == Host::Krita);
     lines.push(if krita {
-        "Next: restart Krita, select something, then Tools ▸ Scripts ▸ Inpaint….".to_owned()
+        "Next: restart Krita, select something, then Tools ▸ Scripts ▸ Mend: Inpaint….".to_owned()
     } else {
         "Next: restart GIMP, select something, then Filters ▸ Enhance ▸ Inpaint….".to_owned()
     });
