@@ -310,7 +310,7 @@ class Fill(QtCore.QObject):
         progress = self._progress
         if self._run.is_alive():
             if progress is not None:
-                progress.tell(self._run.share, self._run.seconds_left)
+                progress.tell(self._run.shown_share, self._run.seconds_left)
             return
         self._timer.stop()
         if progress is None:

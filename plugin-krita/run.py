@@ -23,6 +23,7 @@ class Run(threading.Thread):
         super().__init__(name="mend-inpaint", daemon=True)
         self.works, self.reports = works, []
         self.share, self._told = 0.0, (None, 0.0)
+        self._began, self._shown = time.monotonic(), 0.0
         self.error = None
         self._inpainter, self._parameters = inpainter, parameters
         self._cancel = inpainter.cancel()
@@ -36,6 +37,14 @@ class Run(threading.Thread):
         """The seconds left, None before anything can be said. It counts down between reports."""
         left, when = self._told
         return krita_job.seconds_left(left, time.monotonic() - when)
+
+    @property
+    def shown_share(self):
+        """The share done for a bar: between reports it goes on by the clock, and it never goes back."""
+        left, elapsed = self.seconds_left, time.monotonic() - self._began
+        by_clock = elapsed / (elapsed + left) if left and elapsed > 0.0 else 0.0
+        self._shown = max(self._shown, self.share, by_clock)
+        return self._shown
 
     @property
     def cancelled(self):

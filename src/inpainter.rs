@@ -5,6 +5,7 @@
 mod ablation;
 mod notes;
 mod options;
+mod pace;
 mod planning;
 mod pool;
 mod region;
@@ -20,9 +21,10 @@ use crate::pixels::{
     ImageView, ImageViewMut, MaskView, PixelFormat, Rect, RgbImage, RunMask, write_back,
 };
 use crate::plan::Plan;
-use crate::progress::{Cancel, Preview, Progress, Step};
+use crate::progress::{Cancel, Preview, Progress};
 use crate::request::{self, Request};
 use crate::workers::Workers;
+use pace::{Pace, START};
 use planning::{Planned, region_seconds};
 use pool::Pool;
 use region::{Job, Part, fill_region};
@@ -274,15 +276,7 @@ impl Inpainter {
         let count = plan.regions.len() as u32;
         // From an engine's preview to the report behind it.
         let preview = Cell::new(None);
-        let mut pace = Pace {
-            start,
-            last: None,
-            mark: START,
-            progress,
-            stages: Vec::new(),
-            under_way: None,
-            since: Instant::now(),
-        };
+        let mut pace = Pace::new(start, progress);
         for (i, (region, (weight, detail))) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
             let mut run = Run {
                 pool,
@@ -306,7 +300,7 @@ impl Inpainter {
         if !pace.finish() {
             return Err(Error::cancelled());
         }
-        report.stages = pace.stages;
+        report.stages = pace.stages();
         report.engine = plan.engine;
         report.regions = parts.len();
         report.seconds = start.elapsed().as_secs_f64();
@@ -340,14 +334,6 @@ impl Inpainter {
     }
 }
 
-/// Before anything is told.
-const START: Mark = Mark {
-    stage: "fill",
-    step: 0,
-    steps: 100,
-    share: 0.0,
-};
-
 /// An engine's small picture of the region at `rect`; without the memory for it, none.
 fn shown(picture: &RgbImage, rect: Rect) -> Option<Preview> {
     let mut pixels = memory::with_capacity(picture.data.len(), "a preview").ok()?;
@@ -380,64 +366,6 @@ impl Mark {
             share,
             ..self
         }
-    }
-}
-
-/// Reports at most some ten times a second, with the seconds left.
-struct Pace<'a> {
-    start: Instant,
-    last: Option<Instant>,
-    mark: Mark,
-    progress: &'a mut dyn Progress,
-    /// Seconds of each stage, and since when nobody has counted.
-    stages: Vec<(&'static str, f64)>,
-    under_way: Option<&'static str>,
-    since: Instant,
-}
-
-impl Pace<'_> {
-    /// Counts the time since the last report to the stage that was under way.
-    fn count(&mut self, stage: &'static str, now: Instant) {
-        let seconds = (now - self.since).as_secs_f64();
-        self.since = now;
-        match self.stages.iter_mut().find(|(name, _)| *name == stage) {
-            Some((_, all)) => *all += seconds,
-            None => self.stages.push((stage, seconds)),
-        }
-    }
-
-    fn report(&mut self, mark: Mark, preview: Option<Preview>) -> bool {
-        let now = Instant::now();
-        let under_way = self.under_way.replace(mark.stage);
-        self.count(under_way.unwrap_or(mark.stage), now);
-        // A new stage or step is always told: the last of many quick ones, too.
-        let same = (mark.stage, mark.step) == (self.mark.stage, self.mark.step);
-        let soon = self.last.is_some_and(|l| (now - l).as_secs_f64() <= 0.08);
-        let hundredths = mark.stage == START.stage;
-        if soon && (same || hundredths) && mark.share < 1.0 && preview.is_none() {
-            return true;
-        }
-        (self.last, self.mark) = (Some(now), mark);
-        let elapsed = (now - self.start).as_secs_f64();
-        let share = mark.share;
-        let left = (share > 0.02).then(|| elapsed * (1.0 - share) / share);
-        self.progress.report(&Step {
-            stage: mark.stage,
-            step: mark.step.min(mark.steps),
-            steps: mark.steps.max(1),
-            seconds_left: left,
-            preview,
-        })
-    }
-
-    /// All is done.
-    fn finish(&mut self) -> bool {
-        let last = Mark {
-            step: self.mark.steps,
-            share: 1.0,
-            ..self.mark
-        };
-        self.report(last, None)
     }
 }
 

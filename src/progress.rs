@@ -14,7 +14,8 @@ pub struct Step {
     pub step: u32,
     /// All steps of this call; at least 1.
     pub steps: u32,
-    /// Estimated seconds left, or `None` before anything can be said.
+    /// Estimated seconds left, or `None` before anything can be said. By the pace so far; while no
+    /// work is reported it goes down by the clock.
     pub seconds_left: Option<f64>,
     /// What the region that is being filled has come to: in the first report after an engine has made
     /// a new one, and only with engines that can tell before the end.

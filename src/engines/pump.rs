@@ -13,6 +13,10 @@ use std::time::Duration;
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(60);
 
+/// A stage that nobody has seen yet is taken to be half over after so many layers: networks have
+/// some tens to some hundreds of them.
+const MANY: f64 = 40.0;
+
 /// What the two sides share.
 pub struct Told<'a> {
     cancel: &'a Cancel,
@@ -89,17 +93,17 @@ impl<'a> Told<'a> {
         self.state().preview.take()
     }
 
-    /// How far it is, inside of a step too once one has shown how many layers it has.
+    /// How far it is, inside of a stage too: by the layers of the last one of its name, or else, as
+    /// nobody knows how many there will be, ever closer to the end.
     pub fn mark(&self) -> Mark {
         let state = self.state();
         let mut mark = state.mark;
-        if let Some((stage, layers)) = state.before
-            && stage == mark.stage
-            && layers > 0
-        {
-            let part = (f64::from(state.layers) / f64::from(layers)).min(1.0);
-            mark.share += part * (state.end - mark.share);
-        }
+        let layers = f64::from(state.layers);
+        let part = match state.before {
+            Some((stage, all)) if stage == mark.stage && all > 0 => layers / f64::from(all),
+            _ => layers / (layers + MANY),
+        };
+        mark.share += part.min(1.0) * (state.end - mark.share);
         mark
     }
 }
@@ -132,4 +136,33 @@ fn look(run: &mut Run<'_>, told: &Told<'_>) -> Result<()> {
         (run.show)(&preview);
     }
     run.at(told.mark())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_layer_brings_it_on_and_no_stage_is_over_before_its_end() {
+        let cancel = Cancel::new();
+        let told = Told::new(&cancel, 2);
+        let mut last = 0.0;
+        for (stage, step, end, layers) in [
+            ("encode", 0, 0.2, 300),
+            ("sample", 0, 0.5, 100),
+            ("sample", 1, 0.8, 100),
+            ("decode", 2, 1.0, 30),
+        ] {
+            told.begin(stage, step, end);
+            for _ in 0..layers {
+                assert!(
+                    told.mark().share >= last && told.mark().share < end,
+                    "{stage}"
+                );
+                last = told.mark().share;
+                told.layer().expect("nobody cancelled");
+                assert!(told.mark().share > last, "{stage}: it stands still");
+            }
+        }
+    }
 }
