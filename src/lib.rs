@@ -20,6 +20,7 @@
 //! | [`pixels`] | 0 | views with checked strides, pixel formats, working RGB, masks, rectangles |
 //! | [`params`] | 0 | descriptions of parameters, their parsing |
 //! | [`workers`] | 0 | the inpainter's own threads |
+//! | `json` | 0 | JSON as Python writes it |
 //! | [`schedulers`] | 0 | a diffusion model's steps, and noise from a seed |
 //! | [`plan`] | 1 | parts of a mask, regions, memory and time prediction |
 //! | [`blend`] | 1 | colour match, seam, smooth extension |
@@ -43,6 +44,7 @@ pub mod detail;
 pub mod engines;
 pub mod error;
 pub mod inpainter;
+mod json;
 pub mod kernels;
 mod r#match;
 pub mod memory;

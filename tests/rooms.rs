@@ -14,6 +14,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("pixels", 0),
     ("params", 0),
     ("workers", 0),
+    ("json", 0),
     ("schedulers", 0),
     ("plan", 1),
     ("blend", 1),

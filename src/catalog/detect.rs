@@ -104,7 +104,7 @@ impl Base {
 /// [`crate::ErrorKind::Io`].
 pub fn check_file(path: &Path) -> Result<()> {
     let ends = |with: &str| path.to_string_lossy().to_ascii_lowercase().ends_with(with);
-    let models = [".safetensors", ".pt", ".pth", ".ckpt", ".onnx"];
+    let models = [".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".onnx"];
     if models.into_iter().any(ends) {
         return Weights::open(path).map(drop);
     }
@@ -115,7 +115,7 @@ pub fn check_file(path: &Path) -> Result<()> {
             return Err(bad(path.display(), "it is too long to be a model's JSON"));
         }
         let text = fs::read(path).map_err(|e| super::io_error(path, "read", &e))?;
-        serde_json::from_slice::<serde::de::IgnoredAny>(&text).map_err(|e| {
+        crate::json::parse::<serde::de::IgnoredAny>(&text).map_err(|e| {
             let page = text.trim_ascii_start().starts_with(b"<");
             let what = if page {
                 "this is a web page and no JSON: the site wanted a login or had an error".into()
@@ -161,19 +161,16 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
     }
     let pairs = [
         ".lora_down.weight",
-        ".lora_A.weight",
         ".lora.down.weight",
         "_lora.down.weight",
         ".lora_linear_layer.down.weight",
     ];
-    if let Some(down) = weights
-        .names()
-        .find(|n| pairs.iter().any(|p| n.ends_with(p)))
-    {
+    // peft's may have the adapter's name before the last word.
+    let is_down = |n: &str| n.contains(".lora_A.") || pairs.iter().any(|p| n.ends_with(p));
+    if let Some(down) = weights.names().find(|n| is_down(n)) {
         // The text's width shows where it goes into cross-attention.
-        let text = weights.names().find(|n| {
-            n.contains("attn2") && n.contains("to_k") && pairs.iter().any(|p| n.ends_with(p))
-        });
+        let mut names = weights.names();
+        let text = names.find(|n| n.contains("attn2") && n.contains("to_k") && is_down(n));
         let width = text.or(Some(down)).and_then(shape).and_then(|s| s.last());
         let base = match (text, width) {
             (Some(_), Some(768)) => Base::Sd15,
@@ -214,7 +211,8 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
         "no checkpoint, LoRA or tiny autoencoder that Mend knows; take one of Stable Diffusion 1.5 \
          or 2, LaMa, MI-GAN or RAD"
     };
-    Err(bad(weights.name(), format!("this is {what}")))
+    let refused = weights.refused();
+    Err(bad(weights.name(), format!("this is {what}{refused}")))
 }
 
 /// The family of a diffusers UNet.

@@ -11,7 +11,7 @@ use super::{bad, io_error};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 use crate::progress::Cancel;
-use crate::weights::Weights;
+use crate::weights::{CONFIG, Weights, in_folder, is_peft};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -51,10 +51,11 @@ const OTHERS: [(&str, bool); 11] = [
 ];
 
 /// What a folder of RAD's has besides its network: a LoRA of peft's may lie there.
-const OF_RAD: [(&str, bool); 5] = [
+const OF_RAD: [(&str, bool); 6] = [
     ("model_index.json", false),
     ("unet/config.json", true),
     ("unet/adapter_model.safetensors", false),
+    ("unet/adapter_model.bin", false),
     ("unet/adapter_config.json", false),
     ("LICENSE.md", false),
 ];
@@ -89,7 +90,11 @@ impl Store {
         let path = hub::snapshot(path);
         let id = id(&path, how)?;
         let outside = match path.is_dir() {
-            true => folder(&path)?,
+            true => match in_folder(&path).as_slice() {
+                [only] => file(only, &id, how.link)?,
+                [_, _, ..] => return Err(several(&path)),
+                [] => folder(&path)?,
+            },
             false => file(&path, &id, how.link)?,
         };
         let _lock = self.lock(&id)?;
@@ -177,6 +182,12 @@ fn id(path: &Path, how: &Import) -> Result<String> {
     Ok(id)
 }
 
+fn several(folder: &Path) -> Error {
+    let what = "it holds a LoRA for each of two networks; import the two folders in it one by one, or give \
+                its path as the LoRA";
+    bad(folder.display(), what)
+}
+
 fn file(path: &Path, id: &str, link: bool) -> Result<Outside> {
     let json = path
         .extension()
@@ -185,7 +196,14 @@ fn file(path: &Path, id: &str, link: bool) -> Result<Outside> {
         let what = "this is JSON; import the folder that it belongs to, or a .safetensors file";
         return Err(bad(path.display(), what));
     }
-    let (kind, base) = single(&Weights::open(path)?)?;
+    let weights = Weights::open(path)?;
+    let (kind, base) = single(&weights)?;
+    // peft keeps a LoRA's strength in a file beside it.
+    let config = path.with_file_name(CONFIG);
+    let peft = kind == Kind::Lora && is_peft(path, &weights) && config.is_file();
+    if peft {
+        check_file(&config)?;
+    }
     let (Some(root), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(bad(path.display(), "this is no file"));
     };
@@ -198,12 +216,14 @@ fn file(path: &Path, id: &str, link: bool) -> Result<Outside> {
     let ending = match ending.to_ascii_lowercase().as_str() {
         "onnx" => "onnx",
         "pt" | "pth" | "ckpt" => "pt",
+        "bin" => "bin",
         _ => "safetensors",
     };
-    let to = if link {
-        name.to_owned()
-    } else {
-        format!("{id}.{ending}")
+    let to = match (link, peft) {
+        (true, _) => name.to_owned(),
+        // By this name its configuration is known to be its own.
+        (false, true) => format!("adapter_model.{ending}"),
+        (false, false) => format!("{id}.{ending}"),
     };
     check_path(&to)?;
     let mut files = vec![(name.to_owned(), to.clone())];
@@ -218,6 +238,13 @@ fn file(path: &Path, id: &str, link: bool) -> Result<Outside> {
     ) {
         check_path(to)?;
         files.push((beside.to_owned(), to.to_owned()));
+    }
+    for name in weights.beside() {
+        check_path(&name)?;
+        files.push((name.clone(), name));
+    }
+    if peft {
+        files.push((CONFIG.to_owned(), CONFIG.to_owned()));
     }
     Ok(Outside {
         kind,
@@ -288,7 +315,7 @@ fn folder(root: &Path) -> Result<Outside> {
 /// The files that an index names, which [`Weights`] has checked already.
 fn shards(index: &Path) -> Result<BTreeSet<String>> {
     let text = fs::read(index).map_err(|e| io_error(index, "read", &e))?;
-    let json: Json = serde_json::from_slice(&text).map_err(|e| bad(index.display(), e))?;
+    let json: Json = crate::json::parse(&text).map_err(|e| bad(index.display(), e))?;
     let map = json["weight_map"].as_object();
     let names = map
         .into_iter()

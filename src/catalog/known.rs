@@ -318,7 +318,7 @@ pub fn parse(path: &Path) -> Result<Vec<Model>> {
         return Err(wrong(path, "it is no file of a sensible size"));
     }
     let bytes = fs::read(path).map_err(|e| io_error(path, "read", &e))?;
-    let json: Json = serde_json::from_slice(&bytes).map_err(|e| wrong(path, &e.to_string()))?;
+    let json: Json = crate::json::parse(&bytes).map_err(|e| wrong(path, &e.to_string()))?;
     let Some(models) = json["models"].as_array() else {
         return Err(wrong(path, "there is no list 'models'"));
     };

@@ -115,7 +115,7 @@ impl Manifest {
                 format!("the manifest is damaged: {what}; fetch or import the model again"),
             )
         };
-        let json: Json = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
+        let json: Json = crate::json::parse(&text).map_err(|e| wrong(e.to_string()))?;
         let manifest = Self::parse(&json).map_err(wrong)?;
         if manifest.id != id {
             return Err(wrong(format!("it is of '{}'", manifest.id)));

@@ -218,7 +218,12 @@ impl Store {
         let mut files = manifest.files.iter();
         let own = match (manifest.kind, manifest.files.as_slice()) {
             (_, [file]) => Some(file),
-            (Kind::Checkpoint | Kind::Lora, _) => files.find(|f| !f.path.ends_with(".yaml")),
+            // A graph whose weights lie in files beside it.
+            (Kind::Lama | Kind::Migan, all) => all.iter().find(|f| f.path.ends_with(".onnx")),
+            (Kind::Checkpoint | Kind::Lora, _) => files.find(|f| {
+                let beside = [".yaml", ".json"];
+                !beside.iter().any(|ending| f.path.ends_with(ending))
+            }),
             _ => None,
         };
         Ok(own.map_or_else(|| root.clone(), |file| below(&root, &file.path)))
@@ -385,7 +390,7 @@ impl Store {
         let path = self.model_folder(id)?.join(FETCH);
         let plain = fs::symlink_metadata(&path).is_ok_and(|m| m.is_file());
         let text = plain.then(|| fs::read(&path).ok()).flatten();
-        Ok(text.and_then(|t| serde_json::from_slice(&t).ok()))
+        Ok(text.and_then(|t| crate::json::parse(&t).ok()))
     }
 
     /// Writes down how far a fetch is.

@@ -7,6 +7,7 @@ mod find;
 mod tests;
 
 use super::given;
+use super::opened::Opened;
 use super::pump::{Told, pump};
 use super::rates::{LOADING, rate};
 use super::slot::{Slot, Stamp};
@@ -134,6 +135,7 @@ pub fn integer(values: &Values, spec: &ParamSpec) -> Result<i64> {
 /// The engine of one network.
 pub struct Eraser<N> {
     warm: Slot<Loaded<N>>,
+    opened: Opened<(Option<PathBuf>, String), (Stamp, Weights)>,
 }
 
 /// A loaded network.
@@ -148,20 +150,34 @@ impl<N: Network> Eraser<N> {
     pub fn new() -> Self {
         Self {
             warm: Slot::default(),
+            opened: Opened::default(),
         }
     }
 
-    fn path(models: Option<&Path>, values: &Values) -> Result<PathBuf> {
+    /// The model's file, opened.
+    fn weights(&self, models: Option<&Path>, values: &Values) -> Result<Arc<(Stamp, Weights)>> {
         let model = match values.get("model") {
-            Some(Value::Text(name)) => name.as_str(),
-            _ => "",
+            Some(Value::Text(name)) => name.clone(),
+            _ => String::new(),
         };
-        find::model::<N>(models, model)
+        let find = || {
+            let path = find::model::<N>(models, &model)?;
+            Ok((
+                path.clone(),
+                models
+                    .map(Path::to_path_buf)
+                    .into_iter()
+                    .chain([path])
+                    .collect(),
+            ))
+        };
+        let key = (models.map(Path::to_path_buf), model.clone());
+        let open = |path: PathBuf| Ok((Stamp::of(&path), Weights::open(&path)?));
+        self.opened.get(key, find, open)
     }
 
-    fn facts(ask: &Ask<'_>) -> Result<Facts> {
-        let path = Self::path(ask.models, ask.values)?;
-        N::facts(&Weights::open(&path)?, ask.values)
+    fn facts(&self, ask: &Ask<'_>) -> Result<Facts> {
+        N::facts(&self.weights(ask.models, ask.values)?.1, ask.values)
     }
 
     /// The network of a file: the one that is here, or loaded now in the place of the other.
@@ -205,11 +221,11 @@ impl<N: Network> Engine for Eraser<N> {
     }
 
     fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
-        Self::facts(ask).map(|facts| facts.needs)
+        self.facts(ask).map(|facts| facts.needs)
     }
 
     fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
-        let facts = Self::facts(ask)?;
+        let facts = self.facts(ask)?;
         let rate = rate(Instructions::chosen(), Precision::Full);
         // Any region is brought to the network's size, and is no larger there than was counted.
         Ok(Costs {
@@ -223,7 +239,7 @@ impl<N: Network> Engine for Eraser<N> {
     }
 
     fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
-        let facts = Self::facts(ask)?;
+        let facts = self.facts(ask)?;
         Ok(Memory {
             instead: facts.instead.map(str::to_owned),
             ..Memory::of(facts.memory())
@@ -231,15 +247,14 @@ impl<N: Network> Engine for Eraser<N> {
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-        let path = Self::path(run.models, run.values)?;
-        let key = Stamp::of(&path);
-        let weights = Weights::open(&path)?;
-        let facts = N::facts(&weights, run.values)?;
+        let opened = self.weights(run.models, run.values)?;
+        let (key, weights) = &*opened;
+        let facts = N::facts(weights, run.values)?;
         let rate = rate(Instructions::chosen(), Precision::Full);
         let (load, pass) = (facts.weights / LOADING, facts.flops / rate);
         let told = Told::new(run.cancel, 1);
         told.begin("load", 0, load / (load + pass));
-        let loaded = self.get(key, &weights, run, &told)?;
+        let loaded = self.get(key.clone(), weights, run, &told)?;
         told.begin("fill", 0, 1.0);
         let out = pump(run, &told, || {
             let check = || told.layer();
@@ -253,6 +268,7 @@ impl<N: Network> Engine for Eraser<N> {
     }
 
     fn trim(&self) {
+        self.opened.trim();
         self.warm.trim();
     }
 }

@@ -10,6 +10,7 @@ mod exemplar;
 mod given;
 mod lama;
 mod migan;
+mod opened;
 mod place;
 mod pump;
 mod rad;

@@ -14,7 +14,7 @@ pub(super) struct Json<'a> {
 impl<'a> Json<'a> {
     /// The object in `text`; `file` is named in messages.
     pub fn parse(file: &'a str, text: &str) -> Result<Self> {
-        match serde_json::from_str(text) {
+        match crate::json::parse(text) {
             Ok(value @ Value::Object(_)) => Ok(Self { file, value }),
             Ok(_) => Err(fault(file, "is no JSON object; download the file again")),
             Err(e) => Err(fault(
@@ -97,6 +97,11 @@ impl<'a> Json<'a> {
     ) -> Result<Option<Vec<usize>>> {
         let found = self.get(key).is_some();
         found.then(|| self.levels(key, 0, count, range)).transpose()
+    }
+
+    /// Whether there is a list under `key`.
+    pub fn is_list(&self, key: &str) -> bool {
+        self.get(key).is_some_and(Value::is_array)
     }
 
     /// A list of whole numbers, which must be there.

@@ -153,7 +153,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Reads the content of a `scheduler_config.json`. What is missing or null is as in
+    /// Reads the content of a `scheduler_config.json`, in which Python's `-Infinity` has become a text of
+    /// that name. What is missing or null is as in
     /// [`Config::default`]; `_class_name` and `algorithm_type` are ignored, for the caller chooses the
     /// method; keys of other methods are ignored.
     ///
@@ -181,9 +182,10 @@ impl Config {
                 return Err(unsupported(key, &short(v)));
             }
         }
-        // A number clips nothing where it is below any log-SNR; diffusers writes -inf.
+        // A number clips nothing where it is below any log-SNR; diffusers writes -Infinity.
         if let Some(v) = given(map, "lambda_min_clipped")
-            && v.as_f64().is_some_and(|v| v > -1e3)
+            && v.as_str() != Some("-Infinity")
+            && v.as_f64().is_none_or(|v| v > -1e3)
         {
             return Err(unsupported("lambda_min_clipped", &short(v)));
         }

@@ -26,8 +26,22 @@ pub fn start(steps: usize, strength: f64) -> Result<usize> {
     }
     let run = ((steps as f64 * strength) as usize).min(steps);
     if run == 0 {
-        let what = format!("{strength} leaves none of {steps} steps; give more of either");
-        return Err(wrong("strength", what));
+        let plural = if steps == 1 { "step" } else { "steps" };
+        // Rounding may leave the quotients a hair too low.
+        let enough = (1..).find(|n| (*n as f64 * strength) as usize > 0 || *n > 1000);
+        let enough = enough
+            .filter(|n| *n <= 1000)
+            .map(|n| format!("{n} steps or "));
+        let share = (100.0 / steps.max(1) as f64).ceil() / 100.0;
+        return Err(wrong(
+            "strength",
+            format!(
+                "{strength} leaves none of {steps} {plural} to run, for that share of them is run: give \
+                 {}a strength of {share}{}",
+                enough.unwrap_or_default(),
+                if share < 1.0 { " or more" } else { "" }
+            ),
+        ));
     }
     Ok(steps - run)
 }

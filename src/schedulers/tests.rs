@@ -462,7 +462,24 @@ fn a_file_is_read_and_its_faults_are_named() {
         "beta_schedule": "scaled_linear", "beta_start": 0.00085, "num_train_timesteps": 1000,
         "set_alpha_to_one": false, "skip_prk_steps": true, "steps_offset": 1,
         "trained_betas": null, "clip_sample": false}"#;
-    let read = |text: &str| Config::from_json(&serde_json::from_str(text).unwrap());
+    let read = |text: &str| Config::from_json(&crate::json::parse(text).unwrap());
+    // As Python writes it: nothing is clipped. Where a number matters, it must be one.
+    let python = read(r#"{"lambda_min_clipped": -Infinity, "sample_max_value": NaN}"#);
+    assert_eq!(python.unwrap(), Config::default());
+    for (text, key) in [
+        (r#"{"beta_end": Infinity}"#, "beta_end"),
+        (r#"{"beta_start": NaN}"#, "beta_start"),
+        (
+            r#"{"num_train_timesteps": -Infinity}"#,
+            "num_train_timesteps",
+        ),
+        (r#"{"lambda_min_clipped": NaN}"#, "lambda_min_clipped"),
+        (r#"{"lambda_min_clipped": Infinity}"#, "lambda_min_clipped"),
+        (r#"{"thresholding": NaN}"#, "thresholding"),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.message().contains(key), "{text}: {error}");
+    }
     assert_eq!(read(sd15).unwrap(), Config::default());
     let v = read(r#"{"prediction_type": "v_prediction", "timestep_spacing": "trailing"}"#).unwrap();
     assert_eq!(v.prediction_type, PredictionType::VPrediction);

@@ -52,9 +52,10 @@ impl<'a> Archive<'a> {
         while !rest.is_empty() {
             let (name, member, next) =
                 entry(rest).ok_or_else(|| wrong("its directory is damaged"))?;
-            if members.insert(name.clone(), member).is_some() {
+            if members.contains_key(&name) {
                 return Err(wrong(&format!("'{}' is in it twice", clip(&name))));
             }
+            members.insert(name, member);
             rest = next;
         }
         Ok(Self { source, members })

@@ -17,10 +17,30 @@ const FORMS: [&str; 5] = [
     ".fp16.safetensors.index.json",
 ];
 
+/// What PyTorch's archives are called, in the same order.
+const ARCHIVES: [&str; 4] = [
+    ".bin",
+    ".bin.index.json",
+    ".fp16.bin",
+    ".bin.index.fp16.json",
+];
+
+/// What a stem's model file may be called: transformers' `model` is an archive under another name.
+fn names(stem: &str) -> Vec<String> {
+    let old = if stem == "model" {
+        "pytorch_model"
+    } else {
+        stem
+    };
+    let new = FORMS.iter().map(|form| format!("{stem}{form}"));
+    new.chain(ARCHIVES.iter().map(|form| format!("{old}{form}")))
+        .collect()
+}
+
 /// Endings of pickles.
 const PICKLES: [&str; 4] = ["bin", "ckpt", "pt", "pth"];
 
-/// The first of [`FORMS`] that is in the folder.
+/// The first of [`names`] that is in the folder.
 pub(super) fn find(folder: &Path, stem: &str) -> Result<PathBuf> {
     let name = folder.display().to_string();
     if !folder.is_dir() {
@@ -29,12 +49,13 @@ pub(super) fn find(folder: &Path, stem: &str) -> Result<PathBuf> {
             "there is no such folder; download the model or correct the path",
         ));
     }
-    let paths = FORMS.map(|form| folder.join(format!("{stem}{form}")));
+    let names = names(stem);
+    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     // A link that leads nowhere counts as there, so that its own error is told.
     if let Some(path) = paths.iter().find(|p| p.symlink_metadata().is_ok()) {
         return Ok(path.clone());
     }
-    let looked = FORMS.map(|form| format!("{stem}{form}")).join(", ");
+    let looked = names.join(", ");
     let advice = match pickle_in(folder) {
         Some(file) => format!("'{file}' lies there and is a pickle: {PICKLE}"),
         None => "download the model in safetensors format".into(),

@@ -7,13 +7,14 @@
 #![forbid(unsafe_code)]
 
 use super::source::Source;
-use super::{clip, damaged};
+use super::{clip, damaged, pickle};
 use crate::error::{Error, Result};
 use crate::memory;
 use safetensors::tensor::TensorInfo;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// The length that stands before the header.
 const PREFIX: u64 = 8;
@@ -25,16 +26,36 @@ const LONGEST: u64 = 100_000_000;
 #[derive(Debug)]
 pub(super) struct Header {
     /// In the order of their bytes; offsets count from `start` and lie in the file.
-    pub tensors: Vec<(String, TensorInfo)>,
+    pub tensors: Vec<(Arc<str>, TensorInfo)>,
     pub metadata: HashMap<String, String>,
     /// Where the tensors' bytes begin in the file.
     pub start: u64,
     /// Tensors that are there and cannot be used, and why; a safetensors file has none.
-    pub refused: BTreeMap<String, String>,
+    pub refused: BTreeMap<String, &'static str>,
+    /// Of tensors whose numbers do not lie one behind another, by their place in `tensors`: how they do.
+    /// Their bytes are those from the first to the last number.
+    pub strided: HashMap<usize, Strided>,
+}
+
+/// How a tensor's numbers lie in the file.
+#[derive(Debug)]
+pub(super) struct Strided {
+    /// Numbers from one place to the next along each dimension.
+    pub strides: Vec<usize>,
+    /// Numbers from the first to the last.
+    pub span: usize,
 }
 
 impl Header {
-    /// Reads and checks the header of a file.
+    /// Of a file that shows by its bytes whether it is an archive of PyTorch's.
+    pub fn of(source: &Source) -> Result<Self> {
+        match pickle::begins(&first(source)?) {
+            true => pickle::read(source),
+            false => Self::read(source),
+        }
+    }
+
+    /// Reads and checks the header of a safetensors file.
     pub fn read(source: &Source) -> Result<Self> {
         let text = text(source)?;
         let start = PREFIX + text.len() as u64;
@@ -49,6 +70,7 @@ impl Header {
             metadata,
             start,
             refused: BTreeMap::new(),
+            strided: HashMap::new(),
         };
         header.tensors.sort_by_key(|(_, info)| info.data_offsets);
         let data = header.check(source)?;
@@ -235,7 +257,7 @@ pub(super) fn first(source: &Source) -> Result<Vec<u8>> {
 /// A header's JSON as it stands there.
 struct Entries {
     metadata: HashMap<String, String>,
-    tensors: Vec<(String, TensorInfo)>,
+    tensors: Vec<(Arc<str>, TensorInfo)>,
 }
 
 impl<'de> Deserialize<'de> for Entries {
@@ -256,13 +278,14 @@ impl<'de> Visitor<'de> for EntriesVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
         let (mut metadata, mut tensors) = (None, Vec::new());
         // A map would keep the last of two and say nothing.
-        let mut seen = BTreeSet::new();
+        let mut seen: HashSet<Arc<str>> = HashSet::new();
         while let Some(name) = map.next_key::<String>()? {
+            let name: Arc<str> = name.into();
             if !seen.insert(name.clone()) {
                 let twice = format!("'{}' stands there twice", clip(&name));
                 return Err(de::Error::custom(twice));
             }
-            if name == "__metadata__" {
+            if &*name == "__metadata__" {
                 metadata = map.next_value::<Option<HashMap<String, String>>>()?;
                 continue;
             }

@@ -1,7 +1,8 @@
-//! A model in several files: `*.safetensors.index.json` says which tensor lies in which.
+//! A model in several files: `*.safetensors.index.json` or `*.bin.index.json` says which tensor lies in
+//! which.
 #![forbid(unsafe_code)]
 
-use super::header::{Header, PICKLE};
+use super::header::Header;
 use super::source::Source;
 use super::{Place, Shard, Weights, clip, damaged};
 use crate::error::Result;
@@ -30,7 +31,7 @@ pub(super) fn open(path: &Path, source: &Source) -> Result<Weights> {
     }
     let mut text = memory::filled(len, 0, "the index of a model")?;
     source.read(0, &mut text)?;
-    let Index(map) = serde_json::from_slice(&text).map_err(|e| {
+    let Index(map) = crate::json::parse(&text).map_err(|e| {
         damaged(
             name,
             format!("this is no index of a model in several files ({e}); download it again"),
@@ -40,21 +41,22 @@ pub(super) fn open(path: &Path, source: &Source) -> Result<Weights> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let (mut shards, mut tensors) = (Vec::new(), BTreeMap::new());
     // The number of each shard, and where in it each tensor is.
-    let mut opened: BTreeMap<&str, (usize, HashMap<String, usize>)> = BTreeMap::new();
+    let mut opened: BTreeMap<&str, (usize, HashMap<Arc<str>, usize>)> = BTreeMap::new();
     for (tensor, file) in &map {
         if !opened.contains_key(file.as_str()) {
             check_name(name, file)?;
             let source = Source::open(&folder.join(file)).map_err(|e| {
                 crate::Error::new(e.kind(), format!("{} ({name} names it)", e.message()))
             })?;
-            let header = Header::read(&source)?;
+            let header = Header::of(&source)?;
             let names = header.tensors.iter().enumerate();
             let at = names.map(|(i, (n, _))| (n.clone(), i)).collect();
             opened.insert(file, (shards.len(), at));
             shards.push(Arc::new(Shard { source, header }));
         }
         let place = opened.get(file.as_str());
-        let Some((shard, i)) = place.and_then(|(s, at)| Some((*s, *at.get(tensor)?))) else {
+        let Some((shard, i)) = place.and_then(|(s, at)| Some((*s, *at.get(tensor.as_str())?)))
+        else {
             return Err(damaged(
                 name,
                 format!(
@@ -64,7 +66,7 @@ pub(super) fn open(path: &Path, source: &Source) -> Result<Weights> {
                 ),
             ));
         };
-        tensors.insert(tensor.clone(), Place::new(shard, i));
+        tensors.insert(tensor.as_str().into(), Place::new(shard, i));
     }
     Ok(Weights {
         name: name.to_owned(),
@@ -90,11 +92,12 @@ fn check_name(index: &str, file: &str) -> Result<()> {
             ),
         ));
     }
-    if !file.ends_with(".safetensors") {
+    if !file.ends_with(".safetensors") && !file.ends_with(".bin") {
         return Err(damaged(
             index,
             format!(
-                "the index names '{}', expected .safetensors files; of pickles: {PICKLE}",
+                "the index names '{}', expected .safetensors or .bin files; take the index from where \
+                 the model was published",
                 clip(file)
             ),
         ));

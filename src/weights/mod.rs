@@ -20,6 +20,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod adapter;
 mod archive;
 mod folder;
 mod header;
@@ -33,13 +34,14 @@ mod tests;
 mod values;
 mod view;
 
+pub use adapter::{CONFIG, METADATA, PREFIX, in_folder, is_peft};
 pub use safetensors::Dtype;
 pub use scope::Scope;
 pub use values::{Stored, Values};
 pub use view::Part;
 
 use crate::error::{Error, ErrorKind, Result};
-use header::Header;
+use header::{Header, Strided};
 use source::Source;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -56,7 +58,8 @@ pub struct Weights {
     /// What was opened, as messages name it.
     name: String,
     shards: Vec<Arc<Shard>>,
-    tensors: BTreeMap<String, Place>,
+    /// Names are the headers' own.
+    tensors: BTreeMap<Arc<str>, Place>,
     change: Option<Arc<dyn Change>>,
 }
 
@@ -92,8 +95,20 @@ struct Entry<'a> {
     source: &'a Source,
     dtype: Dtype,
     shape: &'a [usize],
-    /// Where its bytes begin in the file.
+    /// Where its bytes begin in the file; of one whose numbers do not lie one behind another, where the
+    /// whole tensor's do.
     offset: u64,
+    /// How they lie then.
+    strided: Option<Lie<'a>>,
+}
+
+/// How the numbers of a tensor lie that do not lie one behind another.
+struct Lie<'a> {
+    strided: &'a Strided,
+    /// The whole tensor's shape.
+    shape: &'a [usize],
+    /// Numbers of it that come before.
+    skip: usize,
 }
 
 impl Entry<'_> {
@@ -124,16 +139,17 @@ impl Weights {
         {
             return index::open(path, &source);
         }
-        Self::single(source)
+        Self::single(source, path.parent())
     }
 
     /// Opens the model file of a diffusers or transformers folder: of `stem.safetensors`,
-    /// `stem.safetensors.index.json` and the same two marked `fp16`, the first that is there. The
-    /// stem is `diffusion_pytorch_model` or `model`.
+    /// `stem.safetensors.index.json`, the same two marked `fp16`, and the same as archives of PyTorch's
+    /// with `.bin`, the first that is there. The stem is `diffusion_pytorch_model` or `model`, whose
+    /// archive is called `pytorch_model`.
     ///
     /// # Errors
     /// As [`Weights::open`]; where there is none of these files, the message names what was looked
-    /// for, and what to do with a pickle that lies there instead.
+    /// for, and what to do with another pickle that lies there instead.
     pub fn open_folder(folder: &Path, stem: &str) -> Result<Self> {
         Self::open(&folder::find(folder, stem)?)
     }
@@ -144,27 +160,60 @@ impl Weights {
     /// # Errors
     /// [`ErrorKind::Model`] when they are damaged or of another format, [`ErrorKind::Memory`].
     pub fn from_bytes(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
-        Self::single(Source::bytes(name, bytes.into()))
+        Self::single(Source::bytes(name, bytes.into()), None)
     }
 
-    fn single(source: Source) -> Result<Self> {
-        let header = if onnx::is_called(source.name()) {
-            onnx::read(&source)?
-        } else if pickle::begins(&header::first(&source)?) {
-            pickle::read(&source)?
-        } else {
-            Header::read(&source)?
+    /// Of one file; an ONNX graph may have others in `folder`.
+    fn single(source: Source, folder: Option<&Path>) -> Result<Self> {
+        let mut shards = Vec::new();
+        let name = source.name().to_owned();
+        let header = match onnx::is_called(&name) {
+            true => {
+                let (header, files) = onnx::read(&source)?;
+                onnx::open(&source, folder, files, &mut shards)?;
+                header
+            }
+            false => Header::of(&source)?,
         };
-        let tensors = header.tensors.iter().enumerate();
-        let tensors = tensors
-            .map(|(tensor, (name, _))| (name.clone(), Place::new(0, tensor)))
-            .collect();
+        shards.insert(0, Arc::new(Shard { source, header }));
+        let mut tensors = BTreeMap::new();
+        for (i, shard) in shards.iter().enumerate() {
+            let own = shard.header.tensors.iter().enumerate();
+            tensors.extend(own.map(|(tensor, (name, _))| (name.clone(), Place::new(i, tensor))));
+        }
         Ok(Self {
-            name: source.name().to_owned(),
-            shards: vec![Arc::new(Shard { source, header })],
+            name,
+            shards,
             tensors,
             change: None,
         })
+    }
+
+    /// Whether a file is opened at little cost: whether its header is no longer than those of published
+    /// models. For whoever looks through a folder of files that nobody asked for.
+    pub fn is_light(path: &Path) -> bool {
+        const LONGEST: u64 = 8 << 20;
+        let Ok(source) = Source::open(path) else {
+            return false;
+        };
+        let first = header::first(&source).unwrap_or_default();
+        // The other formats' readers have bounds of their own.
+        let safetensors = first.get(8) == Some(&b'{') && !onnx::is_called(source.name());
+        let len = first
+            .first_chunk()
+            .map_or(0, |len| u64::from_le_bytes(*len));
+        !safetensors || len <= LONGEST
+    }
+
+    /// The names of the files beside the first that tensors lie in, in its folder: of an ONNX graph.
+    pub fn beside(&self) -> Vec<String> {
+        let others = self
+            .shards
+            .iter()
+            .skip(1)
+            .map(|s| Path::new(s.source.name()));
+        let names = others.filter_map(|path| path.file_name()?.to_str());
+        names.map(str::to_owned).collect()
     }
 
     /// All tensors, by names relative to nothing.
@@ -179,7 +228,7 @@ impl Weights {
 
     /// The names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
+        self.tensors.keys().map(|name| &**name)
     }
 
     /// Whether there is a tensor of that name.
@@ -214,8 +263,25 @@ impl Weights {
     pub fn unused(&self) -> Vec<String> {
         let left = self.tensors.iter();
         left.filter(|(_, place)| !place.asked.load(Ordering::Relaxed))
-            .map(|(name, _)| name.clone())
+            .map(|(name, _)| name.to_string())
             .collect()
+    }
+
+    /// What a message adds that says what the model lacks: why tensors that are in the file cannot be used.
+    /// Nothing where all can.
+    pub fn refused(&self) -> String {
+        let all = self.shards.iter().flat_map(|s| &s.header.refused);
+        let count = self.shards.iter().map(|s| s.header.refused.len()).sum();
+        match (all.into_iter().next(), count) {
+            (None, _) => String::new(),
+            (Some((name, why)), 1) => {
+                format!("; its tensor '{}' cannot be used: {why}", clip(name))
+            }
+            (Some((name, why)), count) => {
+                let name = clip(name);
+                format!("; {count} of its tensors cannot be used, '{name}' for one: {why}")
+            }
+        }
     }
 
     /// Checks that nobody has written to the files since they were opened: for whoever reads tensors
@@ -247,7 +313,9 @@ impl Weights {
 
     /// Whether the tensor `name` can be read part by part, see [`Scope::stored`].
     pub fn in_parts(&self, name: &str) -> bool {
-        self.dtype(name) == Some(Dtype::F16) && self.change.is_none()
+        let entry = self.entry(name);
+        let plain = entry.is_some_and(|e| e.dtype == Dtype::F16 && e.strided.is_none());
+        plain && self.change.is_none()
     }
 
     fn entry(&self, name: &str) -> Option<Entry<'_>> {
@@ -256,11 +324,23 @@ impl Weights {
         let (_, info) = shard.header.tensors.get(place.tensor)?;
         let offset = shard.header.start + info.data_offsets.0 as u64;
         let part = place.part.as_ref();
+        let skip = part.map_or(0, |part| part.skip);
+        let strided = shard.header.strided.get(&place.tensor);
+        let strided = strided.map(|strided| Lie {
+            strided,
+            shape: &info.shape,
+            skip: (skip * 8 / info.dtype.bitsize() as u64) as usize,
+        });
         Some(Entry {
             source: &shard.source,
             dtype: info.dtype,
             shape: part.map_or(&info.shape, |part| &part.shape),
-            offset: offset + part.map_or(0, |part| part.skip),
+            offset: if strided.is_some() {
+                offset
+            } else {
+                offset + skip
+            },
+            strided,
         })
     }
 
@@ -304,9 +384,10 @@ impl Weights {
         } else {
             "the file belongs to another model: use the one that belongs here"
         };
+        let refused = self.refused();
         damaged(
             &self.name,
-            format!("there is no tensor '{}'; {advice}", clip(name)),
+            format!("there is no tensor '{}'; {advice}{refused}", clip(name)),
         )
     }
 }
@@ -327,8 +408,9 @@ fn damaged(name: &str, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Model, format!("{name}: {what}"))
 }
 
-/// A name out of a file, fit for a message: no longer than a line or two, without control characters.
-fn clip(name: &str) -> String {
+/// A name out of a file, fit for a message: no longer than a line or two, without control characters and
+/// what turns the text's direction.
+pub(crate) fn clip(name: &str) -> String {
     const MOST: usize = 160;
     let mut text: String = name.chars().take(MOST).flat_map(printable).collect();
     if name.chars().nth(MOST).is_some() {
@@ -338,7 +420,9 @@ fn clip(name: &str) -> String {
 }
 
 fn printable(c: char) -> impl Iterator<Item = char> {
-    let escaped = c.is_control().then(|| c.escape_default());
-    let plain = (!c.is_control()).then_some(c);
+    let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let escape = c.is_control() || hidden;
+    let escaped = escape.then(|| c.escape_default());
+    let plain = (!escape).then_some(c);
     escaped.into_iter().flatten().chain(plain)
 }

@@ -1,20 +1,30 @@
-//! ONNX files: the initialisers of the graph, by name, where they lie. No graph is run.
+//! ONNX files: the graph's weights by name, where they lie: initialisers, `Constant` nodes, and what an
+//! `Identity` gives another name. No graph is run.
 //!
 //! A file is one protobuf message, `ModelProto` (<https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>);
 //! of its fields these are read: `graph` 7; of the graph `node` 1 and `initializer` 5; of a node `input`
-//! 1, `output` 2 and `op_type` 4; of a tensor `dims` 1, `data_type` 2, `float_data` 4, `name` 8,
-//! `raw_data` 9, `external_data` 13.
+//! 1, `output` 2, `op_type` 4 and `attribute` 5; of an attribute `name` 1 and `t` 5; of a tensor `dims` 1,
+//! `data_type` 2, `float_data` 4, `name` 8, `raw_data` 9, `external_data` 13, `data_location` 14. External
+//! data lie in a file beside: see [`outside`].
 //!
 //! An exporter works out what is constant, and the result has a number for a name: noise times its
 //! strength, say. Where such a constant is added to what comes out of a 1×1 convolution, it is found here
 //! under the name of that convolution's weight with `.added` behind.
+//!
+//! The file is gone through once, from its beginning to its end; what is kept are names, each as often as it
+//! stands there.
 #![forbid(unsafe_code)]
 
+mod outside;
+
 use super::header::Header;
+use super::pickle::UNKNOWN_TYPE;
 use super::source::Source;
 use super::{Dtype, clip, damaged};
 use crate::error::{Error, Result};
 use crate::memory;
+use outside::Outside;
+pub(super) use outside::open;
 use std::collections::{BTreeMap, HashMap};
 
 /// Bytes that are read at a time.
@@ -23,6 +33,8 @@ const CHUNK: usize = 64 << 10;
 const MOST: usize = 1 << 17;
 const NAME: u64 = 512;
 const RANK: usize = 16;
+/// Fields of all messages together.
+const FIELDS: usize = 1 << 22;
 /// Nodes between a convolution and what is added: a fourfold one in a network's upsampling.
 const BETWEEN: usize = 16;
 
@@ -31,10 +43,10 @@ pub(super) fn is_called(name: &str) -> bool {
     name.len() > 5 && name.as_bytes()[name.len() - 5..].eq_ignore_ascii_case(b".onnx")
 }
 
-/// The initialisers of a file.
-pub(super) fn read(source: &Source) -> Result<Header> {
+/// The weights of a file: those in it, and those that lie in others, by the files' names.
+pub(super) fn read(source: &Source) -> Result<(Header, BTreeMap<String, Header>)> {
     let mut reader = Reader::new(source);
-    let (mut header, mut graph) = (Header::empty(), Graph::default());
+    let (mut found, mut graph) = (Found::default(), Graph::default());
     let mut part = Part {
         at: 0,
         end: source.len(),
@@ -43,31 +55,57 @@ pub(super) fn read(source: &Source) -> Result<Header> {
     while let Some((field, value)) = reader.field(&mut part)? {
         if let (7, Field::Bytes(mut inner)) = (field, value) {
             graphs += 1;
-            while let Some(found) = reader.field(&mut inner)? {
-                match found {
-                    (1, Field::Bytes(node)) => graph.node(&mut reader, node)?,
-                    (5, Field::Bytes(tensor)) => initialiser(&mut reader, tensor, &mut header)?,
+            while let Some(field) = reader.field(&mut inner)? {
+                match field {
+                    (1, Field::Bytes(node)) => graph.node(&mut reader, node, &mut found)?,
+                    (5, Field::Bytes(tensor)) => {
+                        initialiser(&mut reader, tensor, None, &mut found)?
+                    }
                     _ => {}
                 }
             }
         }
     }
-    if graphs != 1 || header.tensors.is_empty() && header.refused.is_empty() {
+    if graphs != 1 || found.header.tensors.is_empty() && found.header.refused.is_empty() {
         return Err(reader.wrong("it holds no graph with weights"));
     }
-    graph.name_constants(&mut header)?;
+    graph.name_constants(&reader, &mut found)?;
+    let Found {
+        mut header,
+        outside,
+    } = found;
+    let files = outside::split(&mut header, outside)?;
     header.tensors.sort_by(|a, b| a.0.cmp(&b.0));
-    let twice = header.tensors.windows(2).find(|w| w[0].0 == w[1].0);
-    if let Some([(name, _), ..]) = twice {
-        return Err(reader.wrong(&format!("'{}' is in it twice", clip(name))));
-    }
-    Ok(header)
+    Ok((header, files))
 }
 
-/// A tensor of the graph.
-fn initialiser(reader: &mut Reader<'_>, mut part: Part, header: &mut Header) -> Result<()> {
-    let (mut shape, mut kind, mut name) = (Vec::new(), 0, String::new());
-    let (mut data, mut outside) = (None, false);
+/// The weights of a graph.
+struct Found {
+    /// All of them; of those in other files the offsets are those there.
+    header: Header,
+    /// The files of those, by the tensors' places in the header.
+    outside: HashMap<usize, Outside>,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self {
+            header: Header::empty(),
+            outside: HashMap::new(),
+        }
+    }
+}
+
+/// A tensor of the graph, under its own name or one that it is `called`.
+fn initialiser(
+    reader: &mut Reader<'_>,
+    mut part: Part,
+    called: Option<String>,
+    all: &mut Found,
+) -> Result<()> {
+    let (mut shape, mut kind, mut name) = (Vec::new(), 0, called.unwrap_or_default());
+    let named = !name.is_empty();
+    let (mut data, mut outside) = (None, Outside::default());
     while let Some(found) = reader.field(&mut part)? {
         match found {
             (1, Field::Number(n)) => shape.push(n),
@@ -77,10 +115,11 @@ fn initialiser(reader: &mut Reader<'_>, mut part: Part, header: &mut Header) -> 
                 }
             }
             (2, Field::Number(n)) => kind = n,
-            (8, Field::Bytes(text)) => name = reader.text(text)?,
+            (8, Field::Bytes(text)) if !named => name = reader.text(text)?,
             // Packed floats lie as raw ones do.
             (4 | 9, Field::Bytes(bytes)) => data = Some(bytes),
-            (13, _) | (14, Field::Number(1)) => outside = true,
+            (13, Field::Bytes(entry)) => outside.entry(reader, entry)?,
+            (14, Field::Number(1)) => outside.is = true,
             _ => {}
         }
         if shape.len() > RANK {
@@ -90,10 +129,54 @@ fn initialiser(reader: &mut Reader<'_>, mut part: Part, header: &mut Header) -> 
     if name.is_empty() {
         return Ok(());
     }
+    let header = &mut all.header;
     if header.tensors.len() + header.refused.len() >= MOST {
         return Err(reader.wrong("it has more tensors than any network"));
     }
-    let dtype = match kind {
+    let Some(dtype) = dtype(kind) else {
+        header.refused.insert(name, UNKNOWN_TYPE);
+        return Ok(());
+    };
+    let shape: Option<Vec<usize>> = shape.iter().map(|n| usize::try_from(*n).ok()).collect();
+    let numbers = shape.as_ref().and_then(|shape| {
+        let each = shape.iter().map(|n| *n as u64);
+        each.clone().try_fold(1u64, |n, side| n.checked_mul(side))
+    });
+    let bytes = numbers.and_then(|n| n.checked_mul(dtype.bitsize() as u64 / 8));
+    let (Some(shape), Some(bytes)) = (shape, bytes) else {
+        let what = format!("tensor '{}' is beyond all memory", clip(&name));
+        return Err(reader.wrong(&what));
+    };
+    if outside.is {
+        let from = outside.offset;
+        if from.checked_add(bytes).is_none() {
+            let what = format!("tensor '{}' begins beyond all files", clip(&name));
+            return Err(reader.wrong(&what));
+        }
+        all.outside.insert(header.tensors.len(), outside);
+        return header.push(name, dtype, &shape, [from, bytes]);
+    }
+    match data {
+        Some(data) if data.end - data.at == bytes => {
+            header.push(name, dtype, &shape, [data.at, bytes])
+        }
+        Some(data) => Err(reader.wrong(&format!(
+            "tensor '{}' has {} bytes, expected {bytes}",
+            clip(&name),
+            data.end - data.at
+        ))),
+        None => {
+            header
+                .refused
+                .insert(name, "its numbers are not stored as bytes");
+            Ok(())
+        }
+    }
+}
+
+/// What a `data_type` is.
+fn dtype(kind: u64) -> Option<Dtype> {
+    Some(match kind {
         1 => Dtype::F32,
         2 => Dtype::U8,
         3 => Dtype::I8,
@@ -106,40 +189,8 @@ fn initialiser(reader: &mut Reader<'_>, mut part: Part, header: &mut Header) -> 
         11 => Dtype::F64,
         12 => Dtype::U32,
         16 => Dtype::BF16,
-        _ => {
-            let why = "it is stored in a type of numbers that Mend does not know";
-            header.refused.insert(name, why.to_owned());
-            return Ok(());
-        }
-    };
-    let shape: Option<Vec<usize>> = shape.iter().map(|n| usize::try_from(*n).ok()).collect();
-    let numbers = shape.as_ref().and_then(|shape| {
-        let each = shape.iter().map(|n| *n as u64);
-        each.clone().try_fold(1u64, |n, side| n.checked_mul(side))
-    });
-    let bytes = numbers.and_then(|n| n.checked_mul(dtype.bitsize() as u64 / 8));
-    let (Some(shape), Some(bytes)) = (shape, bytes) else {
-        let what = format!("tensor '{}' is beyond all memory", clip(&name));
-        return Err(reader.wrong(&what));
-    };
-    match data {
-        Some(data) if data.end - data.at == bytes => {
-            header.push(name, dtype, &shape, [data.at, bytes])
-        }
-        Some(data) => Err(reader.wrong(&format!(
-            "tensor '{}' has {} bytes, expected {bytes}",
-            clip(&name),
-            data.end - data.at
-        ))),
-        None => {
-            let why = match outside {
-                true => "its numbers are in a file of their own",
-                false => "its numbers are not stored as bytes",
-            };
-            header.refused.insert(name, why.to_owned());
-            Ok(())
-        }
-    }
+        _ => return None,
+    })
 }
 
 /// What the nodes tell of constants.
@@ -149,21 +200,36 @@ struct Graph {
     from: HashMap<String, (String, Option<String>)>,
     /// Both inputs of each addition.
     sums: Vec<[String; 2]>,
+    /// What is given another name: that, and its own.
+    same: Vec<(String, String)>,
+    nodes: usize,
 }
 
 impl Graph {
-    fn node(&mut self, reader: &mut Reader<'_>, mut part: Part) -> Result<()> {
+    fn node(&mut self, reader: &mut Reader<'_>, mut part: Part, all: &mut Found) -> Result<()> {
+        self.nodes += 1;
+        if self.nodes > MOST {
+            return Err(reader.wrong("it has more nodes than any network"));
+        }
         let (mut inputs, mut output, mut kind) = (Vec::new(), None, String::new());
+        let mut value = None;
         while let Some(found) = reader.field(&mut part)? {
             match found {
                 (1, Field::Bytes(text)) if inputs.len() < 2 => inputs.push(reader.text(text)?),
                 (2, Field::Bytes(text)) if output.is_none() => output = Some(reader.text(text)?),
                 (4, Field::Bytes(text)) => kind = reader.text(text)?,
+                (5, Field::Bytes(attribute)) if inputs.is_empty() && value.is_none() => {
+                    value = reader.value(attribute)?;
+                }
                 _ => {}
             }
         }
-        if self.from.len() >= MOST {
-            return Err(reader.wrong("it has more nodes than any network"));
+        if let ("Constant", Some(output), Some(value)) = (kind.as_str(), &output, value) {
+            return initialiser(reader, value, Some(output.clone()), all);
+        }
+        if let ("Identity", [input], Some(output)) = (kind.as_str(), inputs.as_slice(), &output) {
+            let pair = (output.clone(), input.clone());
+            memory::push(&mut self.same, pair, "an ONNX graph")?;
         }
         let second = inputs.get(1).cloned();
         if let ("Add", [a, b]) = (kind.as_str(), inputs.as_slice()) {
@@ -176,15 +242,25 @@ impl Graph {
         Ok(())
     }
 
-    /// Gives added constants their names.
-    fn name_constants(&self, header: &mut Header) -> Result<()> {
-        let index: HashMap<&str, usize> = header
-            .tensors
+    /// Gives constants that have other names, and those that are added, the names that they are found by.
+    fn name_constants(&self, reader: &Reader<'_>, found: &mut Found) -> Result<()> {
+        let header = &found.header;
+        let mut index: HashMap<&str, usize> = HashMap::new();
+        for (i, (name, _)) in header.tensors.iter().enumerate() {
+            if index.insert(name, i).is_some() {
+                let what = format!("'{}' is in it twice", clip(name));
+                return Err(reader.wrong(&what));
+            }
+        }
+        let same: Vec<(&str, usize)> = self
+            .same
             .iter()
-            .enumerate()
-            .map(|(i, (name, _))| (name.as_str(), i))
+            .filter_map(|(name, of)| Some((name.as_str(), *index.get(of.as_str())?)))
+            .filter(|(name, _)| !index.contains_key(name))
             .collect();
-        let mut more = BTreeMap::new();
+        index.extend(same.iter().copied());
+        let mut more: BTreeMap<String, usize> = BTreeMap::new();
+        more.extend(same.iter().map(|(name, i)| ((*name).to_owned(), *i)));
         for [a, b] in &self.sums {
             let (Some(constant), data) = (match index.get(b.as_str()) {
                 Some(i) => (Some(*i), a),
@@ -202,17 +278,21 @@ impl Graph {
                     matches!(info.shape.as_slice(), [_, _, 1, 1]).then_some(w)
                 });
                 if let Some(weight) = point {
-                    let info = header.tensors[constant].1.clone();
-                    more.insert(format!("{weight}.added"), info);
+                    more.insert(format!("{weight}.added"), constant);
                     break;
                 }
                 at = first;
             }
         }
-        for (name, info) in more {
+        for (name, of) in more {
+            let info = found.header.tensors[of].1.clone();
+            if let Some(outside) = found.outside.get(&of).cloned() {
+                let last = found.header.tensors.len();
+                found.outside.insert(last, outside);
+            }
             let (from, to) = info.data_offsets;
             let place = [from as u64, (to - from) as u64];
-            header.push(name, info.dtype, &info.shape, place)?;
+            found.header.push(name, info.dtype, &info.shape, place)?;
         }
         Ok(())
     }
@@ -238,6 +318,7 @@ struct Reader<'a> {
     buffer: Vec<u8>,
     /// Where the buffer's bytes are in the file.
     first: u64,
+    fields: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -246,6 +327,7 @@ impl<'a> Reader<'a> {
             source,
             buffer: Vec::new(),
             first: 0,
+            fields: 0,
         }
     }
 
@@ -263,6 +345,10 @@ impl<'a> Reader<'a> {
     fn field(&mut self, part: &mut Part) -> Result<Option<(u64, Field)>> {
         if part.at == part.end {
             return Ok(None);
+        }
+        self.fields += 1;
+        if self.fields > FIELDS {
+            return Err(self.wrong("it has more fields than any network's"));
         }
         let key = self.varint(part)?;
         let value = match key & 7 {
@@ -329,13 +415,31 @@ impl<'a> Reader<'a> {
         Ok(self.buffer[0])
     }
 
+    /// The tensor in an attribute that is called `value`.
+    fn value(&mut self, mut part: Part) -> Result<Option<Part>> {
+        let (mut tensor, mut called) = (None, false);
+        while let Some(found) = self.field(&mut part)? {
+            match found {
+                (1, Field::Bytes(name)) => {
+                    called = name.end - name.at == 5 && self.text(name)? == "value"
+                }
+                (5, Field::Bytes(inner)) => tensor = Some(inner),
+                _ => {}
+            }
+        }
+        Ok(tensor.filter(|_| called))
+    }
+
     fn text(&mut self, part: Part) -> Result<String> {
         let len = part.end - part.at;
         if len > NAME {
             return Err(self.wrong("a name in it is too long"));
         }
-        let mut bytes = memory::filled(len as usize, 0u8, "a name in a model file")?;
-        self.source.read(part.at, &mut bytes)?;
+        let mut bytes = memory::with_capacity(len as usize, "a name in a model file")?;
+        for at in part.at..part.end {
+            // From the buffer, mostly: a file has many names.
+            bytes.push(self.byte(at)?);
+        }
         String::from_utf8(bytes).map_err(|_| self.wrong("a name in it is no UTF-8"))
     }
 }

@@ -1,7 +1,7 @@
 //! Tensors under a prefix: what one module of a network sees.
 #![forbid(unsafe_code)]
 
-use super::{Dtype, Stored, Values, Weights, damaged, values};
+use super::{Dtype, Stored, Values, Weights, clip, damaged, values};
 use crate::error::{Error, Result};
 use std::fmt::Display;
 
@@ -76,8 +76,7 @@ impl<'a> Scope<'a> {
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Values> {
         let name = self.path(name);
         let entry = self.weights.demand(&name, shape)?;
-        let count = shape.iter().product();
-        let values = values::floats(entry.source, entry.offset, entry.dtype, count, &name)?;
+        let values = values::floats(&entry, &name)?;
         match &self.weights.change {
             Some(change) => change.apply(&name, shape, values),
             None => Ok(values),
@@ -115,8 +114,32 @@ impl<'a> Scope<'a> {
     pub fn integers(&self, name: &str, shape: &[usize]) -> Result<Vec<i64>> {
         let name = self.path(name);
         let entry = self.weights.demand(&name, shape)?;
-        let count = shape.iter().product();
-        values::integers(entry.source, entry.offset, entry.dtype, count, &name)
+        values::integers(&entry, &name)
+    }
+
+    /// Reads a tensor of one number of any type.
+    ///
+    /// # Errors
+    /// As [`Scope::get`]; [`crate::ErrorKind::Model`] where it has several or one that is not finite.
+    pub fn number(&self, name: &str) -> Result<f64> {
+        let shape = self.shape(name).unwrap_or_default();
+        let one = shape.iter().all(|side| *side == 1);
+        let value = match self.dtype(name) {
+            Some(Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64) if one => {
+                let value = self.get(name, &shape)?.into_f32()?;
+                value.first().map(|v| f64::from(*v))
+            }
+            Some(_) if one => self.integers(name, &shape)?.first().map(|v| *v as f64),
+            Some(_) => None,
+            None => return Err(self.weights.lacks(&self.path(name))),
+        };
+        value.filter(|v| v.is_finite()).ok_or_else(|| {
+            let what = format!(
+                "tensor '{}' is no single finite number",
+                clip(&self.path(name))
+            );
+            damaged(self.weights.name(), what)
+        })
     }
 
     fn none_of(&self, names: &[&str]) -> Error {

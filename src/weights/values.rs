@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::source::Source;
-use super::{Dtype, clip, damaged};
+use super::{Dtype, Entry, Lie, clip, damaged};
 use crate::error::{Error, Result};
 use crate::memory;
 use half::slice::HalfFloatSliceExt;
@@ -52,14 +52,26 @@ impl Values {
 
 const WHAT: &str = "a tensor of the model";
 
-/// Reads `count` floating-point numbers of type `dtype` at `offset`.
-pub(super) fn floats(
-    source: &Source,
-    offset: u64,
-    dtype: Dtype,
-    count: usize,
-    name: &str,
-) -> Result<Values> {
+/// Reads a tensor of floating-point numbers, which is called `name` in messages.
+pub(super) fn floats(entry: &Entry<'_>, name: &str) -> Result<Values> {
+    let count = entry.shape.iter().product();
+    let Some(lie) = &entry.strided else {
+        return run(entry, count, name);
+    };
+    match run(entry, lie.strided.span, name)? {
+        Values::F16(v) => lie.gather(&v, count).map(Values::F16),
+        Values::F32(v) => lie.gather(&v, count).map(Values::F32),
+    }
+}
+
+/// Reads `count` floating-point numbers that lie one behind another.
+fn run(entry: &Entry<'_>, count: usize, name: &str) -> Result<Values> {
+    let Entry {
+        source,
+        offset,
+        dtype,
+        ..
+    } = *entry;
     match dtype {
         Dtype::F16 => {
             let mut values = memory::filled(count, f16::ZERO, WHAT)?;
@@ -141,14 +153,59 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// Reads `count` whole numbers of type `dtype` at `offset`.
-pub(super) fn integers(
-    source: &Source,
-    offset: u64,
-    dtype: Dtype,
-    count: usize,
-    name: &str,
-) -> Result<Vec<i64>> {
+impl Lie<'_> {
+    /// `count` numbers of the tensor, last dimension fastest, of those from its first to its last.
+    fn gather<T: Copy>(&self, from: &[T], count: usize) -> Result<Vec<T>> {
+        let mut values = memory::with_capacity(count, WHAT)?;
+        let shape = self.shape;
+        // The place of the first of them along each dimension, and where it lies.
+        let (mut place, mut rest) = (vec![0; shape.len()], self.skip);
+        for (at, side) in place.iter_mut().zip(shape).rev() {
+            *at = rest % (*side).max(1);
+            rest /= (*side).max(1);
+        }
+        let strides = &self.strided.strides;
+        let mut at: usize = place
+            .iter()
+            .zip(strides)
+            .map(|(i, stride)| i * stride)
+            .sum();
+        while values.len() < count {
+            let Some(value) = from.get(at) else {
+                break;
+            };
+            values.push(*value);
+            for d in (0..shape.len()).rev() {
+                place[d] += 1;
+                at += strides[d];
+                if place[d] < shape[d] {
+                    break;
+                }
+                at -= strides[d] * shape[d];
+                place[d] = 0;
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// Reads a tensor of whole numbers.
+pub(super) fn integers(entry: &Entry<'_>, name: &str) -> Result<Vec<i64>> {
+    let count = entry.shape.iter().product();
+    match &entry.strided {
+        None => run_of_integers(entry, count, name),
+        Some(lie) => lie.gather(&run_of_integers(entry, lie.strided.span, name)?, count),
+    }
+}
+
+/// Reads `count` whole numbers that lie one behind another.
+fn run_of_integers(entry: &Entry<'_>, count: usize, name: &str) -> Result<Vec<i64>> {
+    let Entry {
+        source,
+        offset,
+        dtype,
+        ..
+    } = *entry;
     match dtype {
         Dtype::I64 => converted(source, offset, count, i64::from_le_bytes),
         Dtype::I32 => converted(source, offset, count, |b| i32::from_le_bytes(b).into()),

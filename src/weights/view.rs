@@ -36,7 +36,7 @@ impl Weights {
         let mut tensors = BTreeMap::new();
         for (name, part) in parts {
             let place = self.place(&part)?;
-            tensors.insert(name, place);
+            tensors.insert(name.into(), place);
         }
         Ok(Self {
             name: self.name.clone(),
@@ -59,7 +59,8 @@ impl Weights {
     }
 
     fn place(&self, part: &Part) -> Result<super::Place> {
-        let (Some(place), Some(entry)) = (self.tensors.get(&part.of), self.entry(&part.of)) else {
+        let (Some(place), Some(entry)) = (self.tensors.get(part.of.as_str()), self.entry(&part.of))
+        else {
             return Err(self.lacks(&part.of));
         };
         // Of nothing but zeros a shape may be beyond all numbers.

@@ -21,10 +21,10 @@ const TOKENS: f64 = 77.0;
 pub struct Model<'a> {
     pub folder: &'a Folder,
     pub unet: Arc<Weights>,
-    pub vae: Weights,
-    pub text: Weights,
+    pub vae: Arc<Weights>,
+    pub text: Arc<Weights>,
     /// The tiny autoencoder, where it decodes.
-    pub tiny: Option<Weights>,
+    pub tiny: Option<Arc<Weights>>,
 }
 
 impl<'a> Model<'a> {
@@ -35,7 +35,7 @@ impl<'a> Model<'a> {
     pub fn open(folder: &'a Folder) -> Result<Self> {
         Ok(Self {
             folder,
-            unet: Arc::new(folder.unet_weights()?),
+            unet: folder.unet_weights()?,
             vae: folder.vae_weights()?,
             text: folder.text_weights()?,
             tiny: folder.tiny_weights()?,
@@ -80,13 +80,13 @@ pub fn predict(model: &Model, settings: &Settings, choice: &Choice) -> Cost {
     let rate = rate(Path::chosen(), settings.precision);
     let pictures = 1.0 + f64::from(u8::from(settings.strength < 1.0));
     let levels = v.block_out_channels.len();
-    let started = (settings.steps as f64 * settings.strength).floor();
+    let first = settings.first(settings.steps).unwrap_or(0);
     Cost {
         text: text.bytes() as f64 / LOADING + batch * text_flops(text) / rate,
         encode: encoder + pictures * flops(vae, "encoder.", levels, side * side) / rate,
         load: unet.bytes() as f64 / LOADING - streamed,
         step: batch * unet_flops(folder, unet, latents) / rate + streamed,
-        steps: started.max(1.0),
+        steps: (settings.steps - first).max(1) as f64,
         decode: match &model.tiny {
             Some(tiny) => autoencoder_tiny::Decoder::predicted(&tiny.root(), latents).1 / rate,
             None => decoder + flops(vae, "decoder.", levels, side * side) / rate,

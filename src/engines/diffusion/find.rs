@@ -6,6 +6,7 @@ use crate::engines::place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::SingleFile;
 use crate::models::rad_unet::Checkpoint;
+use crate::weights::{Weights, in_folder};
 use std::path::{Path, PathBuf};
 
 /// The ending of model files.
@@ -26,7 +27,8 @@ fn is_model(models: Option<&Path>, name: &str) -> bool {
             path.join("unet/config.json").is_file() && Checkpoint::open(&path).is_err()
         }
         Ok(Some((path, None))) => {
-            path.extension().is_some_and(|e| e == FILE) && SingleFile::open(&path).is_ok()
+            let own = path.extension().is_some_and(|e| e == FILE);
+            own && Weights::is_light(&path) && SingleFile::open(&path).is_ok()
         }
         _ => false,
     }
@@ -74,11 +76,12 @@ pub fn model(models: Option<&Path>, model: &str) -> Result<PathBuf> {
     }
 }
 
-/// The LoRA's file that `name` names: in the models folder, else by its path.
+/// The LoRA's file that `name` names: in the models folder, else by its path. A folder that peft wrote for
+/// UNet and text encoder has one for each.
 ///
 /// # Errors
 /// [`ErrorKind::Model`] where there is none.
-pub fn lora(models: Option<&Path>, name: &str) -> Result<PathBuf> {
+pub fn lora(models: Option<&Path>, name: &str) -> Result<Vec<PathBuf>> {
     let wrong = |what: String| Err(Error::new(ErrorKind::Model, what));
     match place::any(models, name, FILES)? {
         Some((_, Some(kind))) if kind != Kind::Lora => wrong(format!(
@@ -86,18 +89,17 @@ pub fn lora(models: Option<&Path>, name: &str) -> Result<PathBuf> {
             kind.name()
         )),
         Some((path, _)) if path.is_dir() => {
-            // As diffusers names it.
-            let file = path.join("pytorch_lora_weights.safetensors");
-            match file.is_file() {
-                true => Ok(file),
-                false => wrong(format!(
-                    "parameter 'lora': {} is a folder without 'pytorch_lora_weights.safetensors'; \
-                     name the LoRA's file",
+            let files = in_folder(&path);
+            match files.is_empty() {
+                false => Ok(files),
+                true => wrong(format!(
+                    "parameter 'lora': {} is a folder without 'adapter_model.safetensors' or \
+                     'pytorch_lora_weights.safetensors'; name the LoRA's file",
                     path.display()
                 )),
             }
         }
-        Some((path, _)) => Ok(path),
+        Some((path, _)) => Ok(vec![path]),
         None => wrong(format!(
             "parameter 'lora': there is no file or model '{name}'; give a .safetensors file's path \
              or its name in the models folder, with ':' and a weight behind it, commas between \

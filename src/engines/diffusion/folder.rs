@@ -10,6 +10,7 @@ use crate::schedulers;
 use crate::weights::Weights;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// The largest configuration that is read, in bytes; published ones have two thousand.
 const LONGEST: u64 = 1 << 20;
@@ -18,6 +19,52 @@ const NETWORK: &str = "diffusion_pytorch_model";
 const TEXT: &str = "model";
 /// The side of pictures that Stable Diffusion 1.x was trained with.
 const SIDE: usize = 512;
+
+/// Where what a fill's settings name lies.
+pub struct Files {
+    model: PathBuf,
+    tiny: Option<PathBuf>,
+    loras: Vec<(PathBuf, f64)>,
+}
+
+impl Files {
+    /// Looks for the model, the LoRAs and the decoder.
+    ///
+    /// # Errors
+    /// [`find`]'s.
+    pub fn find(models: Option<&Path>, settings: &Settings) -> Result<Self> {
+        let model = find::model(models, &settings.model)?;
+        let tiny = match settings.vae {
+            Vae::Taesd => Some(find::taesd(models, &model)?),
+            Vae::Full => None,
+        };
+        let mut loras = Vec::new();
+        for (name, weight) in &settings.lora {
+            let own = find::lora(models, name)?.into_iter();
+            loras.extend(own.map(|file| (file, *weight)));
+        }
+        Ok(Self { model, tiny, loras })
+    }
+
+    /// The paths of all of them.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let loras = self.loras.iter().map(|(path, _)| path);
+        let all = [&self.model].into_iter().chain(&self.tiny).chain(loras);
+        all.cloned().collect()
+    }
+}
+
+/// A network's weights, opened when they are first asked for.
+type Part = OnceLock<Arc<Weights>>;
+
+/// What is in `part`, or what `open` makes.
+fn once(part: &Part, open: impl FnOnce() -> Result<Weights>) -> Result<Arc<Weights>> {
+    if let Some(weights) = part.get() {
+        return Ok(weights.clone());
+    }
+    let weights = Arc::new(open()?);
+    Ok(part.get_or_init(|| weights).clone())
+}
 
 /// A model whose parts fit each other. Weights are not yet read.
 pub struct Folder {
@@ -36,6 +83,8 @@ pub struct Folder {
     lora_files: Vec<(PathBuf, f64)>,
     /// Where the tiny autoencoder lies that decodes in the place of the model's own.
     tiny: Option<PathBuf>,
+    /// The weights of UNet, VAE, text encoder and tiny autoencoder.
+    parts: [Part; 4],
 }
 
 impl Folder {
@@ -65,6 +114,7 @@ impl Folder {
             loras: Loras::default(),
             lora_files: Vec::new(),
             tiny: None,
+            parts: Default::default(),
         };
         model.check(&name, &name, &name)?;
         Ok(model)
@@ -73,16 +123,12 @@ impl Folder {
     fn parts(path: PathBuf) -> Result<Self> {
         let (file, text) = config(&path, "unet")?;
         let unet = unet_2d_condition::Config::parse(&file, &text)?;
-        let sample = serde_json::from_str::<serde_json::Value>(&text).ok();
-        let sample = sample.and_then(|json| json.get("sample_size")?.as_u64());
+        let sample = unet_2d_condition::Config::sample_size(&file, &text)?;
         let (vae_file, text) = config(&path, "vae")?;
         let vae = autoencoder_kl::Config::parse(&vae_file, &text)?;
         let (text_file, text) = config(&path, "text_encoder")?;
         let text = clip::Config::parse(&text_file, &text)?;
-        let side = match sample {
-            Some(latents @ 1..=1024) => latents as usize * vae.scale(),
-            _ => SIDE,
-        };
+        let side = sample.map_or(SIDE, |latents| latents * vae.scale());
         let model = Self {
             scheduler: scheduler(&path)?,
             path,
@@ -94,6 +140,7 @@ impl Folder {
             loras: Loras::default(),
             lora_files: Vec::new(),
             tiny: None,
+            parts: Default::default(),
         };
         model.check(&file, &vae_file, &text_file)?;
         Ok(model)
@@ -103,14 +150,19 @@ impl Folder {
     ///
     /// # Errors
     /// As [`Self::open`], [`find`]'s and [`Lora::open`]'s.
+    #[cfg(test)]
     pub fn find(models: Option<&Path>, settings: &Settings) -> Result<Self> {
-        let mut folder = Self::open(find::model(models, &settings.model)?)?;
-        if settings.vae == Vae::Taesd {
-            folder.tiny = Some(find::taesd(models, &folder.path)?);
-        }
-        let files = settings.lora.iter();
-        let files = files.map(|(name, weight)| Ok((find::lora(models, name)?, *weight)));
-        folder.add_loras(files.collect::<Result<_>>()?)?;
+        Self::of(Files::find(models, settings)?)
+    }
+
+    /// The model of these files.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`Lora::open`].
+    pub fn of(files: Files) -> Result<Self> {
+        let mut folder = Self::open(files.model)?;
+        folder.tiny = files.tiny;
+        folder.add_loras(files.loras)?;
         Ok(folder)
     }
 
@@ -120,8 +172,15 @@ impl Folder {
     /// As [`Lora::open`] and [`Loras::onto`].
     pub fn add_loras(&mut self, files: Vec<(PathBuf, f64)>) -> Result<()> {
         let loras = files.iter().map(|(path, weight)| Lora::open(path, *weight));
-        self.loras = Loras::new(loras.collect::<Result<_>>()?);
-        self.lora_files = files;
+        let loras: Vec<Lora> = loras.collect::<Result<_>>()?;
+        // Another configuration of peft's is another strength.
+        let configs = loras.iter().zip(&files);
+        let configs =
+            configs.filter_map(|(lora, (_, weight))| Some((lora.config()?.into(), *weight)));
+        let configs: Vec<(PathBuf, f64)> = configs.collect();
+        self.lora_files = files.into_iter().chain(configs).collect();
+        self.loras = Loras::new(loras);
+        self.parts = Default::default();
         if !self.loras.is_empty() {
             self.unet_weights()?;
             self.text_weights()?;
@@ -171,38 +230,45 @@ impl Folder {
     ///
     /// # Errors
     /// As [`Weights::open_folder`], here and below.
-    pub fn unet_weights(&self) -> Result<Weights> {
-        let weights = match &self.single {
-            Some(single) => single.unet_weights(),
-            None => Weights::open_folder(&self.path.join("unet"), NETWORK),
-        };
-        self.loras.onto(Net::Unet, weights?)
+    pub fn unet_weights(&self) -> Result<Arc<Weights>> {
+        once(&self.parts[0], || {
+            let weights = match &self.single {
+                Some(single) => single.unet_weights(),
+                None => Weights::open_folder(&self.path.join("unet"), NETWORK),
+            };
+            self.loras.onto(Net::Unet, weights?)
+        })
     }
 
     /// The autoencoder's weights.
-    pub fn vae_weights(&self) -> Result<Weights> {
-        match &self.single {
+    pub fn vae_weights(&self) -> Result<Arc<Weights>> {
+        once(&self.parts[1], || match &self.single {
             Some(single) => single.vae_weights(),
             None => Weights::open_folder(&self.path.join("vae"), NETWORK),
-        }
+        })
     }
 
     /// The text encoder's weights.
-    pub fn text_weights(&self) -> Result<Weights> {
-        let weights = match &self.single {
-            Some(single) => single.text_weights(),
-            None => Weights::open_folder(&self.path.join("text_encoder"), TEXT),
-        };
-        self.loras.onto(Net::Text, weights?)
+    pub fn text_weights(&self) -> Result<Arc<Weights>> {
+        once(&self.parts[2], || {
+            let weights = match &self.single {
+                Some(single) => single.text_weights(),
+                None => Weights::open_folder(&self.path.join("text_encoder"), TEXT),
+            };
+            self.loras.onto(Net::Text, weights?)
+        })
     }
 
     /// The tiny autoencoder's weights, where it is to decode.
-    pub fn tiny_weights(&self) -> Result<Option<Weights>> {
+    pub fn tiny_weights(&self) -> Result<Option<Arc<Weights>>> {
         let open = |path: &PathBuf| match path.is_dir() {
             true => Weights::open_folder(path, NETWORK),
             false => Weights::open(path),
         };
-        self.tiny.as_ref().map(open).transpose()
+        let opened = self.tiny.as_ref();
+        opened
+            .map(|path| once(&self.parts[3], || open(path)))
+            .transpose()
     }
 
     /// The model's own tokens, or OpenAI's where it has none.
@@ -260,7 +326,7 @@ fn scheduler(model: &Path) -> Result<schedulers::Config> {
         return Ok(schedulers::Config::default());
     };
     let named = |kind, what: String| Error::new(kind, format!("{}: {what}", file.display()));
-    let json = serde_json::from_str(&text).map_err(|e| {
+    let json = crate::json::parse(&text).map_err(|e| {
         let what = format!("is damaged ({e}); download the file again");
         named(ErrorKind::Model, what)
     })?;

@@ -19,6 +19,7 @@ mod tests;
 mod warm;
 
 use super::exemplar::Exemplar;
+use super::opened::Opened;
 use super::pump::{Told, pump};
 use super::{Ask, Crop, Engine, EngineDescription, Mark, Run};
 use crate::error::Result;
@@ -26,12 +27,13 @@ use crate::kernels::{Context, Path as Instructions, give_back};
 use crate::nn;
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Memory, Needs};
-use crate::schedulers::{Noise, start};
+use crate::schedulers::Noise;
 use cost::{Model, predict};
-use folder::Folder;
+use folder::{Files, Folder};
 use pipeline::{Pipeline, latent_mask, showing, soft_mask};
-use settings::{Content, Settings};
-use std::path::Path;
+use settings::{Content, Settings, Vae};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use warm::{Key, Warm};
@@ -43,7 +45,29 @@ const EXEMPLAR: f64 = 0.03;
 #[derive(Default)]
 pub struct Diffusion {
     warm: Warm,
+    opened: Opened<Asked, Folder>,
     whole: Whole,
+}
+
+/// What a model is asked for by: the models folder, and the parameters that name its files.
+type Asked = (Option<PathBuf>, String, Vec<(String, f64)>, Vae);
+
+impl Diffusion {
+    /// The model that is asked for, opened.
+    fn folder(&self, models: Option<&Path>, settings: &Settings) -> Result<Arc<Folder>> {
+        let models_folder = models.map(Path::to_path_buf);
+        let Settings {
+            model, lora, vae, ..
+        } = settings;
+        let key = (models_folder, model.clone(), lora.clone(), *vae);
+        let find = || {
+            let files = Files::find(models, settings)?;
+            let mut paths = files.paths();
+            paths.extend(models.map(Path::to_path_buf));
+            Ok((files, paths))
+        };
+        self.opened.get(key, find, Folder::of)
+    }
 }
 
 /// What is done in one piece and not in parts: nothing, unless that is measured.
@@ -59,6 +83,7 @@ impl Diffusion {
     pub fn unthrifty(attention: bool, pictures: bool) -> Self {
         Self {
             warm: Warm::default(),
+            opened: Opened::default(),
             whole: Whole {
                 attention,
                 pictures,
@@ -86,10 +111,10 @@ impl Engine for Diffusion {
 
     fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
         let settings = Settings::new(ask.values)?;
-        let folder = Folder::find(ask.models, &settings)?;
+        let folder = self.folder(ask.models, &settings)?;
         // Steps that cannot be are told before anything is loaded.
         let steps = settings.schedule(&folder.scheduler)?;
-        start(steps.timesteps().len(), settings.strength)?;
+        settings.first(steps.timesteps().len())?;
         let side = folder.side as u32;
         Ok(Needs {
             alignment: folder.vae.scale() as u32,
@@ -111,7 +136,7 @@ impl Engine for Diffusion {
 
     fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
         let settings = Settings::new(ask.values)?;
-        let folder = Folder::find(ask.models, &settings)?;
+        let folder = self.folder(ask.models, &settings)?;
         let model = Model::open(&folder)?;
         let (choice, memory) = stages::plan(&model, &settings, ask.budget);
         let cost = predict(&model, &settings, &choice);
@@ -128,14 +153,14 @@ impl Engine for Diffusion {
 
     fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
         let settings = Settings::new(ask.values)?;
-        let folder = Folder::find(ask.models, &settings)?;
+        let folder = self.folder(ask.models, &settings)?;
         let model = Model::open(&folder)?;
         Ok(stages::plan(&model, &settings, ask.budget).1)
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         let settings = Settings::new(run.values)?;
-        let folder = Folder::find(run.models, &settings)?;
+        let folder = self.folder(run.models, &settings)?;
         let key = Key::of(&folder, settings.precision);
         let model = Model::open(&folder)?;
         let (choice, _) = stages::plan(&model, &settings, run.budget);
@@ -235,6 +260,7 @@ impl Engine for Diffusion {
     }
 
     fn trim(&self) {
+        self.opened.trim();
         self.warm.trim();
     }
 }

@@ -15,7 +15,7 @@ use crate::models::clip::{CLIPTextModel, HiddenLayer, embed};
 use crate::models::{UNet2DConditionModel, autoencoder_tiny};
 use crate::nn::{Arena, Run, Tensor, from_vec, values};
 use crate::pixels::{Plane, RgbImage};
-use crate::schedulers::{Purpose, Scheduler, guidance, start};
+use crate::schedulers::{Purpose, Scheduler, guidance};
 use crate::weights::Weights;
 
 /// Streams of [`Purpose::Encode`].
@@ -143,7 +143,7 @@ impl Pipeline<'_> {
         let (pixels, len) = (height * width, channels * height * width);
         let mut steps = s.schedule(&self.folder.scheduler)?;
         let times = steps.timesteps().to_vec();
-        let first = start(times.len(), s.strength)?;
+        let first = s.first(times.len())?;
         let what = "latents";
         let mut noise = memory::filled(len, 0.0f32, what)?;
         (self.draw)(Purpose::Start, 0, &mut noise);

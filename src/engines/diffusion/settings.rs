@@ -6,7 +6,7 @@ use crate::engines::given::Given;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Precision;
 use crate::params::{ParamKind, ParamSpec};
-use crate::schedulers::{Config, Kind, Scheduler, Times, align_your_steps, scheduler};
+use crate::schedulers::{Config, Kind, Scheduler, Times, align_your_steps, scheduler, start};
 
 /// The strength of a fill without a prompt is no more than this: of the exemplar fill the layout and
 /// the colours are left, so that the model has no reason to invent an object, and its own textures
@@ -43,7 +43,10 @@ pub struct Settings {
     pub steps: usize,
     /// 1 where it would change nothing: then there is one pass a step.
     pub guidance: f64,
+    /// How much of the content is given up, see [`REMOVING`].
     pub strength: f64,
+    /// The same as it was set.
+    pub asked: f64,
     pub scheduler: Kind,
     /// Whether the steps are at the times of Align Your Steps.
     pub aligned: bool,
@@ -203,6 +206,7 @@ impl Settings {
             steps: given.count("steps")?,
             guidance,
             strength: strength.min(most),
+            asked: strength,
             scheduler: Kind::parse(&given.text("scheduler")?)?,
             aligned: given.text("timesteps")? == "align_your_steps",
             content,
@@ -260,6 +264,16 @@ impl Settings {
         }
         let times = align_your_steps(config, self.steps)?;
         scheduler(self.scheduler, config, Times::Given(&times))
+    }
+
+    /// The index of the first of `steps` that is run. What is taken off the strength unasked leaves one
+    /// at the least: with diffusers a full strength runs a single step, too.
+    ///
+    /// # Errors
+    /// As [`start`], of the strength that was asked for.
+    pub fn first(&self, steps: usize) -> Result<usize> {
+        start(steps, self.asked)?;
+        Ok(start(steps, self.strength).unwrap_or(steps.saturating_sub(1)))
     }
 }
 
@@ -331,6 +345,31 @@ mod tests {
         // The default has levels of its own.
         let error = times(&[ays]).unwrap_err();
         assert!(error.contains("Karras"), "{error}");
+    }
+
+    #[test]
+    fn one_step_is_run_unless_the_strength_that_was_set_leaves_none() {
+        for kind in Kind::ALL {
+            let one = with(&[("steps", "1"), ("scheduler", kind.id())]);
+            assert_eq!(one.strength, REMOVING);
+            let steps = one.schedule(&Config::default()).unwrap();
+            assert_eq!(
+                one.first(steps.timesteps().len()).unwrap(),
+                0,
+                "{}",
+                kind.id()
+            );
+        }
+        assert_eq!(with(&[("steps", "10")]).first(10).unwrap(), 1);
+        for (strength, said) in [
+            ("0.95", "0.95 leaves none of 1 step"),
+            ("0.3", "give 4 steps"),
+        ] {
+            let error = with(&[("steps", "1"), ("strength", strength)])
+                .first(1)
+                .unwrap_err();
+            assert!(error.message().contains(said), "{error}");
+        }
     }
 
     #[test]

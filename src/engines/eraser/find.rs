@@ -33,6 +33,9 @@ fn is_own<N: Network>(models: &Path, name: &str) -> bool {
 
 /// Whether a file's names and shapes are the network's.
 fn is_network<N: Network>(path: &Path) -> bool {
+    if !Weights::is_light(path) {
+        return false;
+    }
     let weights = Weights::open(path);
     weights.is_ok_and(|weights| N::facts(&weights, &Default::default()).is_ok())
 }

@@ -5,6 +5,7 @@ use crate::catalog::Kind;
 use crate::engines::place;
 use crate::error::{Error, ErrorKind, Result};
 use crate::models::rad_unet::Checkpoint;
+use crate::weights::Weights;
 use std::path::{Path, PathBuf};
 
 /// Endings of model files.
@@ -19,7 +20,8 @@ fn is_own(models: Option<&Path>, name: &str) -> bool {
     match place::inside(models, name, &ENDINGS) {
         Ok(Some((_, Some(kind)))) => kind == Kind::Rad,
         Ok(Some((path, None))) => {
-            (path.is_dir() || place::ends(&path, &ENDINGS)) && Checkpoint::open(&path).is_ok()
+            let light = || place::ends(&path, &ENDINGS) && Weights::is_light(&path);
+            (path.is_dir() || light()) && Checkpoint::open(&path).is_ok()
         }
         _ => false,
     }

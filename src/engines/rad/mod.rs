@@ -12,6 +12,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use super::opened::Opened;
 use super::pump::{Told, pump};
 use super::rates::{LOADING, rate};
 use super::slot::{Slot, Stamp};
@@ -27,7 +28,7 @@ use crate::schedulers::pixelwise::PixelRun;
 use crate::schedulers::{Noise, Purpose};
 use picture::Canvas;
 use settings::Settings;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes a pixel of the crop that the engine takes besides the network: the crop at the network's size and
@@ -43,6 +44,7 @@ const LEVELS: usize = 64;
 #[derive(Default)]
 pub struct Rad {
     warm: Slot<Loaded>,
+    opened: Opened<(Option<PathBuf>, String), (Vec<Stamp>, Checkpoint)>,
 }
 
 /// A loaded network.
@@ -84,14 +86,31 @@ impl Facts {
 }
 
 impl Rad {
-    fn checkpoint(models: Option<&Path>, settings: &Settings) -> Result<Checkpoint> {
-        Checkpoint::open(&find::model(models, &settings.model)?)
+    /// The model, opened, and its files as they were.
+    fn checkpoint(
+        &self,
+        models: Option<&Path>,
+        settings: &Settings,
+    ) -> Result<Arc<(Vec<Stamp>, Checkpoint)>> {
+        let key = (models.map(Path::to_path_buf), settings.model.clone());
+        let find = || {
+            let path = find::model(models, &settings.model)?;
+            // Of the authors' folder, and of that in it.
+            let all = [Some(path.clone()), models.map(Path::to_path_buf)];
+            Ok((path, all.into_iter().flatten().collect()))
+        };
+        let open = |path: PathBuf| {
+            let checkpoint = Checkpoint::open(&path)?;
+            let files = checkpoint.files.iter().map(|file| Stamp::of(file));
+            Ok((files.collect(), checkpoint))
+        };
+        self.opened.get(key, find, open)
     }
 
-    fn facts(ask: &Ask<'_>) -> Result<(Settings, Facts)> {
+    fn facts(&self, ask: &Ask<'_>) -> Result<(Settings, Facts)> {
         let settings = Settings::new(ask.values)?;
-        let checkpoint = Self::checkpoint(ask.models, &settings)?;
-        Ok((settings, Facts::of(&checkpoint)))
+        let opened = self.checkpoint(ask.models, &settings)?;
+        Ok((settings, Facts::of(&opened.1)))
     }
 
     /// The network of a checkpoint: the one that is here, or loaded now in the place of the other.
@@ -138,7 +157,8 @@ impl Engine for Rad {
 
     fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
         let settings = Settings::new(ask.values)?;
-        let config = Self::checkpoint(ask.models, &settings)?.config;
+        let opened = self.checkpoint(ask.models, &settings)?;
+        let config = &opened.1.config;
         let side = config.sample_size as u32;
         Ok(Needs {
             alignment: config.alignment() as u32,
@@ -155,7 +175,7 @@ impl Engine for Rad {
     }
 
     fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
-        let (settings, facts) = Self::facts(ask)?;
+        let (settings, facts) = self.facts(ask)?;
         let (load, step) = facts.seconds();
         // Any region is brought to the network's size.
         Ok(Costs {
@@ -169,7 +189,7 @@ impl Engine for Rad {
     }
 
     fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
-        let (_, facts) = Self::facts(ask)?;
+        let (_, facts) = self.facts(ask)?;
         let mut memory = Memory::of(facts.bytes());
         memory.kept = facts.weights as u64;
         Ok(memory)
@@ -177,14 +197,10 @@ impl Engine for Rad {
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         let settings = Settings::new(run.values)?;
-        let checkpoint = Self::checkpoint(run.models, &settings)?;
-        // Before the weights are read: what changes later is another network.
-        let key: Vec<Stamp> = checkpoint
-            .files
-            .iter()
-            .map(|file| Stamp::of(file))
-            .collect();
-        let (load, step) = Facts::of(&checkpoint).seconds();
+        let opened = self.checkpoint(run.models, &settings)?;
+        // From before the weights are read: what changes later is another network.
+        let (key, checkpoint) = &*opened;
+        let (load, step) = Facts::of(checkpoint).seconds();
         let count = settings.times.len();
         let end = load / (load + step * count as f64);
         let told = Told::new(run.cancel, count as u32);
@@ -201,7 +217,7 @@ impl Engine for Rad {
             Ok((canvas, x, steps))
         })?;
         told.begin("load", 0, end);
-        let loaded = self.get(key, &checkpoint, run, &told)?;
+        let loaded = self.get(key.clone(), checkpoint, run, &told)?;
         let out = pump(run, &told, || {
             let Loaded { cx, net, .. } = &*loaded;
             for i in 0..count {
@@ -247,6 +263,7 @@ impl Engine for Rad {
     }
 
     fn trim(&self) {
+        self.opened.trim();
         self.warm.trim();
     }
 }

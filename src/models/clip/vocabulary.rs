@@ -4,6 +4,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokenizers::models::bpe::{Merges, Vocab};
 
 /// What begins a text.
@@ -158,9 +159,9 @@ fn no_pair(file: &str, place: &str, text: &str) -> Error {
     )
 }
 
-pub(super) fn parsed<'a, T: Deserialize<'a>>(file: &str, text: &'a str) -> Result<T> {
+pub(super) fn parsed<T: DeserializeOwned>(file: &str, text: &str) -> Result<T> {
     // serde's message tells the line.
-    serde_json::from_str(text).map_err(|e| damaged(file, short(&e.to_string())))
+    crate::json::parse(text).map_err(|e| damaged(file, short(&e.to_string())))
 }
 
 pub(super) fn damaged(file: &str, what: impl std::fmt::Display) -> Error {

@@ -18,7 +18,7 @@ use crate::kernels::{Activation, Context, ConvShape, TransposedShape};
 use crate::nn::{
     Arena, Conv2d, ConvTranspose2d, Run, Tensor, each, reflect_pad, to_channels_last, to_planes,
 };
-use crate::weights::{Scope, Weights};
+use crate::weights::{Scope, Weights, clip};
 use ffc::{EPS, FfcResnetBlock, Parts, Plan, RELU};
 use large::{Narrow, Wide};
 
@@ -74,8 +74,9 @@ impl Config {
 fn no_lama(weights: &Weights) -> String {
     format!(
         "{}: this is no big-LaMa: there is no 'generator.model.1.ffc.convl2l.weight' with all that \
-         belongs to it; take big-lama.pt, the checkpoint best.ckpt, or the same as safetensors",
-        weights.name()
+         belongs to it; take big-lama.pt, the checkpoint best.ckpt, or the same as safetensors{}",
+        weights.name(),
+        weights.refused()
     )
 }
 
@@ -259,9 +260,10 @@ fn all_used(scope: &Scope) -> Result<()> {
         Some(name) => Err(Error::new(
             ErrorKind::Model,
             format!(
-                "{}: there is a tensor '{name}' that big-LaMa has no use for; the file belongs to \
+                "{}: there is a tensor '{}' that big-LaMa has no use for; the file belongs to \
                  a variant that Mend does not know: take big-lama.pt",
-                scope.weights().name()
+                scope.weights().name(),
+                clip(&name)
             ),
         )),
     }

@@ -4,6 +4,8 @@
 //! Sources: diffusers 0.42.1, `utils/state_dict_utils.py` and `loaders/lora_conversion_utils.py`.
 #![forbid(unsafe_code)]
 
+use crate::weights::PREFIX;
+
 /// The network that a tensor changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Net {
@@ -35,27 +37,34 @@ pub(super) enum Key {
     Unknown,
 }
 
-const DOWN: [&str; 5] = [
+const DOWN: [&str; 4] = [
     ".lora_down.weight",
-    ".lora_A.weight",
     ".lora.down.weight",
     ".lora_linear_layer.down.weight",
     "_lora.down.weight",
 ];
-const UP: [&str; 5] = [
+const UP: [&str; 4] = [
     ".lora_up.weight",
-    ".lora_B.weight",
     ".lora.up.weight",
     ".lora_linear_layer.up.weight",
     "_lora.up.weight",
 ];
 
-const OTHERS: [(&str, &str); 9] = [
+/// peft's, whose weight may lie under the adapter's name.
+const PEFT: [(&str, Role); 2] = [(".lora_A.", Role::Down), (".lora_B.", Role::Up)];
+
+const WHOLE: &str = "an adapter with whole layers in it (peft's 'modules_to_save' or 'bias')";
+
+const OTHERS: [(&str, &str); 13] = [
     ("dora_scale", "a DoRA, which also scales the weights' rows"),
     (
         "lora_magnitude_vector",
         "a DoRA, which also scales the weights' rows",
     ),
+    ("lora_embedding_", "a LoRA of embeddings"),
+    (".lora_A.bias", "a LoRA with biases"),
+    (".lora_B.bias", "a LoRA with biases"),
+    (".modules_to_save.", WHOLE),
     (".hada_", "a LoHa"),
     (".lokr_", "a LoKr"),
     (".oft_", "an OFT"),
@@ -78,28 +87,56 @@ pub(super) fn key(name: &str) -> Key {
     if let Some((_, what)) = OTHERS.iter().find(|(part, _)| name.contains(part)) {
         return Key::Other(what);
     }
-    let name = name.strip_prefix("base_model.model.").unwrap_or(name);
-    // peft names the adapter, too.
-    let name = name.replace(".default.weight", ".weight");
-    let ends = |all: &[&str]| all.iter().find_map(|end| name.strip_suffix(end));
-    let (layer, role) = match (ends(&DOWN), ends(&UP), name.strip_suffix(".alpha")) {
-        (Some(layer), ..) => (layer, Role::Down),
-        (_, Some(layer), _) => (layer, Role::Up),
-        (.., Some(layer)) => (layer, Role::Alpha),
-        _ => return Key::Unknown,
-    };
+    match module(name) {
+        Some((net, layer, role)) => Key::Of(net, flat(net, layer), role),
+        None if name.starts_with(PREFIX) => match parts(name) {
+            Some(_) => Key::Unknown,
+            None => Key::Other(WHOLE),
+        },
+        None => Key::Unknown,
+    }
+}
+
+/// The network and the layer that a tensor is of, by its name in the file, and what it is of it.
+pub(super) fn module(name: &str) -> Option<(Net, &str, Role)> {
+    let (layer, role) = parts(name)?;
     let named = NETS
         .iter()
         .find_map(|(prefix, net)| Some((*net, layer.strip_prefix(prefix)?)));
-    // Files of one network alone may leave its name out.
-    let blocks = ["down_blocks.", "mid_block.", "up_blocks."];
+    // Files of one network alone may leave its name out; its first layers are in no block.
+    let begins = |all: &[&str]| all.iter().any(|start| layer.starts_with(start));
+    let unet = [
+        "down_blocks.",
+        "mid_block.",
+        "up_blocks.",
+        "time_embedding.",
+    ];
     let (net, layer) = match named {
         Some(named) => named,
-        None if blocks.iter().any(|b| layer.starts_with(b)) => (Net::Unet, layer),
-        None if layer.starts_with("text_model.") => (Net::Text, layer),
-        None => return Key::Unknown,
+        None if begins(&unet) || ["conv_in", "conv_out"].contains(&layer) => (Net::Unet, layer),
+        // transformers left `text_model.` out from version 5 on.
+        None if begins(&["text_model.", "encoder.layers."]) => (Net::Text, layer),
+        None => return None,
     };
-    Key::Of(net, flat(net, layer), role)
+    Some((net, layer, role))
+}
+
+/// The layer of a tensor, its network's name perhaps before it, and what the tensor is of it.
+fn parts(name: &str) -> Option<(&str, Role)> {
+    let name = name.strip_prefix(PREFIX).unwrap_or(name);
+    for (mark, role) in PEFT {
+        if let Some((layer, rest)) = name.split_once(mark) {
+            let weight = rest == "weight" || rest.ends_with(".weight");
+            return weight.then_some((layer, role));
+        }
+    }
+    let ends = |all: &[&str]| all.iter().find_map(|end| name.strip_suffix(end));
+    match (ends(&DOWN), ends(&UP), name.strip_suffix(".alpha")) {
+        (Some(layer), ..) => Some((layer, Role::Down)),
+        (_, Some(layer), _) => Some((layer, Role::Up)),
+        (.., Some(layer)) => Some((layer, Role::Alpha)),
+        _ => None,
+    }
 }
 
 /// A layer's name with `_` for each dot: kohya's names have no dots, and no two layers become one.

@@ -5,7 +5,7 @@ use super::Lora;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Context, Epilogue, Linear, Path, Precision, Source};
 use crate::memory;
-use crate::weights::{Change, Values};
+use crate::weights::{Change, Values, clip};
 use half::slice::HalfFloatSliceExt;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -60,7 +60,7 @@ impl Merge {
                     "{}: '{}' and its other half have shapes {down:?} and {up:?}, and the model's \
                      '{tensor}' has {shape:?}; the LoRA is for another model: take one for this",
                     lora.weights.name(),
-                    factors.down,
+                    clip(&factors.down),
                 ),
             ));
         }

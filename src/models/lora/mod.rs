@@ -2,20 +2,21 @@
 //! precision when a layer's weights are read and only then rounded to what the model has.
 #![forbid(unsafe_code)]
 
+mod adapter;
 mod keys;
 mod merge;
 #[cfg(test)]
 mod tests;
 
+pub use adapter::Adapter;
 pub use keys::Net;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::weights::{Change, Weights};
+use crate::weights::{Change, METADATA, Weights, clip, is_peft};
 use keys::{Key, Role, flat};
 use merge::{Factors, Merge};
-use serde_json::Value as Json;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A LoRA's file, its layers known. Nothing of it is held but the names.
@@ -24,6 +25,10 @@ pub struct Lora {
     weights: Weights,
     /// How much of it.
     weight: f64,
+    /// What peft says of it.
+    adapter: Adapter,
+    /// The file that this is from, where it is one of its own.
+    config: Option<PathBuf>,
     layers: BTreeMap<(Net, String), Layer>,
 }
 
@@ -43,18 +48,35 @@ impl Lora {
     /// Opens a LoRA's file: of peft, of diffusers (old and new) or of kohya's sd-scripts, for UNet and
     /// text encoder, with linear layers and convolutions. It will be added `weight` times.
     ///
+    /// A layer's strength is its tensor `alpha` over its rank. Where a file has no such tensors, its
+    /// metadata says it, or else peft's `adapter_config.json` beside a file of peft's; else it is 1.
+    ///
     /// # Errors
-    /// As [`Weights::open`]; [`ErrorKind::Model`] naming the tensors that are no LoRA's;
-    /// [`ErrorKind::Unsupported`] for DoRA, LoHa, LoKr and LoRAs for SDXL.
+    /// As [`Weights::open`]; [`ErrorKind::Model`] naming the tensors that are no LoRA's, or what is wrong
+    /// with the configuration; [`ErrorKind::Unsupported`] for DoRA, LoHa, LoKr and LoRAs for SDXL.
     pub fn open(path: &Path, weight: f64) -> Result<Self> {
-        Self::new(Weights::open(path)?, weight)
+        let weights = Weights::open(path)?;
+        match is_peft(path, &weights) {
+            true => Self::with(weights, weight, Adapter::beside(path)?),
+            false => Self::with(weights, weight, None),
+        }
     }
 
-    /// As [`Self::open`], of a file that is open.
+    /// As [`Self::open`], of tensors that are open; `adapter` is peft's configuration and where it lies,
+    /// if there is one.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn new(weights: Weights, weight: f64) -> Result<Self> {
+    pub fn with(
+        weights: Weights,
+        weight: f64,
+        adapter: Option<(Adapter, PathBuf)>,
+    ) -> Result<Self> {
+        let (adapter, config) = match (adapter, weights.metadata(METADATA)) {
+            (Some((adapter, path)), _) => (adapter, Some(path)),
+            (None, Some(text)) => (Adapter::of_metadata(weights.name(), text)?, None),
+            (None, None) => (Adapter::default(), None),
+        };
         let mut layers = BTreeMap::<_, Layer>::new();
         let mut unknown = Vec::new();
         for name in weights.names() {
@@ -91,16 +113,27 @@ impl Lora {
         let lora = Self {
             weights,
             weight,
+            adapter,
+            config,
             layers,
         };
         match (unknown.is_empty(), lora.layers.is_empty()) {
             (true, false) => Ok(lora),
-            (true, true) => Err(lora.wrong("it is empty; download it again".into())),
+            (true, true) => {
+                let refused = lora.weights.refused();
+                Err(lora.wrong(format!("it is empty; download it again{refused}")))
+            }
             (false, _) => Err(lora.wrong(format!(
-                "{} of no LoRA, or without their other half; take a LoRA for Stable Diffusion 1 or 2",
-                some(&unknown)
+                "{} of no LoRA, or without their other half; take a LoRA for Stable Diffusion 1 or 2{}",
+                some(&unknown),
+                lora.weights.refused()
             ))),
         }
+    }
+
+    /// The file of peft's configuration, where it is one of its own.
+    pub fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
     }
 
     fn wrong(&self, what: String) -> Error {
@@ -123,10 +156,7 @@ impl Lora {
                 lost.push(down.clone());
                 continue;
             };
-            found(
-                tensor,
-                self.factors(net, layer, down, up, own.alpha.as_deref())?,
-            )?;
+            found(tensor, self.factors(net, down, up, own.alpha.as_deref())?)?;
         }
         match lost.is_empty() {
             true => Ok(()),
@@ -138,26 +168,15 @@ impl Lora {
         }
     }
 
-    fn factors(
-        &self,
-        net: Net,
-        layer: &str,
-        down: &str,
-        up: &str,
-        alpha: Option<&str>,
-    ) -> Result<Factors> {
+    fn factors(&self, net: Net, down: &str, up: &str, alpha: Option<&str>) -> Result<Factors> {
         let rank = self.weights.shape(down).and_then(|s| s.first().copied());
         let rank = rank.unwrap_or(0);
         let scale = match alpha {
-            Some(alpha) => {
-                let shape = self.weights.shape(alpha).unwrap_or(&[]).to_vec();
-                let value = self.weights.root().get(alpha, &shape)?.into_f32()?;
-                match value.as_slice() {
-                    [alpha] if alpha.is_finite() => f64::from(*alpha) / rank.max(1) as f64,
-                    _ => return Err(self.wrong(format!("'{alpha}' is no number"))),
-                }
+            Some(alpha) => self.weights.root().number(alpha)? / rank.max(1) as f64,
+            None => {
+                let layer = keys::module(down).map_or("", |(_, layer, _)| layer);
+                self.adapter.scale(net, layer, rank)
             }
-            None => self.adapter_scale(net, layer, rank),
         };
         Ok(Factors {
             down: down.to_owned(),
@@ -165,29 +184,6 @@ impl Lora {
             rank,
             scale: scale * self.weight,
         })
-    }
-
-    /// What peft's configuration says, which newer files of diffusers carry; else 1.
-    fn adapter_scale(&self, net: Net, layer: &str, rank: usize) -> f64 {
-        let text = self.weights.metadata("lora_adapter_metadata");
-        let Some(json) = text.and_then(|t| serde_json::from_str::<Json>(t).ok()) else {
-            return 1.0;
-        };
-        let prefix = match net {
-            Net::Unet => "unet",
-            Net::Text => "text_encoder",
-        };
-        let get = |key: &str| json.get(format!("{prefix}.{key}"));
-        let patterns = get("alpha_pattern").and_then(Json::as_object);
-        let pattern = patterns.into_iter().flatten().find_map(|(name, alpha)| {
-            let ends = layer.ends_with(&flat(net, name));
-            ends.then(|| alpha.as_f64()).flatten()
-        });
-        let alpha = pattern.or_else(|| get("lora_alpha")?.as_f64());
-        let root = get("use_rslora").and_then(Json::as_bool).unwrap_or(false);
-        let rank = rank.max(1) as f64;
-        let scale = alpha.map(|alpha| alpha / if root { rank.sqrt() } else { rank });
-        scale.filter(|s| s.is_finite()).unwrap_or(1.0)
     }
 }
 
@@ -227,7 +223,11 @@ impl Loras {
 
 /// `3 tensors ('first', 'second', …)`.
 fn some(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(4).map(|n| format!("'{n}'")).collect();
+    let shown: Vec<String> = names
+        .iter()
+        .take(4)
+        .map(|n| format!("'{}'", clip(n)))
+        .collect();
     let more = if names.len() > shown.len() {
         ", …"
     } else {

@@ -8,6 +8,7 @@ use crate::nn::tests::{Golden, error, floats};
 use crate::nn::{Arena, Run, Tensor};
 use crate::weights::Values;
 use safetensors::tensor::{Dtype, TensorView, serialize};
+use serde_json::Value as Json;
 use std::collections::HashMap;
 
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
@@ -49,7 +50,7 @@ fn lora(golden: &Golden, name: &str, weight: f64) -> Lora {
     let key = "lora_adapter_metadata";
     let metadata = [(key, golden.0.metadata(key).unwrap())];
     let metadata = if name == "peft" { &metadata[..] } else { &[] };
-    Lora::new(file(&tensors, metadata), weight).unwrap()
+    Lora::with(file(&tensors, metadata), weight, None).unwrap()
 }
 
 fn loras(golden: &Golden, case: &Json) -> Loras {
@@ -145,7 +146,7 @@ fn merged(model: &Weights) -> Values {
 fn a_change_is_scaled_by_alpha_over_rank_and_rounded_once() {
     let (model, change) = small();
     let with = |change: &Tensors, weight: f64, half: bool| {
-        let loras = Loras::new(vec![Lora::new(file(change, &[]), weight).unwrap()]);
+        let loras = Loras::new(vec![Lora::with(file(change, &[]), weight, None).unwrap()]);
         let model = match half {
             false => file(&model, &[]),
             true => {
@@ -178,7 +179,7 @@ fn what_is_no_lora_for_the_model_is_named() {
     let said = |edit: &dyn Fn(&mut Tensors)| {
         let mut change = change.clone();
         edit(&mut change);
-        let made = Lora::new(file(&change, &[]), 1.0)
+        let made = Lora::with(file(&change, &[]), 1.0, None)
             .and_then(|lora| Loras::new(vec![lora]).onto(Net::Unet, file(&model, &[])));
         let e = made.err().unwrap();
         assert!(e.message().starts_with("lora.safetensors: "), "{e}");
@@ -280,13 +281,210 @@ fn every_writers_names_are_read() {
             text("encoder_layers_0_self_attn_out_proj", Role::Down),
         ),
         (
+            "base_model.model.text_model.encoder.layers.0.mlp.fc1.lora_A.weight",
+            text("encoder_layers_0_mlp_fc1", Role::Down),
+        ),
+        (
+            "base_model.model.encoder.layers.0.mlp.fc1.lora_A.my_adapter.weight",
+            text("encoder_layers_0_mlp_fc1", Role::Down),
+        ),
+        (
+            "base_model.model.conv_in.lora_B.weight",
+            unet("conv_in", Role::Up),
+        ),
+        (
             "text_encoder.encoder.layers.0.self_attn.k_proj.lora_linear_layer.up.weight",
             text("encoder_layers_0_self_attn_k_proj", Role::Up),
         ),
     ] {
         assert_eq!(keys::key(name), key, "{name}");
     }
+    for name in [
+        "base_model.model.conv_in.weight",
+        "base_model.model.conv_in.modules_to_save.weight",
+        "base_model.model.mid_block.attn1.to_q.lora_B.bias",
+        "base_model.model.embeddings.token_embedding.lora_embedding_A",
+    ] {
+        assert!(matches!(keys::key(name), Key::Other(_)), "{name}");
+    }
     for name in ["conv_in.weight", "lora_unet_x", ".alpha", "emb_params"] {
         assert_eq!(keys::key(name), Key::Unknown, "{name}");
     }
+}
+
+/// `tests/golden/peft_scales.json`: what peft makes of its own configurations.
+#[test]
+fn a_configuration_says_what_peft_reads_in_it() {
+    let golden = include_str!("../../../tests/golden/peft_scales.json");
+    let golden: Json = serde_json::from_str(golden).unwrap();
+    let cases = golden["cases"].as_object().unwrap();
+    assert!(cases.len() >= 8);
+    for (name, case) in cases {
+        let text = case["config"].as_str().unwrap();
+        let adapter = Adapter::parse("adapter_config.json", text.as_bytes()).unwrap();
+        for (layer, told) in case["layers"].as_object().unwrap() {
+            let (rank, scale) = (told[0].as_u64().unwrap(), told[1].as_f64().unwrap());
+            let found = adapter.scale(Net::Unet, layer, rank as usize);
+            assert!(
+                (found - scale).abs() < 1e-5,
+                "{name} {layer}: {found} {scale}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_a_configuration_cannot_mean_here_is_told() {
+    let parse = |text: &str| Adapter::parse("peft/adapter_config.json", text.as_bytes());
+    for (text, kind, says) in [
+        (
+            r#"{"use_dora": true}"#,
+            ErrorKind::Unsupported,
+            "'use_dora' is true: this is a DoRA",
+        ),
+        (
+            r#"{"peft_type": "LOHA"}"#,
+            ErrorKind::Unsupported,
+            "'peft_type' is LOHA",
+        ),
+        (r#"{"lora_bias": true}"#, ErrorKind::Unsupported, "biases"),
+        (
+            r#"{"init_lora_weights": "pissa"}"#,
+            ErrorKind::Unsupported,
+            "pissa",
+        ),
+        (
+            r#"{"layer_replication": [[0, 1]]}"#,
+            ErrorKind::Unsupported,
+            "repeats layers",
+        ),
+        (
+            r#"{"alpha_pattern": {"(?=x)": 1}}"#,
+            ErrorKind::Unsupported,
+            "(?=x)",
+        ),
+        (
+            r#"{"lora_alpha": "8"}"#,
+            ErrorKind::Model,
+            "'lora_alpha' is 8, expected a number",
+        ),
+        (
+            r#"{"lora_alpha": Infinity}"#,
+            ErrorKind::Model,
+            "'lora_alpha' is Infinity",
+        ),
+        (r#"{"use_rslora": 1}"#, ErrorKind::Model, "true or false"),
+        (
+            r#"{"alpha_pattern": {"x": NaN}}"#,
+            ErrorKind::Model,
+            "no number for 'x'",
+        ),
+        (
+            r#"{"alpha_pattern": [1]}"#,
+            ErrorKind::Model,
+            "'alpha_pattern' is a list",
+        ),
+        ("[]", ErrorKind::Model, "is damaged"),
+        ("", ErrorKind::Model, "is damaged"),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert_eq!(error.kind(), kind, "{text}: {error}");
+        assert!(
+            error.message().starts_with("peft/adapter_config.json: "),
+            "{error}"
+        );
+        assert!(error.message().contains(says), "{text}: {error}");
+    }
+    let fine = r#"{"peft_type": "LORA", "use_dora": false, "init_lora_weights": "gaussian", "r": NaN,
+        "layer_replication": null, "loftq_config": {}, "modules_to_save": ["conv_in"]}"#;
+    assert!(parse(fine).is_ok());
+}
+
+#[test]
+fn an_alpha_is_a_number_of_any_type() {
+    let (model, change) = small();
+    let with_alpha = |dtype, bytes: &[u8], shape: &[usize]| {
+        let floats: Vec<(String, Vec<usize>, Vec<u8>)> = change
+            .iter()
+            .map(|(name, (shape, v))| {
+                let bytes = v.iter().flat_map(|v| v.to_le_bytes()).collect();
+                (name.clone(), shape.clone(), bytes)
+            })
+            .collect();
+        let views = floats.iter().map(|(name, shape, bytes)| {
+            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap();
+            (name.clone(), view)
+        });
+        let alpha = TensorView::new(dtype, shape.to_vec(), bytes).unwrap();
+        let alpha = [("lora_unet_mid_block_conv.alpha".to_owned(), alpha)];
+        let file = serialize(views.chain(alpha), None).unwrap();
+        let lora = Lora::with(Weights::from_bytes("l", file).unwrap(), 1.0, None).unwrap();
+        let merged_model = Loras::new(vec![lora]).onto(Net::Unet, file_of(&model));
+        merged_model.map(|weights| merged(&weights))
+    };
+    let want = Values::F32(vec![3.0, 22.0, 3.0, 4.0, 3.0, -14.0]);
+    for (dtype, bytes) in [
+        (Dtype::I64, 2i64.to_le_bytes().to_vec()),
+        (Dtype::I32, 2i32.to_le_bytes().to_vec()),
+        (Dtype::U8, vec![2]),
+        (Dtype::F64, 2f64.to_le_bytes().to_vec()),
+        (
+            Dtype::BF16,
+            half::bf16::from_f32(2.0).to_le_bytes().to_vec(),
+        ),
+    ] {
+        assert_eq!(with_alpha(dtype, &bytes, &[]).unwrap(), want, "{dtype}");
+        assert_eq!(with_alpha(dtype, &bytes, &[1]).unwrap(), want, "{dtype}");
+    }
+    for (dtype, bytes, shape) in [
+        (Dtype::F32, f32::NAN.to_le_bytes().to_vec(), vec![]),
+        (Dtype::U8, vec![2, 2], vec![2]),
+        (Dtype::U8, vec![], vec![0]),
+        (Dtype::BOOL, vec![1], vec![]),
+    ] {
+        let error = with_alpha(dtype, &bytes, &shape).unwrap_err();
+        assert!(error.message().contains("conv.alpha'"), "{error}");
+    }
+}
+
+fn file_of(tensors: &Tensors) -> Weights {
+    file(tensors, &[])
+}
+
+/// Metadata is read once, however many layers there are: what the layers take is no multiple of it.
+#[test]
+fn long_metadata_is_read_once() {
+    let one = |name: String, shape: &[usize]| {
+        (name, (shape.to_vec(), vec![0.5f32; shape.iter().product()]))
+    };
+    let layers = 0..200;
+    let model: Tensors = layers
+        .clone()
+        .map(|i| one(format!("mid_block.{i}.weight"), &[2, 2]))
+        .collect();
+    let parts = layers.flat_map(|i| {
+        let name = |part: &str| format!("unet.mid_block.{i}.lora_{part}.weight");
+        [one(name("A"), &[1, 2]), one(name("B"), &[2, 1])]
+    });
+    let change: Tensors = parts.collect();
+    let targets: Vec<String> = (0..200_000).map(|i| format!("\"layer.{i}\"")).collect();
+    let text = format!(
+        "{{\"unet.lora_alpha\": 2, \"unet.target_modules\": [{}]}}",
+        targets.join(",")
+    );
+    let weights = file(&change, &[(METADATA, &text)]);
+    let base = file_of(&model);
+    let begin = std::time::Instant::now();
+    let lora = Lora::with(weights, 1.0, None).unwrap();
+    let opened = begin.elapsed();
+    let begin = std::time::Instant::now();
+    let weights = Loras::new(vec![lora]).onto(Net::Unet, base).unwrap();
+    // It was two hundred times as long.
+    assert!(
+        begin.elapsed() < 20 * opened,
+        "{:?}, {opened:?}",
+        begin.elapsed()
+    );
+    let made = weights.root().get("mid_block.7.weight", &[2, 2]).unwrap();
+    assert_eq!(made, Values::F32(vec![1.0; 4]));
 }

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::separable::{Band, Finish, upsample};
 use crate::kernels::{self, Activation, Context, Epilogue};
 use crate::nn::{Act, Run, each, to_channels_last, to_planes, values};
-use crate::weights::{Scope, Weights};
+use crate::weights::{Scope, Weights, clip};
 use candle_core::Tensor;
 use separable::{Resample, SeparableConv2d, around, check_filter, in_bands, point};
 use std::f32::consts::SQRT_2;
@@ -80,8 +80,9 @@ impl Config {
 fn no_migan(weights: &Weights) -> String {
     format!(
         "{}: this is no MI-GAN: there is no 'encoder.b512.fromrgb.weight' or 'b256' with all that \
-         belongs to it; take migan_512_places2.pt, migan_traced.pt or migan_pipeline_v2.onnx",
-        weights.name()
+         belongs to it; take migan_512_places2.pt, migan_traced.pt or migan_pipeline_v2.onnx{}",
+        weights.name(),
+        weights.refused()
     )
 }
 
@@ -473,10 +474,11 @@ fn all_used(scope: &Scope) -> Result<()> {
         Some(name) => Err(Error::new(
             ErrorKind::Model,
             format!(
-                "{}: there is a tensor '{name}' that MI-GAN has no use for; the file belongs to \
+                "{}: there is a tensor '{}' that MI-GAN has no use for; the file belongs to \
                  another network: take migan_512_places2.pt, migan_traced.pt or \
                  migan_pipeline_v2.onnx",
-                scope.weights().name()
+                scope.weights().name(),
+                clip(&name)
             ),
         )),
     }

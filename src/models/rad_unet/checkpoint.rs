@@ -4,7 +4,7 @@
 use super::Config;
 use super::names::{known, names};
 use crate::error::{Error, ErrorKind, Result};
-use crate::models::lora::{Lora, Loras, Net};
+use crate::models::lora::{Adapter, Lora, Loras, Net};
 use crate::weights::Weights;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The file of a network's weights without its ending, as diffusers names it.
 const NETWORK: &str = "diffusion_pytorch_model";
 /// Where peft keeps a LoRA with the layers that were trained whole.
-const ADAPTER: &str = "adapter_model.safetensors";
+const ADAPTERS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
 /// The largest configuration that is read, in bytes; published ones have a thousand.
 const LONGEST: u64 = 1 << 20;
 /// ADM's channels of a head, where nothing says otherwise.
@@ -34,7 +34,8 @@ impl Checkpoint {
     /// Opens a model:
     /// - the authors' folder, `unet/config.json` beside `unet/diffusion_pytorch_model.safetensors`, or that
     ///   `unet` itself. LoRA tensors of peft's may stand in the same file, `LAYER.lora_A.default.weight`
-    ///   beside `LAYER.base_layer.weight`, or in an `adapter_model.safetensors` there;
+    ///   beside `LAYER.base_layer.weight`, or in an `adapter_model.safetensors` there, whose strength its
+    ///   `adapter_config.json` tells;
     /// - one file of weights, under diffusers' names or under ADM's own (`input_blocks.0.0.weight`), whose
     ///   time layers are linear ones and become the convolutions of one pixel as they are. Its sizes are
     ///   told by its metadata `config`, or by its tensors.
@@ -55,15 +56,15 @@ impl Checkpoint {
         let (file, text) = config(&folder)?;
         let weights = Weights::open_folder(&folder, NETWORK)?;
         let mut files = vec![PathBuf::from(&file), PathBuf::from(weights.name())];
-        let adapter = folder.join(ADAPTER);
-        let weights = match adapter.is_file() {
-            true => {
-                files.push(adapter.clone());
-                weights.joined(Weights::open(&adapter)?)
-            }
-            false => weights,
+        let mut adapters = ADAPTERS.iter().map(|name| folder.join(name));
+        let Some(adapter) = adapters.find(|adapter| adapter.is_file()) else {
+            return Self::of(weights, Some((&file, &text)), files);
         };
-        Self::of(weights, Some((&file, &text)), files)
+        let weights = weights.joined(Weights::open(&adapter)?);
+        let says = Adapter::beside(&adapter)?;
+        files.push(adapter);
+        files.extend(says.iter().map(|(_, path)| path.clone()));
+        Self::with(weights, Some((&file, &text)), says, files)
     }
 
     /// Of weights that are open; `config` is the name and the text of their `config.json`.
@@ -71,6 +72,16 @@ impl Checkpoint {
     /// # Errors
     /// As [`Self::open`].
     pub fn of(weights: Weights, config: Option<(&str, &str)>, files: Vec<PathBuf>) -> Result<Self> {
+        Self::with(weights, config, None, files)
+    }
+
+    /// As [`Self::of`]; `adapter` is what peft says of the LoRA among the weights, and where.
+    fn with(
+        weights: Weights,
+        config: Option<(&str, &str)>,
+        adapter: Option<(Adapter, PathBuf)>,
+        files: Vec<PathBuf>,
+    ) -> Result<Self> {
         // Other networks' files have metadata, too.
         let own = weights.metadata("config").filter(|_| known(&weights));
         let config = match (config, own) {
@@ -88,14 +99,15 @@ impl Checkpoint {
                 format!(
                     "{}: this is no network of RAD's: there is neither a 'conv_in.weight' nor an \
                      'input_blocks.0.0.weight' with all that belongs to it; take the authors' folder \
-                     with unet/, or weights of ADM's",
-                    weights.name()
+                     with unet/, or weights of ADM's{}",
+                    weights.name(),
+                    weights.refused()
                 ),
             ));
         };
         let lora = match found.lora.is_empty() {
             true => Loras::default(),
-            false => Loras::new(vec![Lora::new(weights.view(found.lora)?, 1.0)?]),
+            false => Loras::new(vec![Lora::with(weights.view(found.lora)?, 1.0, adapter)?]),
         };
         let named = lora.onto(Net::Unet, weights.view(found.tensors)?)?;
         let config = match config {

@@ -93,7 +93,7 @@ impl Config {
         ];
         let up = [("ResnetUpsampleBlock2D", false), ("AttnUpBlock2D", true)];
         let config = Self {
-            sample_size: json.number("sample_size", 256, 8..=2048)?,
+            sample_size: json.number("sample_size", 256, 8..=1024)?,
             down_attention: json.names("down_block_types", n, &down)?,
             up_attention: json.names("up_block_types", n, &up)?,
             layers_per_block: json.number("layers_per_block", 2, 1..=16)?,

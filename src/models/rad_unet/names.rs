@@ -5,7 +5,7 @@
 //! `guided_diffusion/unet.py`; peft 0.21.2 for the LoRA's.
 #![forbid(unsafe_code)]
 
-use crate::weights::{Part, Weights};
+use crate::weights::{PREFIX as ADAPTER, Part, Weights};
 
 /// The network's tensors by diffusers' names, and those of LoRAs, `unet.LAYER.lora_A.weight`.
 #[derive(Default)]
@@ -13,9 +13,6 @@ pub(super) struct Names {
     pub tensors: Vec<(String, Part)>,
     pub lora: Vec<(String, Part)>,
 }
-
-/// What peft puts before the names of an adapter.
-const ADAPTER: &str = "base_model.model.";
 
 /// Names of ADM's residual block and ours.
 const RESNET: [(&str, &str); 6] = [

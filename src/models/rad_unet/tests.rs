@@ -7,7 +7,7 @@ use crate::kernels::{Mixed, Path};
 use crate::models::testing::{full_size, within};
 use crate::nn::tests::{ALGORITHMS, Golden, error, floats, planes, pool};
 use crate::nn::{from_vec, values};
-use crate::weights::{Part, Weights};
+use crate::weights::{Dtype, Part, Weights};
 
 pub(crate) fn checkpoint(golden: &Golden) -> Checkpoint {
     Checkpoint::of(under(&golden.0, ""), config(golden), vec![]).unwrap()
@@ -215,6 +215,39 @@ fn every_layout_is_the_same_network() {
     let beside = pass(&cx, &beside, &x, &levels);
     within("beside", &beside, &want, 5e-3);
     assert!(error(&pass(&cx, &plain, &x, &levels), &want) > 0.1);
+
+    // The same with half of each B, and twice the strength in peft's configuration.
+    let folder = std::env::temp_dir().join(format!("mend-rad-adapter-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let put = |name: &str, prefix: &str, scale: f32| {
+        let weights = under(&golden.0, prefix);
+        let tensors = weights.names().map(|name| {
+            let shape = weights.shape(name).unwrap().to_vec();
+            let values = weights.root().get(name, &shape).unwrap();
+            let scale = if name.contains("lora_B") { scale } else { 1.0 };
+            let values = values.into_f32().unwrap().into_iter();
+            let bytes: Vec<u8> = values.flat_map(|v| (v * scale).to_le_bytes()).collect();
+            (name, shape, bytes)
+        });
+        let tensors: Vec<_> = tensors.collect();
+        let views = tensors.iter().map(|(name, shape, bytes)| {
+            let view = safetensors::tensor::TensorView::new(Dtype::F32, shape.clone(), bytes);
+            (*name, view.unwrap())
+        });
+        safetensors::serialize_to_file(views, None, &folder.join(name)).unwrap();
+    };
+    put("diffusion_pytorch_model.safetensors", "", 1.0);
+    put("adapter_model.safetensors", "lora.adapter.", 0.5);
+    let (_, text) = config(&golden).unwrap();
+    std::fs::write(folder.join("config.json"), text).unwrap();
+    let says =
+        r#"{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "modules_to_save": ["x"], "x": NaN}"#;
+    std::fs::write(folder.join("adapter_config.json"), says).unwrap();
+    let checkpoint = Checkpoint::open(&folder).unwrap();
+    assert_eq!(checkpoint.files.len(), 4);
+    let twice = network(&cx, &checkpoint);
+    within("configured", &pass(&cx, &twice, &x, &levels), &want, 5e-3);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Names and shapes of the FFHQ model's tensors: diffusers' and ADM's.

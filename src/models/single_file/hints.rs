@@ -56,7 +56,7 @@ impl Hints {
         hints.side = text("modelspec.resolution").and_then(|t| {
             let (width, height) = t.split_once('x')?;
             let side = width.trim().parse().ok()?;
-            (width.trim() == height.trim() && (64..=8192).contains(&side)).then_some(side)
+            (width.trim() == height.trim() && (64..=1024).contains(&side)).then_some(side)
         });
         Ok(hints)
     }

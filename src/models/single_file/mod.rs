@@ -88,7 +88,8 @@ impl SingleFile {
                     format!(
                         "{name}: there is no {part}, no tensor begins with '{prefix}'; a model in \
                          one file is a whole checkpoint of Stable Diffusion 1 or 2: take one with \
-                         all its parts"
+                         all its parts{}",
+                        weights.refused()
                     ),
                 ));
             }

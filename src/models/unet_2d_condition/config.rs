@@ -43,7 +43,26 @@ pub struct Config {
     pub time_cond_proj_dim: Option<usize>,
 }
 
+/// Latents' side of the largest pictures: twice those that Stable Diffusion 1 was trained with. At a side
+/// that is given in pixels by mistake, a pass would take gigabytes.
+const LARGEST: usize = 128;
+
 impl Config {
+    /// The side of the latents that a `config.json` says the network was trained with, if it does.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Model`] for more than 128, or for two sides that differ.
+    pub fn sample_size(file: &str, text: &str) -> Result<Option<usize>> {
+        let (json, key) = (Json::parse(file, text)?, "sample_size");
+        if !json.is_list(key) {
+            return json.maybe(key, 1..=LARGEST);
+        }
+        match json.list(key, 2..=2, 1..=LARGEST)?[..] {
+            [height, width] if height == width => Ok(Some(width)),
+            _ => Err(json.wrong(key, "a square's side")),
+        }
+    }
+
     /// Reads a `config.json`; `file` is named in messages.
     ///
     /// # Errors

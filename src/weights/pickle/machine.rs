@@ -2,19 +2,22 @@
 //! or makes an object.
 //!
 //! The operations are those of Python's `pickletools` that protocols 2 to 5 write; PyTorch writes
-//! protocol 2. Memory grows with the pickle's length, some dozens of bytes for each of its bytes, and is
-//! bounded: no model describes as much as [`MOST`].
+//! protocol 2. An operation takes no more time than its own bytes are long, however long the texts are that
+//! it refers to. Memory grows with the pickle's length, by a hundred bytes at the most for each of its
+//! bytes, and to 80 MB in all: no model describes as much as [`MOST`] and [`ITEMS`].
 #![forbid(unsafe_code)]
 
 mod rebuild;
 
-use super::node::{Node, Text, Value};
+use super::node::{Class, Node, Object, Text, Value};
 use crate::memory;
 use std::collections::HashMap;
 
 const WHAT: &str = "what a model's pickle describes";
 /// Values, containers and remembered values at a time.
-const MOST: usize = 1 << 21;
+const MOST: usize = 1 << 18;
+/// What all containers hold together.
+const ITEMS: usize = 1 << 20;
 
 /// Why a pickle cannot be read, and at which of its bytes.
 #[derive(Debug)]
@@ -41,7 +44,10 @@ pub(super) struct Machine<'a> {
     marks: Vec<usize>,
     memo: HashMap<u32, Value>,
     nodes: Vec<Node>,
+    /// An empty tuple, which all share.
+    empty: Option<u32>,
     tensors: usize,
+    items: usize,
 }
 
 type Step<T> = std::result::Result<T, Why>;
@@ -67,23 +73,39 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The text at a place of the pickle, which is checked to be one.
+    /// The bytes of a text.
+    pub fn bytes_of(&self, text: Text) -> &'a [u8] {
+        let (start, len) = (text.start as usize, text.len as usize);
+        self.bytes.get(start..start + len).unwrap_or(&[])
+    }
+
+    /// The text at a place of the pickle, which is checked to be one. It takes as long as the text is.
     pub fn text(&self, text: Text) -> &'a str {
-        let bytes = self.bytes.get(text.start..text.start + text.len);
-        std::str::from_utf8(bytes.unwrap_or(&[])).unwrap_or("")
+        std::str::from_utf8(self.bytes_of(text)).unwrap_or("")
     }
 
     pub fn node(&self, number: u32) -> Option<&Node> {
         self.nodes.get(number as usize)
     }
 
-    /// `module.name` of a class or function.
+    /// `module.name` of a class or function, for a message.
     pub fn name(&self, number: u32) -> String {
         match self.node(number) {
-            Some(Node::Name { module, name }) => {
+            Some(Node::Name { module, name, .. }) => {
                 format!("{}.{}", self.text(*module), self.text(*name))
             }
             _ => String::new(),
+        }
+    }
+
+    /// What a class or function means here.
+    fn class(&self, value: Value) -> Class {
+        match value {
+            Value::Node(i) => match self.node(i) {
+                Some(Node::Name { class, .. }) => *class,
+                _ => Class::Unknown,
+            },
+            _ => Class::Unknown,
         }
     }
 
@@ -129,10 +151,11 @@ impl<'a> Machine<'a> {
             b'B' | b'T' => self.blob::<4>()?,
             0x8e | 0x96 => self.blob::<8>()?,
             b']' | 0x8f => self.list(Vec::new())?,
-            b')' => self.list(Vec::new())?,
+            b')' => self.nothing()?,
             b'}' => self.make(Node::Dict(Vec::new()))?,
             b't' | b'l' | 0x91 => {
                 let items = self.marked()?;
+                self.count(items.len())?;
                 self.list(items)?;
             }
             0x85 => self.tuple(1)?,
@@ -183,12 +206,10 @@ impl<'a> Machine<'a> {
             b'c' => {
                 let module = self.line()?;
                 let name = self.line()?;
-                self.make(Node::Name { module, name })?;
+                self.named(module, name)?;
             }
             0x93 => match (self.pop()?, self.pop()?) {
-                (Value::Text(name), Value::Text(module)) => {
-                    self.make(Node::Name { module, name })?;
-                }
+                (Value::Text(name), Value::Text(module)) => self.named(module, name)?,
                 _ => return broken("a class has no name"),
             },
             b'Q' => {
@@ -211,9 +232,10 @@ impl<'a> Machine<'a> {
                 let state = self.pop()?;
                 let top = self.top()?;
                 if let Value::Node(i) = top
-                    && let Some(Node::Object { state: all, .. }) = self.nodes.get_mut(i as usize)
+                    && let Some(Node::Object(object)) = self.nodes.get_mut(i as usize)
                 {
-                    memory::push(all, state, WHAT).map_err(Why::Memory)?;
+                    memory::push(&mut object.state, state, WHAT).map_err(Why::Memory)?;
+                    self.count(1)?;
                 }
             }
             other => {
@@ -270,7 +292,15 @@ impl<'a> Machine<'a> {
         if std::str::from_utf8(self.take(len)?).is_err() {
             return broken("a text in it is no UTF-8");
         }
-        self.push(Value::Text(Text { start, len }))
+        self.place(start, len)
+            .and_then(|text| self.push(Value::Text(text)))
+    }
+
+    fn place(&self, start: usize, len: usize) -> Step<Text> {
+        match (u32::try_from(start), u32::try_from(len)) {
+            (Ok(start), Ok(len)) => Ok(Text { start, len }),
+            _ => broken("it is too long"),
+        }
     }
 
     /// Bytes, which matter to nobody.
@@ -290,7 +320,16 @@ impl<'a> Machine<'a> {
             return broken("a class's name is no UTF-8");
         }
         self.take(1)?;
-        Ok(Text { start, len })
+        self.place(start, len)
+    }
+
+    /// Counts what containers take.
+    fn count(&mut self, items: usize) -> Step<()> {
+        self.items += items;
+        match self.items > ITEMS {
+            true => broken("it describes too much"),
+            false => Ok(()),
+        }
     }
 
     fn push(&mut self, value: Value) -> Step<()> {
@@ -342,7 +381,17 @@ impl<'a> Machine<'a> {
     fn tuple(&mut self, count: usize) -> Step<()> {
         let mut items = (0..count).map(|_| self.pop()).collect::<Step<Vec<_>>>()?;
         items.reverse();
+        self.count(count)?;
         self.list(items)
+    }
+
+    /// An empty tuple. Nothing can be put into one, so that one is enough.
+    fn nothing(&mut self) -> Step<()> {
+        if let Some(i) = self.empty {
+            return self.push(Value::Node(i));
+        }
+        self.empty = u32::try_from(self.nodes.len()).ok();
+        self.list(Vec::new())
     }
 
     fn recall(&mut self, i: usize) -> Step<()> {
@@ -368,7 +417,9 @@ impl<'a> Machine<'a> {
     /// Puts `items` at the end of the list on the stack.
     fn append(&mut self, items: Vec<Value>) -> Step<()> {
         let top = self.top()?;
+        self.count(items.len())?;
         if let Value::Node(i) = top
+            && Some(i) != self.empty
             && let Some(Node::List(list)) = self.nodes.get_mut(i as usize)
         {
             for item in items {
@@ -384,13 +435,17 @@ impl<'a> Machine<'a> {
             return broken("a key in it has no value");
         }
         let top = self.top()?;
-        if let Value::Node(i) = top
-            && let Some(Node::Dict(all) | Node::Object { items: all, .. }) =
-                self.nodes.get_mut(i as usize)
-        {
-            for pair in items.chunks_exact(2) {
-                memory::push(all, (pair[0], pair[1]), WHAT).map_err(Why::Memory)?;
-            }
+        self.count(items.len())?;
+        let all = match top {
+            Value::Node(i) => match self.nodes.get_mut(i as usize) {
+                Some(Node::Dict(all)) => all,
+                Some(Node::Object(object)) => &mut object.items,
+                _ => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        for pair in items.chunks_exact(2) {
+            memory::push(all, (pair[0], pair[1]), WHAT).map_err(Why::Memory)?;
         }
         Ok(())
     }
@@ -401,11 +456,11 @@ impl<'a> Machine<'a> {
             Value::Node(i) => i,
             _ => return broken("it makes an object of no class"),
         };
-        self.make(Node::Object {
+        self.make(Node::Object(Box::new(Object {
             class,
             state: Vec::new(),
             items: Vec::new(),
-        })
+        })))
     }
 }
 

@@ -11,7 +11,7 @@ mod machine;
 mod node;
 
 use super::archive::{Archive, broken};
-use super::header::Header;
+use super::header::{Header, Strided};
 use super::source::Source;
 use super::{Dtype, clip};
 use crate::error::{Error, Result};
@@ -25,14 +25,16 @@ use std::collections::{BTreeMap, HashMap};
 const LONGEST: u64 = 8 << 20;
 /// Containers inside of containers; a tensor deeper down is nobody's.
 const DEPTH: usize = 64;
-/// Steps from container to container. Containers that hold each other several times make more paths
-/// than there is time for.
-const STEPS: usize = 1 << 20;
+/// Steps from container to container, and bytes of all paths together, for each byte of the pickle.
+/// Containers that hold each other several times make more paths than there is time for.
+const STEPS: usize = 8;
 /// How often the file's bytes may be tensors.
 const SHARED: u64 = 8;
-/// The longest path, and the most tensors.
+/// The longest path in bytes.
 const PATH: usize = 512;
-const TENSORS: usize = 1 << 17;
+
+/// Why a tensor cannot be used.
+pub(super) const UNKNOWN_TYPE: &str = "it is stored in a type of numbers that Mend does not know";
 
 /// Whether a file begins as an archive. The first eight bytes of a safetensors file, a length, could be
 /// the same, but there a brace stands behind them.
@@ -66,6 +68,17 @@ pub(super) fn read(source: &Source) -> Result<Header> {
         fault.into_error(|what| broken(source, &format!("in its pickle {what}")))
     })?;
     let found = Walk::new(&machine).tensors(source, root)?;
+    let frozen = format!("{prefix}constants/");
+    if found.is_empty() && archive.names().any(|name| name.starts_with(&frozen)) {
+        return Err(Error::new(
+            crate::ErrorKind::Unsupported,
+            format!(
+                "{}: this is a TorchScript module that was frozen, whose weights have no names any more; \
+                 that is not supported: take the module from before torch.jit.freeze, or its state dict",
+                source.name()
+            ),
+        ));
+    }
     if found.is_empty() {
         return Err(super::damaged(
             source.name(),
@@ -99,8 +112,8 @@ fn describe(machine: &Machine, value: Value) -> String {
         Value::Node(i) => match machine.node(i) {
             Some(Node::List(items)) => format!("a list of {}", items.len()),
             Some(Node::Dict(items)) => format!("a dictionary of {}", items.len()),
-            Some(Node::Object { class, .. }) => {
-                format!("what '{}' would make", machine.name(*class))
+            Some(Node::Object(object)) => {
+                format!("what '{}' would make", machine.name(object.class))
             }
             Some(Node::Name { .. }) => format!("the name '{}'", machine.name(i)),
             _ => "a storage".into(),
@@ -117,10 +130,13 @@ struct Walk<'a> {
 }
 
 /// What leads to a child.
-enum Key {
+enum Key<'a> {
     /// Nothing: what a module calls its own is no part of the path.
     None,
-    Text(String),
+    Text(&'a str),
+    Number(i64),
+    /// What makes the path longer than any.
+    Beyond,
 }
 
 impl<'a> Walk<'a> {
@@ -143,12 +159,13 @@ impl<'a> Walk<'a> {
             return Ok(found);
         }
         self.open.push((root, 0, 0));
-        let mut steps = 0;
+        let most = STEPS * self.machine.bytes.len() + (1 << 10);
+        let (mut steps, mut long) = (0, 0);
         while let Some((number, next, _)) = self.open.last_mut() {
             let (number, i) = (*number, *next);
             *next += 1;
             steps += 1;
-            if steps > STEPS || found.len() > TENSORS {
+            if steps > most || long > most {
                 let what = "its pickle is nested in a way that no model's is";
                 return Err(broken(source, what));
             }
@@ -160,20 +177,16 @@ impl<'a> Walk<'a> {
             };
             let Value::Node(child) = value else { continue };
             let before = self.path.len();
-            if let Key::Text(key) = key {
-                if before > 0 {
-                    self.path.push('.');
-                }
-                self.path.push_str(&key);
-            }
+            let fits = self.enter(&key);
             match self.machine.node(child) {
-                Some(Node::Tensor(tensor)) if self.path.len() <= PATH => {
-                    found.insert(self.path.clone(), tensor);
+                Some(Node::Tensor(tensor)) if fits => {
+                    long += self.path.len();
+                    found.insert(self.path.clone(), &**tensor);
                     self.path.truncate(before);
                 }
-                Some(Node::List(_) | Node::Dict(_) | Node::Object { .. })
+                Some(Node::List(_) | Node::Dict(_) | Node::Object(_))
                     if self.open.len() < DEPTH
-                        && self.path.len() <= PATH
+                        && fits
                         && !self.open.iter().any(|(open, ..)| *open == child) =>
                 {
                     self.open.push((child, 0, before));
@@ -184,18 +197,35 @@ impl<'a> Walk<'a> {
         Ok(found)
     }
 
+    /// Adds to the path what leads to a child; whether it is not too long then.
+    fn enter(&mut self, key: &Key<'_>) -> bool {
+        if matches!(key, Key::None) {
+            return true;
+        }
+        if !self.path.is_empty() {
+            self.path.push('.');
+        }
+        match key {
+            Key::None => {}
+            Key::Text(text) => self.path.push_str(text),
+            Key::Number(n) => self.path.push_str(&n.to_string()),
+            Key::Beyond => return false,
+        }
+        self.path.len() <= PATH
+    }
+
     /// What a trainer's checkpoint has under `state_dict`, else the value itself.
     fn state_dict(&self, root: Value) -> Value {
         if let Value::Node(i) = root
             && let Some(Node::Dict(items)) = self.machine.node(i)
         {
             let named = |(key, _): &&(Value, Value)| match key {
-                Value::Text(text) => self.machine.text(*text) == "state_dict",
+                Value::Text(text) => self.machine.bytes_of(*text) == b"state_dict",
                 _ => false,
             };
             let inner = items.iter().rev().find(named).map(|(_, value)| *value);
             if let Some(Value::Node(inner)) = inner
-                && let Some(Node::Dict(_) | Node::Object { .. }) = self.machine.node(inner)
+                && let Some(Node::Dict(_) | Node::Object(_)) = self.machine.node(inner)
             {
                 return Value::Node(inner);
             }
@@ -204,26 +234,31 @@ impl<'a> Walk<'a> {
     }
 
     /// Child `i` of a container, and what leads there.
-    fn child(&self, number: u32, i: usize) -> Option<(Key, Value)> {
+    fn child(&self, number: u32, i: usize) -> Option<(Key<'a>, Value)> {
         match self.machine.node(number)? {
-            Node::List(items) => Some((Key::Text(i.to_string()), *items.get(i)?)),
+            Node::List(items) => Some((Key::Number(i as i64), *items.get(i)?)),
             Node::Dict(items) => items.get(i).map(|item| self.item(item)),
-            Node::Object { state, items, .. } => match state.get(i) {
+            Node::Object(object) => match object.state.get(i) {
                 Some(state) => Some((Key::None, *state)),
-                None => items.get(i - state.len()).map(|item| self.item(item)),
+                None => {
+                    let item = object.items.get(i - object.state.len());
+                    item.map(|item| self.item(item))
+                }
             },
             _ => None,
         }
     }
 
-    fn item(&self, (key, value): &(Value, Value)) -> (Key, Value) {
+    fn item(&self, (key, value): &(Value, Value)) -> (Key<'a>, Value) {
         let key = match key {
+            // Not looked at: it may be as long as the file, and stand in it once.
+            Value::Text(text) if text.len as usize > PATH => Key::Beyond,
             Value::Text(text) => match self.machine.text(*text) {
                 "_parameters" | "_buffers" | "_modules" => Key::None,
-                text => Key::Text(text.chars().take(PATH).collect()),
+                text => Key::Text(text),
             },
-            Value::Int(n) => Key::Text(n.to_string()),
-            _ => Key::Text("?".into()),
+            Value::Int(n) => Key::Number(*n),
+            _ => Key::Text("?"),
         };
         (key, *value)
     }
@@ -238,7 +273,7 @@ fn place(
     found: BTreeMap<String, &Tensor>,
 ) -> Result<Header> {
     let mut header = Header::empty();
-    let mut all = 0u64;
+    let (mut all, mut read) = (0u64, 0u64);
     // Members by their keys: many tensors may lie in one.
     let mut members: HashMap<&str, (u64, u64)> = HashMap::new();
     for (name, tensor) in found {
@@ -246,8 +281,7 @@ fn place(
             continue;
         };
         let Some(dtype) = *dtype else {
-            let why = "it is stored in a type of numbers that Mend does not know";
-            header.refused.insert(name, why.to_owned());
+            header.refused.insert(name, UNKNOWN_TYPE);
             continue;
         };
         let key = machine.text(*key);
@@ -274,16 +308,12 @@ fn place(
                 member.1
             )));
         }
-        if !tensor.is_contiguous() {
-            let why = "its numbers do not lie one behind another; store it with .contiguous()";
-            header.refused.insert(name, why.to_owned());
-            continue;
-        }
         let numbers = tensor
             .shape
             .iter()
             .try_fold(1u64, |n, side| n.checked_mul(*side as u64));
-        let end = numbers.and_then(|n| n.checked_add(tensor.offset));
+        let span = tensor.span();
+        let end = span.and_then(|n| n.checked_add(tensor.offset));
         let (Some(numbers), true) = (numbers, end.is_some_and(|end| end <= *count)) else {
             return Err(wrong(format!(
                 "has shape {}, which is more than its storage of {count} numbers",
@@ -291,19 +321,20 @@ fn place(
             )));
         };
         // Few weights are tied; a small file must not stand for gigabytes.
+        let span = span.unwrap_or(0);
         all = all.saturating_add(numbers.saturating_mul(size));
-        if all > source.len().saturating_mul(SHARED) {
+        read = read.saturating_add(span.saturating_mul(size));
+        if all.max(read) > source.len().saturating_mul(SHARED) {
             return Err(broken(
                 source,
                 "its tensors lie in the same bytes many times over",
             ));
         }
-        header.push(
-            name,
-            dtype,
-            &tensor.shape,
-            [member.0 + tensor.offset * size, numbers * size],
-        )?;
+        let place = [member.0 + tensor.offset * size, span * size];
+        header.push(name, dtype, &tensor.shape, place)?;
+        if !tensor.is_contiguous() {
+            header.strided(&tensor.strides, span)?;
+        }
     }
     Ok(header)
 }
@@ -316,7 +347,21 @@ impl Header {
             metadata: HashMap::new(),
             start: 0,
             refused: BTreeMap::new(),
+            strided: HashMap::new(),
         }
+    }
+
+    /// The tensor that was added last lies in `span` numbers, with these steps between places.
+    fn strided(&mut self, strides: &[u64], span: u64) -> Result<()> {
+        let Some((last, (_, info))) = self.tensors.iter().enumerate().next_back() else {
+            return Ok(());
+        };
+        // Along a side of one nothing is gone to, however far it would be.
+        let sides = strides.iter().zip(&info.shape);
+        let strides = sides.map(|(n, side)| if *side > 1 { *n as usize } else { 0 });
+        let (strides, span) = (strides.collect(), wide(span)?);
+        self.strided.insert(last, Strided { strides, span });
+        Ok(())
     }
 
     /// Adds a tensor whose bytes begin at the first of `place` and are as many as the second.
@@ -327,12 +372,6 @@ impl Header {
         shape: &[usize],
         place: [u64; 2],
     ) -> Result<()> {
-        let wide = |n: u64| {
-            usize::try_from(n).map_err(|_| {
-                let what = "the model file is too large for this machine";
-                Error::new(crate::ErrorKind::Memory, what)
-            })
-        };
         let (from, to) = (wide(place[0])?, wide(place[0].saturating_add(place[1]))?);
         let info = TensorInfo {
             dtype,
@@ -341,8 +380,15 @@ impl Header {
         };
         memory::push(
             &mut self.tensors,
-            (name, info),
+            (name.into(), info),
             "the names of a model's tensors",
         )
     }
+}
+
+fn wide(n: u64) -> Result<usize> {
+    usize::try_from(n).map_err(|_| {
+        let what = "the model file is too large for this machine";
+        Error::new(crate::ErrorKind::Memory, what)
+    })
 }

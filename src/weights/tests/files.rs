@@ -138,6 +138,26 @@ fn a_folder_gives_the_first_form_that_is_there() {
         "{message}"
     );
 
+    // What PyTorch writes is opened as what it is, and told where it is none.
+    let archive = folder.put("pytorch_model.bin", b"PK\x03\x04");
+    assert!(folder.refused("model").contains("zip archive"));
+    let stored = super::pickle::one("x", 9.0);
+    folder.put("pytorch_model.bin", &stored);
+    folder.put("diffusion_pytorch_model.fp16.bin", &stored);
+    for stem in ["model", "diffusion_pytorch_model"] {
+        let weights = Weights::open_folder(&folder.0, stem).unwrap();
+        let nine = weights.root().get("x", &[1]).unwrap();
+        assert_eq!(nine, Values::F32(vec![9.0]), "{stem}");
+    }
+    fs::rename(archive, folder.0.join("pytorch_model-00001.bin")).unwrap();
+    let map = r#"{"metadata":{"total_size":NaN},"weight_map":{"x":"pytorch_model-00001.bin"}}"#;
+    folder.put("pytorch_model.bin.index.json", map);
+    let weights = Weights::open_folder(&folder.0, "model").unwrap();
+    assert_eq!(
+        weights.root().get("x", &[1]).unwrap(),
+        Values::F32(vec![9.0])
+    );
+
     let value = || {
         let weights = Weights::open_folder(&folder.0, "model").unwrap();
         weights.root().get("x", &[1]).unwrap().into_f32().unwrap()[0]
@@ -201,12 +221,13 @@ fn an_index_reaches_no_other_files() {
         ),
         (r#"{"x":".."}"#, "a plain name"),
         (r#"{"x":""}"#, "expected .safetensors"),
+        (r#"{"x":"a.pt"}"#, "expected .safetensors"),
         (r#"{"x":"inner/b.safetensors"}"#, "a plain name"),
         (r#"{"x":"inner\\b.safetensors"}"#, "a plain name"),
         (r#"{"x":"C:a.safetensors"}"#, "a plain name"),
         (r#"{"x":"a\u0000.safetensors"}"#, "a plain name"),
         (&format!("{{\"x\":\"{absolute}\"}}"), "a plain name"),
-        (r#"{"x":"a.bin"}"#, "expected .safetensors"),
+        (r#"{"x":"a.bin"}"#, "a.bin: there is no such file"),
         (
             r#"{"x":"gone.safetensors"}"#,
             "gone.safetensors: there is no such file",

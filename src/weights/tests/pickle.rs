@@ -57,6 +57,13 @@ fn with(pickle: &[u8]) -> Vec<u8> {
     ])
 }
 
+/// An archive with one tensor of one number.
+pub fn one(name: &str, value: f32) -> Vec<u8> {
+    let tensor = tensor("FloatStorage", "0", 1, 0, &[1], &[1]);
+    let pickle = [b"\x80\x02}", &text(name)[..], &tensor, b"s."].concat();
+    archive(&[("m/data.pkl", &pickle), ("m/data/0", &value.to_le_bytes())])
+}
+
 fn text(s: &str) -> Vec<u8> {
     [&[b'X'][..], &(s.len() as u32).to_le_bytes(), s.as_bytes()].concat()
 }
@@ -124,7 +131,8 @@ fn a_trainers_checkpoint_gives_its_state_dict() {
             "generator.1.weight",
             "half",
             "parameter",
-            "part"
+            "part",
+            "turned"
         ]
     );
     let root = weights.root();
@@ -138,8 +146,8 @@ fn a_trainers_checkpoint_gives_its_state_dict() {
     let count = root.integers("generator.1.num_batches_tracked", &[]);
     assert_eq!(count.unwrap(), [0]);
     assert_eq!(weights.dtype("half"), Some(Dtype::F16));
-    let turned = root.get("turned", &[4, 3]).unwrap_err();
-    assert!(turned.message().contains("contiguous()"), "{turned}");
+    let turned = (0..12).map(|i| (i % 3 * 4 + i / 3) as f32).collect();
+    assert_eq!(root.get("turned", &[4, 3]).unwrap(), Values::F32(turned));
 }
 
 #[test]
@@ -218,7 +226,15 @@ fn tensors_are_parts_of_storages() {
         ),
         (
             tensor("FloatStorage", "0", 4, 0, &[255; 9], &[0; 9]),
-            "holds no tensors",
+            "more than its storage",
+        ),
+        (
+            tensor("FloatStorage", "0", 4, 0, &[255; 2], &[0; 2]),
+            "many times over",
+        ),
+        (
+            tensor("FloatStorage", "0", 4, 0, &[2, 2], &[2, 2]),
+            "more than its storage",
         ),
         (
             tensor("FloatStorage", "0", 4, 0, &[1; 17], &[1; 17]),
@@ -229,22 +245,107 @@ fn tensors_are_parts_of_storages() {
             "in a way that PyTorch does not",
         ),
     ] {
-        match open(with(&dict(&pickle))) {
-            Err(_) => {
-                let message = told(with(&dict(&pickle)));
-                assert!(message.contains(says), "{message}");
-            }
-            Ok(weights) => {
-                // What lies in strides is there, and told when it is asked for.
-                assert_eq!(says, "holds no tensors");
-                let error = weights.root().get("w", &[255; 9]).unwrap_err();
-                assert!(error.message().contains("contiguous()"), "{error}");
-            }
-        }
+        let message = told(with(&dict(&pickle)));
+        assert!(message.contains(says), "{message}");
     }
     let odd = dict(&tensor("QUInt8Storage", "0", 4, 0, &[3], &[1]));
-    let error = open(with(&odd)).unwrap().root().get("w", &[3]).unwrap_err();
-    assert!(error.message().contains("type of numbers"), "{error}");
+    let odd = open(with(&odd)).unwrap();
+    for name in ["w", "other"] {
+        let error = odd.root().get(name, &[3]).unwrap_err();
+        assert!(error.message().contains("'w' "), "{error}");
+        assert!(error.message().contains("type of numbers"), "{error}");
+    }
+}
+
+/// Transposed, every second, one for all, in the order that PyTorch calls channels_last: the storage is
+/// 1, 2, 3, 4.
+#[test]
+fn numbers_that_lie_apart_are_put_together() {
+    let cases: [(u8, &[u8], &[u8], &[f32]); 6] = [
+        (0, &[2, 2], &[1, 2], &[1.0, 3.0, 2.0, 4.0]),
+        (1, &[2], &[2], &[2.0, 4.0]),
+        (2, &[3], &[0], &[3.0, 3.0, 3.0]),
+        (0, &[1, 2, 2, 1], &[4, 1, 2, 2], &[1.0, 3.0, 2.0, 4.0]),
+        // Of a side of 1 the stride says nothing, and where there is nothing, none does.
+        (3, &[1, 1, 1], &[255, 9, 3], &[4.0]),
+        (0, &[2, 0], &[1, 7], &[]),
+    ];
+    for (offset, shape, strides, values) in cases {
+        let pickle = dict(&tensor("FloatStorage", "0", 4, offset, shape, strides));
+        let weights = open(with(&pickle)).unwrap();
+        let wide: Vec<usize> = shape.iter().map(|n| usize::from(*n)).collect();
+        let root = weights.root();
+        let found = root.get("w", &wide).unwrap();
+        assert_eq!(found, Values::F32(values.to_vec()), "{shape:?} {strides:?}");
+    }
+    // A part of it, by rows, under another name and in another shape.
+    let turned = tensor("FloatStorage", "0", 4, 0, &[2, 2], &[1, 2]);
+    let weights = open(with(&dict(&turned))).unwrap();
+    let part = Part {
+        of: "w".into(),
+        shape: vec![1, 2, 1],
+        first: 1,
+    };
+    let view = weights.view([("row".to_owned(), part)]).unwrap();
+    let row = view.root().get("row", &[1, 2, 1]).unwrap();
+    assert_eq!(row, Values::F32(vec![2.0, 4.0]));
+    // Of 16 bits, and of whole numbers: the same storage as eight and as two of them.
+    let half = dict(&tensor("HalfStorage", "0", 8, 1, &[2, 2], &[2, 4]));
+    let weights = open(with(&half)).unwrap();
+    let Values::F16(values) = weights.root().get("w", &[2, 2]).unwrap() else {
+        panic!("stored as F16");
+    };
+    let bits: Vec<u16> = values.iter().map(|v| v.to_bits()).collect();
+    assert_eq!(bits, [0x3f80, 0x4040, 0x4000, 0x4080]);
+    assert!(weights.root().stored("w", &[2, 2]).unwrap().is_none());
+    let whole = dict(&tensor("LongStorage", "0", 2, 0, &[3], &[0]));
+    let weights = open(with(&whole)).unwrap();
+    let first = 0x4000_0000_3f80_0000;
+    assert_eq!(weights.root().integers("w", &[3]).unwrap(), [first; 3]);
+}
+
+#[test]
+fn a_frozen_module_is_told() {
+    let module = [&b"\x80\x02"[..], &class("__torch__", "Net"), b")\x81}b."].concat();
+    let frozen = archive(&[("m/data.pkl", &module), ("m/constants/0", &[0; 4])]);
+    let error = open(frozen).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().contains("frozen"), "{error}");
+}
+
+/// What a text is used for takes no longer where the text is long: against the same with a short one, and
+/// as many bytes beside it.
+#[test]
+fn a_long_name_costs_its_length_once() {
+    let long = "x".repeat(1 << 20);
+    let many =
+        |begin: &[u8], each: &[u8]| [b"\x80\x02", begin, &each.repeat(60_000), b"."].concat();
+    // A class that is called, made and asked for a storage; a key of a dictionary; a storage's own.
+    let call = |name: &str| [&class("torch", name)[..], b"q\x00]"].concat();
+    let stack = |name: &str| [&text("torch")[..], &text(name), b"\x93q\x00]"].concat();
+    let named = |name: &str| [&text("torch")[..], b"q\x00", &text(name), b"q\x01]"].concat();
+    let key = |name: &str| [&text(name)[..], b"q\x00}q\x01"].concat();
+    let beside = |short: &dyn Fn(&str) -> Vec<u8>| [&short("y")[..], &text(&long), b"0"].concat();
+    let cases: [(&dyn Fn(&str) -> Vec<u8>, &[u8]); 5] = [
+        (&call, b"h\x00)R0"),
+        (&call, b"h\x00)\x810"),
+        (&stack, b"h\x00)R0"),
+        (&named, b"h\x00h\x01\x930"),
+        (&key, b"h\x00]s"),
+    ];
+    let time = |pickle: &[u8]| {
+        let file = with(pickle);
+        let begin = std::time::Instant::now();
+        let made = open(file);
+        assert!(made.is_err());
+        begin.elapsed().as_secs_f64()
+    };
+    for (i, (begin, each)) in cases.into_iter().enumerate() {
+        let plain = time(&many(&beside(begin), each));
+        let hostile = time(&many(&begin(&long), each));
+        // It was a thousand times as much.
+        assert!(hostile < 30.0 * plain, "case {i}: {hostile} s, {plain} s");
+    }
 }
 
 /// What would run a program in Python is a name here, beside the tensors that are there.
@@ -430,9 +531,122 @@ fn damaged_onnx_files_are_refused() {
     assert!(told(&graph(&[&b"\x08\x01"[..]; 20].concat())).contains("too many dimensions"));
     assert!(told(&graph(&[0x08, 0xff, 0xff])).contains("number"));
     assert!(told(&[0xff; 11]).contains("no end"));
-    let outside = Weights::from_bytes("m.onnx", graph(&tensor(b"\x70\x01"))).unwrap();
-    let error = outside.root().get("w", &[2]).unwrap_err();
-    assert!(error.message().contains("a file of their own"), "{error}");
+    // Of bytes in memory nothing lies beside.
+    let entry = b"\x6a\x0d\x0a\x08location\x12\x01d";
+    assert!(told(&graph(&tensor(entry))).contains("the file 'd'"));
+    let many = [0x0a, 0].repeat(1 << 18);
+    let many = [&[0x3a][..], &varint(many.len()), &many].concat();
+    assert!(told(&many).contains("more nodes"));
+}
+
+fn varint(mut n: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    while n >= 0x80 {
+        out.push(n as u8 | 0x80);
+        n >>= 7;
+    }
+    out.push(n as u8);
+    out
+}
+
+/// A field of a protobuf message that holds bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2][..], &varint(bytes.len()), bytes].concat()
+}
+
+/// Weights as `Constant` nodes, under another name by an `Identity`, and in a file beside.
+#[test]
+fn a_graphs_weights_lie_in_nodes_and_beside_it() {
+    let two = [1f32, 2.0].map(f32::to_le_bytes).concat();
+    let inside = |name: &str| {
+        [
+            b"\x08\x02\x10\x01",
+            &field(8, name.as_bytes())[..],
+            &field(9, &two),
+        ]
+        .concat()
+    };
+    let entry = |key: &str, value: &str| {
+        let pair = [field(1, key.as_bytes()), field(2, value.as_bytes())].concat();
+        field(13, &pair)
+    };
+    let outside = |name: &str, file: &str, offset: &str| {
+        let place = [
+            entry("location", file),
+            entry("offset", offset),
+            entry("length", "8"),
+        ]
+        .concat();
+        [
+            b"\x08\x02\x10\x01\x70\x01",
+            &field(8, name.as_bytes())[..],
+            &place,
+        ]
+        .concat()
+    };
+    let node = |kind: &str, input: &str, output: &str, attribute: &[u8]| {
+        let mut all = Vec::new();
+        if !input.is_empty() {
+            all.extend(field(1, input.as_bytes()));
+        }
+        all.extend(field(2, output.as_bytes()));
+        all.extend(field(4, kind.as_bytes()));
+        all.extend(attribute);
+        field(1, &all)
+    };
+    let value = |name: &str, tensor: &[u8]| {
+        let inner = [field(1, name.as_bytes()), field(5, tensor)].concat();
+        field(5, &inner)
+    };
+    let graph = |file: &str, offset: &str| {
+        let parts = [
+            node("Constant", "", "constant", &value("value", &inside("own"))),
+            node(
+                "Constant",
+                "",
+                "sparse",
+                &value("sparse_value", &inside("own")),
+            ),
+            node("Identity", "plain", "same", b""),
+            node("Identity", "out", "same_out", b""),
+            node("Relu", "x", "y", b""),
+            field(5, &inside("plain")),
+            field(5, &outside("out", file, offset)),
+        ];
+        field(7, &parts.concat())
+    };
+    let folder = Folder::new();
+    let mut beside = vec![0u8; 4];
+    beside.extend([5f32, 6.0].map(f32::to_le_bytes).concat());
+    folder.put("m.data", &beside);
+    let path = folder.put("m.onnx", graph("m.data", "4"));
+    let weights = Weights::open(&path).unwrap();
+    let names: Vec<_> = weights.names().collect();
+    assert_eq!(names, ["constant", "out", "plain", "same", "same_out"]);
+    for (name, values) in [
+        ("constant", [1.0, 2.0]),
+        ("plain", [1.0, 2.0]),
+        ("same", [1.0, 2.0]),
+        ("out", [5.0, 6.0]),
+        ("same_out", [5.0, 6.0]),
+    ] {
+        let found = weights.root().get(name, &[2]).unwrap();
+        assert_eq!(found, Values::F32(values.to_vec()), "{name}");
+    }
+    for (file, offset, says) in [
+        ("m.data", "8", "accounts for 16"),
+        ("m.data", "x", "is 'x'"),
+        ("m.data", "18446744073709551615", "beyond all files"),
+        ("none", "0", "no such file"),
+        ("../m.data", "0", "a plain name"),
+        ("/etc/passwd", "0", "a plain name"),
+        ("", "0", "a plain name"),
+        (".hidden", "0", "a plain name"),
+    ] {
+        let path = folder.put("bad.onnx", graph(file, offset));
+        let error = Weights::open(&path).unwrap_err();
+        assert!(error.message().contains(says), "{file} {offset}: {error}");
+    }
 }
 
 fn fs_read(name: &str) -> Vec<u8> {

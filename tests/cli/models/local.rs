@@ -142,9 +142,11 @@ fn what_is_no_model_is_refused_and_leaves_nothing() {
     place.ok(&["import", "taken.safetensors"]);
     diffusers(&place.path("sdxl"), 4, 2048);
     diffusers(&place.path("pickled"), 9, 768);
-    fs::rename(
-        place.path("pickled/vae/diffusion_pytorch_model.safetensors"),
+    // As PyTorch wrote it before it had archives.
+    fs::remove_file(place.path("pickled/vae/diffusion_pytorch_model.safetensors")).unwrap();
+    fs::write(
         place.path("pickled/vae/diffusion_pytorch_model.bin"),
+        b"\x80\x02}q\x00(X\x05\x00\x00\x00stateq",
     )
     .unwrap();
     let before = tree(&place.path("models"));
@@ -162,7 +164,7 @@ fn what_is_no_model_is_refused_and_leaves_nothing() {
             "no checkpoint, LoRA or tiny autoencoder",
         ),
         (&["import", "sdxl"], 1, "which Mend cannot use"),
-        (&["import", "pickled"], 1, "is a pickle"),
+        (&["import", "pickled"], 1, "a Python pickle"),
         (&["import", "none"], 1, "there is no such file"),
         (&["import", "."], 1, "no diffusers folder"),
         (&["import", "taken.safetensors"], 1, "is there already"),

@@ -285,9 +285,10 @@ fn size_of(path: &Path) -> u64 {
         |path: &Path| fs::metadata(path).map_or(0, |m| if m.is_file() { m.len() } else { 0 });
     let all = |folder: &Path| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let weights = entries
-            .map(|e| e.path())
-            .filter(|p| p.extension().is_some_and(|e| e == "safetensors"));
+        let weights = entries.map(|e| e.path()).filter(|p| {
+            p.extension()
+                .is_some_and(|e| e == "safetensors" || e == "bin")
+        });
         weights.map(|p| length(&p)).sum::<u64>()
     };
     let parts = ["unet", "vae", "text_encoder"].map(|part| all(&path.join(part)));
