@@ -1,6 +1,8 @@
 //! The diffusion engine on the command line.
 #![forbid(unsafe_code)]
 
+#[cfg(unix)]
+use crate::support::to_cache;
 use crate::support::{folder, mend, names, run_ok, write_mask};
 use crate::tiny;
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
@@ -221,4 +223,42 @@ fn a_scheduler_as_python_writes_it_and_a_single_step() {
         said.contains("'sample_size' is 1024, expected 1 to 128"),
         "{said}"
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_repository_in_hugging_faces_cache_is_a_model() {
+    let dir = folder(&["photo.png"]);
+    let path = dir.path();
+    write_mask(&path.join("m.png"), 96, 72);
+    tiny::model(&path.join("tiny"), 9);
+    let fill = |model: &str, models: &Path| {
+        let output = mend()
+            .current_dir(path)
+            .env("MEND_MODELS", models)
+            .args(["fill", "photo.png", "--mask", "m.png", "-o", "o.png"])
+            .args(["--engine", "diffusion", "--steps", "1", "--guidance", "1"])
+            .args(["--prompt", "a boat <lora:style:1>", "--model", model])
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{model}: {said}");
+        // What belongs to other programs is told.
+        assert!(said.contains("<lora:style:1>"), "{said}");
+        fs::read(path.join("o.png")).unwrap()
+    };
+    let nowhere = path.join("nowhere");
+    let want = fill("tiny", &nowhere);
+    let hub = path.join("hub");
+    to_cache(&path.join("tiny"), &hub.join("models--some--tiny-sd"));
+    fs::remove_dir_all(path.join("tiny")).unwrap();
+    for (model, models) in [
+        ("hub/models--some--tiny-sd", &nowhere),
+        ("hub/models--some--tiny-sd/snapshots/0123abcd", &nowhere),
+        ("models--some--tiny-sd", &hub),
+        // The first there is in the models folder.
+        ("", &hub),
+    ] {
+        assert!(fill(model, models) == want, "{model}");
+    }
 }

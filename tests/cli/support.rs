@@ -104,3 +104,28 @@ pub fn write_png(path: &Path, width: u32, height: u32, color: png::ColorType, pi
     writer.write_image_data(pixels).unwrap();
     writer.finish().unwrap();
 }
+
+/// Moves a model into a folder as Hugging Face's programs keep one: files are links into `blobs`.
+#[cfg(unix)]
+pub fn to_cache(model: &Path, repository: &Path) {
+    let snapshot = repository.join("snapshots/0123abcd");
+    for folder in ["blobs", "refs", "snapshots/0123abcd"] {
+        fs::create_dir_all(repository.join(folder)).unwrap();
+    }
+    fs::write(repository.join("refs/main"), "0123abcd").unwrap();
+    for part in fs::read_dir(model).unwrap() {
+        let part = part.unwrap().path();
+        if part.is_file() {
+            continue;
+        }
+        let name = part.file_name().unwrap();
+        fs::create_dir(snapshot.join(name)).unwrap();
+        for file in fs::read_dir(&part).unwrap() {
+            let file = file.unwrap().path();
+            let blob = format!("{}-{}", name.display(), file.file_name().unwrap().display());
+            fs::rename(&file, repository.join("blobs").join(&blob)).unwrap();
+            let link = snapshot.join(name).join(file.file_name().unwrap());
+            std::os::unix::fs::symlink(format!("../../../blobs/{blob}"), link).unwrap();
+        }
+    }
+}

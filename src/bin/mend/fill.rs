@@ -222,7 +222,7 @@ pub fn one(
     let plan = inpainter
         .plan(&request, Some(&picture.view()?), &mask_view)
         .map_err(|e| explain(mask.explain(e)))?;
-    let mut previews = Previews::new(app, &mut bar, args.previews.as_deref(), output)?;
+    let mut previews = Previews::new(app, &mut bar, args.previews.as_deref(), job.preview_stem())?;
     let report = inpainter.inpaint(
         &request,
         &mut picture.view_mut()?,

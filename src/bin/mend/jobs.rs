@@ -1,16 +1,16 @@
-//! From the command line to fills: which pictures, with which masks, to which files. Whatever would
-//! write over something that nobody asked to change is refused here, before anything is done.
+//! From the command line to fills: which pictures, with which masks, to which files.
 #![forbid(unsafe_code)]
 
 use crate::App;
 use crate::args::{FillArgs, SelectArgs};
 use crate::files::{Foreign, Kind, io_text};
 use crate::fill::source;
-use crate::identity::{FileId, place, same};
+use crate::guard::Guard;
+use crate::identity::{FileId, same};
 use crate::pipe::{is_pipe, shown};
 use crate::{budget::Budget, files};
 use mend::{Error, ErrorKind, Result};
-use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,18 @@ pub struct Job {
     pub mask: Option<Mask>,
     pub source: Option<PathBuf>,
     pub output: PathBuf,
+}
+
+impl Job {
+    /// What the names of its previews begin with.
+    pub fn preview_stem(&self) -> &OsStr {
+        let path = match is_pipe(&self.output) {
+            true => &self.image,
+            false => &self.output,
+        };
+        let stem = path.file_stem().filter(|_| !is_pipe(path));
+        stem.unwrap_or(OsStr::new("mend"))
+    }
 }
 
 /// A mask, and how it was found.
@@ -61,8 +73,8 @@ enum Masks {
 
 /// A folder's files that matter, by name.
 #[derive(Default)]
-struct Listing {
-    pictures: Vec<PathBuf>,
+pub struct Listing {
+    pub pictures: Vec<PathBuf>,
     foreign: Vec<PathBuf>,
 }
 
@@ -373,7 +385,8 @@ fn is_marked(path: &Path) -> bool {
         .is_some_and(|s| MARKS.iter().any(|mark| s.ends_with(mark)))
 }
 
-fn folder_of(path: &Path) -> &Path {
+/// The folder that a file lies in.
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -387,7 +400,11 @@ fn is_folder(output: &Path) -> bool {
 }
 
 impl Listing {
-    fn of(folder: &Path) -> Result<Self> {
+    /// Of `folder`, but for what is hidden and what lies in folders there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`].
+    pub fn of(folder: &Path) -> Result<Self> {
         let fail = |e: io::Error| {
             Error::new(
                 ErrorKind::Io,
@@ -432,155 +449,4 @@ fn skip_existing(jobs: &mut Jobs) -> Result<()> {
         .partition(|job| fs::symlink_metadata(&job.output).is_ok_and(|m| !m.is_dir()));
     (jobs.existing, jobs.list) = (there, left);
     Ok(())
-}
-
-/// The inputs, which no output may be.
-struct Guard {
-    inputs: HashMap<FileId, (PathBuf, &'static str)>,
-}
-
-impl Guard {
-    fn new(args: &FillArgs, jobs: &Jobs) -> Result<Self> {
-        let mut guard = Self {
-            inputs: HashMap::new(),
-        };
-        let failed = jobs.failed.iter().chain(&jobs.unreadable);
-        let images = jobs.list.iter().map(|job| &job.image);
-        for image in images
-            .chain(&jobs.maskless)
-            .chain(failed.map(|(path, _)| path))
-        {
-            guard.add(image, "a picture");
-        }
-        for (folder, what) in [
-            (Some(&args.select.mask), "a mask"),
-            (args.select.source_mask.as_ref(), "a source mask"),
-        ] {
-            let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
-                continue;
-            };
-            for mask in Listing::of(folder)?.pictures {
-                // In one folder with the pictures most are none.
-                if !guard.has(&mask) {
-                    guard.add(&mask, what);
-                }
-            }
-        }
-        for job in &jobs.list {
-            if let Some(mask) = &job.mask {
-                guard.add(&mask.path, "a mask");
-            }
-            if let Some(source) = &job.source {
-                guard.add(source, "a source mask");
-            }
-        }
-        for (_, value) in &args.select.params.0 {
-            // Models and LoRAs: names with weights, commas between them.
-            for one in value.split(',').map(str::trim) {
-                let bare = one.rsplit_once(':').map_or(one, |(name, _)| name);
-                for path in [one, bare].map(Path::new).iter().filter(|p| p.is_file()) {
-                    guard.add(path, "a model's file");
-                }
-            }
-        }
-        Ok(guard)
-    }
-
-    fn add(&mut self, path: &Path, what: &'static str) {
-        if let Some(id) = FileId::of(path).filter(|_| !is_pipe(path)) {
-            self.inputs.insert(id, (path.to_path_buf(), what));
-        }
-    }
-
-    fn has(&self, path: &Path) -> bool {
-        FileId::of(path).is_some_and(|id| self.inputs.contains_key(&id))
-    }
-
-    /// Checks every output.
-    fn check(&self, args: &FillArgs, jobs: &Jobs) -> Result<()> {
-        let refuse = |what: String| Err(Error::new(ErrorKind::Argument, what));
-        let mut outputs: HashMap<PathBuf, &Path> = HashMap::new();
-        for job in &jobs.list {
-            self.check_previews(args, job)?;
-            if is_pipe(&job.output) {
-                continue;
-            }
-            self.check_output(job)?;
-            if let Some(other) = outputs.insert(place(&job.output), &job.image) {
-                return refuse(format!(
-                    "{} and {} would both be written to {}: fill them one after the other into \
-                     different folders",
-                    other.display(),
-                    job.image.display(),
-                    job.output.display()
-                ));
-            }
-        }
-        let masks = [Some(&args.select.mask), args.select.source_mask.as_ref()];
-        for folder in masks.into_iter().flatten() {
-            let among = |job: &&Job| {
-                folder.is_dir()
-                    && same(folder, folder_of(&job.output))
-                    && !same(folder, folder_of(&job.image))
-            };
-            if let Some(job) = jobs.list.iter().find(among) {
-                return refuse(format!(
-                    "{} would lie among the masks in {}, and be taken for one the next time: give \
-                     another output folder",
-                    job.output.display(),
-                    folder.display()
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// No preview may be an input: their names are known, but for their number.
-    fn check_previews(&self, args: &FillArgs, job: &Job) -> Result<()> {
-        let Some(folder) = &args.previews else {
-            return Ok(());
-        };
-        let stem = job.output.file_stem().unwrap_or_default();
-        let is_one = |path: &Path| {
-            let name = path.file_stem().unwrap_or_default().as_encoded_bytes();
-            let number = name.strip_prefix(stem.as_encoded_bytes());
-            let number = number.and_then(|rest| rest.strip_prefix(b"-"));
-            number.is_some_and(|n| n.len() >= 4 && n.iter().all(u8::is_ascii_digit))
-                && Kind::of_extension(path) == Some(Kind::Png)
-                && same(folder, folder_of(path))
-        };
-        match self.inputs.values().find(|(path, _)| is_one(path)) {
-            None => Ok(()),
-            Some((path, what)) => Err(Error::new(
-                ErrorKind::Argument,
-                format!(
-                    "{} is {what} of this fill, and a preview may get its name: give --previews \
-                     another folder",
-                    path.display()
-                ),
-            )),
-        }
-    }
-
-    fn check_output(&self, job: &Job) -> Result<()> {
-        let Some((input, what)) = FileId::of(&job.output).and_then(|id| self.inputs.get(&id))
-        else {
-            return Ok(());
-        };
-        if *what == "a picture" && same(input, &job.image) {
-            return Ok(());
-        }
-        let also = match *input == job.output {
-            true => String::new(),
-            false => format!(" ({})", input.display()),
-        };
-        Err(Error::new(
-            ErrorKind::Argument,
-            format!(
-                "the output {} is {what} of this fill{also}, which would be lost: give another \
-                 output",
-                job.output.display()
-            ),
-        ))
-    }
 }

@@ -9,6 +9,7 @@ mod doctor;
 mod engines;
 mod files;
 mod fill;
+mod guard;
 mod identity;
 mod install;
 mod jobs;

@@ -8,6 +8,7 @@ use crate::terminal::Bar;
 use mend::pixels::{Depth, Layout, PixelFormat};
 use mend::progress::{Preview, Step};
 use mend::{Error, ErrorKind, Progress, Result};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ pub struct Previews<'a> {
 }
 
 impl<'a> Previews<'a> {
-    /// Into `folder`, which is made, as `NAME-0001.png` and so on for an output called NAME.
+    /// Into `folder`, which is made, as `STEM-0001.png` and so on.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] naming the folder.
@@ -30,10 +31,9 @@ impl<'a> Previews<'a> {
         app: &'a App,
         bar: &'a mut Bar,
         folder: Option<&Path>,
-        output: &Path,
+        stem: &OsStr,
     ) -> Result<Self> {
         let to = folder.map(|folder| {
-            let stem = output.file_stem().unwrap_or_default();
             fs::create_dir_all(folder).map_err(|e| {
                 let what = files::io_text(&e);
                 Error::new(ErrorKind::Io, format!("{}: {what}", folder.display()))

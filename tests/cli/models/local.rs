@@ -233,3 +233,37 @@ fn remove_leaves_what_is_not_its_own() {
     assert_eq!(json["left"], serde_json::json!(["notes.txt"]));
     assert_eq!(tree(&place.path("models")), ["m/notes.txt"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_repository_in_hugging_faces_cache_is_imported_under_its_own_name() {
+    let place = Place::new();
+    diffusers(&place.path("m"), 9, 768);
+    let repository = place.path("hub/models--some--tiny-sd");
+    crate::support::to_cache(&place.path("m"), &repository);
+    for (path, id) in [
+        ("hub/models--some--tiny-sd", "tiny-sd"),
+        ("hub/models--some--tiny-sd/snapshots/0123abcd", "tiny-sd"),
+    ] {
+        let json = place.ok(&["import", path, "--json"]).json();
+        assert_eq!(
+            (&json["id"], &json["kind"]),
+            (&id.into(), &"diffusers".into())
+        );
+        let unet = Path::new(json["path"].as_str().unwrap()).join("unet/config.json");
+        assert!(fs::symlink_metadata(unet).unwrap().is_file(), "{json}");
+        place.ok(&["verify", id]);
+        place.ok(&["remove", id]);
+    }
+    place.ok(&[
+        "import",
+        "hub/models--some--tiny-sd",
+        "--link",
+        "--id",
+        "linked",
+    ]);
+    let json = place.ok(&["path", "linked", "--json"]).json();
+    let path = json["path"].as_str().unwrap();
+    assert!(Path::new(path).join("unet/config.json").is_file(), "{json}");
+    place.ok(&["verify", "linked"]);
+}

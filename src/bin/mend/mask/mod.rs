@@ -189,6 +189,7 @@ fn by_what_is_there(
     if let Some(rule) = anew {
         way.rule = rule;
         seen = Survey::default();
+        mask.data = Vec::new();
         match read(way, &mut seen)? {
             Some(read) => mask = read,
             None => return Ok(None),
@@ -203,6 +204,7 @@ fn by_what_is_there(
         let (levels, note) = Levels::meant(&seen, inverted, depth);
         if levels != Levels::AsIs {
             way.levels = levels;
+            mask.data = Vec::new();
             match read(way, &mut Survey::default())? {
                 Some(read) => mask = read,
                 None => return Ok(None),

@@ -1,4 +1,5 @@
 //! Masks from pixels: what each kind selects, to the value.
+#![forbid(unsafe_code)]
 
 use super::*;
 use crate::files::Kind;
