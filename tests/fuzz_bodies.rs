@@ -10,7 +10,7 @@ mod file_body;
 #[cfg(feature = "cli")]
 #[path = "../src/bin/mend/files/mod.rs"]
 mod files;
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[cfg(feature = "cli")]
 #[path = "../src/bin/mend/mask/mod.rs"]
 mod mask;

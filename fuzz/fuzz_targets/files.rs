@@ -5,7 +5,7 @@ mod body;
 #[allow(dead_code, unused_imports)] // The command line uses more of them.
 #[path = "../../src/bin/mend/files/mod.rs"]
 mod files;
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 #[path = "../../src/bin/mend/mask/mod.rs"]
 mod mask;
 

@@ -24,11 +24,11 @@ pub enum Way {
     Thorough,
 }
 
-/// How to decode the file whose markers are `m` and whose components are `colour`.
+/// How to decode the file whose markers are `m`.
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] for a kind that neither decoder does right.
-pub fn way(source: &Source<'_>, m: &Markers, colour: Colour) -> Result<Way> {
+pub fn way(source: &Source<'_>, m: &Markers) -> Result<Way> {
     match (m.frame, m.precision) {
         (0xc0..=0xc2, 8) => {}
         (0xc0..=0xc2, bits) => {

@@ -14,6 +14,7 @@ fn fault(path: &Path, what: &[&str], all: &[u8]) -> Option<String> {
     let cancel = Cancel::new();
     let source = Source {
         path,
+        at: None,
         cancel: &cancel,
         max_bytes: 1 << 20,
     };

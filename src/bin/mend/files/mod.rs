@@ -439,6 +439,7 @@ mod tests {
         let cancel = mend::Cancel::new();
         let source = Source {
             path: Path::new("some.tif"),
+            at: None,
             cancel: &cancel,
             max_bytes: 1,
         };

@@ -139,7 +139,6 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     if unreadable.contains(&ICC) {
         return Err(source.truncated());
     }
-    let number = |tag: u16| first_number(&tags, tag);
     refuse_raw(source, &mut decoder, &tags)?;
     let stored = Stored::of(source, &tags)?;
     let compression = stored.compression;
