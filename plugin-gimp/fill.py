@@ -7,15 +7,17 @@ What differs between the two versions is an adapter with these members (all rect
     item                        facts: an Item
     rect                        the layer in canvas coordinates, as it was when the adapter was made
     now()                       the same as it is now; None when the layer is gone
+    canvas                      the canvas in its own coordinates
     selection_bounds()          in canvas coordinates, or None when nothing is selected
     selection(rect)             8-bit selection of a rectangle of the canvas
     grown(rect, mask, by)       `mask` over `rect`, its selected part widened as GIMP widens selections
     encoding                    babl's name of the layer's pixel encoding
     read(rect, encoding)        pixels of the layer, in layer coordinates; encoding None: its own
-    write(parts, encoding, hole, new_layer, through)
+    visible()                   (encoding, read) of all visible layers as one, in canvas coordinates
+    write(parts, encoding, hole, new_layer)
                                 `parts`, (rect, bytes) in layer coordinates, shown through the
-                                selection, or with `through` through the hole's own mask; in the
-                                layer or in a new one; one undo step
+                                selection, or where `outdated` says so through the hole's own mask;
+                                in the layer or in a new one; one undo step
     progress(share, text)       share None: only the text
 """
 
@@ -31,14 +33,35 @@ OUTPUTS = (
     (NEW_LAYER, "New layer above it"),
 )
 
+LAYER, VISIBLE = "layer", "visible"
+SAMPLES = (
+    (LAYER, "This layer"),
+    (VISIBLE, "All visible layers"),
+)
+
+# The actions without a dialog: for selections that hug an object, and from what is close.
+REMOVE_OBJECT = {"grow": "4"}
+FILL_QUICKLY = {"engine": "exemplar", "context": "32"}
+
 
 # Parameters of the library that these plug-ins set themselves.
 OWN = ("result",)
 
 
+NO_MEMORY = "There is not enough memory for these pixels: select a smaller region."
+
+
 def fields(description):
-    """The parameters that a user of GIMP may set."""
+    """The parameters that a script for GIMP may set."""
     return [field for field in job.fields(description) if field.name not in OWN]
+
+
+def check_parameters(inpainter, parameters):
+    """Raises MendError or Refusal for a name or a value that cannot be, whatever else is wrong."""
+    for name in OWN:
+        if name in parameters:
+            raise Refusal("'%s' is for programs: here 'output' says where the fill goes." % name)
+    inpainter.check(parameters)
 
 
 class Refusal(Exception):
@@ -50,6 +73,7 @@ class Item(NamedTuple):
 
     name: str
     is_layer: bool  # a layer, and not a channel or a mask
+    mask_of: str = ""  # the name of the layer whose mask it is
     is_group: bool = False
     is_text: bool = False
     is_floating: bool = False
@@ -82,10 +106,31 @@ def pixel_format(encoding):
     return layout | _DEPTHS[parts[1]] | (native.LINEAR if linear else 0)
 
 
-def check_item(item, output):
+def target_text(item):
+    """What will be changed: a mask or a channel is easily taken for the layer."""
+    if item.mask_of:
+        return "Fills the selection in the mask of “%s”, not in the layer." % item.mask_of
+    if not item.is_layer:
+        return "Fills the selection in the channel “%s”." % item.name
+    return "Fills the selection on “%s”." % item.name
+
+
+def filled_text(item):
+    """The same, said afterwards."""
+    return target_text(item).replace("Fills", "Filled", 1)
+
+
+def check_item(item, output, sample=LAYER):
     """Raises Refusal for a drawable that cannot be filled this way."""
     if output not in dict(OUTPUTS):
         raise Refusal("output cannot be '%s': give in-place or new-layer." % output)
+    if sample not in dict(SAMPLES):
+        raise Refusal("sample cannot be '%s': give layer or visible." % sample)
+    if sample == VISIBLE and not item.is_layer:
+        raise Refusal(
+            "“%s” is a mask or channel, which is filled from its own values: choose “%s” to fill from."
+            % (item.name, dict(SAMPLES)[LAYER])
+        )
     here = "“%s”" % item.name
     other = "or choose “%s” as the result" % dict(OUTPUTS)[NEW_LAYER]
     if item.is_floating:
@@ -111,24 +156,27 @@ def check_item(item, output):
 
 
 class Hole(NamedTuple):
-    """What is selected of a layer."""
+    """What is selected of the pixels that are looked at: of a layer, or of the canvas."""
 
-    rect: Rect  # around it, in layer coordinates
+    rect: Rect  # around it, in the coordinates of those pixels
     soft: bytes  # 8-bit selection over `rect`, grown if that was asked for
-    selected: tuple  # the selection's own (bounds, bytes over the grown `rect`)
-    layer: native.Image  # the selection of the whole layer, hard, as the library takes it
+    near: Rect  # `rect` in canvas coordinates
+    selected: tuple  # the user's selection: its bounds, and its bytes over `near`
+    grown: bool
+    mask: native.Image  # all of those pixels, hard, as the library takes a mask
 
 
-def find_hole(host, grow=0):
-    """The selected part of the layer, `grow` pixels wider. Raises Refusal when there is none."""
+def find_hole(host, grow=0, sample=LAYER, output=IN_PLACE):
+    """The selected part, `grow` pixels wider. Raises Refusal when there is none."""
     bounds = host.selection_bounds()
     if bounds is None:
         raise Refusal(
             "Nothing is selected: select what is to be filled, with the Free Select tool say, "
             "then try again."
         )
-    layer = host.rect
-    near = bounds.grown(grow).intersect(layer)
+    area = host.canvas if sample == VISIBLE else host.rect
+    limit = area if output == NEW_LAYER else area.intersect(host.rect)
+    near = bounds.grown(grow).intersect(limit)
     if near.empty:
         raise Refusal(
             "The selection does not touch “%s”: select a part of that layer, or select the layer "
@@ -137,8 +185,8 @@ def find_hole(host, grow=0):
     soft = host.selection(near)
     selected = (bounds, soft)
     if grow:
-        # What lies off the layer grows into it, too.
-        wide = bounds.intersect(layer.grown(grow)).grown(grow)
+        # What lies beside those pixels grows into them, too.
+        wide = bounds.intersect(limit.grown(grow)).grown(grow)
         grown = host.grown(wide, host.selection(wide), grow)
         soft = job.cut(grown, wide.width, near.moved(-wide.x, -wide.y))
     mask = job.hard(soft)
@@ -147,14 +195,21 @@ def find_hole(host, grow=0):
             "No pixel of “%s” is selected: select a part of that layer, or select the layer that "
             "has the pixels." % host.item.name
         )
-    rect = near.moved(-layer.x, -layer.y)
-    whole = bytearray(layer.width * layer.height)
+    rect = near.moved(-area.x, -area.y)
+    whole = bytearray(area.width * area.height)
     for y in range(rect.height):
-        start = (rect.y + y) * layer.width + rect.x
+        start = (rect.y + y) * area.width + rect.x
         whole[start : start + rect.width] = mask[y * rect.width : (y + 1) * rect.width]
-    return Hole(
-        rect, soft, selected, native.Image(whole, layer.width, layer.height, native.GRAY | native.U8)
-    )
+    image = native.Image(whole, area.width, area.height, native.GRAY | native.U8)
+    return Hole(rect, soft, near, selected, grow > 0, image)
+
+
+def outdated(host, hole):
+    """Whether GIMP's selection, as it is now, would not show the fill where it belongs.
+
+    GIMP goes on working while a plug-in does: this is to be asked right before the fill is shown.
+    """
+    return hole.grown or (host.selection_bounds(), host.selection(hole.near)) != hole.selected
 
 
 def rounded(encoding):
@@ -202,74 +257,124 @@ class Keeper:
                 write(band, right)
 
 
-_ZERO = bytes([255] + [0] * 255)
+_OPAQUE = bytes([0] + [255] * 255)
 
 
-def shows_nothing(pixels, width, pixel_fmt, hole_mask):
-    """Whether some pixel that `hole_mask` (of 0 and 255) selects is wholly transparent."""
-    layout = pixel_fmt & 0x0F
-    if layout not in (native.RGBA, native.GRAYA, native.BGRA):
-        return False
+def shown(pixels, pixel_fmt):
+    """255 for each pixel that is not wholly transparent, else 0; None where pixels have no alpha."""
+    if pixel_fmt & 0x0F not in (native.RGBA, native.GRAYA, native.BGRA):
+        return None
     size = native.pixel_bytes(pixel_fmt)
     alpha = native.DEPTH_BYTES[pixel_fmt & 0xF0]
-    found = int.from_bytes(hole_mask, "little")
+    found = 0
     for i in range(size - alpha, size):
-        found &= int.from_bytes(bytes(pixels[i::size]).translate(_ZERO), "little")
-    return found != 0
+        found |= int.from_bytes(bytes(pixels[i::size]).translate(_OPAQUE), "little")
+    return found.to_bytes(len(pixels) // size, "little")
 
 
-def plan(host, inpainter, parameters):
-    """The library's plan for the present selection, in the layer's coordinates."""
-    grow = int(parameters.get("grow", 0))
-    hole = find_hole(host, grow)
-    return inpainter.plan(dict(parameters, grow="0"), hole.layer)
+def some(first, second):
+    """Whether two masks of 0 and 255 have a pixel in common."""
+    return int.from_bytes(first, "little") & int.from_bytes(second, "little") != 0
 
 
-def fill(host, inpainter, parameters, output):
+_INVERSE = bytes(range(255, -1, -1))
+
+
+def check_surroundings(pixels, pixel_fmt, mask, name, sample):
+    """Raises Refusal where all around the hole is transparent: most often it is the wrong layer."""
+    opaque = shown(pixels, pixel_fmt)
+    if opaque is None or some(opaque, bytes(mask).translate(_INVERSE)):
+        return
+    if sample == VISIBLE:
+        raise Refusal("Nothing is visible around the selection: show the layers to fill from.")
+    raise Refusal(
+        "“%s” is transparent all around the selection: is it the wrong layer? Select the layer that "
+        "shows what is to go, or fill from “%s”." % (name, dict(SAMPLES)[VISIBLE])
+    )
+
+
+class Source:
+    """The pixels that are looked at, and the form in which the library gets them."""
+
+    def __init__(self, host, output, sample):
+        self.name, self.sample = host.item.name, sample
+        self.area = host.canvas if sample == VISIBLE else host.rect
+        own, self._read = host.visible() if sample == VISIBLE else (host.encoding, host.read)
+        self.format = pixel_format(own)
+        # None: the layer's own, whatever it is called.
+        self.encoding = None if self.format is not None else FALLBACK
+        if self.encoding or output == NEW_LAYER or sample == VISIBLE:
+            # A new layer has alpha whatever the old one has; its colours are those of the old one.
+            self.encoding = self.encoding or with_alpha(own)
+            self.format = pixel_format(self.encoding)
+        self.pixel_bytes = native.pixel_bytes(self.format)
+
+    def read(self, rect, mask):
+        """The pixels of a piece whose hole `mask` has. Raises Refusal for one with no surroundings."""
+        pixels = bytearray(self._read(rect, self.encoding))
+        check_surroundings(pixels, self.format, mask, self.name, self.sample)
+        return pixels
+
+
+def ask_plan(inpainter, parameters, hole):
+    """The library's plan, whose hole is grown already."""
+    return inpainter.plan(dict(parameters, grow="0"), hole.mask)
+
+
+def plan(host, inpainter, parameters, output=IN_PLACE, sample=LAYER):
+    """The library's plan for the present selection. Raises what `fill` would raise before it runs."""
+    check_parameters(inpainter, parameters)
+    check_item(host.item, output, sample)
+    hole = find_hole(host, int(parameters.get("grow", 0)), sample, output)
+    found = ask_plan(inpainter, parameters, hole)
+    if sample == LAYER and host.item.has_alpha:
+        source = Source(host, output, sample)
+        for piece in job.pieces(found):
+            mask = job.cut(hole.mask.data, hole.mask.width, piece.rect)
+            # A dialog asks again and again: only what looks bad in one byte a pixel is read exactly.
+            rough = bytes(host.read(piece.rect, "A u8")).translate(_OPAQUE)
+            if not some(rough, mask.translate(_INVERSE)):
+                source.read(piece.rect, mask)
+    return found
+
+
+def fill(host, inpainter, parameters, output, sample=LAYER):
     """Fills the selection of the layer. Gives back (the new layer or None, the library's notes).
 
     Raises Refusal or MendError; the image is untouched then. The library is handed hard masks: GIMP
     itself applies the selection when the result is written, so that softness counts once.
     """
-    check_item(host.item, output)
+    check_parameters(inpainter, parameters)
+    check_item(host.item, output, sample)
     # The selection itself is grown here, for what is written must show through it.
-    grow = int(parameters.get("grow", 0))
+    hole = find_hole(host, int(parameters.get("grow", 0)), sample, output)
     parameters = dict(parameters, grow="0")
-    hole = find_hole(host, grow)
-    pieces = job.pieces(inpainter.plan(parameters, hole.layer))
+    pieces = job.pieces(ask_plan(inpainter, parameters, hole))
     if not pieces:
         raise Refusal("Nothing is selected.")
-    fmt = pixel_format(host.encoding)
-    encoding = None if fmt is not None else FALLBACK
-    if fmt is None or output == NEW_LAYER:
-        # A new layer has alpha whatever the old one has; its colours are those of the old one.
-        encoding = encoding or with_alpha(host.encoding)
-        fmt = pixel_format(encoding)
-    size = native.pixel_bytes(fmt)
+    source = Source(host, output, sample)
+    dx, dy = source.area.x - host.rect.x, source.area.y - host.rect.y
+    if output == IN_PLACE and host.item.alpha_locked:
+        check_alpha(host, hole, hole.rect.moved(dx, dy))
     parts, notes, done = [], [], 0.0
     for piece in pieces:
         rect = piece.rect
-        pixels = bytearray(host.read(rect, encoding))
-        mask = job.cut(hole.layer.data, hole.layer.width, rect)
-        if output == IN_PLACE and host.item.alpha_locked:
-            if shows_nothing(pixels, rect.width, fmt, mask):
-                raise Refusal(
-                    "The transparency of “%s” is locked, so that a fill of its transparent pixels "
-                    "would not show: unlock its alpha channel in the Layers dialog." % host.item.name
-                )
+        mask = job.cut(hole.mask.data, hole.mask.width, rect)
+        pixels = source.read(rect, mask)
 
         def report(progress, done=done, weight=piece.weight):
             host.progress(done + progress.share * weight, job.left_text(progress.seconds_left))
 
         result = inpainter.inpaint(
             parameters,
-            native.Image(pixels, rect.width, rect.height, fmt),
+            native.Image(pixels, rect.width, rect.height, source.format),
             native.Image(mask, rect.width, rect.height, native.GRAY | native.U8),
             progress=report,
         )
         notes += [note for note in result.get("notes", []) if note not in notes]
         where = piece.hole.moved(-rect.x, -rect.y)
-        parts.append((piece.hole, job.cut(pixels, rect.width * size, where, size)))
+        size = source.pixel_bytes
+        parts.append((piece.hole.moved(dx, dy), job.cut(pixels, rect.width * size, where, size)))
         done += piece.weight
         del pixels
     if host.now() != host.rect:
@@ -277,11 +382,19 @@ def fill(host, inpainter, parameters, output):
             "“%s” was moved, resized or removed while it was being filled; nothing was changed. "
             "Try again." % host.item.name
         )
-    # GIMP goes on working meanwhile: another selection must not decide where this fill shows.
-    near = hole.rect.moved(host.rect.x, host.rect.y)
-    same = (host.selection_bounds(), host.selection(near)) == hole.selected
-    layer = host.write(parts, encoding, hole, output == NEW_LAYER, grow > 0 or not same)
-    return layer, notes
+    hole = hole._replace(rect=hole.rect.moved(dx, dy))
+    return host.write(parts, source.encoding, hole, output == NEW_LAYER), notes
+
+
+def check_alpha(host, hole, rect):
+    """Raises Refusal where a lock on transparency would hide the fill; `rect` in layer coordinates."""
+    encoding = host.encoding if pixel_format(host.encoding) is not None else FALLBACK
+    opaque = shown(host.read(rect, encoding), pixel_format(encoding))
+    if opaque is not None and some(opaque.translate(_INVERSE), job.hard(hole.soft)):
+        raise Refusal(
+            "The transparency of “%s” is locked, so that a fill of its transparent pixels would not "
+            "show: unlock its alpha channel in the Layers dialog." % host.item.name
+        )
 
 
 def sentence(text):

@@ -3,7 +3,7 @@
 
 from ctypes import byref, c_int
 
-from fill import Item, Keeper, rounded
+from fill import Item, Keeper, outdated, rounded
 from job import Rect
 from libgimp import (
     GRAY_IMAGE, NORMAL_MODE, NOTHING, REPLACE, TRANSPARENT_FILL, Buffer, Color, Rectangle, babl,
@@ -41,10 +41,12 @@ class Host:
         self.encoding = (babl.babl_format_get_encoding(self.format) or b"").decode()
         self.item = self._item()
         self._progress = False
+        self._projection = None
 
     def _item(self):
         drawable = self.drawable
         is_layer = bool(gimp.gimp_item_is_layer(drawable))
+        mask_of = gimp.gimp_layer_from_mask(drawable) if gimp.gimp_item_is_layer_mask(drawable) else 0
         locked, item = "", drawable
         while item > 0 and not locked:
             if gimp.gimp_item_get_lock_content(item):
@@ -53,6 +55,7 @@ class Host:
         return Item(
             name=taken(gimp.gimp_item_get_name(drawable)),
             is_layer=is_layer,
+            mask_of=taken(gimp.gimp_item_get_name(mask_of)) if mask_of > 0 else "",
             is_group=bool(gimp.gimp_item_is_group(drawable)),
             is_text=is_layer and bool(gimp.gimp_item_is_text_layer(drawable)),
             is_floating=is_layer and bool(gimp.gimp_layer_is_floating_sel(drawable)),
@@ -71,6 +74,11 @@ class Host:
             x.value, y.value, gimp.gimp_drawable_width(drawable),
             gimp.gimp_drawable_height(drawable),
         )
+
+    @property
+    def canvas(self):
+        image = self.image
+        return Rect(0, 0, gimp.gimp_image_width(image), gimp.gimp_image_height(image))
 
     def selection_bounds(self):
         some, x1, y1, x2, y2 = (c_int() for _ in range(5))
@@ -120,7 +128,25 @@ class Host:
         with buffer_of(self.drawable) as buffer:
             return buffer.get(Rectangle(*rect), self._format(encoding))
 
-    def write(self, parts, encoding, hole, new_layer, through):
+    def visible(self):
+        # A layer that belongs to the image and is in none of its lists: no undo step, no display.
+        layer = gimp.gimp_layer_new_from_visible(self.image, self.image, b"Mend")
+        if layer <= 0:
+            raise MemoryError("GIMP gave no picture of the visible layers")
+        self._projection = layer
+        own = gimp.gimp_drawable_get_format(layer)
+        space = babl.babl_format_get_space(own)
+
+        def read(rect, encoding):
+            asked = own
+            if encoding is not None:
+                asked = babl.babl_format_with_space(encoding.encode(), space)
+            with buffer_of(layer) as buffer:
+                return buffer.get(Rectangle(*rect), asked)
+
+        return (babl.babl_format_get_encoding(own) or b"").decode(), read
+
+    def write(self, parts, encoding, hole, new_layer):
         image, pixel_format, bounds = self.image, self._format(encoding), hole.rect
         gimp.gimp_image_undo_group_start(image)
         try:
@@ -132,12 +158,14 @@ class Host:
                 target, box = self.drawable, bounds
                 keeper = self._keeper(hole) if rounded(self.encoding) else None
 
+            self._lay_out(target, parts, pixel_format, box)
+
             def show():
-                self._show(target, parts, pixel_format, box)
+                gimp.gimp_drawable_merge_shadow(target, 1)
                 if keeper:
                     keeper.restore(self._write_own)
 
-            if through:
+            if outdated(self, hole):
                 self._through(bounds.moved(self.rect.x, self.rect.y), hole.soft, show)
             else:
                 show()
@@ -173,7 +201,8 @@ class Host:
             gimp.gimp_image_set_active_layer(image, chosen)
         return layer
 
-    def _show(self, target, parts, pixel_format, box):
+    def _lay_out(self, target, parts, pixel_format, box):
+        """Puts what is to be shown into the drawable's shadow, which takes a while."""
         with Buffer(gimp.gimp_drawable_get_shadow_buffer(target)) as shadow:
             if [rect for rect, _ in parts] != [box]:
                 # GIMP takes all of the selection's box from the shadow; what the parts leave out is
@@ -186,7 +215,6 @@ class Host:
             for rect, pixels in parts:
                 shadow.set(Rectangle(*rect), pixel_format, pixels)
             gegl.gegl_buffer_flush(shadow.pointer)
-        gimp.gimp_drawable_merge_shadow(target, 1)
 
     def _through(self, rect, mask, show):
         """Runs `show` with `mask` as the selection, then brings back the user's."""
@@ -218,6 +246,9 @@ class Host:
             gimp.gimp_progress_update(min(max(share, 0.0), 1.0))
 
     def finish(self):
+        if self._projection is not None:
+            gimp.gimp_item_delete(self._projection)
+            self._projection = None
         if self._progress:
             gimp.gimp_progress_end()
 

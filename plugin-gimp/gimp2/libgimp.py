@@ -22,8 +22,16 @@ NOTHING = 0
 _SUFFIX = {"linux": "lib%s.so.%s", "darwin": "lib%s.%s.dylib"}.get(sys.platform, "lib%s-%s.dll")
 
 
-def _load(name, version):
+def load(name, version):
+    """One of the C libraries that GIMP is made of."""
     return ctypes.CDLL(_SUFFIX % (name, version))
+
+
+def declare(library, table):
+    """Tells what functions take and give back: name: (result, arguments)."""
+    for name, (result, arguments) in table.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
 
 
 class Rectangle(ctypes.Structure):
@@ -57,11 +65,11 @@ class PlugInInfo(ctypes.Structure):
     _fields_ = [("init", c_void_p), ("quit", c_void_p), ("query", QUERY), ("run", RUN)]
 
 
-gimp = _load("gimp-2.0", 0)
-gegl = _load("gegl-0.4", 0)
-babl = _load("babl-0.1", 0)
-gobject = _load("gobject-2.0", 0)
-glib = _load("glib-2.0", 0)
+gimp = load("gimp-2.0", 0)
+gegl = load("gegl-0.4", 0)
+babl = load("babl-0.1", 0)
+gobject = load("gobject-2.0", 0)
+glib = load("glib-2.0", 0)
 
 _ids = POINTER(c_int)
 # name: (result, arguments); images and items are numbers, buffers and formats are pointers.
@@ -73,10 +81,6 @@ _GIMP = {
         [c_char_p] * 8 + [c_int, c_int, c_int, POINTER(ParamDef), POINTER(ParamDef)],
     ),
     "gimp_plugin_menu_register": (c_int, [c_char_p, c_char_p]),
-    "gimp_run_procedure2": (POINTER(Param), [c_char_p, _ids, c_int, POINTER(Param)]),
-    "gimp_destroy_params": (None, [POINTER(Param), c_int]),
-    "gimp_procedural_db_proc_exists": (c_int, [c_char_p]),
-    "gimp_get_pdb_error": (c_char_p, []),
     "gimp_directory": (c_char_p, []),
     "gimp_message": (c_int, [c_char_p]),
     "gimp_displays_flush": (None, []),
@@ -107,11 +111,15 @@ _GIMP = {
     "gimp_selection_save": (c_int, [c_int]),
     "gimp_channel_new": (c_int, [c_int, c_char_p, c_int, c_int, c_double, POINTER(Color)]),
     "gimp_layer_new": (c_int, [c_int, c_char_p, c_int, c_int, c_int, c_double, c_int]),
+    "gimp_layer_new_from_visible": (c_int, [c_int, c_int, c_char_p]),
+    "gimp_layer_from_mask": (c_int, [c_int]),
     "gimp_layer_set_offsets": (c_int, [c_int, c_int, c_int]),
     "gimp_layer_get_lock_alpha": (c_int, [c_int]),
     "gimp_layer_is_floating_sel": (c_int, [c_int]),
     "gimp_item_is_valid": (c_int, [c_int]),
     "gimp_item_is_layer": (c_int, [c_int]),
+    "gimp_item_is_layer_mask": (c_int, [c_int]),
+    "gimp_item_delete": (c_int, [c_int]),
     "gimp_item_is_group": (c_int, [c_int]),
     "gimp_item_is_text_layer": (c_int, [c_int]),
     "gimp_item_get_lock_content": (c_int, [c_int]),
@@ -146,13 +154,9 @@ _BABL = {
     "babl_format_get_bytes_per_pixel": (c_int, [c_void_p]),
 }
 for _library, _table in [(gimp, _GIMP), (gegl, _GEGL), (babl, _BABL)]:
-    for _name, (_result, _arguments) in _table.items():
-        _function = getattr(_library, _name)
-        _function.restype, _function.argtypes = _result, _arguments
-gobject.g_object_unref.argtypes = [c_void_p]
-gobject.g_object_unref.restype = None
-glib.g_free.argtypes = [c_void_p]
-glib.g_free.restype = None
+    declare(_library, _table)
+declare(gobject, {"g_object_unref": (None, [c_void_p])})
+declare(glib, {"g_free": (None, [c_void_p])})
 
 
 def taken(pointer):

@@ -7,7 +7,7 @@ gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
 from gi.repository import Babl, Gegl, Gimp  # noqa: E402
 
-from fill import Item, Keeper, rounded  # noqa: E402
+from fill import Item, Keeper, outdated, rounded  # noqa: E402
 from job import Rect  # noqa: E402
 
 # A selection is linear coverage: a format with an encoding curve would bend it.
@@ -30,10 +30,12 @@ class Host:
         self.encoding = Babl.format_get_encoding(self.format)
         self.item = self._item()
         self._progress = False
+        self._projection = None
 
     def _item(self):
         drawable = self.drawable
         is_layer = drawable.is_layer()
+        mask_of = Gimp.Layer.from_mask(drawable) if drawable.is_layer_mask() else None
         locked, item = "", drawable
         while item is not None and not locked:
             locked = item.get_name() if item.get_lock_content() else ""
@@ -41,6 +43,7 @@ class Host:
         return Item(
             name=drawable.get_name(),
             is_layer=is_layer,
+            mask_of=mask_of.get_name() if mask_of else "",
             is_group=drawable.is_group(),
             is_text=is_layer and drawable.is_text_layer(),
             is_floating=is_layer and drawable.is_floating_sel(),
@@ -55,6 +58,10 @@ class Host:
             return None
         at = drawable.get_offsets()
         return Rect(at.offset_x, at.offset_y, drawable.get_width(), drawable.get_height())
+
+    @property
+    def canvas(self):
+        return Rect(0, 0, self.image.get_width(), self.image.get_height())
 
     def selection_bounds(self):
         found = Gimp.Selection.bounds(self.image)
@@ -103,7 +110,23 @@ class Host:
         buffer = self.drawable.get_buffer()
         return bytes(buffer.get(gegl(rect), 1.0, self._format(encoding), NOTHING))
 
-    def write(self, parts, encoding, hole, new_layer, through):
+    def visible(self):
+        # A layer that belongs to the image and is in none of its lists: no undo step, no display.
+        layer = Gimp.Layer.new_from_visible(self.image, self.image, "Mend")
+        if layer is None:
+            raise MemoryError("GIMP gave no picture of the visible layers")
+        self._projection = layer
+        own = layer.get_format()
+        space = Babl.format_get_space(own)
+
+        def read(rect, encoding):
+            asked = own if encoding is None else Babl.format_with_space(encoding, space)
+            buffer = layer.get_buffer()
+            return bytes(buffer.get(gegl(rect), 1.0, Babl.get_name(asked), NOTHING))
+
+        return Babl.format_get_encoding(own), read
+
+    def write(self, parts, encoding, hole, new_layer):
         image, name, bounds = self.image, self._format(encoding), hole.rect
         image.undo_group_start()
         try:
@@ -115,12 +138,14 @@ class Host:
                 target, box = self.drawable, bounds
                 keeper = self._keeper(hole) if rounded(self.encoding) else None
 
+            self._lay_out(target, parts, name, box)
+
             def show():
-                self._show(target, parts, name, box)
+                target.merge_shadow(True)
                 if keeper:
                     keeper.restore(self._write_own)
 
-            if through:
+            if outdated(self, hole):
                 self._through(bounds.moved(self.rect.x, self.rect.y), hole.soft, show)
             else:
                 show()
@@ -154,7 +179,8 @@ class Host:
         self.image.set_selected_layers(chosen)
         return layer
 
-    def _show(self, target, parts, name, box):
+    def _lay_out(self, target, parts, name, box):
+        """Puts what is to be shown into the drawable's shadow, which takes a while."""
         shadow = target.get_shadow_buffer()
         if [rect for rect, _ in parts] != [box]:
             # GIMP takes all of the selection's box from the shadow; what the parts leave out is the
@@ -163,7 +189,6 @@ class Host:
         for rect, pixels in parts:
             shadow.set(gegl(rect), name, bytes(pixels))
         shadow.flush()
-        target.merge_shadow(True)
 
     def _through(self, rect, mask, show):
         """Runs `show` with `mask` as the selection, then brings back the user's."""
@@ -194,6 +219,9 @@ class Host:
             Gimp.progress_update(min(max(share, 0.0), 1.0))
 
     def finish(self):
+        if self._projection is not None:
+            self._projection.delete()
+            self._projection = None
         if self._progress:
             Gimp.progress_end()
 

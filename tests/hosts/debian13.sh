@@ -15,10 +15,12 @@ for m in proc sys dev dev/pts; do
   mountpoint -q "$root/$m" || mount --bind "/$m" "$root/$m"
 done
 packages="gimp gir1.2-gimp-3.0 python3-gi python3-gi-cairo krita python3-pyqt5 xvfb xauth xdotool
-  fonts-dejavu-core procps"
+  fonts-dejavu-core procps locales"
 try() {
   chroot "$root" apt-get update
   # shellcheck disable=SC2086
   chroot "$root" apt-get install -y --no-install-recommends $packages
 }
 try || try
+# For the tests where a comma stands before the decimals.
+chroot "$root" localedef -i de_DE -f UTF-8 de_DE.UTF-8

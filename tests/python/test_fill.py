@@ -30,17 +30,17 @@ class Gimp:
         self.rect = Rect(offset[0], offset[1], width, height)
         self.item = item or Item("layer", True, has_alpha=True)
         self.pixels = picture(width, height)
-        self.canvas = canvas
-        self.selected = bytearray(canvas[0] * canvas[1])
+        self.canvas = Rect(0, 0, *canvas)
+        self.selected = bytearray(self.canvas.area)
         self.reads, self.written = [], None
 
     def select(self, rect, value=255):
         for y in range(rect.y, rect.bottom):
-            start = y * self.canvas[0] + rect.x
+            start = y * self.canvas.width + rect.x
             self.selected[start : start + rect.width] = bytes([value]) * rect.width
 
     def selection_bounds(self):
-        width = self.canvas[0]
+        width = self.canvas.width
         on = [i for i, s in enumerate(self.selected) if s]
         if not on:
             return None
@@ -51,8 +51,8 @@ class Gimp:
         out = bytearray()
         for y in range(rect.y, rect.bottom):
             for x in range(rect.x, rect.right):
-                inside = 0 <= x < self.canvas[0] and 0 <= y < self.canvas[1]
-                out.append(self.selected[y * self.canvas[0] + x] if inside else 0)
+                inside = 0 <= x < self.canvas.width and 0 <= y < self.canvas.height
+                out.append(self.selected[y * self.canvas.width + x] if inside else 0)
         return bytes(out)
 
     def grown(self, rect, mask, by):
@@ -66,10 +66,17 @@ class Gimp:
         return bytes(out)
 
     def read(self, rect, encoding):
+        if encoding == "A u8":
+            return job.cut(self.pixels[3::4], self.rect.width, rect)
         self.reads.append(rect)
         return job.cut(self.pixels, self.rect.width * 4, rect, 4)
 
-    def write(self, parts, encoding, hole, new_layer, through):
+    def visible(self):
+        whole = picture(self.canvas.width, self.canvas.height)
+        return "R'G'B'A u8", lambda rect, _: job.cut(whole, self.canvas.width * 4, rect, 4)
+
+    def write(self, parts, encoding, hole, new_layer):
+        through = fill.outdated(self, hole)
         self.written = (parts, encoding, hole, new_layer, through)
         return "the new layer" if new_layer else None
 
@@ -183,6 +190,86 @@ class Fill(unittest.TestCase):
                 with self.assertRaisesRegex(Refusal, words):
                     fill.fill(gimp, self.inpainter, {}, output)
                 self.assertIsNone(gimp.written)
+
+    def test_every_value_is_the_librarys_to_judge_and_first(self):
+        gimp = Gimp()  # nothing is selected, and the value is what is told
+        for name, value in [
+            ("grow", "3000"), ("grow", "-4"), ("grow", "abc"), ("grow", ""), ("grow", "1e3"),
+            ("grow", "4.5"), ("grow", "99999999999999999999"), ("grow", "nan"), ("feather", "-1"),
+            ("feather", "257"), ("seed", "-1"), ("seed", "4294967296"), ("context", "wide"),
+            ("context", "-5%"), ("engine", "exemplr"), ("steps", "0"), ("steps", "many"),
+            ("strength", "nan"), ("guidance", "inf"), ("scheduler", "best"), ("promt", "x"),
+            ("result", "layer"),
+        ]:
+            for act in (fill.fill, fill.plan):
+                with self.subTest((name, value)):
+                    with self.assertRaisesRegex(
+                        (Refusal, native.MendError), "'%s'|engine 'exemplr'" % name
+                    ):
+                        act(gimp, self.inpainter, {name: value}, fill.IN_PLACE)
+        self.assertIsNone(gimp.written)
+        gimp.select(Rect(60, 40, 9, 9))
+        for good in ({"grow": " 4 "}, {"grow": "+4"}, {"seed": "4294967295"}, {"context": "25 %"}):
+            fill.fill(gimp, self.inpainter, good, fill.IN_PLACE)
+
+    def test_an_empty_layer_is_most_often_the_wrong_one(self):
+        gimp = Gimp()
+        gimp.select(Rect(60, 40, 20, 20))
+        for y in range(120):
+            for x in range(160):
+                if not (60 <= x < 80 and 40 <= y < 60):
+                    gimp.pixels[(y * 160 + x) * 4 + 3] = 0
+        for act in (fill.fill, fill.plan):
+            with self.assertRaisesRegex(Refusal, "“layer” is transparent .* wrong layer"):
+                act(gimp, self.inpainter, {}, fill.IN_PLACE)
+        self.assertIsNone(gimp.written)
+        # One pixel that is there is the library's to judge.
+        gimp.pixels[3] = 1
+        try:
+            fill.plan(gimp, self.inpainter, {})
+        except native.MendError:
+            pass
+
+    def test_all_visible_layers_fill_a_layer_that_shows_nothing_itself(self):
+        for offset, size in [((0, 0), (160, 120)), ((50, 30), (60, 50)), ((-20, -10), (300, 200))]:
+            gimp = Gimp(*size, offset=offset)
+            gimp.pixels = bytearray(size[0] * size[1] * 4)
+            gimp.select(Rect(60, 40, 20, 20))
+            expected = picture(160, 120)
+            self.inpainter.inpaint(
+                {}, native.Image(expected, 160, 120, native.RGBA | native.U8),
+                native.Image(bytes(gimp.selected), 160, 120, native.GRAY | native.U8),
+            )
+            for output in (fill.IN_PLACE, fill.NEW_LAYER):
+                fill.plan(gimp, self.inpainter, {}, output, fill.VISIBLE)
+                fill.fill(gimp, self.inpainter, {}, output, fill.VISIBLE)
+                ((rect, pixels),), _, hole, _, _ = gimp.written
+                self.assertEqual(rect, Rect(60 - offset[0], 40 - offset[1], 20, 20))
+                self.assertEqual(hole.rect, rect)
+                self.assertEqual(pixels, job.cut(expected, 640, Rect(60, 40, 20, 20), 4))
+        # Beside the layer there is only room for a new one.
+        gimp = Gimp(40, 40, offset=(0, 0))
+        gimp.select(Rect(100, 80, 20, 20))
+        with self.assertRaisesRegex(Refusal, "does not touch"):
+            fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE, fill.VISIBLE)
+        fill.fill(gimp, self.inpainter, {}, fill.NEW_LAYER, fill.VISIBLE)
+        self.assertEqual(gimp.written[2].rect, Rect(100, 80, 20, 20))
+        gimp = Gimp(item=Item("layer mask", False, mask_of="sky"))
+        gimp.select(Rect(60, 40, 20, 20))
+        with self.assertRaisesRegex(Refusal, "filled from its own values"):
+            fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE, fill.VISIBLE)
+        with self.assertRaisesRegex(Refusal, "layer or visible"):
+            fill.fill(Gimp(), self.inpainter, {}, fill.IN_PLACE, "merged")
+
+    def test_the_target_is_said(self):
+        for item, words in [
+            (Item("sky", True), "Fills the selection on “sky”."),
+            (Item("layer mask", False, mask_of="sky"),
+             "Fills the selection in the mask of “sky”, not in the layer."),
+            (Item("red", False), "Fills the selection in the channel “red”."),
+        ]:
+            self.assertEqual(fill.target_text(item), words)
+            self.assertEqual(fill.filled_text(item), words.replace("Fills", "Filled"))
 
     def test_a_lock_on_alpha_counts_only_where_it_would_hide_the_fill(self):
         gimp = Gimp(item=Item("layer", True, alpha_locked=True, has_alpha=True))

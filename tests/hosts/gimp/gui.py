@@ -6,7 +6,9 @@ screen are asked for by files, for the root folder of Debian 13 has no program t
 """
 
 import importlib
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -23,7 +25,7 @@ LOG = open(os.environ["MEND_LOG"], "w", encoding="utf-8")
 FAILED, CHECKS = [], [0]
 # The keys that run.py has bound to the menu entries.
 DIALOG_KEY, AGAIN_KEY, REMOVE_KEY = "ctrl+shift+F7", "ctrl+shift+F8", "ctrl+shift+F9"
-DIALOG_NAME = "^Inpaint$" if G.VERSION == 3 else "Script-Fu: Inpaint"
+DIALOG_NAME = "^Mend: Inpaint$"
 
 
 def say(*words):
@@ -123,7 +125,47 @@ def undo_and_redo():
         time.sleep(0.5)
 
 
-def dialog():
+# Pixels that a dialog may be high with its frame, which takes 30 of them.
+HIGHEST, FRAME = 600, 30
+
+
+def geometry(window):
+    said = xdotool("getwindowgeometry", "--shell", window)
+    box = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    return {key: int(box[key]) for key in ("X", "Y", "WIDTH", "HEIGHT")}
+
+
+def open_dialog(label):
+    """The dialog's window, None where it does not come."""
+    press(DIALOG_KEY)
+    if not wait("the dialog, " + label, lambda: windows(DIALOG_NAME), 30):
+        return None
+    time.sleep(1.5)
+    return windows(DIALOG_NAME)[-1]
+
+
+def measure(label, window):
+    """All of the dialog is on the screen, the buttons at its foot with it."""
+    box = geometry(window)
+    high = box["HEIGHT"] + FRAME
+    check("%s: at most %d pixels high" % (label, HIGHEST), high <= HIGHEST, box)
+    check(label + ": on the screen", box["Y"] >= 0 and box["Y"] + box["HEIGHT"] <= 900, box)
+    say("    %s: %d x %d" % (label, box["WIDTH"], high))
+
+
+def leave():
+    press("Escape", DIALOG_NAME)
+    wait("the dialog to go", lambda: not windows(DIALOG_NAME))
+    time.sleep(0.3)
+
+
+def left_with(**values):
+    """As if the dialog had been left with these settings."""
+    with open(os.path.join(os.environ["MEND_PROFILE_FOLDER"], "mend-inpaint.json"), "w") as file:
+        json.dump(values, file)
+
+
+def photo():
     image = G.load(PHOTO)
     display = G.show(image)
     layer = G.first_layer(image)
@@ -132,20 +174,111 @@ def dialog():
     G.select_ellipse(image, width * 0.4, height * 0.45, width * 0.2, height * 0.2)
     G.flush()
     time.sleep(2)
+    return image, layer, display
+
+
+def heights():
+    """The dialog with no model, with every model, after a refusal, and with More opened."""
+    name = "gimp%d-" % G.VERSION
+    image, layer, display = photo()
+    for label, engine, every in [
+        ("dialog", "auto", False), ("every-model", "auto", True), ("diffusion", "diffusion", True),
+        ("rad", "rad", True), ("lama", "lama", True),
+    ]:
+        models = os.environ["MEND_MODELS"]
+        shutil.rmtree(models)
+        if every:
+            shutil.copytree(os.environ["MEND_EVERY"], models)
+        else:
+            os.makedirs(models)
+        left_with(settings={"": {"engine": engine}})
+        window = open_dialog(label)
+        if window is None:
+            continue
+        measure(label, window)
+        if label == "dialog":
+            shot(name + "dialog", window)
+        press("alt+m", DIALOG_NAME)
+        time.sleep(0.7)
+        measure(label + " with More", window)
+        if label in ("dialog", "diffusion"):
+            shot(name + label + "-more", window)
+        leave()
+    shutil.rmtree(os.environ["MEND_MODELS"])
+    os.makedirs(os.environ["MEND_MODELS"])
+    left_with()
+    width, height = G.size(layer)
+    G.select_rectangle(image, 0, 0, width, height)
+    G.flush()
+    window = open_dialog("everything is selected")
+    if window is not None:
+        measure("a refusal", window)
+        press("alt+m", DIALOG_NAME)
+        time.sleep(0.7)
+        measure("a refusal with More", window)
+        shot(name + "refusal", window)
+        # There is no fill to start.
+        press("Return", DIALOG_NAME)
+        time.sleep(1)
+        check("a refusal stays", windows(DIALOG_NAME))
+        leave()
+    # A mask for which there is neither a source nor a place to choose.
+    mask = G.add_mask(layer)
+    G.select_ellipse(image, width * 0.4, height * 0.45, width * 0.2, height * 0.2)
+    G.flush()
+    time.sleep(1)
+    window = open_dialog("a mask")
+    if window is not None:
+        measure("a mask", window)
+        shot(name + "mask", window)
+        leave()
+    check("leaving dialogs leaves the mask", G.raw(mask) == bytes([255]) * len(G.raw(mask)))
+    G.close(display)
+
+
+def engines():
+    """Every engine's fill from the dialog, with numbers that have decimals."""
+    models = os.environ["MEND_MODELS"]
+    shutil.rmtree(models)
+    shutil.copytree(os.environ["MEND_EVERY"], models)
+    image, layer, display = scene()
+    G.select_ellipse(image, 90, 60, 40, 30)
+    G.flush()
     before = state(image)
-    press(DIALOG_KEY)
-    if wait("the dialog", lambda: windows(DIALOG_NAME)):
-        time.sleep(2)
-        shot("gimp%d-dialog" % G.VERSION, windows(DIALOG_NAME)[-1])
+    for engine, own in [
+        ("auto", {}), ("exemplar", {}), ("rethined", {}), ("migan", {}), ("lama", {}),
+        ("diffusion", {"steps": 2, "guidance": 2.5, "strength": 0.75}), ("rad", {"steps": 3}),
+    ]:
+        left_with(settings={"": {"engine": engine}, engine: own})
+        if open_dialog(engine) is None:
+            continue
+        press("Return", DIALOG_NAME)
+        if wait("the fill by " + engine, lambda: state(image) != before, 60):
+            after = state(image)
+            check(engine + ": fills by the dialog", after[0] != before[0])
+            press("ctrl+z")
+            wait("undo " + engine, lambda: state(image) == before, 10)
+        else:
+            shot("gimp%d-%s" % (G.VERSION, engine))
+            leave()
+    shutil.rmtree(models)
+    os.makedirs(models)
+    left_with()
+    G.close(display)
+
+
+def dialog():
+    left_with()
+    image, layer, display = photo()
+    before = state(image)
+    window = open_dialog("at first")
+    if window is not None:
         shot("gimp%d-screen" % G.VERSION)
-        press("Escape", DIALOG_NAME)
-        wait("the dialog to go", lambda: not windows(DIALOG_NAME))
-        time.sleep(0.5)
+        leave()
         check("leaving the dialog changes nothing", state(image) == before)
-    press(DIALOG_KEY)
-    if wait("the dialog again", lambda: windows(DIALOG_NAME)):
-        time.sleep(1.5)
-        press("Return" if G.VERSION == 3 else "alt+o", DIALOG_NAME)
+    if open_dialog("again") is not None:
+        # The button has the focus: Enter fills.
+        press("Return", DIALOG_NAME)
         wait("the fill", lambda: state(image) != before, 60)
         time.sleep(1)
         after = state(image)
@@ -154,51 +287,51 @@ def dialog():
         check("the dialog's fill stays in the selection",
               changed and all(before[2][i] for i in changed), len(changed))
         shot("gimp%d-filled" % G.VERSION)
+        press("alt+e")
+        time.sleep(0.7)
+        shot("gimp%d-undo" % G.VERSION)
+        press("Escape")
         press("ctrl+z")
         wait("undo", lambda: state(image) != after)
         check("undo after the dialog", state(image) == before)
-        # The same without a dialog.
-        press(AGAIN_KEY)
-        wait("the fill again", lambda: state(image) != before, 60)
-        time.sleep(1)
-        check("again fills the same", state(image) == after)
-        press("ctrl+z")
-        wait("undo", lambda: state(image) != after)
         press(REMOVE_KEY)
         wait("remove object", lambda: state(image) != before, 60)
         time.sleep(1)
         press("ctrl+z")
         wait("undo", lambda: state(image) == before)
         check("one undo takes Remove Object back", state(image) == before)
+        # The dialog's fill once more, without it: nothing of Remove Object is left.
+        press(AGAIN_KEY)
+        wait("the fill again", lambda: state(image) != before, 60)
+        time.sleep(1)
+        check("again fills the same", state(image) == after)
+        press("ctrl+z")
+        wait("undo", lambda: state(image) != after)
     # A message, and not silence, when nothing is selected.
     G.select_none(image)
     G.flush()
     before = state(image)
     press(AGAIN_KEY)
-    time.sleep(3)
+    wait("the message", lambda: windows("GIMP Message"), 20)
     shot("gimp%d-message" % G.VERSION)
     check("a refusal changes nothing", state(image) == before)
-    check("a refusal is told", windows("GIMP Message"))
     press("Return", "GIMP Message")
     wait("the message to go", lambda: not windows("GIMP Message"))
+    # Filling a mask without a dialog says that it was the mask.
+    mask = G.add_mask(layer)
+    G.put(mask, (0, 0) + G.size(mask), "Y u8", bytes(i % 251 for i in range(len(G.raw(mask)))))
+    width, height = G.size(layer)
+    G.select_ellipse(image, width * 0.4, height * 0.45, width * 0.1, height * 0.1)
+    G.flush()
+    time.sleep(1)
+    before, of_layer = G.raw(mask), G.raw(layer)
+    press(REMOVE_KEY)
+    wait("the mask's fill", lambda: G.raw(mask) != before, 60)
+    wait("the word on the mask", lambda: windows("GIMP Message"), 20)
+    shot("gimp%d-mask-message" % G.VERSION)
+    check("the mask's layer keeps its pixels", G.raw(layer) == of_layer)
+    press("Return", "GIMP Message")
     G.close(display)
-
-
-def actions():
-    """The one-click actions of Script-Fu. GIMP 3's Script-Fu wants a screen even when called."""
-    for name, widens in [("script-fu-mend-remove-object", True),
-                         ("script-fu-mend-fill-quickly", False)]:
-        image, layer, display = scene()
-        G.select_ellipse(image, 100, 60, 60, 50)
-        before, selected = G.raw(layer), G.selection_over(image, layer)
-        good, message, _ = G.call(name, image, layer)
-        after = G.raw(layer)
-        touched = {i // 3 for i in range(len(before)) if before[i] != after[i]}
-        check(name + ": runs", good, message)
-        outside = sum(1 for i in touched if not selected[i])
-        check(name + ": fills the selection", len(touched) > 1500, len(touched))
-        check(name + ": its reach", bool(outside) == widens, outside)
-        G.close(display)
 
 
 def plugins_running():
@@ -221,37 +354,42 @@ def click_cancel(done):
             return
 
 
+def filling(resting):
+    """Whether a plug-in has read what it fills and is at work: its library has threads then."""
+    found = subprocess.run(["ps", "-eLo", "comm,args"], capture_output=True, text=True).stdout
+    lines = [line for line in found.splitlines() if "plug-ins/mend-inpaint/mend-inpaint" in line]
+    return any(line.startswith("mend") and not line.startswith("mend-inpaint") for line in lines) and (
+        len(plugins_running()) > resting)
+
+
 def meddling():
     """The user selects something else while a fill runs: it shows where it was asked for."""
-    image, layer, display = scene("u8-non-linear", 1500, 1000)
-    # In 2.10 "again" repeats whatever ran last: that is to be a plain fill.
-    G.select_rectangle(image, 10, 10, 20, 20)
-    G.call(INPAINT, image, layer)
-    G.select_rectangle(image, 300, 200, 700, 600)
-    G.flush()
-    before = state(image)
-    resting = len(plugins_running())
-    press(AGAIN_KEY)
-    if wait("the fill runs", lambda: len(plugins_running()) > resting, 20):
-        time.sleep(1.0)
-        running = len(plugins_running()) > resting
-        G.select_rectangle(image, 1100, 100, 300, 300)
+    for turn in range(3):
+        image, layer, display = scene("u8-non-linear", 1500, 1000)
+        G.select_rectangle(image, 300, 200, 700, 600)
         G.flush()
-        check("the fill runs while something else is selected", running)
-        other = G.selection_over(image, layer)
-        wait("the fill to end", lambda: len(plugins_running()) <= resting, 60)
-        # The program may still read what the plug-in wrote before it ended.
-        wait("the fill to land", lambda: state(image) != before, 20)
-        after = state(image)
-        changed = {i // 3 for i in range(len(before[0][0][1]))
-                   if before[0][0][1][i] != after[0][0][1][i]}
-        check("the fill is where it was asked for", len(changed) > 200000
-              and all(before[2][i] for i in changed), len(changed),
-              [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][:3],
-              [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][-3:])
-        check("the user's new selection stays", after[2] == other)
-        check("no channel is left", after[1] == [])
-    G.close(display)
+        before = state(image)
+        resting = len(plugins_running())
+        press(AGAIN_KEY)
+        if wait("the fill is at work", lambda: filling(resting), 60):
+            # At work for longer and longer, up to the moment at which it lands.
+            time.sleep(0.7 * turn)
+            G.select_rectangle(image, 1100, 100, 300, 300)
+            G.flush()
+            other = G.selection_over(image, layer)
+            wait("the fill to end", lambda: len(plugins_running()) <= resting, 120)
+            # The program may still read what the plug-in wrote before it ended.
+            wait("the fill to land", lambda: state(image) != before, 20)
+            after = state(image)
+            changed = {i // 3 for i in range(len(before[0][0][1]))
+                       if before[0][0][1][i] != after[0][0][1][i]}
+            check("the fill is where it was asked for", len(changed) > 200000
+                  and all(before[2][i] for i in changed), len(changed),
+                  [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][:3],
+                  [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][-3:])
+            check("the user's new selection stays", after[2] == other)
+            check("no channel is left", after[1] == [])
+        G.close(display)
 
 
 def cancel():
@@ -279,7 +417,7 @@ def cancel():
 
 def main():
     wanted = os.environ.get("MEND_GROUPS", "").split()
-    for group in (undo_and_redo, dialog, actions, meddling, cancel):
+    for group in (undo_and_redo, heights, engines, dialog, meddling, cancel):
         if wanted and group.__name__ not in wanted:
             continue
         begin = time.time()

@@ -28,6 +28,10 @@ ADD, REPLACE = 0, 2
 PIXELS = 0  # GimpUnit
 
 for _name, _result, _arguments in [
+    ("gimp_run_procedure2", ctypes.POINTER(lib.Param),
+     [c_char_p, ctypes.POINTER(c_int), c_int, ctypes.POINTER(lib.Param)]),
+    ("gimp_destroy_params", None, [ctypes.POINTER(lib.Param), c_int]),
+    ("gimp_get_pdb_error", c_char_p, []),
     ("gimp_image_new_with_precision", c_int, [c_int] * 4),
     ("gimp_file_load", c_int, [c_int, c_char_p, c_char_p]),
     ("gimp_image_undo_enable", c_int, [c_int]),
@@ -246,7 +250,9 @@ def call(procedure, image, drawable, mode="noninteractive", output="in-place", *
         default = {field.name: field.default for field in fields}
         for name, kind in kinds.items():
             given.append((kind, values.pop(name, default[name])))
-        given.append((lib.STRING, "\n".join("%s=%s" % pair for pair in values.items())))
+        # Names with "=" are lines of the last argument as they stand.
+        lines = [k + v if k.endswith("=") else "%s=%s" % (k, v) for k, v in values.items()]
+        given.append((lib.STRING, "\n".join(lines)))
     params = (lib.Param * len(given))()
     for param, (kind, value) in zip(params, given):
         param.type = kind

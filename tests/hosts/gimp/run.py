@@ -23,9 +23,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 import tiny_model  # noqa: E402
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-KEYS = [("F7", "plug-in-mend-inpaint", "script-fu-mend-inpaint"),
-        ("F8", "plug-in-mend-inpaint-again", "plug-in-mend-inpaint-again"),
-        ("F9", "script-fu-mend-remove-object", "script-fu-mend-remove-object")]
+KEYS = [("F7", "plug-in-mend-inpaint"), ("F8", "plug-in-mend-inpaint-again"),
+        ("F9", "plug-in-mend-remove-object")]
 PROFILES = ["/usr/share/color/icc/ghostscript/a98.icc", "/usr/share/color/icc/ghostscript/rommrgb.icc",
             "/usr/share/color/icc/colord/AdobeRGB1998.icc"]
 
@@ -41,6 +40,12 @@ class Run:
         os.makedirs(self.shots)
         shutil.copytree(HERE, os.path.join(self.work, "tests"))
         tiny_model.make(os.path.join(REPOSITORY, "tests", "golden"), os.path.join(self.work, "tiny"))
+        # A model of every engine, tiny, for the cases that want them; the models folder is empty.
+        shutil.copytree(os.path.join(self.work, "tiny"), os.path.join(self.work, "every", "tiny"))
+        for name in ("migan.pt", "lama.safetensors", "rad.safetensors"):
+            shutil.copy(os.path.join(REPOSITORY, "tests", "golden", name),
+                        os.path.join(self.work, "every"))
+        os.makedirs(os.path.join(self.work, "models"))
         self.failed = []
 
     def inside(self, path):
@@ -64,10 +69,10 @@ class Run:
                 file.write('(config-version "%s")\n' % self.version())
         with open(os.path.join(self.profile, "shortcutsrc"), "w") as file:
             file.write("(file-version 1)\n")
-            for key, action, _ in KEYS:
+            for key, action in KEYS:
                 file.write('(action "%s" "<Primary><Shift>%s")\n' % (action, key))
         with open(os.path.join(self.profile, "menurc"), "w") as file:
-            for key, _, action in KEYS:
+            for key, action in KEYS:
                 file.write('(gtk_accel_path "<Actions>/plug-in/%s" "<Primary><Shift>%s")\n'
                            % (action, key))
         self.before = self.tree()
@@ -88,6 +93,12 @@ class Run:
             folder = os.path.join(self.profile, "plug-ins", "mend-test")
             os.makedirs(folder)
             shutil.copy(os.path.join(HERE, "mend-test"), folder)
+
+    def has_locale(self):
+        """Without it everything would run, and nothing of the locale would be tried."""
+        found = subprocess.run(self.chroot() + ["locale", "-a"], capture_output=True, text=True)
+        plain = [line.lower().replace("-", "") for line in found.stdout.split()]
+        return self.options.locale.lower().replace("-", "") in plain
 
     def version(self):
         found = subprocess.run(self.chroot() + ["gimp-console-3.0", "--version"],
@@ -118,9 +129,17 @@ class Run:
             "MEND_TEST": self.inside(os.path.join(tests, script)),
             "MEND_OTHERS": self.inside(self.work),
             "MEND_TINY": self.inside(os.path.join(self.work, "tiny")),
+            "MEND_TINY_RAD": self.inside(os.path.join(self.work, "every", "rad.safetensors")),
+            "MEND_EVERY": self.inside(os.path.join(self.work, "every")),
+            "MEND_MODELS": self.inside(os.path.join(self.work, "models")),
+            "MEND_PROFILE_FOLDER": self.inside(self.profile),
             "MEND_GROUPS": self.options.groups, "MEND_PHOTO": self.inside(photo),
-            "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8", "NO_AT_BRIDGE": "1",
+            "PYTHONDONTWRITEBYTECODE": "1", "LANG": self.options.locale,
+            # Numbers as that locale has them; the words that the cases look for stay English.
+            "LANGUAGE": "en", "NO_AT_BRIDGE": "1",
         })
+        for name in [n for n in environment if n.startswith("LC_")]:
+            environment.pop(name)
         for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MEND_LIBRARY"):
             environment.pop(name, None)
         profiles = [p for p in PROFILES if os.path.exists(p)]
@@ -281,10 +300,14 @@ def main():
     parser.add_argument("--only", choices=("console", "screen"))
     parser.add_argument("--groups", default="")
     parser.add_argument("--shots", default="")
+    parser.add_argument("--locale", default="C.UTF-8")
     parser.add_argument("--timeout", type=int, default=900)
     parser.add_argument("--mend", default=os.path.join(REPOSITORY, "target", "release", "mend"))
     parser.add_argument("--photo", default=os.path.join(REPOSITORY, "tests", "data", "boat.jpg"))
-    run = Run(parser.parse_args())
+    options = parser.parse_args()
+    run = Run(options)
+    if not run.has_locale():
+        raise SystemExit("the locale %s is missing: see debian12.sh" % options.locale)
     run.prepare()
     if run.options.only != "screen":
         run.start_without_library()

@@ -23,18 +23,15 @@ macro_rules! plugin {
 
 /// GIMP 2.10's.
 pub const GIMP2: &[Plugin] = plugin! {
-    "plugin-gimp": "native.py" "job.py" "fill.py";
-    "plugin-gimp/gimp2": "mend-inpaint" "host.py" "libgimp.py";
+    "plugin-gimp": "native.py" "job.py" "fill.py" "panel.py" "dialog.py" "help.html";
+    "plugin-gimp/gimp2": "mend-inpaint" "host.py" "libgimp.py" "widgets.py";
 };
 
 /// GIMP 3's.
 pub const GIMP3: &[Plugin] = plugin! {
-    "plugin-gimp": "native.py" "job.py" "fill.py";
-    "plugin-gimp/gimp3": "mend-inpaint.py" "host.py" "dialog.py";
+    "plugin-gimp": "native.py" "job.py" "fill.py" "panel.py" "dialog.py" "help.html";
+    "plugin-gimp/gimp3": "mend-inpaint.py" "host.py" "widgets.py";
 };
-
-/// GIMP 3's one-click actions, which go among its scripts.
-pub const GIMP3_ACTIONS: &[u8] = include_bytes!("../../../../plugin-gimp/gimp3/mend-actions.scm");
 
 /// Krita's.
 pub const KRITA: &[Plugin] = plugin! {
@@ -67,9 +64,7 @@ mod tests {
         let shared = on_disk("plugin-gimp");
         let with = |folder: &str| -> BTreeSet<String> { &on_disk(folder) | &shared };
         assert_eq!(names(GIMP2), with("plugin-gimp/gimp2"));
-        let mut three = with("plugin-gimp/gimp3");
-        assert!(three.remove("mend-actions.scm"));
-        assert_eq!(names(GIMP3), three);
+        assert_eq!(names(GIMP3), with("plugin-gimp/gimp3"));
         assert_eq!(names(KRITA), on_disk("plugin-krita"));
     }
 }

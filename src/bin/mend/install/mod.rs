@@ -6,7 +6,6 @@ mod files;
 mod kritarc;
 mod library;
 mod places;
-mod scriptfu;
 mod zip;
 
 use crate::App;
@@ -161,32 +160,17 @@ fn nothing_found(candidates: &[Place]) -> Error {
 fn installation(place: &Place, library: &Library) -> Result<Changes> {
     let mut changes = Changes::new(&place.folder);
     match place.host {
-        Host::Gimp2 => {
+        Host::Gimp2 | Host::Gimp3 => {
             let about = Inpainter::new(Options::default()).describe();
             let plugin = Path::new("plug-ins/mend-inpaint");
-            for file in files::GIMP2 {
+            let files = match place.host {
+                Host::Gimp2 => files::GIMP2,
+                _ => files::GIMP3,
+            };
+            for file in files {
                 changes.write(plugin.join(file.name), file.bytes.to_vec(), file.executable);
             }
             changes.write(plugin.join("describe.json"), pretty(&about), false);
-            changes.write(
-                "scripts/mend-inpaint.scm".into(),
-                scriptfu::script(&about).into_bytes(),
-                false,
-            );
-            changes.write(plugin.join(library.name()), library.bytes()?, false);
-        }
-        Host::Gimp3 => {
-            let about = Inpainter::new(Options::default()).describe();
-            let plugin = Path::new("plug-ins/mend-inpaint");
-            for file in files::GIMP3 {
-                changes.write(plugin.join(file.name), file.bytes.to_vec(), file.executable);
-            }
-            changes.write(plugin.join("describe.json"), pretty(&about), false);
-            changes.write(
-                "scripts/mend-actions.scm".into(),
-                files::GIMP3_ACTIONS.to_vec(),
-                false,
-            );
             changes.write(plugin.join(library.name()), library.bytes()?, false);
         }
         Host::Krita => {
@@ -222,9 +206,13 @@ fn removal(place: &Place) -> Result<Changes> {
     match place.host {
         Host::Gimp2 => changes.push(Change::Remove("mend-inpaint.json".into())),
         Host::Gimp3 => {
+            changes.push(Change::Remove("mend-inpaint.json".into()));
             for procedure in [
                 "plug-in-mend-inpaint",
                 "plug-in-mend-inpaint-again",
+                "plug-in-mend-remove-object",
+                "plug-in-mend-fill-quickly",
+                // Of versions whose actions were scripts.
                 "script-fu-mend-remove-object",
                 "script-fu-mend-fill-quickly",
             ] {
@@ -342,7 +330,7 @@ fn next_steps(found: &[&Place], library: Option<&Library>) -> Vec<String> {
     lines.push(if krita {
         "Next: restart Krita, select something, then Tools ▸ Scripts ▸ Mend: Inpaint….".to_owned()
     } else {
-        "Next: restart GIMP, select something, then Filters ▸ Enhance ▸ Inpaint….".to_owned()
+        "Next: restart GIMP, select something, then Filters ▸ Enhance ▸ Mend: Inpaint….".to_owned()
     });
     lines
 }

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The dialog of Inpaint in every GIMP, drawn from what the library says of its parameters.
+
+The widgets are those of `widgets.py`, which each GIMP has of its own with the same names: GTK 3 by
+introspection, GTK 2 by its C functions.
+"""
+
+import os
+
+import fill
+import job
+import panel
+import widgets
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TITLE = "Mend: Inpaint"
+# What a length around the hole is mostly set to; anything else can be typed.
+EXTENTS = ("auto", "25%", "50%", "100%", "64", "256")
+# The plan follows the settings after so many milliseconds of rest.
+REST = 120
+# Pixels that the dialog is high at most, without its frame: it fits the smallest screens in use.
+HEIGHT = 560
+INT_MAX = 2**31 - 1
+
+
+def ask(host, inpainter, memory):
+    """Shows the dialog. What the user wants, as an Asked, or None; what was set is remembered."""
+    settings = panel.Panel(inpainter.describe(), memory.read())
+    settings.for_item(host.item)
+    view = View(settings, host, inpainter)
+    try:
+        if not view.run():
+            return None
+    finally:
+        view.close()
+    memory.write(settings.stored())
+    return settings.asked()
+
+
+class View:
+    """The widgets, and the plan that follows them."""
+
+    def __init__(self, settings, host, inpainter):
+        self.panel, self.host, self.inpainter = settings, host, inpainter
+        self.timer, self.drawn_for, self.good = None, None, False
+        self.window = window = widgets.Window(TITLE)
+        self.window.note(window.head, fill.target_text(host.item))
+        # The engine's own rows change with the engine; the others stay, and keep the focus.
+        names = ("engine", "own", "common", "more", "own more")
+        self.boxes = {name: widgets.column() for name in names}
+        for name in names[:3]:
+            window.put(window.form, self.boxes[name])
+        self.inside = window.more(window.form, "_More", self._opened)
+        window.put(self.inside, self.boxes["more"])
+        window.put(self.inside, self.boxes["own more"])
+        missing = job.missing_text(settings.description)
+        if missing:
+            window.note(self.inside, missing)
+        self.said = window.note(window.foot, "")
+        self._draw()
+        self._refresh()
+        # Enter fills. Where nothing can be filled it does nothing, and opens no list either.
+        window.focus(None if self.good else self.rows.get("grow"))
+
+    def run(self):
+        """Until the user fills (True) or leaves."""
+        while True:
+            answer = self.window.run()
+            if answer == widgets.FILL:
+                self._settle()
+                if self.good:
+                    return True
+            elif answer == widgets.HELP:
+                problem = widgets.open_file(os.path.join(HERE, "help.html"))
+                if problem:
+                    self.window.say(self.said, problem, True)
+                    self._fit()
+            elif answer == widgets.RESET:
+                self.panel.reset()
+                self.panel.for_item(self.host.item)
+                self._draw()
+                self._refresh()
+            else:
+                return False
+
+    def close(self):
+        """Takes the window away."""
+        if self.timer is not None:
+            widgets.cancel(self.timer)
+            self.timer = None
+        self.window.close()
+        self.window = None
+
+    # --- Rows
+
+    def _draw(self):
+        """All rows anew."""
+        self.rows = {}
+        for name in ("engine", "common", "more"):
+            self.window.clear(self.boxes[name])
+        basic, more = self.panel.fields(True), self.panel.fields(False)
+        for field in basic:
+            if not field.engines:
+                self._row(self.boxes["engine" if field.name == "engine" else "common"], field)
+        self.summary = self.window.note(self.boxes["engine"], "")
+        if self.host.item.is_layer:
+            self._pair("Fill from:", "Where the fill takes its pixels from", fill.SAMPLES, "sample")
+            self._pair("Result:", "Where the fill goes", fill.OUTPUTS, "output")
+        for field in more:
+            if not field.engines:
+                self._row(self.boxes["more"], field)
+        self._draw_own()
+
+    def _draw_own(self):
+        """The rows of the chosen engine."""
+        self.drawn_for = self.panel.settings.engine
+        for name, essential in (("own", True), ("own more", False)):
+            self.window.clear(self.boxes[name])
+            for field in self.panel.fields(essential):
+                if field.engines:
+                    self._row(self.boxes[name], field)
+
+    def _pair(self, label, tip, pairs, name):
+        def changed(value):
+            setattr(self.panel, name, value)
+            self._changed()
+
+        widget = widgets.combo(pairs, getattr(self.panel, name), changed)
+        self.window.row(self.boxes["common"], label, tip, widget)
+
+    def _row(self, box, field):
+        value = self.panel.settings.get(field)
+
+        def changed(given):
+            # Text that is no value yet, while it is typed, goes to the library, which says so.
+            sound = field.sound(given)
+            self.panel.settings.set(field, given if sound is None else sound)
+            self._changed()
+
+        label = field.label + ":"
+        if field.type == "choice":
+            widget = widgets.combo(job.choices(field, self.panel.description), value, changed)
+        elif field.type == "flag":
+            widget = widgets.check(value, changed)
+        elif field.type in ("integer", "number"):
+            whole = field.type == "integer"
+            low, high = max(field.min, -INT_MAX), min(field.max, INT_MAX)
+            step = 1 if whole else max((high - low) / 100.0, 0.01)
+            widget = widgets.spin(low, high, step, 0 if whole else 2, value, changed)
+        elif field.type == "extent":
+            widget = widgets.entry(value, changed, EXTENTS)
+        else:
+            widget = widgets.entry(value, changed)
+        self.rows[field.name] = widget
+        self.window.row(box, label, field.help, widget)
+
+    # --- What follows from them
+
+    def _changed(self):
+        if self.timer is not None:
+            widgets.cancel(self.timer)
+        self.timer = widgets.later(REST, self._refresh)
+
+    def _settle(self):
+        """The plan for what was set last."""
+        if self.timer is not None:
+            widgets.cancel(self.timer)
+            self._refresh()
+
+    def _refresh(self):
+        self.timer = None
+        if self.panel.settings.engine != self.drawn_for:
+            self._draw_own()
+        verdict = self.panel.judge(self.host, self.inpainter)
+        self.good = verdict.good
+        self.window.say(self.summary, verdict.summary)
+        self.window.say(self.said, verdict.text, bold=not verdict.good)
+        self.window.allow(widgets.FILL, verdict.good)
+        self._fit()
+
+    def _opened(self):
+        # What was opened has its size only when the toolkit has gone on; GTK 2 opens it in steps.
+        for milliseconds in (0, 120, 400):
+            widgets.later(milliseconds, self._fit)
+
+    def _fit(self):
+        if self.window:
+            self.window.fit(HEIGHT)

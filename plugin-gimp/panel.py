@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""What the dialog of Inpaint shows and what comes of it; knows no GIMP and no toolkit."""
+
+import json
+import os
+from typing import NamedTuple
+
+import fill
+import job
+import native
+
+
+class Asked(NamedTuple):
+    """What a fill is asked for with."""
+
+    parameters: dict  # of the library, as text
+    output: str
+    sample: str
+
+
+class Memory:
+    """The settings of the last dialog, in a file of the user's GIMP folder."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "mend-inpaint.json")
+
+    def read(self):
+        """What `write` was given; {} where there is none, or another version's."""
+        try:
+            with open(self.path, encoding="utf-8") as file:
+                stored = json.load(file)
+            return stored if isinstance(stored, dict) else {}
+        except (OSError, ValueError):
+            return {}
+
+    def write(self, stored):
+        """Keeps `stored`. A folder that cannot be written keeps nothing: the fill counts for more."""
+        try:
+            with open(self.path + ".new", "w", encoding="utf-8") as file:
+                json.dump(stored, file, indent=1)
+            os.replace(self.path + ".new", self.path)
+        except OSError:
+            pass
+
+
+class Verdict(NamedTuple):
+    """What is to be said of the settings as they are."""
+
+    good: bool  # whether a fill can start
+    text: str  # what it would take, or what is wrong
+    summary: str  # what the engine that would run is good at
+
+
+class Panel:
+    """The values behind the dialog's widgets."""
+
+    def __init__(self, description, stored):
+        self.description = description
+        self.settings = job.Settings(description, stored.get("settings"))
+        self.output = _one_of(fill.OUTPUTS, stored.get("output"))
+        self.sample = _one_of(fill.SAMPLES, stored.get("sample"))
+
+    def reset(self):
+        """Every value back to its default."""
+        self.settings.reset()
+        self.output, self.sample = fill.OUTPUTS[0][0], fill.SAMPLES[0][0]
+
+    def fields(self, essential):
+        """The parameters for the chosen engine: those that are shown at once, or the others."""
+        return [
+            field for field in self.settings.fields()
+            if field.name not in fill.OWN and field.essential == essential
+        ]
+
+    def for_item(self, item):
+        """Leaves only what can be done with this drawable."""
+        if not item.is_layer:
+            self.output, self.sample = fill.IN_PLACE, fill.LAYER
+
+    def asked(self):
+        """The fill that the settings ask for."""
+        return Asked(self.settings.parameters(without=fill.OWN), self.output, self.sample)
+
+    def stored(self):
+        """All of it, for `Memory`."""
+        return {"settings": self.settings.stored(), "output": self.output, "sample": self.sample}
+
+    def judge(self, host, inpainter):
+        """What a fill would do with these settings, without doing it."""
+        engine, asked = self.settings.engine, self.asked()
+        try:
+            plan = fill.plan(host, inpainter, *asked)
+            engine = plan["engine"]
+            good, text = True, job.plan_text(plan, self.description) + "."
+        except fill.Refusal as refusal:
+            good, text = False, str(refusal)
+        except native.MendError as error:
+            good, text = False, fill.sentence(error.message)
+        except MemoryError:
+            good, text = False, fill.NO_MEMORY
+        summaries = {e.id: e.summary for e in job.engines(self.description)}
+        return Verdict(good, text, summaries.get(engine, ""))
+
+
+def _one_of(pairs, value):
+    return value if value in dict(pairs) else pairs[0][0]

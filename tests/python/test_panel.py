@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""plugin-gimp/panel.py with the real library. Run: python3 -m unittest discover tests/python"""
+
+import json
+import os
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "plugin-gimp"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import fill  # noqa: E402
+import native  # noqa: E402
+import panel  # noqa: E402
+from fill import Item  # noqa: E402
+from job import Rect  # noqa: E402
+from test_fill import Gimp  # noqa: E402
+from test_native import library_file  # noqa: E402
+
+
+def chosen(settings, name):
+    return next(f for e in (True, False) for f in settings.fields(e) if f.name == name)
+
+
+class Panel(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        library = native.load(library_file())
+        cls.inpainter = native.Inpainter({"threads": "2", "models": "/nowhere"}, library)
+        cls.description = cls.inpainter.describe()
+        # As if every model were here.
+        cls.everything = dict(cls.description, engines=[
+            dict(e, available=True, reason=None) for e in cls.description["engines"]])
+
+    def panel(self, description=None, stored=None):
+        return panel.Panel(description or self.description, stored or {})
+
+    def test_what_is_shown_at_once_is_little(self):
+        names = [f.name for f in self.panel().fields(True)]
+        self.assertEqual(names, ["engine", "grow"])
+        everything = self.panel(self.everything)
+        self.assertEqual([f.name for f in everything.fields(True)], ["engine", "grow", "prompt"])
+        for engine in self.everything["engines"]:
+            everything.settings.set(chosen(everything, "engine"), engine["id"])
+            self.assertLessEqual(len(everything.fields(True)), 3)
+            shown = {f.name for e in (True, False) for f in everything.fields(e)}
+            common = {p["name"] for p in self.description["params"]} - {"result"}
+            self.assertEqual(shown, common | {p["name"] for p in engine["params"]})
+
+    def test_every_engine_accepts_its_own_defaults_and_gets_no_others(self):
+        everything = self.panel(self.everything)
+        for engine in self.everything["engines"]:
+            everything.settings.set(chosen(everything, "engine"), engine["id"])
+            for f in everything.fields(False):
+                everything.settings.set(f, f.default)
+            self.assertEqual(everything.asked().parameters, {"engine": engine["id"]})
+
+    def test_a_verdict_for_every_state(self):
+        gimp = Gimp()
+        good, text, _ = self.panel().judge(gimp, self.inpainter)
+        self.assertEqual((good, "Nothing is selected" in text), (False, True))
+        gimp.select(Rect(40, 40, 20, 20))
+        good, text, summary = self.panel().judge(gimp, self.inpainter)
+        self.assertTrue(good and text.endswith("of memory.") and summary)
+        settings = self.panel()
+        settings.settings.set(chosen(settings, "context"), "wid")
+        good, text, _ = settings.judge(gimp, self.inpainter)
+        self.assertEqual((good, "'context'" in text), (False, True))
+
+    def test_a_mask_is_filled_in_place_from_itself(self):
+        settings = self.panel(stored={"output": "new-layer", "sample": "visible"})
+        self.assertEqual(settings.asked()[1:], ("new-layer", "visible"))
+        settings.for_item(Item("layer mask", False, mask_of="sky"))
+        self.assertEqual(settings.asked()[1:], (fill.IN_PLACE, fill.LAYER))
+
+    def test_settings_are_kept_and_a_broken_file_is_none(self):
+        with tempfile.TemporaryDirectory() as folder:
+            memory = panel.Memory(folder)
+            self.assertEqual(memory.read(), {})
+            settings = self.panel(stored={"output": "new-layer"})
+            settings.settings.set(chosen(settings, "grow"), 7)
+            memory.write(settings.stored())
+            again = self.panel(stored=memory.read())
+            self.assertEqual(again.asked(), ({"grow": "7"}, "new-layer", "layer"))
+            self.assertEqual(os.listdir(folder), ["mend-inpaint.json"])
+            for text in ("", "[]", "{", json.dumps({"output": 3, "settings": [1], "sample": None}),
+                         json.dumps({"output": "in-place", "values": {"grow": "4"}})):
+                with open(memory.path, "w") as file:
+                    file.write(text)
+                self.assertEqual(self.panel(stored=memory.read()).asked(), ({}, "in-place", "layer"))
+        memory.write({})  # nowhere to write: nothing is raised
+
+
+if __name__ == "__main__":
+    unittest.main()
