@@ -21,6 +21,7 @@ What differs between the two versions is an adapter with these members (all rect
     progress(share, text)       share None: only the text
 """
 
+import threading
 from typing import NamedTuple
 
 import job
@@ -349,7 +350,8 @@ def fill(host, inpainter, parameters, output, sample=LAYER):
     # The selection itself is grown here, for what is written must show through it.
     hole = find_hole(host, int(parameters.get("grow", 0)), sample, output)
     parameters = dict(parameters, grow="0")
-    pieces = job.pieces(ask_plan(inpainter, parameters, hole))
+    planned = ask_plan(inpainter, parameters, hole)
+    pieces = job.pieces(planned)
     if not pieces:
         raise Refusal("Nothing is selected.")
     source = Source(host, output, sample)
@@ -357,26 +359,25 @@ def fill(host, inpainter, parameters, output, sample=LAYER):
     if output == IN_PLACE and host.item.alpha_locked:
         check_alpha(host, hole, hole.rect.moved(dx, dy))
     parts, notes, done = [], [], 0.0
+    countdown = job.Countdown(planned["seconds"])
     for piece in pieces:
         rect = piece.rect
         mask = job.cut(hole.mask.data, hole.mask.width, rect)
         pixels = source.read(rect, mask)
 
-        def report(progress, done=done, weight=piece.weight):
-            host.progress(done + progress.share * weight, job.left_text(progress.seconds_left))
-
-        result = inpainter.inpaint(
-            parameters,
-            native.Image(pixels, rect.width, rect.height, source.format),
-            native.Image(mask, rect.width, rect.height, native.GRAY | native.U8),
-            progress=report,
-        )
+        image = native.Image(pixels, rect.width, rect.height, source.format)
+        told = native.Image(mask, rect.width, rect.height, native.GRAY | native.U8)
+        result = watched(host, inpainter, countdown, lambda cancel: inpainter.inpaint(
+            parameters, image, told, cancel=cancel,
+            progress=lambda progress: countdown.report(done + progress.share * piece.weight),
+        ))
         notes += [note for note in result.get("notes", []) if note not in notes]
         where = piece.hole.moved(-rect.x, -rect.y)
         size = source.pixel_bytes
         parts.append((piece.hole.moved(dx, dy), job.cut(pixels, rect.width * size, where, size)))
         done += piece.weight
-        del pixels
+        del pixels, image
+    host.progress(1.0, "")
     if host.now() != host.rect:
         raise Refusal(
             "“%s” was moved, resized or removed while it was being filled; nothing was changed. "
@@ -384,6 +385,40 @@ def fill(host, inpainter, parameters, output, sample=LAYER):
         )
     hole = hole._replace(rect=hole.rect.moved(dx, dy))
     return host.write(parts, source.encoding, hole, output == NEW_LAYER), notes
+
+
+# Seconds between two looks at a fill that runs.
+LOOK = 0.2
+
+
+def watched(host, inpainter, countdown, work):
+    """What `work(cancel)` gives, which runs on a thread of its own: GIMP is told from this one how far
+    it is, also within its long steps."""
+    cancel, ended = inpainter.cancel(), []
+
+    def run():
+        try:
+            ended.append((work(cancel), None))
+        except BaseException as error:  # noqa: B902 - raised again on the other thread
+            ended.append((None, error))
+
+    thread = threading.Thread(target=run, name="fill", daemon=True)
+    thread.start()
+    try:
+        while True:
+            host.progress(countdown.share, job.left_text(countdown.left))
+            thread.join(LOOK)
+            if not thread.is_alive():
+                break
+    finally:
+        # Where telling failed, the fill must end before its pixels go.
+        if thread.is_alive():
+            cancel.trigger()
+            thread.join()
+    result, error = ended[0]
+    if error is not None:
+        raise error
+    return result
 
 
 def check_alpha(host, hole, rect):

@@ -6,6 +6,7 @@ bytes serve every host. Python's standard library only, 3.8 or newer.
 """
 
 import re
+import time
 from typing import NamedTuple, Optional, Tuple
 
 
@@ -385,6 +386,45 @@ def missing_text(description):
     return "Not here without a model: %s. “mend engines” says what each of them needs." % (
         ", ".join(missing)
     )
+
+
+class Countdown:
+    """How far a fill is, from its plan and its reports, and in between.
+
+    Reports come when a piece of work is done, and a large one can take a while: the time that is left
+    goes on falling meanwhile, and the share done goes on growing towards the next report. `clock`
+    gives seconds.
+    """
+
+    def __init__(self, predicted_seconds, clock=time.monotonic):
+        self._predicted, self._clock = max(float(predicted_seconds), 0.0), clock
+        self._start = clock()
+        self._told, self._at, self._left = 0.0, self._start, self._predicted
+
+    def report(self, share):
+        """`share` of the whole is done, 0.0 to 1.0."""
+        if share <= self._told:
+            return
+        now = self._clock()
+        taken = (now - self._start) / share
+        # The plan knows the work but not what else the machine does: what was seen soon counts more.
+        seen = min(share * 4.0, 1.0)
+        self._left = (1.0 - share) * (self._predicted * (1.0 - seen) + taken * seen)
+        self._told, self._at = share, now
+
+    @property
+    def left(self):
+        """Seconds that are left."""
+        return max(self._left - (self._clock() - self._at), 0.0)
+
+    @property
+    def share(self):
+        """The share done, which never falls back behind a report and never runs up to the end."""
+        if self._left <= 0.0 or self._told >= 1.0:
+            return self._told
+        # As far as the time goes, and slower and slower where it was too short.
+        passed = (self._clock() - self._at) / self._left
+        return self._told + (1.0 - self._told) * 0.9 * passed / (1.0 + passed)
 
 
 def left_text(seconds):

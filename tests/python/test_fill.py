@@ -123,6 +123,24 @@ class Fill(unittest.TestCase):
         self.assertLess(sum(rect.area for rect in gimp.reads), 900 * 100 // 2)
         self.assertAlmostEqual(gimp.share, 1.0)
 
+    def test_what_goes_wrong_while_it_runs_ends_it_and_is_raised(self):
+        gimp = Gimp()
+        gimp.select(Rect(40, 30, 80, 60))
+        looks = []
+
+        def fail():
+            looks.append(1)
+            raise OSError("GIMP is gone")
+
+        gimp.meddle = fail
+        with self.assertRaisesRegex(OSError, "GIMP is gone"):
+            fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        self.assertEqual((len(looks), gimp.written), (1, None))
+        # And what the library raises comes out here.
+        gimp.meddle = lambda: None
+        with self.assertRaises(native.MendError):
+            fill.fill(gimp, self.inpainter, {"engine": "lama", "model": "/nowhere"}, fill.IN_PLACE)
+
     def test_a_layer_off_the_canvas_is_filled_where_both_are(self):
         gimp = Gimp(offset=(100, -50))
         gimp.select(Rect(90, 0, 30, 20))

@@ -248,6 +248,33 @@ class Words(unittest.TestCase):
                          "Exemplar, 1 region: about 2 seconds, 50 MB of memory")
         self.assertEqual(job.plan_text(plan_of()), "Nothing is selected.")
 
+    def test_the_time_left_falls_between_reports_and_follows_them(self):
+        now = [100.0]
+        countdown = job.Countdown(40.0, lambda: now[0])
+        self.assertEqual((countdown.left, countdown.share), (40.0, 0.0))
+        # Nothing is told for 20 seconds: both go on.
+        lefts, shares = [], []
+        for _ in range(20):
+            now[0] += 1.0
+            lefts.append(countdown.left)
+            shares.append(countdown.share)
+        self.assertEqual(lefts[-1], 20.0)
+        self.assertEqual(sorted(lefts, reverse=True), lefts)
+        self.assertEqual(sorted(set(shares)), shares)
+        # A machine that is half as fast as the plan thought: what was seen counts.
+        countdown.report(0.25)
+        self.assertEqual((countdown.left, countdown.share), (60.0, 0.25))
+        countdown.report(0.2)  # a report of the past
+        self.assertEqual(countdown.left, 60.0)
+        # Too long at the end: never done before it is, and never less than nothing.
+        now[0] += 500.0
+        self.assertEqual(countdown.left, 0.0)
+        self.assertTrue(0.25 < countdown.share < 1.0)
+        countdown.report(1.0)
+        self.assertEqual((countdown.left, countdown.share), (0.0, 1.0))
+        quick = job.Countdown(0.0, lambda: now[0])
+        self.assertEqual((quick.left, quick.share), (0.0, 0.0))
+
     def test_what_is_missing_takes_one_line(self):
         text = job.missing_text(DESCRIPTION)
         self.assertIn("Big", text)
