@@ -24,6 +24,8 @@ _ui = libgimp.load("gimpui-2.0", 0)
 _W = c_void_p  # a widget
 _T = c_char_p
 _GTK = {
+    "gtk_events_pending": (c_int, []),
+    "gtk_main_iteration": (c_int, []),
     "gtk_dialog_new": (_W, []),
     "gtk_dialog_add_button": (_W, [_W, _T, c_int]),
     "gtk_dialog_set_default_response": (None, [_W, c_int]),
@@ -169,6 +171,9 @@ class Window:
 
     def close(self):
         _gtk.gtk_widget_destroy(self._dialog)
+        # Nobody looks after the window system while a fill runs: it must be gone before.
+        while _gtk.gtk_events_pending():
+            _gtk.gtk_main_iteration()
 
     def put(self, parent, child):
         _gtk.gtk_box_pack_start(parent, child, 0, 0, 0)

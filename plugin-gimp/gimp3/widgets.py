@@ -56,6 +56,9 @@ class Window:
 
     def close(self):
         self._dialog.destroy()
+        # Nobody looks after the window system while a fill runs: it must be gone before.
+        while Gtk.events_pending():
+            Gtk.main_iteration()
 
     def put(self, parent, child):
         parent.pack_start(child, False, False, 0)

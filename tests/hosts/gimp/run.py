@@ -7,7 +7,7 @@
     run.py 3            GIMP 3 of this system
 
 --only console, or --only screen, runs one half; --groups names groups of cases; --shots FOLDER keeps
-the pictures of the screen. Needs target/release/mend and the library beside it (or --mend PATH).
+the pictures of the screen; --docs puts the dialog's into docs/images. Needs target/release/mend and the library beside it (or --mend PATH).
 """
 
 import argparse
@@ -25,6 +25,7 @@ import tiny_model  # noqa: E402
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 KEYS = [("F7", "plug-in-mend-inpaint"), ("F8", "plug-in-mend-inpaint-again"),
         ("F9", "plug-in-mend-remove-object")]
+DOCUMENTED = ["gimp%d-dialog.png", "gimp%d-dialog-more.png"]
 PROFILES = ["/usr/share/color/icc/ghostscript/a98.icc", "/usr/share/color/icc/ghostscript/rommrgb.icc",
             "/usr/share/color/icc/colord/AdobeRGB1998.icc"]
 
@@ -261,6 +262,11 @@ class Run:
             os.makedirs(self.options.shots, exist_ok=True)
             for name in os.listdir(self.shots):
                 shutil.copy(os.path.join(self.shots, name), self.options.shots)
+        if self.options.docs:
+            for name in DOCUMENTED:
+                name = name % self.options.version
+                shutil.copy(os.path.join(self.shots, name),
+                            os.path.join(REPOSITORY, "docs", "images"))
 
     def finish(self):
         self.mend("install", "gimp", "--uninstall")
@@ -300,6 +306,7 @@ def main():
     parser.add_argument("--only", choices=("console", "screen"))
     parser.add_argument("--groups", default="")
     parser.add_argument("--shots", default="")
+    parser.add_argument("--docs", action="store_true")
     parser.add_argument("--locale", default="C.UTF-8")
     parser.add_argument("--timeout", type=int, default=900)
     parser.add_argument("--mend", default=os.path.join(REPOSITORY, "target", "release", "mend"))
