@@ -8,8 +8,8 @@ made, converted, read and closed: no window, no undo step, nothing the user's do
 
 import struct
 
-from . import krita_job
-from .krita_job import Space
+from . import raw
+from .raw import Space
 
 
 class Colours:
@@ -53,14 +53,14 @@ class Colours:
         """The RGB space that other models are filled in: floats, in linear light."""
         if self._working is None:
             have = self._krita.profiles("RGBA", "F32")
-            for profile in krita_job.WORKING_PROFILES:
+            for profile in raw.WORKING_PROFILES:
                 if profile in have:
                     self._working = Space("RGBA", "F32", profile)
                     break
             else:
                 raise RuntimeError(
                     "Krita's own linear RGB profiles are missing: %s"
-                    % ", ".join(krita_job.WORKING_PROFILES)
+                    % ", ".join(raw.WORKING_PROFILES)
                 )
         return self._working
 
@@ -71,7 +71,7 @@ class Colours:
             try:
                 self._linear[key] = self._measure(Space(space.model, "F32", space.profile))
             except Exception:  # a profile that Krita will not convert is judged by its name
-                self._linear[key] = krita_job.linear_by_name(space.profile)
+                self._linear[key] = raw.linear_by_name(space.profile)
         return self._linear[key]
 
     def _measure(self, space):
@@ -79,7 +79,7 @@ class Colours:
         floats = [f for pixel in grays for f in pixel]
         data = struct.pack("=%df" % len(floats), *floats)
         light = struct.unpack("=8f", self.convert(data, 2, 1, space, self.working()))
-        return krita_job.is_linear(light[1], light[5])
+        return raw.is_linear(light[1], light[5])
 
     def back(self, data, width, height, target):
         """Working pixels as pixels of `target`, and how far colours are off (0.01: one per cent).
@@ -89,17 +89,17 @@ class Colours:
         """
         working = self.working()
         out = self.convert(data, width, height, working, target)
-        if target.model not in krita_job.SHIFTING:
+        if target.model not in raw.SHIFTING:
             return out, 0.0
-        visible = krita_job.visible_pixels(data, 16, 4)
+        visible = raw.visible_pixels(data, 16, 4)
         got = self.convert(out, width, height, target, working)
-        best = (krita_job.shift(data, got, visible), out)
+        best = (raw.shift(data, got, visible), out)
         aim = data
-        for _ in range(krita_job.CORRECTIONS):
-            if best[0] < krita_job.UNSEEN_SHIFT:
+        for _ in range(raw.CORRECTIONS):
+            if best[0] < raw.UNSEEN_SHIFT:
                 break
-            aim = krita_job.corrected(data, aim, got)
+            aim = raw.corrected(data, aim, got)
             out = self.convert(aim, width, height, working, target)
             got = self.convert(out, width, height, target, working)
-            best = min(best, (krita_job.shift(data, got, visible), out))
+            best = min(best, (raw.shift(data, got, visible), out))
         return best[1], best[0]

@@ -2,264 +2,13 @@
 """The dialog, drawn from what the library says of itself, and the progress window. No Krita here."""
 
 import os
-import random
 
 from . import job, krita_job
+from .inputs import Choice, Extent, Flag, Form, Message, Note, Number, Text, Whole, escaped, line
 from .krita_job import IN_PLACE, LAYER, OWN, VISIBLE, Options
-from .qt import QtCore, QtGui, QtWidgets
+from .qt import QtCore, QtWidgets
 
 Qt = QtCore.Qt
-INT_MAX = 2**31 - 1
-
-
-class _Whole(QtWidgets.QWidget):
-    """A whole number: a spin box, or a line of text where the range is beyond one."""
-
-    changed = QtCore.pyqtSignal()
-
-    def __init__(self, field):
-        super().__init__()
-        row = _row(self)
-        self._field = field
-        self._wide = field.max is None or field.max > INT_MAX or (field.min or 0) < -INT_MAX
-        if self._wide:
-            self._edit = QtWidgets.QLineEdit()
-            high = 10**18 if field.max is None else int(field.max)
-            digits = QtCore.QRegularExpression(
-                "[0-9]{1,%d}" % len(str(high)) if (field.min or 0) >= 0 else "-?[0-9]{1,19}"
-            )
-            self._edit.setValidator(QtGui.QRegularExpressionValidator(digits, self._edit))
-            self._edit.textChanged.connect(lambda _: self.changed.emit())
-        else:
-            self._edit = QtWidgets.QSpinBox()
-            self._edit.setRange(int(field.min or 0), int(field.max))
-            self._edit.setAccelerated(True)
-            if "pixels" in field.help:
-                self._edit.setSuffix(" px")
-            self._edit.valueChanged.connect(lambda _: self.changed.emit())
-        row.addWidget(self._edit, 1)
-        if field.name == "seed":
-            another = QtWidgets.QPushButton("Another")
-            another.setToolTip("Draws a seed at random: another fill of the same place.")
-            another.setAutoDefault(False)
-            another.clicked.connect(lambda: self.set(random.randrange(1, 100000)))
-            row.addWidget(another)
-
-    def get(self):
-        if not self._wide:
-            return self._edit.value()
-        return krita_job.sound(self._field, self._edit.text() or self._field.default)
-
-    def set(self, value):
-        if self._wide:
-            self._edit.setText(str(value))
-        else:
-            self._edit.setValue(int(value))
-
-
-class _Number(QtWidgets.QDoubleSpinBox):
-    changed = QtCore.pyqtSignal()
-
-    def __init__(self, field):
-        super().__init__()
-        low = -1e9 if field.min is None else float(field.min)
-        high = 1e9 if field.max is None else float(field.max)
-        self.setDecimals(3 if high - low <= 10 else 2)
-        self.setRange(low, high)
-        self.setSingleStep(0.05 if high - low <= 2 else 0.5)
-        self.valueChanged.connect(lambda _: self.changed.emit())
-
-    def get(self):
-        return self.value()
-
-    def set(self, value):
-        self.setValue(float(value))
-
-
-class _Flag(QtWidgets.QCheckBox):
-    changed = QtCore.pyqtSignal()
-
-    def __init__(self, field):
-        super().__init__(field.label)
-        self.toggled.connect(lambda _: self.changed.emit())
-
-    def get(self):
-        return self.isChecked()
-
-    def set(self, value):
-        self.setChecked(bool(value))
-
-
-class _Text(QtWidgets.QLineEdit):
-    changed = QtCore.pyqtSignal()
-
-    def __init__(self, field):
-        super().__init__()
-        self.textChanged.connect(lambda _: self.changed.emit())
-
-    def get(self):
-        return self.text()
-
-    def set(self, value):
-        self.setText(str(value))
-
-
-class _Choice(QtWidgets.QComboBox):
-    changed = QtCore.pyqtSignal()
-
-    def __init__(self, pairs):
-        super().__init__()
-        for name, label in pairs:
-            self.addItem(label, name)
-        # A long label is not to make the dialog wide: the list shows it whole.
-        self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(20)
-        self.currentIndexChanged.connect(lambda _: self.changed.emit())
-
-    def get(self):
-        return self.currentData()
-
-    def set(self, value):
-        self.setCurrentIndex(max(self.findData(value), 0))
-
-
-class _Extent(QtWidgets.QWidget):
-    """A length: automatic, pixels, or a share of the hole's longer side."""
-
-    changed = QtCore.pyqtSignal()
-
-    def __init__(self, field, limits):
-        super().__init__()
-        row = _row(self)
-        self._unit = QtWidgets.QComboBox()
-        for name, label in (
-            ("auto", "Automatic"), ("px", "Pixels"), ("%", "Share of the hole"),
-        ):
-            self._unit.addItem(label, name)
-        self._amount = QtWidgets.QSpinBox()
-        self._amount.setAccelerated(True)
-        self._limits = {"px": limits.get("max_pixels", 65536), "%": limits.get("max_percent", 1000)}
-        self._kept = {"px": 64, "%": 100}
-        row.addWidget(self._unit, 1)
-        row.addWidget(self._amount, 1)
-        self._unit.currentIndexChanged.connect(lambda _: self._show_unit())
-        self._amount.valueChanged.connect(self._amount_changed)
-        self._show_unit()
-
-    def _show_unit(self):
-        unit = self._unit.currentData()
-        blocked = self._amount.blockSignals(True)
-        self._amount.setVisible(unit != "auto")
-        if unit != "auto":
-            self._amount.setRange(0, int(self._limits[unit]))
-            self._amount.setSuffix(" px" if unit == "px" else " %")
-            self._amount.setValue(self._kept[unit])
-        self._amount.blockSignals(blocked)
-        self.changed.emit()
-
-    def _amount_changed(self, value):
-        self._kept[self._unit.currentData()] = value
-        self.changed.emit()
-
-    def get(self):
-        unit = self._unit.currentData()
-        if unit == "auto":
-            return "auto"
-        return "%d%s" % (self._amount.value(), "%" if unit == "%" else "")
-
-    def set(self, value):
-        unit, amount = krita_job.extent_parts(value)
-        if unit != "auto":
-            self._kept[unit] = amount
-        self._unit.setCurrentIndex(self._unit.findData(unit))
-        self._show_unit()
-
-
-def _row(widget):
-    row = QtWidgets.QHBoxLayout(widget)
-    row.setContentsMargins(0, 0, 0, 0)
-    return row
-
-
-class _Note(QtWidgets.QLabel):
-    """Text that wraps and is just as high as its lines: layouts guess that height badly."""
-
-    resized = QtCore.pyqtSignal()
-
-    def __init__(self, text="", scale=0.9):
-        super().__init__()
-        self.setWordWrap(True)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
-        policy = self.sizePolicy()
-        policy.setHeightForWidth(False)
-        self.setSizePolicy(policy)
-        font = self.font()
-        if font.pointSizeF() > 0:
-            font.setPointSizeF(font.pointSizeF() * scale)
-        self.setFont(font)
-        self.setText(text)
-
-    def setText(self, text):
-        super().setText(text)
-        self._fit()
-
-    def resizeEvent(self, event):
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self):
-        old = self.minimumHeight()
-        # A label counts the least height it has had as the least it needs.
-        self.setMinimumHeight(0)
-        height = self.heightForWidth(self.width())
-        self.setFixedHeight(height if height > 0 else old)
-        if self.minimumHeight() != old:
-            self.resized.emit()
-
-
-class _Form(QtWidgets.QGridLayout):
-    """Labels on the left, inputs on the right. (QFormLayout gives text that wraps a wrong height.)"""
-
-    def __init__(self):
-        super().__init__()
-        self.setColumnStretch(1, 1)
-        self.setContentsMargins(0, 0, 0, 0)
-
-    def add(self, label, widget):
-        row = self.rowCount()
-        if isinstance(label, str) and label:
-            label = QtWidgets.QLabel(label)
-            label.setBuddy(widget)
-        if label:
-            self.addWidget(label, row, 0)
-        self.addWidget(widget, row, 1)
-
-    def label_width(self):
-        cells = [self.itemAtPosition(row, 0) for row in range(self.rowCount())]
-        labels = [c.widget() for c in cells if c and isinstance(c.widget(), QtWidgets.QLabel)
-                  and not isinstance(c.widget(), _Note)]
-        return max((label.sizeHint().width() for label in labels), default=0)
-
-    def add_wide(self, widget):
-        self.addWidget(widget, self.rowCount(), 0, 1, 2)
-
-
-class _Message(QtWidgets.QScrollArea):
-    """A note of any length in no more than so many pixels: what is longer scrolls."""
-
-    def __init__(self, most):
-        super().__init__()
-        self._most = most
-        self.note = _Note("", 1.0)
-        self.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWidget(self.note)
-        self.note.resized.connect(self._fit)
-
-    def _fit(self):
-        self.setFixedHeight(min(self.note.minimumHeight(), self._most))
 
 
 class Dialog(QtWidgets.QDialog):
@@ -294,15 +43,15 @@ class Dialog(QtWidgets.QDialog):
 
         whole = QtWidgets.QVBoxLayout(self)
         whole.setSpacing(10)
-        whole.addWidget(_Note(title, 1.0))
+        whole.addWidget(Note(title, 1.0))
         self._scroll = QtWidgets.QScrollArea()
         self._scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self._inside())
         whole.addWidget(self._scroll, 1)
-        whole.addWidget(_line())
-        message = _Message(96)
+        whole.addWidget(line())
+        message = Message(96)
         self._planned = message.note
         self._planned.setObjectName("mend_plan")
         whole.addWidget(message)
@@ -313,7 +62,7 @@ class Dialog(QtWidgets.QDialog):
         self._rest.setSingleShot(True)
         self._rest.setInterval(150)
         self._rest.timeout.connect(self._plan)
-        for note in self.findChildren(_Note):
+        for note in self.findChildren(Note):
             note.resized.connect(self._fit_soon)
         self._show(options)
         self.resize(460, 0)
@@ -323,8 +72,8 @@ class Dialog(QtWidgets.QDialog):
 
     def _inside(self):
         """All that scrolls."""
-        self._front, self._behind = _Form(), _Form()
-        self._summary, self._undo, self._advised = _Note(), _Note(), _Note()
+        self._front, self._behind = Form(), Form()
+        self._summary, self._undo, self._advised = Note(), Note(), Note()
         every = [field for engine in krita_job.offered(self._description)
                  for field in krita_job.fields(self._description, engine)]
         place = {name: n for n, name in enumerate(job.ESSENTIAL)}
@@ -340,7 +89,7 @@ class Dialog(QtWidgets.QDialog):
         self._more.toggled.connect(self._open)
         missing = job.missing_text(self._description)
         if missing:
-            note = _Note(missing)
+            note = Note(missing)
             note.setToolTip("\n".join(
                 "%s: %s" % (e.label, e.why_not)
                 for e in self._engines.values() if not e.available))
@@ -363,21 +112,21 @@ class Dialog(QtWidgets.QDialog):
         if key in self._rows:
             return
         if field.type == "integer":
-            widget = _Whole(field)
+            widget = Whole(field)
         elif field.type == "number":
-            widget = _Number(field)
+            widget = Number(field)
         elif field.type == "flag":
-            widget = _Flag(field)
+            widget = Flag(field)
         elif field.type == "choice":
-            widget = _Choice(job.choices(field, self._description))
+            widget = Choice(job.choices(field, self._description))
         elif field.type == "extent":
-            widget = _Extent(field, krita_job.limits(self._description, field.name, key[0] or None))
+            widget = Extent(field, krita_job.limits(self._description, field.name, key[0] or None))
         else:
-            widget = _Text(field)
+            widget = Text(field)
         widget.setObjectName("mend_" + field.name)
         label = QtWidgets.QLabel("" if field.type == "flag" else field.label + ":")
         for part in (widget, label):
-            part.setToolTip("<qt>%s</qt>" % _escaped(field.help))
+            part.setToolTip("<qt>%s</qt>" % escaped(field.help))
         label.setBuddy(widget)
         (self._front if field.essential else self._behind).add(label, widget)
         self._rows[key] = (field, label, widget)
@@ -386,12 +135,12 @@ class Dialog(QtWidgets.QDialog):
             self._front.add("", self._summary)
 
     def _add_where(self):
-        self._source = _Choice(((OWN, "The active layer"), (VISIBLE, "All visible layers")))
+        self._source = Choice(((OWN, "The active layer"), (VISIBLE, "All visible layers")))
         self._source.setObjectName("mend_source")
         self._source.setToolTip("Where the fill takes its pixels from.")
         self._source.changed.connect(self._changed)
         self._front.add("&Fill from:", self._source)
-        self._result = _Choice(
+        self._result = Choice(
             ((LAYER, "A new layer above"), (IN_PLACE, "The active layer, in place"))
         )
         self._result.setObjectName("mend_result")
@@ -576,17 +325,6 @@ class Manual(QtWidgets.QDialog):
 def _screen_height():
     screen = QtWidgets.QApplication.primaryScreen()
     return screen.availableGeometry().height() if screen else 600
-
-
-def _line():
-    line = QtWidgets.QFrame()
-    line.setFrameShape(QtWidgets.QFrame.Shape.HLine)
-    line.setFrameShadow(QtWidgets.QFrame.Shadow.Sunken)
-    return line
-
-
-def _escaped(text):
-    return text.replace("&", "&amp;").replace("<", "&lt;")
 
 
 class Progress(QtWidgets.QProgressDialog):

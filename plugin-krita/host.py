@@ -11,7 +11,7 @@ import traceback
 
 from krita import Extension, Krita
 
-from . import job, krita_job, native
+from . import job, krita_job, native, raw
 from .colours import Colours
 from .dialog import Dialog, Progress
 from .krita_job import IN_PLACE, LAYER, VISIBLE, Refused
@@ -259,14 +259,14 @@ class Fill(QtCore.QObject):
         self._target, self._options = target, options
         self._merged = options.source == VISIBLE
         self._space = target.image_space() if self._merged else target.facts.space
-        self._converted = self._space.model in krita_job.CONVERTED
+        self._converted = self._space.model in raw.CONVERTED
         self._holes = []
 
     def prepare(self, window, plan):
         """Reads what the plan needs and no more."""
         target, colours = self._target, self._colours
         working = colours.working() if self._converted else self._space
-        pixel_format = krita_job.pixel_format(working, colours.linear(working))
+        pixel_format = raw.pixel_format(working, colours.linear(working))
         mask = target.mask(window)
         works = []
         for piece in job.pieces(plan):
@@ -369,18 +369,18 @@ class Fill(QtCore.QObject):
         """Filled pixels in the image's colour space, zero where there is no fill."""
         if self._working == space:
             return pixels
-        visible = krita_job.visible_pixels(
-            pixels, self._working.pixel_bytes, krita_job.DEPTH_BYTES[self._working.depth])
+        visible = raw.visible_pixels(
+            pixels, self._working.pixel_bytes, raw.DEPTH_BYTES[self._working.depth])
         out = self._back(pixels, rect, space)
-        return krita_job.choose(bytes(len(out)), out, visible, space.pixel_bytes)
+        return raw.choose(bytes(len(out)), out, visible, space.pixel_bytes)
 
     def _in_place(self, pixels, rect, before, started):
         """Filled pixels in the layer's colour space, the old bytes where nothing was filled."""
         if not self._converted:
             return pixels
-        changed = krita_job.changed_pixels(started, pixels, self._working.pixel_bytes)
+        changed = raw.changed_pixels(started, pixels, self._working.pixel_bytes)
         out = self._back(pixels, rect, self._space)
-        return krita_job.choose(before, out, changed, self._space.pixel_bytes)
+        return raw.choose(before, out, changed, self._space.pixel_bytes)
 
     def _back(self, pixels, rect, space):
         if not self._converted:

@@ -8,9 +8,10 @@ pixels are only ever set on layers that are not in the document yet; adding and 
 undo steps.
 """
 
-from . import krita_job
+from . import krita_job, raw
 from .job import Rect, cut
-from .krita_job import Facts, Space
+from .krita_job import Facts
+from .raw import Space
 
 
 class Changed(Exception):
@@ -56,16 +57,16 @@ class Target:
             animated=node.animated(),
         )
         hole = selection.intersect(self.canvas)
-        if facts.kind == "paintlayer" and not hole.empty and krita_job.known(facts.space):
+        if facts.kind == "paintlayer" and not hole.empty and raw.known(facts.space):
             facts = facts._replace(transparency=self._transparency(facts.space, hole))
         return facts
 
     def _transparency(self, space, hole):
-        worst = krita_job.OPAQUE
+        worst = raw.OPAQUE
         for band in krita_job.bands(hole, space.pixel_bytes, 1 << 24):
             data = _pixels(self.node, band, space.pixel_bytes)
-            worst = max(worst, krita_job.transparency(data, space, self.mask(band, keep=False)))
-            if worst == krita_job.TRANSLUCENT:
+            worst = max(worst, raw.transparency(data, space, self.mask(band, keep=False)))
+            if worst == raw.TRANSLUCENT:
                 break
         return worst
 
@@ -97,7 +98,7 @@ class Target:
 
         def around(part):
             covered = cut(mask, window.width, part.moved(-window.x, -window.y))
-            return krita_job.surrounded(_pixels(self.node, part, space.pixel_bytes), space, covered)
+            return raw.surrounded(_pixels(self.node, part, space.pixel_bytes), space, covered)
 
         # Nearly always one of these says it, and all of a large layer need not be read.
         few = [Rect(at.x, y, at.width, 1) for y in (at.y, at.y + at.height // 2, at.bottom - 1)]

@@ -28,9 +28,10 @@ def package():
 
 
 package()
-from mend_inpaint import krita_job, native  # noqa: E402
+from mend_inpaint import krita_job, native, raw  # noqa: E402
 from mend_inpaint.job import Rect  # noqa: E402
-from mend_inpaint.krita_job import Facts, Options, Space  # noqa: E402
+from mend_inpaint.krita_job import Facts, Options
+from mend_inpaint.raw import Space  # noqa: E402
 
 DESCRIPTION = {
     "params": [
@@ -94,18 +95,18 @@ class Formats(unittest.TestCase):
         for depth, layout in (("U8", native.BGRA), ("U16", native.BGRA), ("F16", native.RGBA),
                               ("F32", native.RGBA)):
             space = Space("RGBA", depth, "")
-            number = krita_job.pixel_format(space, False)
+            number = raw.pixel_format(space, False)
             self.assertEqual(number & 15, layout)
             self.assertEqual(native.pixel_bytes(number), space.pixel_bytes)
-        gray = krita_job.pixel_format(Space("GRAYA", "F16", ""), True)
+        gray = raw.pixel_format(Space("GRAYA", "F16", ""), True)
         self.assertEqual(gray, native.GRAYA | native.F16 | native.LINEAR)
 
     def test_linear_is_measured_by_the_ratio(self):
         for gamma, linear in ((1.0, True), (1.8, False), (2.2, False), (2.4, False)):
             for white in (0.1, 1.0, 125.0):
                 self.assertEqual(
-                    krita_job.is_linear(white * 0.25**gamma, white * 0.5**gamma), linear, gamma)
-        self.assertFalse(krita_job.is_linear(0.0, 0.0))
+                    raw.is_linear(white * 0.25**gamma, white * 0.5**gamma), linear, gamma)
+        self.assertFalse(raw.is_linear(0.0, 0.0))
 
 
 class Windows(unittest.TestCase):
@@ -164,19 +165,19 @@ class Pixels(unittest.TestCase):
             after = bytearray(before)
             for pixel in (0, 7, 49):
                 after[pixel * size + self.random.randrange(size)] ^= 1 << self.random.randrange(8)
-            changed = krita_job.changed_pixels(before, bytes(after), size)
+            changed = raw.changed_pixels(before, bytes(after), size)
             self.assertEqual([i for i in range(50) if changed[i]], [0, 7, 49])
             self.assertLessEqual(set(changed), {0, 255})
-            chosen = krita_job.choose(before, take, changed, size)
+            chosen = raw.choose(before, take, changed, size)
             for i in range(50):
                 source = take if i in (0, 7, 49) else before
                 self.assertEqual(chosen[i * size : i * size + size], source[i * size : i * size + size])
 
     def test_visible_pixels(self):
         floats = array.array("f", [1, 2, 3, 0.0, 0, 0, 0, 1e-6, 5, 5, 5, 1.0])
-        self.assertEqual(krita_job.visible_pixels(floats.tobytes(), 16, 4), bytes((0, 255, 255)))
+        self.assertEqual(raw.visible_pixels(floats.tobytes(), 16, 4), bytes((0, 255, 255)))
         self.assertEqual(
-            krita_job.visible_pixels(bytes((9, 9, 9, 0, 0, 0, 0, 1)), 4, 1), bytes((0, 255)))
+            raw.visible_pixels(bytes((9, 9, 9, 0, 0, 0, 0, 1)), 4, 1), bytes((0, 255)))
 
     def test_whether_anything_is_around_the_hole(self):
         for space in (Space("RGBA", "U8", ""), Space("GRAYA", "F32", ""), Space("CMYKA", "U16", "")):
@@ -184,10 +185,10 @@ class Pixels(unittest.TestCase):
             def pixels(*seen):
                 return b"".join(b"\1" * size if s else b"\2" + bytes(size - 1) for s in seen)
 
-            self.assertTrue(krita_job.surrounded(pixels(1, 0, 0), space, b"\0\xff\0"))
-            self.assertTrue(krita_job.surrounded(pixels(0, 1, 1), space, b"\0\xff\0"))
-            self.assertFalse(krita_job.surrounded(pixels(0, 1, 0), space, b"\0\1\0"))
-            self.assertFalse(krita_job.surrounded(pixels(0, 0, 0), space, b"\0\0\0"))
+            self.assertTrue(raw.surrounded(pixels(1, 0, 0), space, b"\0\xff\0"))
+            self.assertTrue(raw.surrounded(pixels(0, 1, 1), space, b"\0\xff\0"))
+            self.assertFalse(raw.surrounded(pixels(0, 1, 0), space, b"\0\1\0"))
+            self.assertFalse(raw.surrounded(pixels(0, 0, 0), space, b"\0\0\0"))
 
     def test_transparency(self):
         import struct
@@ -206,13 +207,13 @@ class Pixels(unittest.TestCase):
 
                 one, no, some = full[depth], 0, half[depth]
                 for alphas, mask, wanted in (
-                    ((one, one, one), b"\xff\1\xff", krita_job.OPAQUE),
-                    ((one, some, no), b"\xff\0\0", krita_job.OPAQUE),
-                    ((one, some, no), b"\xff\0\1", krita_job.EMPTY_PARTS),
-                    ((one, some, no), b"\0\1\1", krita_job.TRANSLUCENT),
+                    ((one, one, one), b"\xff\1\xff", raw.OPAQUE),
+                    ((one, some, no), b"\xff\0\0", raw.OPAQUE),
+                    ((one, some, no), b"\xff\0\1", raw.EMPTY_PARTS),
+                    ((one, some, no), b"\0\1\1", raw.TRANSLUCENT),
                 ):
                     self.assertEqual(
-                        krita_job.transparency(pixels(*alphas), space, mask), wanted, space)
+                        raw.transparency(pixels(*alphas), space, mask), wanted, space)
 
     def test_a_correction_meets_its_target(self):
         # A conversion that shifts every value by a tenth of it and something more.
@@ -222,13 +223,13 @@ class Pixels(unittest.TestCase):
         target = array.array("f", [0.1, 0.5, 0.9, 1.0] * 10).tobytes()
         seen = bytes([255]) * 10
         aim = target
-        before = krita_job.shift(target, there_and_back(aim), seen)
+        before = raw.shift(target, there_and_back(aim), seen)
         for _ in range(4):
-            aim = krita_job.corrected(target, aim, there_and_back(aim))
-        after = krita_job.shift(target, there_and_back(aim), seen)
+            aim = raw.corrected(target, aim, there_and_back(aim))
+        after = raw.shift(target, there_and_back(aim), seen)
         self.assertGreater(before, 0.01)
         self.assertLess(after, 0.0001)
-        self.assertEqual(krita_job.shift(target, there_and_back(target), bytes(10)), 0.0)
+        self.assertEqual(raw.shift(target, there_and_back(target), bytes(10)), 0.0)
 
 
 class Refusals(unittest.TestCase):
@@ -261,7 +262,7 @@ class Refusals(unittest.TestCase):
             ({"name": "sky"}, "active layer is \u201csky\u201d", krita_job.nothing_around),
             ({"hidden": True}, "Show it", krita_job.no_layer_fill),
             ({"space": Space("A", "U8", "")}, "Convert", krita_job.no_layer_fill),
-            ({"alpha_locked": True, "transparency": krita_job.EMPTY_PARTS}, "Unlock",
+            ({"alpha_locked": True, "transparency": raw.EMPTY_PARTS}, "Unlock",
              krita_job.no_in_place),
         ):
             text = judge(self.good._replace(**change))
@@ -283,7 +284,7 @@ class Refusals(unittest.TestCase):
 
     def test_advice_where_a_layer_above_cannot_hide_what_is_below(self):
         for change in ({"opacity": 100}, {"blending": "multiply"}, {"masks": True},
-                       {"transparency": krita_job.TRANSLUCENT}):
+                       {"transparency": raw.TRANSLUCENT}):
             facts = self.good._replace(**change)
             self.assertIn("In place", krita_job.advice(Options({}), facts))
             self.assertEqual(krita_job.advice(Options({}, "in-place"), facts), "")

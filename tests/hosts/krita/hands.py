@@ -209,7 +209,7 @@ def alike(a, b, space):
 
 def srgb(data, width, height, space):
     convert = plugin()._colours.convert
-    space_of = module("krita_job").Space
+    space_of = module("raw").Space
     return convert(data, width, height, space_of(*space), space_of(*SRGB))
 
 

@@ -3,12 +3,10 @@
 //! that reads the files sees the old or the new ones.
 #![forbid(unsafe_code)]
 
-use crate::output::{follow, keep_owner};
-use mend::{Error, ErrorKind, Result};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use super::stage::{Folders, Staged, edited, failed, staged};
+use mend::Result;
+use std::fs;
 use std::path::{Component, Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// One change; relative paths are below the changes' folder.
 #[derive(Debug)]
@@ -170,7 +168,7 @@ impl Changes {
     /// Every file's new bytes beside its place, in the order of the changes; `None` for what writes
     /// none.
     fn stage(&self) -> Result<Vec<Option<Staged>>> {
-        let mut made = Folders(Vec::new());
+        let mut made = Folders::default();
         let mut ready = Vec::with_capacity(self.list.len());
         for change in &self.list {
             ready.push(match change {
@@ -189,7 +187,7 @@ impl Changes {
                 _ => None,
             });
         }
-        made.0.clear();
+        made.keep();
         Ok(ready)
     }
 
@@ -286,133 +284,6 @@ fn recorded(folder: &Path, manifest: &str) -> Vec<String> {
 fn slashes(path: &Path) -> Option<String> {
     let parts: Option<Vec<&str>> = path.iter().map(|p| p.to_str()).collect();
     Some(parts?.join("/"))
-}
-
-fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
-    Error::new(
-        ErrorKind::Io,
-        format!(
-            "{} cannot be {what}: {error}; see that you may write there, and that the program is \
-             not running",
-            path.display()
-        ),
-    )
-}
-
-/// Folders that were made on the way, which go again if nothing comes of it.
-struct Folders(Vec<PathBuf>);
-
-impl Folders {
-    fn make(&mut self, folder: &Path) -> io::Result<()> {
-        let mut missing: Vec<&Path> = Vec::new();
-        let mut at = Some(folder);
-        while let Some(path) = at.filter(|p| !p.as_os_str().is_empty() && !p.is_dir()) {
-            missing.push(path);
-            at = path.parent();
-        }
-        for path in missing.into_iter().rev() {
-            fs::create_dir(path)?;
-            self.0.push(path.to_path_buf());
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Folders {
-    fn drop(&mut self) {
-        for folder in self.0.iter().rev() {
-            let _ = fs::remove_dir(folder);
-        }
-    }
-}
-
-/// A file that was written beside its place.
-struct Staged {
-    file: NamedTempFile,
-    path: PathBuf,
-}
-
-impl Staged {
-    fn put(self) -> Result<()> {
-        let Self { file, path } = self;
-        let not_all = |e: tempfile::PersistError| {
-            Error::new(
-                ErrorKind::Io,
-                format!(
-                    "{} cannot be replaced: {}; not everything is in its place now: end the \
-                     program if it runs, then do this again, or take all away with --uninstall",
-                    path.display(),
-                    e.error
-                ),
-            )
-        };
-        file.persist(&path).map_err(not_all)?;
-        Ok(())
-    }
-}
-
-/// A file of ours.
-fn staged(path: PathBuf, bytes: &[u8], executable: bool, made: &mut Folders) -> Result<Staged> {
-    let mode = if executable { 0o777 } else { 0o666 };
-    let mut write = || -> io::Result<NamedTempFile> {
-        if path.is_dir() {
-            return Err(io::Error::other("there is a folder of that name"));
-        }
-        beside(&path, bytes, mode, made)
-    };
-    match write() {
-        Ok(file) => Ok(Staged { file, path }),
-        Err(e) => Err(failed(&path, "written", &e)),
-    }
-}
-
-/// The program's own file: written where its links lead, with the mode and the owner that it has.
-fn edited(named: &Path, bytes: &[u8], made: &mut Folders) -> Result<Staged> {
-    let path = follow(named)?;
-    let mut write = || -> io::Result<NamedTempFile> {
-        let existing = match fs::metadata(&path) {
-            Ok(about) => Some(about),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
-            Err(e) => return Err(e),
-        };
-        if existing.is_some() {
-            // Renaming over a file asks only its folder: who made the file read-only meant it.
-            OpenOptions::new().write(true).open(&path)?;
-        }
-        // Settings are nobody else's business.
-        let file = beside(&path, bytes, 0o600, made)?;
-        if let Some(existing) = &existing {
-            keep_owner(file.as_file(), existing);
-            file.as_file().set_permissions(existing.permissions())?;
-        }
-        Ok(file)
-    };
-    match write() {
-        Ok(file) => Ok(Staged { file, path }),
-        Err(e) => Err(failed(named, "written", &e)),
-    }
-}
-
-/// A temporary file beside `path` with these bytes; makes its folders.
-fn beside(path: &Path, bytes: &[u8], mode: u32, made: &mut Folders) -> io::Result<NamedTempFile> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    made.make(folder)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".mend-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(mode));
-    }
-    #[cfg(not(unix))]
-    let _ = mode;
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok(file)
 }
 
 #[cfg(test)]

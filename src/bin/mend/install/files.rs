@@ -39,8 +39,8 @@ pub const GIMP3_ACTIONS: &[u8] = include_bytes!("../../../../plugin-gimp/gimp3/m
 /// Krita's.
 pub const KRITA: &[Plugin] = plugin! {
     "plugin-krita":
-        "Manual.html" "__init__.py" "colours.py" "dialog.py" "host.py" "job.py" "krita_job.py" "layers.py"
-        "mend_inpaint.action" "mend_inpaint.desktop" "native.py" "qt.py" "run.py";
+        "Manual.html" "__init__.py" "colours.py" "dialog.py" "host.py" "inputs.py" "job.py" "krita_job.py"
+        "layers.py" "mend_inpaint.action" "mend_inpaint.desktop" "native.py" "qt.py" "raw.py" "run.py";
 };
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod kritarc;
 mod library;
 mod places;
 mod scriptfu;
+mod stage;
 mod zip;
 
 use crate::App;
