@@ -28,6 +28,8 @@ pub enum Change {
         /// What.
         bytes: Vec<u8>,
     },
+    /// A folder is to be there, if only for the program's sake.
+    Folder(PathBuf),
     /// A file is to be gone.
     Remove(PathBuf),
     /// A folder is to be gone if nothing is in it.
@@ -69,6 +71,12 @@ impl Changes {
         self.list.push(change);
     }
 
+    /// Whether the folder is not there yet, or was made by an earlier installation.
+    pub fn is_of_our_making(&self, manifest: &str) -> bool {
+        let old = recorded(&self.folder, manifest);
+        !self.folder.is_dir() || old.iter().any(|o| o == ITSELF)
+    }
+
     /// Writes down in `manifest`, before all else, what is written below the folder and which
     /// folders are made for it, so that a later removal finds all of it, whatever became of this
     /// installation; what an earlier one wrote and this one does not is removed.
@@ -84,12 +92,16 @@ impl Changes {
         files.push(manifest.to_owned());
         let old = recorded(&self.folder, manifest);
         let mut folders: Vec<String> = Vec::new();
-        if old.iter().any(|o| o == ITSELF) || !self.folder.is_dir() {
+        if self.is_of_our_making(manifest) {
             folders.push(ITSELF.to_owned());
         }
-        for file in &files {
-            for (at, _) in file.match_indices('/') {
-                let folder = file[..=at].to_owned();
+        let bare = self.list.iter().filter_map(|c| match c {
+            Change::Folder(path) => Some(slashes(path)? + "/"),
+            _ => None,
+        });
+        for path in bare.collect::<Vec<_>>().iter().chain(&files) {
+            for (at, _) in path.match_indices('/') {
+                let folder = path[..=at].to_owned();
                 let ours = old.contains(&folder) || !self.folder.join(&folder).is_dir();
                 if ours && !folders.contains(&folder) {
                     folders.push(folder);
@@ -184,6 +196,11 @@ impl Changes {
                 Change::Edit { path, bytes } if !removes(path, bytes) => {
                     Some(edited(path, bytes, &mut made)?)
                 }
+                Change::Folder(path) => {
+                    let path = self.folder.join(path);
+                    made.make(&path).map_err(|e| failed(&path, "made", &e))?;
+                    None
+                }
                 _ => None,
             });
         }
@@ -217,6 +234,7 @@ impl Changes {
         };
         match change {
             Change::Note(text) => say(&format!("  {text}")),
+            Change::Folder(_) => {} // made before any file
             Change::Write { path, .. } => {
                 let path = self.folder.join(path);
                 if self.is_up_to_date(change) {

@@ -157,6 +157,34 @@ fn nothing_found(candidates: &[Place]) -> Error {
     )
 }
 
+/// What GIMP 2.10 and 3.0 make in their folder at their first start.
+const GIMPS_OWN: &[&str] = &[
+    "backups",
+    "brushes",
+    "curves",
+    "dynamics",
+    "environ",
+    "filters",
+    "fonts",
+    "fractalexplorer",
+    "gfig",
+    "gflare",
+    "gimpressionist",
+    "gradients",
+    "icons",
+    "interpreters",
+    "levels",
+    "modules",
+    "palettes",
+    "patterns",
+    "plug-ins",
+    "scripts",
+    "templates",
+    "themes",
+    "tmp",
+    "tool-presets",
+];
+
 /// Everything that goes into one program's folder.
 fn installation(place: &Place, library: &Library) -> Result<Changes> {
     let mut changes = Changes::new(&place.folder);
@@ -183,6 +211,12 @@ fn installation(place: &Place, library: &Library) -> Result<Changes> {
             if let Some(rc) = &place.settings {
                 changes.push(kritarc::enable(rc)?);
             }
+        }
+    }
+    // A GIMP that finds its folder makes nothing in it, and complains of each that it misses.
+    if place.host != Host::Krita && changes.is_of_our_making(manifest(place.host)) {
+        for name in GIMPS_OWN {
+            changes.push(Change::Folder(name.into()));
         }
     }
     changes.with_manifest(manifest(place.host));
@@ -428,6 +462,42 @@ mod tests {
                 tree
             };
             assert_eq!(files(tree(&profile)), files(before), "{host:?}");
+        }
+    }
+
+    #[test]
+    fn a_gimp_that_was_never_started_misses_none_of_its_folders() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let lib = library(temporary.path());
+        for host in [Host::Gimp2, Host::Gimp3] {
+            let folder = temporary.path().join("config/GIMP");
+            let place = Place {
+                host,
+                kind: "native",
+                version: String::new(),
+                folder: folder.clone(),
+                settings: None,
+                always: true,
+            };
+            for _ in 0..2 {
+                installation(&place, &lib)
+                    .and_then(|c| c.apply(false, &mut |_| ()))
+                    .expect("an installation");
+                assert!(folder.join("gradients").is_dir() && folder.join("tmp").is_dir());
+            }
+            // GIMP put something into one of them: that stays.
+            fs::write(folder.join("brushes/mine.gbr"), b"mine").expect("a file");
+            removal(&place)
+                .and_then(|c| c.apply(false, &mut |_| ()))
+                .expect("a removal");
+            assert_eq!(
+                tree(&folder)
+                    .iter()
+                    .map(|(p, _)| p.clone())
+                    .collect::<Vec<_>>(),
+                [folder.join("brushes"), folder.join("brushes/mine.gbr")]
+            );
+            fs::remove_dir_all(&folder).expect("it was there");
         }
     }
 

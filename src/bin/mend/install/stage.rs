@@ -30,7 +30,11 @@ impl Folders {
         self.0.clear();
     }
 
-    fn make(&mut self, folder: &Path) -> io::Result<()> {
+    /// Makes a folder and those around it.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn make(&mut self, folder: &Path) -> io::Result<()> {
         let mut missing: Vec<&Path> = Vec::new();
         let mut at = Some(folder);
         while let Some(path) = at.filter(|p| !p.as_os_str().is_empty() && !p.is_dir()) {
