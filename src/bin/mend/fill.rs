@@ -188,7 +188,8 @@ pub fn one(
         let inpainter = args.machine.inpainter(None);
         let report =
             untouched(app, &inpainter, &request, &mask).map_err(|e| explain(mask.explain(e)))?;
-        notes.clear();
+        // How the mask was read may be why.
+        notes = mask.notes.clone();
         notes.extend(report.notes.iter().cloned());
         let mut outcome = Outcome {
             plan: None,
