@@ -31,7 +31,7 @@ fn masks_are_found_by_name_and_bad_files_are_passed() {
         "phone.jpg",
         "rgb.tif",
         "rgb.bmp",
-        "cmyk.jpg",
+        "IMG_1.HEIC",
         "rgba.qoi",
     ]);
     let path = dir.path();
@@ -41,7 +41,7 @@ fn masks_are_found_by_name_and_bad_files_are_passed() {
     mask(&masks, "photo.png", "photo.png");
     mask(&masks, "phone.mask.png", "phone.jpg");
     mask(&masks, "rgb_mask.png", "rgb.tif");
-    mask(&masks, "cmyk-mask.png", "cmyk.jpg");
+    mask(&masks, "IMG_1-mask.png", "photo.png");
     mask(&masks, "broken.png", "photo.png");
     let run = run(path, &["fill", "in", "--mask", "masks", "-o", "out"]);
     assert_eq!(run.code, 1, "{run:?}");
@@ -55,17 +55,17 @@ fn masks_are_found_by_name_and_bad_files_are_passed() {
             "{name}"
         );
     }
-    for said in ["cmyk.jpg", "broken.png", "2 of 6", "rgba.qoi has no mask"] {
+    for said in ["IMG_1.HEIC", "broken.png", "2 of 6", "rgba.qoi has no mask"] {
         assert!(run.stderr.contains(said), "{said:?}: {run:?}");
     }
 }
 
 #[test]
 fn a_folder_in_json_is_one_object() {
-    let dir = folders(&["photo.png", "cmyk.jpg", "gray.jpg"]);
+    let dir = folders(&["photo.png", "IMG_1.HEIC", "gray.jpg"]);
     let path = dir.path();
     mask(&path.join("masks"), "photo.png", "photo.png");
-    mask(&path.join("masks"), "cmyk.png", "cmyk.jpg");
+    mask(&path.join("masks"), "IMG_1.png", "photo.png");
     let run = run(
         path,
         &["fill", "in", "--mask", "masks", "-o", "out", "--json"],
@@ -416,4 +416,19 @@ fn a_fill_that_was_broken_off_goes_on() {
         "--skip-existing",
     ];
     assert_eq!(crate::support::run(path, &itself).code, 2);
+}
+
+#[test]
+fn what_is_only_read_goes_on_in_another_format() {
+    let dir = folders(&["still.gif", "light.hdr"]);
+    let path = dir.path();
+    for name in ["still", "light"] {
+        write_mask(&path.join(format!("masks/{name}.png")), 13, 7);
+    }
+    run_ok(path, &["fill", "in", "--mask", "masks", "-o", "out"]);
+    assert_eq!(names(&path.join("out")), ["light.tif", "still.png"]);
+    let args = ["fill", "in/still.gif", "--mask", "masks/still.png", "-o"];
+    let wrong = run(path, &[&args[..], &["o.gif"]].concat());
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("cannot write"), "{wrong:?}");
 }

@@ -9,6 +9,7 @@ mod diffusion;
 mod erasers;
 mod folders;
 mod formats;
+mod lacking;
 mod masks;
 mod metadata;
 mod models;

@@ -33,11 +33,12 @@ Examples:
   mend fill - --mask mask.png -o - < photo.png > filled.png
 
 Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA, QOI, known by their
-content; OUT's format by its extension. Pixels keep their depth; those that the mask leaves alone stay
-bit-identical in every lossless file. Colour profile, EXIF and resolution are kept. A JPEG keeps its
-quantisation tables and subsampling, but JPEG codes every block anew. Float TIFF is taken as
-scene-linear unless --encoded is given. EXIF's orientation is kept and not applied: a mask is in
-stored pixels.
+content; OUT's format by its extension. GIF (no animations), OpenEXR and Radiance are read and not
+written. Other kinds, HEIC, AVIF and camera raw among them, are named with a way to convert them. Pixels
+keep their depth; those that the mask leaves alone stay bit-identical in every lossless file. CMYK
+becomes RGB. Colour profile, EXIF and resolution are kept. A JPEG keeps its quantisation tables and
+subsampling, but JPEG codes every block anew. Float files are taken as scene-linear unless --encoded is
+given. EXIF's orientation is kept and not applied: a mask is in stored pixels.
 
 OUT may be IMAGE. It is replaced only when the new file is complete. A mask, another picture or a
 model is never written over.";

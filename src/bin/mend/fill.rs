@@ -271,9 +271,10 @@ pub fn named(image: &Path, error: Error) -> Error {
     }
 }
 
-/// Bytes of a picture's pixels.
+/// Bytes that it takes to read a picture.
 fn picture_bytes(about: &Picture) -> u64 {
-    u64::from(about.width) * u64::from(about.height) * about.format.bytes() as u64
+    let pixels = u64::from(about.width) * u64::from(about.height) * about.format.bytes() as u64;
+    pixels + about.reading
 }
 
 /// The picture and its mask, read at the same time where more than one thread is allowed.

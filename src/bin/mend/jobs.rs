@@ -3,7 +3,7 @@
 
 use crate::App;
 use crate::args::{FillArgs, SelectArgs};
-use crate::files::{Kind, io_text};
+use crate::files::{Foreign, Kind, io_text};
 use crate::fill::source;
 use crate::guard::Guard;
 use crate::identity::{FileId, same};
@@ -17,13 +17,6 @@ use std::path::{Path, PathBuf};
 
 /// What a mask's stem may add to its picture's.
 const MARKS: &[&str] = &[".mask", "_mask", "-mask"];
-
-/// Extensions of pictures that Mend may not read: found in a folder, they are named.
-const FOREIGN: &[&str] = &[
-    "heic", "heif", "hif", "avif", "jxl", "gif", "psd", "psb", "xcf", "kra", "ora", "jp2", "j2k",
-    "exr", "hdr", "nef", "nrw", "cr2", "cr3", "crw", "arw", "srf", "sr2", "dng", "orf", "rw2",
-    "raf", "pef", "srw", "raw", "3fr", "iiq", "x3f", "erf", "mrw", "rwl",
-];
 
 /// The files of one fill.
 #[derive(Clone, Debug)]
@@ -234,7 +227,9 @@ fn inside(args: &FillArgs, image: &Path) -> Result<PathBuf> {
         ));
     };
     let output = args.output.join(name);
-    Ok(match &args.format {
+    let read_only = Kind::of_extension(&output).filter(|kind| !kind.writable());
+    let format = args.format.as_deref();
+    Ok(match format.or(read_only.map(Kind::instead)) {
         Some(format) => output.with_extension(format),
         None => output,
     })
@@ -427,7 +422,7 @@ impl Listing {
             }
             if Kind::of_extension(&path).is_some() {
                 list.pictures.push(path);
-            } else if is_foreign(&path) {
+            } else if Foreign::of_extension(&path).is_some() {
                 list.foreign.push(path);
             }
         }
@@ -435,11 +430,6 @@ impl Listing {
         list.foreign.sort();
         Ok(list)
     }
-}
-
-fn is_foreign(path: &Path) -> bool {
-    let extension = path.extension().and_then(|e| e.to_str());
-    extension.is_some_and(|e| FOREIGN.contains(&e.to_ascii_lowercase().as_str()))
 }
 
 /// Moves what has its output already off the list.

@@ -72,10 +72,15 @@ const USAGE: u8 = 2;
 const CANCELLED: u8 = 130;
 
 fn main() -> ExitCode {
-    // A defect ends as an error like any other; its details are for whoever asks for them.
-    if std::env::var_os("RUST_BACKTRACE").is_none() {
-        std::panic::set_hook(Box::new(|_| {}));
-    }
+    // A defect ends as an error like any other; its details are for whoever asks for them. A decoder
+    // that gives up on a file is no defect of Mend's.
+    let asked = std::env::var_os("RUST_BACKTRACE").is_some();
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if asked && !files::is_decoding() {
+            print(panic);
+        }
+    }));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(e) => return usage(&e),

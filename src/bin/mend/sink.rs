@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::args::FillArgs;
-use crate::files::{Kind, Output, Picture};
+use crate::files::{Foreign, Kind, Output, Picture};
 use crate::output::Target;
 use crate::pipe;
 use mend::{Cancel, Error, ErrorKind, Result};
@@ -74,19 +74,39 @@ pub fn kind_of_output(args: &FillArgs, output: &Path, picture: &Picture) -> Resu
     let asked = args.format.as_deref();
     let asked = asked.and_then(|e| Kind::of_extension(Path::new(&format!("x.{e}"))));
     let wrong = |what: String| Err(Error::new(ErrorKind::Argument, what));
-    match (Kind::of_extension(output), asked) {
-        (Some(name), Some(asked)) if name != asked => wrong(format!(
-            "{} is the name of a {} and --format asks for {}: leave one of them",
+    let named = Kind::of_extension(output);
+    let kind = match (named, asked) {
+        (Some(name), Some(asked)) if name != asked => {
+            return wrong(format!(
+                "{} is the name of a {} and --format asks for {}: leave one of them",
+                output.display(),
+                name.name(),
+                asked.name()
+            ));
+        }
+        (Some(kind), _) | (None, Some(kind)) => kind,
+        // What is only read goes on as what holds the same.
+        (None, None) if pipe::is_pipe(&args.output) => picture.kind.written(),
+        (None, None) => {
+            let says = match Foreign::of_extension(output) {
+                Some(foreign) => format!("would be {}, which Mend cannot write", foreign.what),
+                None => "does not say its format".into(),
+            };
+            return wrong(format!(
+                "{} {says}: give it the extension of one of {}, or say --format",
+                output.display(),
+                Kind::written_names()
+            ));
+        }
+    };
+    if !kind.writable() {
+        return wrong(format!(
+            "{} would be a {} file, which Mend reads and cannot write: give it the extension of one \
+             of {}",
             output.display(),
-            name.name(),
-            asked.name()
-        )),
-        (Some(kind), _) | (None, Some(kind)) => Ok(kind),
-        (None, None) if pipe::is_pipe(&args.output) => Ok(picture.kind),
-        (None, None) => wrong(format!(
-            "{} does not say its format: give it the extension of one of {}, or say --format",
-            output.display(),
-            Kind::all_names()
-        )),
+            kind.name(),
+            Kind::written_names()
+        ));
     }
+    Ok(kind)
 }

@@ -18,6 +18,19 @@ pub fn fit(picture: &mut Picture, kind: Kind, out: &Path) -> Result<Vec<String>>
     fit_depth(picture, kind, out, &mut notes);
     fit_layout(picture, kind, out)?;
     fit_meta(picture, kind, out, &mut notes);
+    if let Carry::Tiff(carry) = &picture.carry
+        && kind != Kind::Tiff
+        && !carry.others.0.is_empty()
+    {
+        let which = match carry.others.0.len() {
+            1 => "channel".into(),
+            n => format!("{n} channels"),
+        };
+        notes.push(format!(
+            "{} has no place for the {which} beside colour and transparency",
+            out.display()
+        ));
+    }
     Ok(notes)
 }
 
@@ -33,6 +46,12 @@ pub fn check(picture: &Picture, kind: Kind, out: &Path) -> Result<()> {
         ))
     };
     let name = kind.name();
+    if !kind.writable() {
+        return refuse(format!(
+            "{name} is read, and not written; write a .{}",
+            kind.instead()
+        ));
+    }
     let float = matches!(picture.format.depth, Depth::F16 | Depth::F32);
     if float && kind != Kind::Tiff {
         return refuse(format!("{name} has no float pixels; write a .tif"));
@@ -118,7 +137,8 @@ fn is_opaque(picture: &Picture) -> bool {
         .all(|p| p[pixel - sample..].iter().all(|b| *b == 0xff))
 }
 
-fn drop_alpha(picture: &mut Picture) {
+/// Leaves the last channel out, which must be transparency.
+pub(super) fn drop_alpha(picture: &mut Picture) {
     let (pixel, sample) = (picture.format.bytes(), picture.format.depth.bytes());
     let kept = pixel - sample;
     let n = picture.data.len() / pixel;
@@ -180,7 +200,7 @@ fn fit_meta(picture: &mut Picture, kind: Kind, out: &Path, notes: &mut Vec<Strin
             )
         }
         Kind::Bmp => (true, false),
-        Kind::Pnm | Kind::Tga | Kind::Qoi => (false, false),
+        _ => (false, false),
     };
     if !icc && meta.icc.take().is_some() {
         lost.push("the colour profile, so its colours may look different");

@@ -1,20 +1,17 @@
-//! JPEG: decoded by `zune-jpeg`, encoded by `jpeg-encoder` with the source's quantisation tables,
+//! JPEG: its segments and what they mean, its pixels by [`super::jpeg_pixels`]; encoded by `jpeg-encoder` with the source's quantisation tables,
 //! subsampling and segments.
 #![forbid(unsafe_code)]
 
-use super::jpeg_markers::{self, Component, Fault, Markers};
+use super::jpeg_markers::{self, Fault, Markers};
+use super::jpeg_pixels::Colour;
 use super::meta::{Carry, Density, INCH, Meta};
-use super::{Kind, Output, Picture, Source, Want, encode_error, zeroed};
+use super::{Kind, Output, Picture, Source, Want, cmyk, encode_error, jpeg_pixels};
 use jpeg_encoder::{
     ChromaSubsamplingMethod, ColorType, Encoder, QuantizationTableType, SamplingFactor,
 };
 use mend::pixels::{Depth, Layout, PixelFormat};
 use mend::{ErrorKind, Result};
 use std::io::{self, Write};
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
@@ -30,46 +27,26 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         Fault::Truncated => source.truncated(),
         Fault::Malformed(why) => source.damaged(why),
     })?;
+    let inks = markers.components.len() == 4;
     let layout = match markers.components.len() {
         1 => Layout::Gray,
-        3 => Layout::Rgb,
-        4 => {
-            return Err(source.unsupported(
-                "is a CMYK JPEG, and Mend fills RGB and gray: convert it to RGB first",
-            ));
+        3 | 4 => Layout::Rgb,
+        n => {
+            return Err(source.unsupported(format!(
+                "has {n} components, which is not supported: Mend reads 1, 3 or 4"
+            )));
         }
-        n => return Err(source.unsupported(format!("has {n} components: Mend reads 1 or 3"))),
     };
-    match (markers.frame, markers.precision) {
-        (0xc0..=0xc2, 8) => {}
-        (0xc0..=0xc2, bits) => {
-            return Err(source.unsupported(format!("is a {bits}-bit JPEG: Mend reads 8-bit ones")));
-        }
-        (0xc9..=0xcb, _) => {
-            return Err(source.unsupported(
-                "is an arithmetic-coded JPEG: save it again with Huffman coding first",
-            ));
-        }
-        _ => {
-            return Err(source.unsupported(
-                "is a lossless or hierarchical JPEG: convert it to PNG or TIFF first",
-            ));
-        }
-    }
-    // The decoder gets the first wrong without a word, and refuses the second.
-    let odd = |c: &Component, first: &Component| c.h > first.h || c.v > first.v;
-    if let [first, rest @ ..] = markers.components.as_slice()
-        && (rest.iter().any(|c| odd(c, first)) || first.h == 3 || first.v == 3)
-    {
-        return Err(source.unsupported(
-            "is a JPEG with unusual subsampling: save it again with a common one first",
-        ));
-    }
+    let colour = Colour::of(&markers);
+    let way = jpeg_pixels::way(source, &markers, colour)?;
     let format = PixelFormat::new(layout, Depth::U8);
     let (width, height) = (u32::from(markers.width), u32::from(markers.height));
     let bytes = source.admit(width, height, format.bytes())?;
+    // Inks take a byte more.
+    source.admit(width, height, markers.components.len())?;
     let mut picture = Picture::new(Kind::Jpeg, width, height, format, Vec::new());
     picture.lossy = true;
+    picture.reading = jpeg_pixels::bytes_beside(&markers, way);
     picture.meta = meta(&markers);
     if markers.trailing > 0
         && markers
@@ -84,27 +61,26 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         ));
     }
     if want == Want::Pixels {
-        let space = match layout {
-            Layout::Gray => ColorSpace::Luma,
-            _ => ColorSpace::RGB,
+        let name = source.path.display();
+        let (data, lack) = jpeg_pixels::decode(source, file, &markers, (way, colour))?;
+        picture.notes.extend(lack.map(|l| format!("{name} {l}")));
+        picture.data = if inks {
+            let (rgb, by) = cmyk::to_rgb(&data, picture.meta.icc.as_deref())?;
+            picture.notes.push(format!("{name} {}", by.what()));
+            rgb
+        } else {
+            data
         };
-        let options = DecoderOptions::default()
-            .set_max_width(usize::from(u16::MAX))
-            .set_max_height(usize::from(u16::MAX))
-            .jpeg_set_max_scans(256)
-            .jpeg_set_out_colorspace(space);
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&file), options);
-        decoder.decode_headers().map_err(|e| source.damaged(e))?;
-        if decoder.output_buffer_size() != Some(bytes) {
+        if picture.data.len() != bytes {
             return Err(source.damaged("its frame header is not what its decoder sees"));
         }
-        let mut data = zeroed(bytes, "the picture")?;
-        decoder
-            .decode_into(&mut data)
-            .map_err(|e| source.damaged(e))?;
-        picture.data = data;
     }
-    picture.carry = Carry::Jpeg(Box::new(markers));
+    if inks {
+        // Neither its profile nor its tables are for what it has become.
+        picture.meta.icc = None;
+    } else {
+        picture.carry = Carry::Jpeg(Box::new(markers));
+    }
     Ok(picture)
 }
 

@@ -6,6 +6,8 @@
 /// A component of the frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Component {
+    /// The number that scans call it by.
+    pub id: u8,
     /// Sampling factors, across and down.
     pub h: u8,
     pub v: u8,
@@ -25,12 +27,16 @@ pub struct Markers {
     pub components: Vec<Component>,
     /// Quantisation tables in raster order, as they stood at the first scan.
     pub tables: [Option<Box<[u16; 64]>>; 4],
+    /// The components, by index, that each scan holds.
+    pub scans: Vec<Vec<usize>>,
     /// APPn and COM segments in order: marker byte and content.
     pub segments: Vec<(u8, Vec<u8>)>,
     /// Restart interval in MCUs; 0 for none.
     pub restart: u16,
     /// The colour transform that an Adobe segment names.
     pub adobe: Option<u8>,
+    /// Whether it has an end marker.
+    pub ended: bool,
     /// Bytes that follow the picture's end.
     pub trailing: usize,
 }
@@ -38,7 +44,7 @@ pub struct Markers {
 /// Why a file could not be followed to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It ends before its end marker.
+    /// It ends before its first scan, or within a segment.
     Truncated,
     /// It contradicts itself.
     Malformed(&'static str),
@@ -58,9 +64,15 @@ pub const ZIGZAG: [u8; 64] = [
 pub fn parse(data: &[u8]) -> Result<Markers, Fault> {
     let mut m = Markers::default();
     let mut tables: [Option<Box<[u16; 64]>>; 4] = Default::default();
-    let mut at = 2;
+    let (mut at, mut scanned) = (2, false);
     loop {
-        let (marker, next) = next_marker(data, at).ok_or(Fault::Truncated)?;
+        // After a scan only its data can tell whether all of it is there.
+        let over = scanned && !m.components.is_empty();
+        let (marker, next) = match next_marker(data, at) {
+            Some(found) => found,
+            None if over => return Ok(m),
+            None => return Err(Fault::Truncated),
+        };
         at = next;
         match marker {
             // The end of the picture.
@@ -68,6 +80,7 @@ pub fn parse(data: &[u8]) -> Result<Markers, Fault> {
                 if m.components.is_empty() {
                     return Err(Fault::Malformed("it has no frame"));
                 }
+                m.ended = true;
                 m.trailing = data.len() - at;
                 return Ok(m);
             }
@@ -75,17 +88,25 @@ pub fn parse(data: &[u8]) -> Result<Markers, Fault> {
             0xd0..=0xd8 | 0x01 => continue,
             _ => {}
         }
-        let len = u16_at(data, at).ok_or(Fault::Truncated)? as usize;
-        if len < 2 {
-            return Err(Fault::Malformed("a segment has no length"));
-        }
-        let body = data.get(at + 2..at + len).ok_or(Fault::Truncated)?;
+        let len = usize::from(u16_at(data, at).unwrap_or(u16::MAX));
+        let body = match data.get(at + 2..at + len.max(2)) {
+            Some(body) if len >= 2 => body,
+            _ if over => return Ok(m),
+            None => return Err(Fault::Truncated),
+            Some(_) => return Err(Fault::Malformed("a segment has no length")),
+        };
         at += len;
         match marker {
             0xdb => read_tables(body, &mut tables)?,
-            // Start of a scan: tables that come later are not those of the first one.
-            0xda if m.tables.iter().all(Option::is_none) => m.tables = tables.clone(),
-            0xc4 | 0xc8 | 0xcc | 0xda => {}
+            0xda => {
+                // Tables that come later are not those of the first scan.
+                if !scanned {
+                    m.tables = tables.clone();
+                }
+                scanned = true;
+                m.scans.push(scan_parts(body, &m.components));
+            }
+            0xc4 | 0xc8 | 0xcc => {}
             0xc0..=0xcf => {
                 if !m.components.is_empty() {
                     return Err(Fault::Malformed("it has more than one frame"));
@@ -104,14 +125,14 @@ pub fn parse(data: &[u8]) -> Result<Markers, Fault> {
     }
 }
 
-fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+pub(super) fn u16_at(data: &[u8], at: usize) -> Option<u16> {
     let b: [u8; 2] = data.get(at..at.checked_add(2)?)?.try_into().ok()?;
     Some(u16::from_be_bytes(b))
 }
 
 /// The next marker at or after `at`, past entropy-coded bytes and fill bytes, and where its segment
 /// begins.
-fn next_marker(data: &[u8], mut at: usize) -> Option<(u8, usize)> {
+pub(super) fn next_marker(data: &[u8], mut at: usize) -> Option<(u8, usize)> {
     loop {
         at += data.get(at..)?.iter().position(|b| *b == 0xff)?;
         while *data.get(at)? == 0xff {
@@ -149,6 +170,17 @@ fn read_tables(mut body: &[u8], tables: &mut [Option<Box<[u16; 64]>>; 4]) -> Res
     Ok(())
 }
 
+/// The components that a scan's header names, by index.
+fn scan_parts(body: &[u8], components: &[Component]) -> Vec<usize> {
+    let [n, rest @ ..] = body else {
+        return Vec::new();
+    };
+    rest.chunks_exact(2)
+        .take(usize::from(*n))
+        .filter_map(|part| components.iter().position(|c| c.id == part[0]))
+        .collect()
+}
+
 fn read_frame(marker: u8, body: &[u8], m: &mut Markers) -> Result<(), Fault> {
     let short = Fault::Malformed("its frame header is cut short");
     let [precision, h1, h2, w1, w2, n, rest @ ..] = body else {
@@ -161,6 +193,7 @@ fn read_frame(marker: u8, body: &[u8], m: &mut Markers) -> Result<(), Fault> {
     let parts = rest.get(..3 * usize::from(*n)).ok_or(short)?;
     for c in parts.chunks_exact(3) {
         m.components.push(Component {
+            id: c[0],
             h: c[1] >> 4,
             v: c[1] & 15,
             table: c[2],
@@ -231,8 +264,13 @@ mod tests {
     #[test]
     fn every_truncation_is_told_and_nothing_panics() {
         let good = sample();
+        let scan = good.windows(2).position(|w| w == [0xff, 0xda]).unwrap() + 10;
         for i in 2..good.len() - 1 {
-            assert_eq!(parse(&good[..i]).err(), Some(Fault::Truncated), "{i}");
+            // From the scan's data on, only that can tell.
+            match parse(&good[..i]) {
+                Ok(m) => assert!(i >= scan && !m.ended, "{i}"),
+                Err(fault) => assert!(i < scan && fault == Fault::Truncated, "{i}"),
+            }
         }
         for i in 2..good.len() {
             for v in [0, 1, 0x7f, 0xd9, 0xff] {

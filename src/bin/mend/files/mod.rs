@@ -5,20 +5,34 @@
 #![forbid(unsafe_code)]
 
 mod bmp;
+mod cmyk;
 mod convert;
 mod exif;
+mod exr;
+mod foreign;
+mod gif;
 mod jpeg;
+mod jpeg_bits;
 mod jpeg_markers;
+mod jpeg_pixels;
+mod jpeg_scan;
+#[cfg(test)]
+mod matrix;
 mod meta;
 mod plain;
 mod png;
 mod source;
+mod tga;
 mod tiff;
+mod tiff_chunks;
+mod tiff_pixels;
+mod tiff_stored;
 mod tiff_write;
 mod webp;
 
 pub use self::png::{Compression, rows as png_rows};
 pub use convert::{check, fit};
+pub use foreign::Foreign;
 pub use meta::{Carry, Meta};
 pub use source::{Cancellable, Source, io_text};
 
@@ -26,6 +40,7 @@ use mend::pixels::{ImageView, ImageViewMut, PixelFormat};
 use mend::{Error, ErrorKind, Result};
 use std::io::{Seek, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +53,12 @@ pub enum Kind {
     Pnm,
     Tga,
     Qoi,
+    /// Only read.
+    Gif,
+    /// Only read.
+    Exr,
+    /// Only read.
+    Hdr,
 }
 
 /// Every format with its usual name and the extensions it is known by.
@@ -50,40 +71,20 @@ const KINDS: &[(Kind, &str, &[&str])] = &[
     (Kind::Pnm, "PNM", &["ppm", "pgm", "pbm", "pnm", "pam"]),
     (Kind::Tga, "TGA", &["tga"]),
     (Kind::Qoi, "QOI", &["qoi"]),
-];
-
-/// Starts of files that people do try, with what they are.
-const FOREIGN: &[(&[u8], usize, &str)] = &[
-    (b"GIF8", 0, "a GIF"),
-    (b"8BPS", 0, "a Photoshop document"),
-    (b"gimp xcf", 0, "a GIMP document"),
-    (b"%PDF", 0, "a PDF"),
-    (b"ftypavif", 4, "an AVIF picture"),
-    (b"ftypavis", 4, "an AVIF animation"),
-    (b"ftyphei", 4, "a HEIC picture"),
-    (b"ftyphev", 4, "a HEIC picture"),
-    (b"ftypmif1", 4, "a HEIF picture"),
-    (b"ftypmsf1", 4, "a HEIF picture"),
-    (b"ftypcrx", 4, "a camera raw file"),
-    (b"FUJIFILMCCD-RAW", 0, "a camera raw file"),
-    (b"IIRO", 0, "a camera raw file"),
-    (b"IIU\0", 0, "a camera raw file"),
-    (b"\xff\x0a", 0, "a JPEG XL picture"),
-    (b"\0\0\0\x0cJXL ", 0, "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", 0, "a JPEG 2000 picture"),
-    (b"v/1\x01", 0, "an OpenEXR picture"),
-    (b"#?RADIANCE", 0, "a Radiance picture"),
-    (b"\0\0\x01\0", 0, "an icon"),
-    (b"<svg", 0, "an SVG drawing"),
-    (b"<?xml", 0, "an XML file"),
+    (Kind::Gif, "GIF", &["gif"]),
+    (Kind::Exr, "OpenEXR", &["exr"]),
+    (Kind::Hdr, "Radiance", &["hdr", "rgbe"]),
 ];
 
 /// Reads an extension that a format is known by, of the command line: in small letters.
 pub fn extension(text: &str) -> Result<String, String> {
     let name = text.trim_start_matches('.').to_ascii_lowercase();
     match Kind::of_extension(Path::new(&format!("x.{name}"))) {
-        Some(_) => Ok(name),
-        None => Err(format!("give an extension of one of {}", Kind::all_names())),
+        Some(kind) if kind.writable() => Ok(name),
+        _ => Err(format!(
+            "give an extension of one of {}",
+            Kind::written_names()
+        )),
     }
 }
 
@@ -105,15 +106,46 @@ impl Kind {
             .map_or("", |(_, name, _)| name)
     }
 
-    /// The usual names of all formats, for messages.
+    /// Whether Mend writes it too.
+    pub fn writable(self) -> bool {
+        !matches!(self, Self::Gif | Self::Exr | Self::Hdr)
+    }
+
+    /// The format itself, or one that is written and holds what it does.
+    pub fn written(self) -> Self {
+        match self {
+            Self::Exr | Self::Hdr => Self::Tiff,
+            Self::Gif => Self::Png,
+            kind => kind,
+        }
+    }
+
+    /// The usual extension of [`Kind::written`].
+    pub fn instead(self) -> &'static str {
+        let written = self.written();
+        let mut named = KINDS.iter().filter(|(kind, _, _)| *kind == written);
+        named.next().map_or("png", |(_, _, names)| names[0])
+    }
+
+    /// The usual names of all formats that are read, for messages.
     pub fn all_names() -> String {
         let names: Vec<_> = KINDS.iter().map(|(_, name, _)| *name).collect();
         names.join(", ")
     }
 
+    /// The usual names of all formats that are written, for messages.
+    pub fn written_names() -> String {
+        let written = KINDS.iter().filter(|(kind, _, _)| kind.writable());
+        let names: Vec<_> = written.map(|(_, name, _)| *name).collect();
+        names.join(", ")
+    }
+
     /// The format that a file starting with `head` has; `path` decides only where a format has no
-    /// signature.
-    fn of_content(head: &[u8], path: &Path) -> Result<Self, Option<&'static str>> {
+    /// signature. Else the kind of file that it is and that Mend cannot read, if it is known.
+    fn of_content(head: &[u8], path: &Path) -> Result<Self, Option<&'static Foreign>> {
+        if let Some(foreign) = Foreign::of_content(head) {
+            return Err(Some(foreign));
+        }
         let starts = |magic: &[u8]| head.starts_with(magic);
         if starts(b"\x89PNG\r\n\x1a\n") {
             return Ok(Self::Png);
@@ -122,13 +154,26 @@ impl Kind {
             return Ok(Self::Jpeg);
         }
         if starts(b"II*\0") || starts(b"MM\0*") || starts(b"II+\0") || starts(b"MM\0+") {
-            return Ok(Self::Tiff);
+            // Most cameras' raw files begin like a TIFF, with a small picture in front.
+            return match Foreign::of_extension(path) {
+                Some(foreign) if foreign.is_raw() => Err(Some(foreign)),
+                _ => Ok(Self::Tiff),
+            };
         }
         if starts(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
             return Ok(Self::WebP);
         }
         if starts(b"BM") {
             return Ok(Self::Bmp);
+        }
+        if starts(b"GIF87a") || starts(b"GIF89a") {
+            return Ok(Self::Gif);
+        }
+        if starts(b"v/1\x01") {
+            return Ok(Self::Exr);
+        }
+        if starts(b"#?RADIANCE") || starts(b"#?RGBE") {
+            return Ok(Self::Hdr);
         }
         if starts(b"qoif") {
             return Ok(Self::Qoi);
@@ -138,17 +183,12 @@ impl Kind {
         {
             return Ok(Self::Pnm);
         }
-        let foreign = FOREIGN
-            .iter()
-            .find(|(magic, at, _)| head.get(*at..).is_some_and(|part| part.starts_with(magic)));
-        if let Some((_, _, what)) = foreign {
-            return Err(Some(what));
-        }
         // TGA begins with anything.
         if Self::of_extension(path) == Some(Self::Tga) {
             return Ok(Self::Tga);
         }
-        Err(None)
+        // What has no signature at all, or another one, may still be known by its name.
+        Err(Foreign::of_extension(path))
     }
 }
 
@@ -170,6 +210,8 @@ pub struct Picture {
     pub carry: Carry,
     /// What the user should know of the way this file was read.
     pub notes: Vec<String>,
+    /// Bytes that reading its pixels takes besides them, where it takes many.
+    pub reading: u64,
 }
 
 impl Picture {
@@ -185,6 +227,7 @@ impl Picture {
             meta: Meta::default(),
             carry: Carry::None,
             notes: Vec::new(),
+            reading: 0,
         }
     }
 
@@ -234,16 +277,40 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         Kind::Tiff => tiff::read(source, want),
         Kind::WebP => webp::read(source, want),
         Kind::Bmp => bmp::read(source, want),
-        Kind::Pnm | Kind::Tga | Kind::Qoi => plain::read(source, kind, want),
+        Kind::Tga => tga::read(source, want),
+        Kind::Pnm | Kind::Qoi | Kind::Hdr => plain::read(source, kind, want),
+        Kind::Gif => gif::read(source, want),
+        Kind::Exr => exr::read(source, want),
     })
+}
+
+/// How many decoders are at work, for the one hook that all panics of the process go through.
+static DECODERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether a panic may come from a decoder, where it is a file's error: nothing is to be printed.
+pub fn is_decoding() -> bool {
+    DECODERS.load(Ordering::Relaxed) > 0
 }
 
 /// Runs a decoder of other people's making on a file that may be hostile: whatever goes wrong inside
 /// is this file's error and not the end of the program.
 pub fn shielded<T>(source: &Source<'_>, decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    DECODERS.fetch_add(1, Ordering::Relaxed);
     let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(decode));
+    DECODERS.fetch_sub(1, Ordering::Relaxed);
     source.cancel.check()?;
-    decoded.unwrap_or_else(|_| Err(source.damaged("its decoder gave up")))
+    decoded.unwrap_or_else(|panic| {
+        let said = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("it gave no reason");
+        Err(source.unsupported(format!(
+            "cannot be read: its decoder failed ({said}). It may be of a kind that is not \
+             supported, or damaged: save it again from a program that opens it, and please report \
+             it"
+        )))
+    })
 }
 
 /// The format of the file in `source`, by its content.
@@ -253,13 +320,7 @@ pub fn kind_of(source: &Source<'_>) -> Result<Kind> {
         return Err(source.error(ErrorKind::Image, "is empty"));
     }
     Kind::of_content(&head, source.path).map_err(|foreign| match foreign {
-        Some(what) => source.error(
-            ErrorKind::Unsupported,
-            format!(
-                "is {what}, which Mend cannot read: convert it first; it reads {}",
-                Kind::all_names()
-            ),
-        ),
+        Some(foreign) => foreign.refusal(source),
         None => source.error(
             ErrorKind::Image,
             format!(
@@ -302,6 +363,10 @@ pub fn write(
         Kind::WebP => webp::write(picture, out),
         Kind::Bmp => bmp::write(picture, out),
         Kind::Pnm | Kind::Tga | Kind::Qoi => plain::write(picture, kind, out),
+        Kind::Gif | Kind::Exr | Kind::Hdr => {
+            let what = format!("{} is read, and not written", kind.name());
+            Err(Error::new(ErrorKind::Unsupported, what))
+        }
     }
 }
 
@@ -363,4 +428,32 @@ fn encode_error(format: &str, error: impl std::fmt::Display) -> Error {
         ErrorKind::Io,
         format!("the {format} could not be written: {error}"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_a_decoder_is_the_files_error() {
+        let cancel = mend::Cancel::new();
+        let source = Source {
+            path: Path::new("some.tif"),
+            at: None,
+            cancel: &cancel,
+            max_bytes: 1,
+        };
+        let fails = |decode: fn() -> Result<()>| shielded(&source, decode).unwrap_err();
+        let e = fails(|| panic!("index {} is out of bounds", 7));
+        assert_eq!(e.kind(), ErrorKind::Unsupported);
+        for said in ["some.tif", "index 7 is out of bounds", "not supported"] {
+            assert!(e.message().contains(said), "{e}");
+        }
+        assert!(
+            fails(|| std::panic::panic_any(3))
+                .message()
+                .contains("no reason")
+        );
+        assert!(shielded(&source, || Ok(is_decoding())).unwrap());
+    }
 }

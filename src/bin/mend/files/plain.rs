@@ -1,15 +1,15 @@
-//! PNM, TGA, QOI and BMP's pixels: through the `image` crate. These formats carry no metadata.
+//! PNM, TGA, QOI, Radiance and BMP's pixels: through the `image` crate. These formats carry no metadata.
 #![forbid(unsafe_code)]
 
 use super::{Kind, Output, Picture, Source, Want, encode_error, swap_u16, zeroed};
-use image::codecs::{bmp, pnm, qoi, tga};
+use image::codecs::{bmp, hdr, pnm, qoi, tga};
 use image::error::{ImageError, LimitErrorKind};
 use image::{ExtendedColorType, ImageDecoder, ImageEncoder};
 use mend::pixels::{Depth, Layout, PixelFormat};
 use mend::{Error, ErrorKind, Result};
 use std::io;
 
-/// Reads a PNM, TGA or QOI.
+/// Reads a PNM, TGA, QOI or Radiance picture.
 pub fn read(source: &Source<'_>, kind: Kind, want: Want) -> Result<Picture> {
     let fail = |e: ImageError| decode_error(source, e);
     let reader = source.reader()?;
@@ -19,6 +19,12 @@ pub fn read(source: &Source<'_>, kind: Kind, want: Want) -> Result<Picture> {
             kind,
             want,
             tga::TgaDecoder::new(reader).map_err(fail)?,
+        ),
+        Kind::Hdr => decode(
+            source,
+            kind,
+            want,
+            hdr::HdrDecoder::new(reader).map_err(fail)?,
         ),
         Kind::Qoi => decode(
             source,
@@ -42,7 +48,8 @@ pub fn read_bmp(source: &Source<'_>, want: Want) -> Result<Picture> {
     decode(source, Kind::Bmp, want, decoder)
 }
 
-fn decode(
+/// Reads what one of the `image` crate's decoders gives.
+pub(super) fn decode(
     source: &Source<'_>,
     kind: Kind,
     want: Want,
@@ -65,7 +72,9 @@ fn decode(
             return Err(source.unsupported(format!("has pixels of an unknown kind, {other:?}")));
         }
     };
-    let format = PixelFormat::new(layout, depth);
+    let mut format = PixelFormat::new(layout, depth);
+    // Float formats hold the scene's light.
+    format.linear = depth == Depth::F32;
     let bytes = source.admit(width, height, format.bytes())?;
     let mut picture = Picture::new(kind, width, height, format, Vec::new());
     if want == Want::Pixels {
@@ -81,7 +90,7 @@ fn decode(
     Ok(picture)
 }
 
-fn decode_error(source: &Source<'_>, error: ImageError) -> Error {
+pub(super) fn decode_error(source: &Source<'_>, error: ImageError) -> Error {
     match error {
         ImageError::IoError(e) => source.io(&e),
         ImageError::Limits(e) if e.kind() == LimitErrorKind::InsufficientMemory => source.error(

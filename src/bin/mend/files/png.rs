@@ -40,7 +40,20 @@ pub enum Compression {
 
 /// Reads a PNG.
 pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
-    let mut reader = open(source)?;
+    let cut = cut_at(source)?;
+    decode(source, want, cut).map_err(|e| told_as_cut(source, cut, e))
+}
+
+/// Without an end chunk it is the copy that is incomplete, whatever the decoder says.
+fn told_as_cut(source: &Source<'_>, cut: Option<u64>, error: Error) -> Error {
+    match (cut, error.kind()) {
+        (Some(_), ErrorKind::Image) => source.truncated(),
+        _ => error,
+    }
+}
+
+fn decode(source: &Source<'_>, want: Want, cut: Option<u64>) -> Result<Picture> {
+    let mut reader = open(source, cut)?;
     let (format, bytes) = admit(source, &reader)?;
     let info = reader.info();
     if info.animation_control.is_some() {
@@ -94,9 +107,19 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
 pub fn rows<S>(
     source: &Source<'_>,
     start: impl FnOnce(u32, u32, PixelFormat) -> Result<S>,
+    row: impl FnMut(&mut S, usize, &[u8]) -> Result<()>,
+) -> Result<Option<S>> {
+    let cut = cut_at(source)?;
+    decode_rows(source, cut, start, row).map_err(|e| told_as_cut(source, cut, e))
+}
+
+fn decode_rows<S>(
+    source: &Source<'_>,
+    cut: Option<u64>,
+    start: impl FnOnce(u32, u32, PixelFormat) -> Result<S>,
     mut row: impl FnMut(&mut S, usize, &[u8]) -> Result<()>,
 ) -> Result<Option<S>> {
-    let mut reader = open(source)?;
+    let mut reader = open(source, cut)?;
     let (format, _) = admit(source, &reader)?;
     let info = reader.info();
     if info.interlaced {
@@ -116,9 +139,26 @@ pub fn rows<S>(
     Ok(Some(state))
 }
 
-fn open(source: &Source<'_>) -> Result<Reader<impl BufRead + Seek>> {
+/// What a decoder reads from.
+trait Input: BufRead + Seek {}
+impl<T: BufRead + Seek> Input for T {}
+
+/// The end chunk, which holds nothing.
+const END: &[u8] = b"\0\0\0\0IEND\xae\x42\x60\x82";
+
+/// Opens the file; where it has no end chunk, as if one stood at `cut`.
+fn open(source: &Source<'_>, cut: Option<u64>) -> Result<Reader<Box<dyn Input>>> {
+    let input: Box<dyn Input> = match cut {
+        None => Box::new(source.reader()?),
+        Some(at) => {
+            let mut bytes = source.bytes()?;
+            bytes.truncate(usize::try_from(at).unwrap_or(usize::MAX));
+            bytes.extend(END);
+            Box::new(io::Cursor::new(bytes))
+        }
+    };
     let mut decoder = Decoder::new_with_limits(
-        source.reader()?,
+        input,
         Limits {
             bytes: DECODER_BYTES,
         },
@@ -164,6 +204,32 @@ fn decode_error(source: &Source<'_>, error: DecodingError) -> Error {
             ),
         ),
         e => source.damaged(e),
+    }
+}
+
+/// Where the last whole chunk ends, in a file without an end chunk: all of the picture may be there.
+fn cut_at(source: &Source<'_>) -> Result<Option<u64>> {
+    let mut file = source.reader()?;
+    let len = file.seek(SeekFrom::End(0)).map_err(|e| source.io(&e))?;
+    let mut at = 8;
+    file.seek(SeekFrom::Start(at)).map_err(|e| source.io(&e))?;
+    loop {
+        let mut head = [0; 8];
+        match file.read_exact(&mut head) {
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(Some(at)),
+            Err(e) => return Err(source.io(&e)),
+            Ok(()) => {}
+        }
+        let [a, b, c, d, name @ ..] = head;
+        let body = u64::from(u32::from_be_bytes([a, b, c, d])) + 4;
+        if &name == b"IEND" {
+            return Ok(None);
+        }
+        if !name.iter().all(u8::is_ascii_alphabetic) || at + 8 + body > len {
+            return Ok(Some(at));
+        }
+        at += 8 + body;
+        file.seek_relative(body as i64).map_err(|e| source.io(&e))?;
     }
 }
 

@@ -67,8 +67,11 @@ impl Source<'_> {
 
     /// What an error of reading means for this file.
     pub fn io(&self, error: &io::Error) -> Error {
-        if error.kind() == io::ErrorKind::UnexpectedEof {
-            return self.truncated();
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => return self.truncated(),
+            // Offsets that no file can have.
+            io::ErrorKind::InvalidInput => return self.damaged("it points outside of itself"),
+            _ => {}
         }
         Error::new(
             ErrorKind::Io,

@@ -1,17 +1,20 @@
-//! TIFF, read: pixels through the `tiff` crate, tags kept for the way back.
+//! TIFF, read: tags through the `tiff` crate and kept for the way back, pixels by [`tiff_pixels`].
 //!
-//! Source: TIFF 6.0 (1992), sections 2, 8, 14, 18, 19; TIFF Technical Note 3 (float predictor).
+//! Source: TIFF 6.0 (1992), sections 2 and 8.
 #![forbid(unsafe_code)]
 
 use super::exif::{self, Entry, Tree};
 use super::meta::Carry;
+use super::tiff_chunks;
+use super::tiff_pixels::{self, Pixels};
+use super::tiff_stored::{Colours, Stored};
 use super::{Kind, Picture, Source, Want, zeroed};
-use mend::pixels::{Depth, Layout, PixelFormat};
+use mend::pixels::{Depth, PixelFormat};
 use mend::{Error, ErrorKind, Result};
 use std::io::{Read, Seek};
 use tiff::TiffError;
 use tiff::decoder::{Decoder, IfdDecoder, Limits};
-use tiff::tags::{ByteOrder, ExtraSamples, IfdPointer, Tag, Type, ValueBuffer};
+use tiff::tags::{ByteOrder, IfdPointer, Tag, Type, ValueBuffer};
 
 /// Bytes that a tag's value may take: profiles and makers' notes stay far below.
 const TAG_BYTES: usize = 64 << 20;
@@ -20,9 +23,15 @@ const XMP: u16 = 700;
 /// Photoshop's layers, which would go on showing what was filled.
 const PHOTOSHOP_LAYERS: u16 = 37724;
 const PHOTOSHOP_RESOURCES: u16 = 34377;
-const DNG_VERSION: u16 = 50706;
-/// The compression of Technical Note 2, inside which colour is commonly luma and chroma.
-const MODERN_JPEG: u32 = 7;
+const SUB_DIRECTORIES: u16 = 330;
+/// Fax, group 4.
+const FAX: u32 = 4;
+/// A sensor's mosaic, and colours that its maker's program has yet to develop.
+const RAW_COLOURS: &[u32] = &[32803, 34892];
+/// Nikon's, Pentax's, Samsung's, Sony's, Kodak's.
+const RAW_COMPRESSIONS: &[u32] = &[32767, 32769, 32770, 32772, 34713, 34892, 65000, 65535];
+/// DNG's version, a mosaic's pattern, Canon's and Panasonic's raw data.
+const RAW_TAGS: &[u16] = &[50706, 33421, 33422, 50752, 0xc5d8, 0xc6c5, 0xc6dc];
 
 /// Tags that say how the pixels are stored: written anew. The last ones are pictures inside tags,
 /// or offsets that hold no more.
@@ -108,6 +117,9 @@ const STRUCTURAL: &[u16] = &[
 pub struct TiffCarry {
     /// Whether its pixels were compressed.
     pub compressed: bool,
+    /// Channels that are neither colour nor transparency: their kinds (tag 338), and their samples,
+    /// pixel after pixel, of the picture's depth.
+    pub others: (Vec<u16>, Vec<u8>),
     /// Tags of its directory that are no pixels, profile, XMP or EXIF.
     pub tags: Vec<Entry>,
 }
@@ -128,20 +140,27 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         return Err(source.truncated());
     }
     let number = |tag: u16| first_number(&tags, tag);
-    if number(DNG_VERSION).is_some() || tags.iter().any(|e| e.tag == DNG_VERSION) {
-        return Err(source.unsupported("is a camera raw file: develop it first"));
-    }
+    refuse_raw(source, &mut decoder, &tags)?;
     let stored = Stored::of(source, &tags)?;
+    let compression = stored.compression;
+    let fax = compression == FAX && stored.bits == 1 && stored.samples == 1;
+    if !tiff_chunks::knows(compression) && !fax {
+        return Err(source.unsupported(format!(
+            "is compressed in a way that is not supported ({}): save it again with Deflate or LZW \
+             first",
+            tiff_chunks::compression_name(compression)
+        )));
+    }
     let mut format = PixelFormat::new(stored.layout, stored.depth);
-    format.premultiplied = stored.premultiplied;
+    format.premultiplied = stored.alpha.is_some_and(|(_, premultiplied)| premultiplied);
     format.linear = matches!(stored.depth, Depth::F16 | Depth::F32);
     let bytes = source.admit(width, height, format.bytes())?;
     let mut picture = Picture::new(Kind::Tiff, width, height, format, Vec::new());
+    picture.reading = stored.bytes_beside(width, height);
     let name = source.path.display();
-    if stored.bits < 8 {
-        let bits = stored.bits;
+    if stored.colours == Colours::Palette {
         picture.notes.push(format!(
-            "{name} has {bits}-bit gray; the picture goes on as 8-bit gray"
+            "{name} has a palette; the fill may need other colours, so the picture goes on as RGB"
         ));
     }
     if stored.undeclared_alpha {
@@ -154,7 +173,6 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
             "{name} has tags that cannot be read and are left out: {unreadable:?}"
         ));
     }
-    let compression = number(259).unwrap_or(1);
     if tags.iter().any(|e| e.tag == PHOTOSHOP_LAYERS) {
         picture.notes.push(format!(
             "{name} holds Photoshop layers besides its picture; only the picture goes on"
@@ -168,12 +186,10 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         ));
     }
     let sub = |decoder: &mut Decoder<_>, tag| -> Vec<Entry> {
-        let Some(at) = first_number(&tags, tag) else {
-            return Vec::new();
-        };
-        match decoder.read_directory(IfdPointer(u64::from(at))) {
-            Ok(dir) => directory(decoder.read_directory_tags(&dir)).0,
-            Err(_) => Vec::new(),
+        let pointer = tags.iter().find(|e| e.tag == tag).and_then(offsets);
+        match pointer.as_deref() {
+            Some([at, ..]) => directory_at(decoder, *at),
+            _ => Vec::new(),
         }
     };
     let tree = Tree {
@@ -189,13 +205,44 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     let blob = |tag: u16| tags.iter().find(|e| e.tag == tag).map(|e| e.data.clone());
     picture.meta.icc = blob(ICC);
     picture.meta.xmp = blob(XMP);
+    let mut others = Vec::new();
     if want == Want::Pixels {
-        picture.data = pixels(source, &mut decoder, &stored, width, height, bytes)?;
+        let icc = picture.meta.icc.as_deref();
+        let decoded = if fax {
+            Pixels {
+                data: fax_pixels(source, &mut decoder, width, height)?,
+                ..Pixels::default()
+            }
+        } else {
+            let little = decoder.byte_order() == ByteOrder::LittleEndian;
+            let found = (
+                offset_list(source, &mut decoder, [324, 273])?,
+                offset_list(source, &mut decoder, [325, 279])?,
+            );
+            let chunks = stored.chunks(source, &tags, (width, height), little, found)?;
+            let palette = tags.iter().find(|e| e.tag == 320).and_then(numbers);
+            let palette: Vec<_> = palette.iter().flatten().map(|v| *v as u16).collect();
+            tiff_pixels::pixels(source, &stored, &chunks, &palette, icc)?
+        };
+        if decoded.data.len() != bytes {
+            return Err(source.damaged("its tags contradict each other"));
+        }
+        (picture.data, others) = (decoded.data, decoded.others);
+        let notes = decoded.notes.iter().map(|what| format!("{name} {what}"));
+        picture.notes.extend(notes);
+    }
+    if stored.colours == Colours::Cmyk {
+        // It is not for what the picture has become.
+        picture.meta.icc = None;
     }
     refuse_pages(source, &mut decoder, &mut picture)?;
     let kept = |e: &Entry| !STRUCTURAL.contains(&e.tag) && ![16, 17, 18].contains(&e.kind);
     picture.carry = Carry::Tiff(Box::new(TiffCarry {
         compressed: compression != 1,
+        others: (
+            stored.others.iter().map(|(_, kind)| *kind).collect(),
+            others,
+        ),
         tags: tags.into_iter().filter(kept).map(cleaned).collect(),
     }));
     Ok(picture)
@@ -210,176 +257,87 @@ fn cleaned(mut e: Entry) -> Entry {
     e
 }
 
-/// How the pixels are stored.
-struct Stored {
-    layout: Layout,
-    depth: Depth,
-    bits: u32,
-    premultiplied: bool,
-    undeclared_alpha: bool,
-    planar: bool,
-    ycbcr: bool,
-}
-
-impl Stored {
-    fn of(source: &Source<'_>, tags: &[Entry]) -> Result<Self> {
-        let number = |tag: u16, default: u32| first_number(tags, tag).unwrap_or(default);
-        let samples = number(277, 1);
-        let bits = number(258, 1);
-        let float = match number(339, 1) {
-            1 | 4 => false,
-            3 => true,
-            2 => {
-                return Err(source.unsupported(
-                    "has signed samples: convert it to unsigned 16-bit or to float first",
-                ));
-            }
-            _ => return Err(source.unsupported("has samples of an unknown kind")),
-        };
-        let colours = match number(262, 1) {
-            0 | 1 => 1,
-            2 => 3,
-            6 if number(259, 1) == MODERN_JPEG && bits == 8 => 3,
-            photometric => {
-                let what = match photometric {
-                    3 => "has a palette",
-                    4 => "is a transparency mask",
-                    5 => "is CMYK",
-                    6 => "stores luma and chroma (YCbCr)",
-                    8..=10 => "is CIE Lab",
-                    32803 | 34892 => "is a camera raw file",
-                    _ => "has colours of an unknown kind",
-                };
-                return Err(source.unsupported(format!(
-                    "{what}, and Mend fills RGB and gray TIFF files: convert it first"
-                )));
-            }
-        };
-        let depth = match (bits, float) {
-            (1 | 2 | 4, false) if samples == 1 => Depth::U8,
-            (8, false) => Depth::U8,
-            (16, false) => Depth::U16,
-            (16, true) => Depth::F16,
-            (32, true) => Depth::F32,
-            (bits, _) => {
-                let kind = if float { "float" } else { "whole-number" };
-                return Err(source.unsupported(format!(
-                    "has {bits}-bit {kind} samples: Mend fills 8 and 16-bit, and 16 and 32-bit \
-                     float ones; convert it first"
-                )));
-            }
-        };
-        let extra = tags
-            .iter()
-            .find(|e| e.tag == Tag::ExtraSamples.to_u16())
-            .and_then(numbers)
-            .unwrap_or_default();
-        let associated = u32::from(ExtraSamples::AssociatedAlpha.to_u16());
-        let unassociated = u32::from(ExtraSamples::UnassociatedAlpha.to_u16());
-        let alpha = match (samples.checked_sub(colours), extra.as_slice()) {
-            (Some(0), _) => false,
-            (Some(1), []) => true,
-            (Some(1), [kind]) if *kind == associated || *kind == unassociated => true,
-            _ => {
-                return Err(source.unsupported(format!(
-                    "has {samples} channels, among them some that are neither colour nor declared \
-                     transparency: remove the extra channels first"
-                )));
-            }
-        };
-        Ok(Self {
-            layout: match (colours, alpha) {
-                (1, false) => Layout::Gray,
-                (1, true) => Layout::GrayA,
-                (_, false) => Layout::Rgb,
-                (_, true) => Layout::Rgba,
-            },
-            depth,
-            bits,
-            premultiplied: alpha && extra.first() == Some(&associated),
-            undeclared_alpha: alpha && extra.is_empty(),
-            planar: number(284, 1) == 2 && samples > 1,
-            ycbcr: number(262, 1) == 6,
-        })
-    }
-}
-
-fn pixels<R: Read + Seek>(
+/// The pixels of a fax page, black and white, as bytes.
+fn fax_pixels<R: Read + Seek>(
     source: &Source<'_>,
     decoder: &mut Decoder<R>,
-    stored: &Stored,
     width: u32,
     height: u32,
-    bytes: usize,
 ) -> Result<Vec<u8>> {
     let fail = |e: TiffError| decode_error(source, e);
     let (width, height) = (width as usize, height as usize);
-    let packed_row = (width * stored.bits as usize * stored.layout.channels()).div_ceil(8);
-    let want = if stored.planar {
-        bytes
-    } else {
-        packed_row * height
-    };
-    let layout = decoder.image_buffer_layout().map_err(fail)?;
-    let given = if stored.planar {
-        layout.complete_len
-    } else {
-        layout.len
-    };
-    if given != want {
+    let row = width.div_ceil(8);
+    if decoder.image_buffer_layout().map_err(fail)?.len != row * height {
         return Err(source.damaged("its tags contradict each other"));
     }
-    let mut data = zeroed(want, "the picture")?;
-    decoder.read_image_bytes(&mut data).map_err(fail)?;
-    if stored.ycbcr {
-        data.chunks_exact_mut(3).for_each(to_rgb);
-    }
-    if stored.planar {
-        return interleaved(&data, stored.layout.channels(), stored.depth.bytes());
-    }
-    if stored.bits < 8 {
-        return widened(&data, stored.bits, width, height, packed_row);
-    }
-    Ok(data)
-}
-
-/// JFIF's luma and chroma → RGB (ITU-T T.871, section 7).
-fn to_rgb(pixel: &mut [u8]) {
-    if let [a, b, c] = pixel {
-        let (y, cb, cr) = (f32::from(*a), f32::from(*b) - 128.0, f32::from(*c) - 128.0);
-        let byte = |v: f32| v.round().clamp(0.0, 255.0) as u8;
-        *a = byte(y + 1.402 * cr);
-        *b = byte(y - 0.344_136_3 * cb - 0.714_136_3 * cr);
-        *c = byte(y + 1.772 * cb);
-    }
-}
-
-/// One plane after the other → pixel after pixel.
-fn interleaved(planes: &[u8], channels: usize, sample: usize) -> Result<Vec<u8>> {
-    let mut data = zeroed(planes.len(), "the picture")?;
-    let plane = planes.len() / channels;
-    for (c, samples) in planes.chunks_exact(plane.max(1)).enumerate() {
-        let to = data.chunks_exact_mut(channels * sample);
-        for (pixel, value) in to.zip(samples.chunks_exact(sample)) {
-            pixel[c * sample..(c + 1) * sample].copy_from_slice(value);
-        }
-    }
-    Ok(data)
-}
-
-/// Samples of 1, 2 or 4 bits → bytes of the full range.
-fn widened(packed: &[u8], bits: u32, width: usize, height: usize, row: usize) -> Result<Vec<u8>> {
+    let mut packed = zeroed(row * height, "the picture")?;
+    decoder.read_image_bytes(&mut packed).map_err(fail)?;
     let mut data = mend::memory::with_capacity(width * height, "the picture")?;
-    let largest = (1u32 << bits) - 1;
-    let each = (8 / bits) as usize;
     for line in packed.chunks_exact(row.max(1)) {
-        for x in 0..width {
-            let shift = 8 - bits * (1 + (x % each) as u32);
-            let value = u32::from(line[x / each]) >> shift & largest;
-            data.push((value * 255 / largest) as u8);
-        }
+        data.extend((0..width).map(|x| 255 * (line[x / 8] >> (7 - x % 8) & 1)));
     }
     Ok(data)
+}
+
+/// The numbers of the first of `tags` that is there: offsets or lengths of chunks.
+fn offset_list<R: Read + Seek>(
+    source: &Source<'_>,
+    decoder: &mut Decoder<R>,
+    tags: [u16; 2],
+) -> Result<Vec<u64>> {
+    for tag in tags {
+        let found = decoder.find_tag_unsigned_vec(Tag::from_u16_exhaustive(tag));
+        if let Some(list) = found.map_err(|e| decode_error(source, e))? {
+            return Ok(list);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The tags of the directory at `at`; none if there is no such directory.
+fn directory_at<R: Read + Seek>(decoder: &mut Decoder<R>, at: u64) -> Vec<Entry> {
+    match decoder.read_directory(IfdPointer(at)) {
+        Ok(dir) => directory(decoder.read_directory_tags(&dir)).0,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// A camera's raw file has a TIFF's form: a small picture comes first, the sensor's data stands in a
+/// directory below. Also another file whose first picture is only a small version is refused: the
+/// large one would be lost.
+fn refuse_raw<R: Read + Seek>(
+    source: &Source<'_>,
+    decoder: &mut Decoder<R>,
+    tags: &[Entry],
+) -> Result<()> {
+    let below: Vec<_> = tags
+        .iter()
+        .find(|e| e.tag == SUB_DIRECTORIES)
+        .and_then(offsets)
+        .unwrap_or_default();
+    // No camera writes as many.
+    let below: Vec<_> = below
+        .into_iter()
+        .take(16)
+        .map(|at| directory_at(decoder, at))
+        .collect();
+    let sensor = |tags: &[Entry]| {
+        let colours = first_number(tags, 262);
+        let compression = first_number(tags, 259);
+        colours.is_some_and(|c| RAW_COLOURS.contains(&c))
+            || compression.is_some_and(|c| RAW_COMPRESSIONS.contains(&c))
+            || tags.iter().any(|e| RAW_TAGS.contains(&e.tag))
+    };
+    if sensor(tags) || below.iter().any(|tags| sensor(tags)) {
+        return Err(super::foreign::RAW.refusal(source));
+    }
+    if first_number(tags, 254).is_some_and(|kind| kind & 1 == 1) {
+        return Err(source.unsupported(
+            "begins with a small version of a picture that stands elsewhere in it, which is not \
+             supported: save it again as a plain TIFF first",
+        ));
+    }
+    Ok(())
 }
 
 /// A file of several pictures would lose all but the first; smaller versions of the first are no
@@ -471,27 +429,27 @@ fn directory(mut ifd: IfdDecoder<'_>) -> (Vec<Entry>, Vec<u16>) {
     (entries, unreadable)
 }
 
-/// An entry's whole numbers.
-fn numbers(e: &Entry) -> Option<Vec<u32>> {
-    match e.kind {
-        1 => Some(e.data.iter().map(|b| u32::from(*b)).collect()),
-        3 => Some(
-            e.data
-                .chunks_exact(2)
-                .map(|b| u32::from(u16::from_le_bytes([b[0], b[1]])))
-                .collect(),
-        ),
-        4 | 13 => Some(
-            e.data
-                .chunks_exact(4)
-                .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect(),
-        ),
-        _ => None,
-    }
+/// An entry's whole numbers of up to 32 bits.
+pub(super) fn numbers(e: &Entry) -> Option<Vec<u32>> {
+    let list = offsets(e)?;
+    list.into_iter().map(|n| u32::try_from(n).ok()).collect()
 }
 
-fn first_number(tags: &[Entry], tag: u16) -> Option<u32> {
+/// An entry's whole numbers.
+fn offsets(e: &Entry) -> Option<Vec<u64>> {
+    fn all<const N: usize>(data: &[u8], number: fn([u8; N]) -> u64) -> Vec<u64> {
+        data.as_chunks().0.iter().map(|b| number(*b)).collect()
+    }
+    Some(match e.kind {
+        1 => all(&e.data, |[b]| b.into()),
+        3 => all(&e.data, |b| u16::from_le_bytes(b).into()),
+        4 | 13 => all(&e.data, |b| u32::from_le_bytes(b).into()),
+        16 | 18 => all(&e.data, u64::from_le_bytes),
+        _ => return None,
+    })
+}
+
+pub(super) fn first_number(tags: &[Entry], tag: u16) -> Option<u32> {
     numbers(tags.iter().find(|e| e.tag == tag)?)?
         .first()
         .copied()

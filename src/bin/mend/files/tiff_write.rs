@@ -48,7 +48,13 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
         Layout::Rgba => (3, true),
         other => return Err(encode_error("TIFF", format!("it has no layout {other:?}"))),
     };
-    let samples = picture.format.layout.channels();
+    // Channels that are neither colour nor transparency go along.
+    let carried = match &mut picture.carry {
+        Carry::Tiff(c) => std::mem::take(&mut c.others),
+        _ => Default::default(),
+    };
+    let kinds = carried.0;
+    let samples = picture.format.layout.channels() + kinds.len();
     let mut encoder = TiffEncoder::<_, K>::new_generic(&mut *out).map_err(fail)?;
 
     // Directories that the main one points at come first.
@@ -67,10 +73,20 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
     }
 
     let mut dir = encoder.image_directory().map_err(fail)?;
-    let row = picture.row_bytes();
+    let plain = picture.row_bytes();
+    let row = picture.width as usize * samples * picture.format.depth.bytes();
     let rows = (STRIP / row.max(1)).clamp(1, picture.height as usize);
     let (mut offsets, mut lengths) = (Vec::new(), Vec::new());
-    for strip in picture.data.chunks_mut(rows * row) {
+    for (i, strip) in picture.data.chunks_mut(rows * plain).enumerate() {
+        let mut joined = Vec::new();
+        let strip = if kinds.is_empty() {
+            strip
+        } else {
+            let others = &carried.1[(rows * (row - plain) * i).min(carried.1.len())..];
+            let each = kinds.len() * picture.format.depth.bytes();
+            join((strip, picture.format.bytes()), (others, each), &mut joined);
+            &mut joined
+        };
         if differences {
             for line in strip.chunks_exact_mut(row) {
                 difference(line, samples, picture.format.depth);
@@ -124,20 +140,28 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
     if differences {
         dir.write_tag(Tag::Predictor, 2u16).map_err(fail)?;
     }
-    if alpha {
-        let kind = if picture.format.premultiplied {
-            1u16
-        } else {
-            2
-        };
-        dir.write_tag(Tag::ExtraSamples, &[kind][..])
-            .map_err(fail)?;
+    let transparency = alpha.then_some(if picture.format.premultiplied {
+        1u16
+    } else {
+        2
+    });
+    let extra: Vec<u16> = transparency.into_iter().chain(kinds).collect();
+    if !extra.is_empty() {
+        dir.write_tag(Tag::ExtraSamples, &extra[..]).map_err(fail)?;
     }
     dir.write_tag(Tag::StripOffsets, K::convert_slice(&offsets))
         .map_err(fail)?;
     dir.write_tag(Tag::StripByteCounts, K::convert_slice(&lengths))
         .map_err(fail)?;
     dir.finish().map_err(fail)
+}
+
+/// Puts the samples of other channels behind those of each pixel. Beside each, its bytes a pixel.
+fn join((strip, pixel): (&[u8], usize), (others, each): (&[u8], usize), joined: &mut Vec<u8>) {
+    for (pixel, other) in strip.chunks_exact(pixel).zip(others.chunks_exact(each)) {
+        joined.extend_from_slice(pixel);
+        joined.extend_from_slice(other);
+    }
 }
 
 /// The describing tags: a TIFF's own, else those of the EXIF; with profile, XMP and resolution.

@@ -4,13 +4,28 @@
 use super::{Kind, Output, Picture, Source, Want, encode_error, zeroed};
 use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
 use mend::pixels::{Depth, Layout, PixelFormat};
-use mend::{Error, Result};
+use mend::{Error, ErrorKind, Result};
 
 /// The longest side of a WebP.
 pub const MAX_SIDE: u32 = 16_384;
 
 /// Reads a WebP.
 pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
+    decode(source, want).map_err(|e| match (e.kind(), is_cut(source)) {
+        (ErrorKind::Image, Ok(true)) => source.truncated(),
+        _ => e,
+    })
+}
+
+/// Whether the file is shorter than its header says.
+fn is_cut(source: &Source<'_>) -> Result<bool> {
+    let len = source.open()?.metadata().map_err(|e| source.io(&e))?.len();
+    let head = source.head()?;
+    let said = head.get(4..8).and_then(|b| b.first_chunk());
+    Ok(said.is_some_and(|said| len < 8 + u64::from(u32::from_le_bytes(*said))))
+}
+
+fn decode(source: &Source<'_>, want: Want) -> Result<Picture> {
     let fail = |e: DecodingError| decode_error(source, e);
     let mut decoder = WebPDecoder::new(source.reader()?).map_err(fail)?;
     let limit = usize::try_from(source.max_bytes).unwrap_or(usize::MAX);
