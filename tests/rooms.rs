@@ -43,7 +43,7 @@ const LEVEL: &[(&[&str], &[&str])] = &[
             "workers",
             "schedulers",
         ],
-        &["error", "memory"],
+        &["error", "memory", "json"],
     ),
     (&["inpainter"], &["request"]),
 ];

@@ -79,13 +79,13 @@ fn put(path: &Path, tensors: &[(String, Dtype, Vec<usize>, Vec<u8>)]) {
 fn loras(folder: &Path) {
     let layer = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_v";
     let values = |seed: usize| -> Vec<u8> {
-        let all = (0..128).map(|i| ((i * 37 + seed) % 101) as f32 / 100.0 - 0.5);
+        let all = (0..48).map(|i| ((i * 37 + seed) % 101) as f32 / 100.0 - 0.5);
         all.flat_map(f32::to_le_bytes).collect()
     };
     let float =
         |name: String, shape: [usize; 2], seed| (name, Dtype::F32, shape.to_vec(), values(seed));
     let peft = |part: &str| format!("base_model.model.{layer}.lora_{part}.weight");
-    let both = [float(peft("A"), [4, 32], 1), float(peft("B"), [32, 4], 5)];
+    let both = [float(peft("A"), [4, 12], 1), float(peft("B"), [12, 4], 5)];
     put(&folder.join("peft/adapter_model.safetensors"), &both);
     let says = r#"{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["to_v"]}"#;
     fs::write(folder.join("peft/adapter_config.json"), says).unwrap();
@@ -98,8 +98,8 @@ fn loras(folder: &Path) {
             alpha.to_le_bytes().to_vec(),
         );
         let both = [
-            float(kohya("lora_down.weight"), [4, 32], 1),
-            float(kohya("lora_up.weight"), [32, 4], 5),
+            float(kohya("lora_down.weight"), [4, 12], 1),
+            float(kohya("lora_up.weight"), [12, 4], 5),
         ];
         put(
             &folder.join(format!("kohya{alpha}.safetensors")),
