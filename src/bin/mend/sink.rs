@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// Where a picture goes.
 pub enum Sink {
-    File(Target),
+    File(Box<Target>),
     Stdout,
 }
 
@@ -22,7 +22,7 @@ impl Sink {
     /// As [`Target::new`]; [`ErrorKind::Argument`] for a terminal.
     pub fn new(path: &Path) -> Result<Self> {
         if !pipe::is_pipe(path) {
-            return Target::new(path).map(Self::File);
+            return Target::new(path).map(|target| Self::File(Box::new(target)));
         }
         match std::io::stdout().is_terminal() {
             false => Ok(Self::Stdout),
