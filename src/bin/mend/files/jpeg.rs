@@ -38,7 +38,7 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         }
     };
     let colour = Colour::of(&markers);
-    let way = jpeg_pixels::way(source, &markers)?;
+    let way = jpeg_pixels::way(source, &markers, colour)?;
     let format = PixelFormat::new(layout, Depth::U8);
     let (width, height) = (u32::from(markers.width), u32::from(markers.height));
     let bytes = source.admit(width, height, format.bytes())?;
