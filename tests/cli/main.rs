@@ -13,6 +13,7 @@ mod lacking;
 mod masks;
 mod metadata;
 mod models;
+mod orientation;
 mod pipes;
 mod support;
 mod telling;

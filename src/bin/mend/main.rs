@@ -16,6 +16,7 @@ mod jobs;
 mod mask;
 mod mask_file;
 mod models;
+mod orient;
 mod output;
 mod pipe;
 mod plan;
