@@ -10,6 +10,7 @@ mod erasers;
 mod folders;
 mod formats;
 mod lacking;
+mod leaks;
 mod masks;
 mod metadata;
 mod models;

@@ -15,8 +15,14 @@ fn exif(orientation: u8) -> Vec<u8> {
 
 /// Writes a noisy RGB PNG that EXIF turns.
 fn write_turned(path: &Path, (w, h): (u32, u32), orientation: u8) {
+    let mut state = 7u32;
     let pixels: Vec<u8> = (0..w * h * 3)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 25) as u8)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state as u8
+        })
         .collect();
     write_png(path, (w, h), orientation, png::ColorType::Rgb, &pixels);
 }

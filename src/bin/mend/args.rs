@@ -37,7 +37,8 @@ Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA
 content; OUT's format by its extension. GIF (no animations), OpenEXR and Radiance are read and not
 written. Other kinds, HEIC, AVIF and camera raw among them, are named with a way to convert them. Pixels
 keep their depth; those that the mask leaves alone stay bit-identical in every lossless file. CMYK
-becomes RGB. Colour profile, EXIF and resolution are kept. A JPEG keeps its quantisation tables and
+becomes RGB. Colour profile, EXIF, XMP and resolution are kept, but for what may show what was removed:
+thumbnails, maker's notes and the like; a note names it. A JPEG keeps its quantisation tables and
 subsampling, but JPEG codes every block anew. Float files are taken as scene-linear unless --encoded is
 given. EXIF's orientation is kept; a mask that was drawn on the picture as it is shown is turned to the
 stored pixels (--mask-orientation).

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod attributes;
 mod batch;
 mod bench;
 mod budget;

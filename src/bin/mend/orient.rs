@@ -57,7 +57,7 @@ pub fn stored(
     let fits = |a: (u32, u32), b: (u32, u32)| a == b || (way.scaled && shape(a, b));
     let as_stored = fits(size, whole);
     let as_shown = fits(shown_size(own, size), shown_size(turn, whole));
-    let name = crate::pipe::shown(source.path).display();
+    let name = source.path.display();
     let image = image.display();
     let said = if own == 1 {
         format!("{image} is shown turned (EXIF orientation {turn})")
