@@ -49,7 +49,8 @@ impl Sink {
         }
     }
 
-    /// Lets `write` write the file; it appears when it is complete, or not at all.
+    /// Lets `write` write the file; it appears when it is complete, or not at all. Gives notes on what
+    /// the user may miss.
     ///
     /// # Errors
     /// As [`Target::write`] and [`pipe::to_stdout`].
@@ -57,10 +58,10 @@ impl Sink {
         &self,
         cancel: &Cancel,
         write: impl FnOnce(&mut dyn Output) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Vec<String>> {
         match self {
-            Self::File(target) => target.write(cancel, write).map(drop),
-            Self::Stdout => pipe::to_stdout(cancel, write),
+            Self::File(target) => target.write(cancel, write),
+            Self::Stdout => pipe::to_stdout(cancel, write).map(|()| Vec::new()),
         }
     }
 }
