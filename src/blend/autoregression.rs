@@ -205,17 +205,24 @@ fn listed(wanted: &Plane<u8>) -> Result<Vec<(usize, usize)>> {
 /// neighbours are guesses.
 fn trust(known: &Plane<u8>) -> Result<Plane<f32>> {
     let (w, h) = (known.width, known.height);
-    let mut trust = Plane::filled(w, h, 0.0f32, WHAT)?;
+    let mut across = Plane::filled(w, h, 0u8, WHAT)?;
     for y in 0..h {
+        let row = known.row(y);
+        for (x, sum) in across.row_mut(y).iter_mut().enumerate() {
+            *sum = row[x.saturating_sub(REACH)..(x + REACH + 1).min(w)]
+                .iter()
+                .sum();
+        }
+    }
+    let mut trust = Plane::filled(w, h, 0.0f32, WHAT)?;
+    let within = |at: usize, len: usize| at.min(REACH) + 1 + (len - 1 - at).min(REACH);
+    for y in 0..h {
+        let rows = y.saturating_sub(REACH)..(y + REACH + 1).min(h);
         for x in (0..w).filter(|x| known.row(y)[*x] != 0) {
-            let mut sum = 0u32;
-            for (dx, dy) in PAIRS {
-                for sign in [1, -1] {
-                    let (nx, ny) = (beside(x, sign * dx, w), beside(y, sign * dy, h));
-                    sum += u32::from(known.row(ny)[nx] != 0);
-                }
-            }
-            let share = sum as f32 / (2 * COUNT) as f32;
+            let sum: u8 = rows.clone().map(|y| across.row(y)[x]).sum();
+            // Without itself, of all that lie inside.
+            let all = within(x, w) * within(y, h) - 1;
+            let share = f32::from(sum - 1) / all.max(1) as f32;
             trust.row_mut(y)[x] = share * share;
         }
     }
@@ -303,12 +310,33 @@ impl Picture<'_> {
         Ok(ranges)
     }
 
-    /// The mean of the channels, which the weights are learned on.
+    /// The mean of the channels, which the weights are learned on, with its mirror image around it as far
+    /// as neighbours reach.
     fn luma(&self) -> Result<Plane<f32>> {
-        let mut luma = Plane::filled(self.w, self.h, 0.0f32, WHAT)?;
-        let pixels = self.image.data.chunks_exact(3);
-        for (l, p) in luma.data.iter_mut().zip(pixels) {
-            *l = (p[0] + p[1] + p[2]) * (1.0 / 3.0);
+        let (w, h) = (self.w + 2 * REACH, self.h + 2 * REACH);
+        let mut luma = Plane::filled(w, h, 0.0f32, WHAT)?;
+        for y in 0..self.h {
+            let row = &mut luma.row_mut(y + REACH)[REACH..REACH + self.w];
+            let pixels = self.image.row(y).chunks_exact(3);
+            for (l, p) in row.iter_mut().zip(pixels) {
+                *l = (p[0] + p[1] + p[2]) * (1.0 / 3.0);
+            }
+            let row = luma.row_mut(y + REACH);
+            for by in 1..=REACH {
+                row[REACH - by] = row[REACH + beside(0, by as isize, self.w)];
+                let last = self.w - 1;
+                row[REACH + last + by] = row[REACH + beside(last, by as isize, self.w)];
+            }
+        }
+        for by in 1..=REACH {
+            let last = self.h - 1;
+            for (to, from) in [
+                (REACH - by, beside(0, by as isize, self.h)),
+                (REACH + last + by, beside(last, by as isize, self.h)),
+            ] {
+                let from = (from + REACH) * w;
+                luma.data.copy_within(from..from + w, to * w);
+            }
         }
         Ok(luma)
     }
@@ -377,7 +405,6 @@ impl Samples {
         mean: f32,
     ) -> Result<()> {
         const SIDE: usize = BLOCK + 2 * AROUND;
-        let (w, h) = (luma.width, luma.height);
         for column in &mut self.columns {
             column.clear();
             if column.capacity() == 0 {
@@ -385,19 +412,26 @@ impl Samples {
             }
         }
         let (mut sum, mut count) = (0.0f64, 0u32);
+        let mut roots = [0.0f32; SIDE];
         for y in top..bottom {
             let trust = &trust.row(y)[left..right];
-            for (x, trust) in (left..right).zip(trust).filter(|(_, t)| **t > 0.0) {
+            // What is not trusted at all adds zeros, which is nothing.
+            for (root, trust) in roots.iter_mut().zip(trust) {
+                *root = trust.sqrt();
                 sum += f64::from(*trust);
-                count += 1;
-                let root = trust.sqrt();
-                for ((dx, dy), column) in PAIRS.iter().zip(&mut self.columns) {
-                    let a = luma.row(beside(y, *dy, h))[beside(x, *dx, w)];
-                    let b = luma.row(beside(y, -dy, h))[beside(x, -dx, w)];
-                    column.push(root * (0.5 * (a + b) - mean));
-                }
-                self.columns[COUNT].push(root * (luma.row(y)[x] - mean));
+                count += u32::from(*trust > 0.0);
             }
+            let row = |by: isize, along: isize| {
+                let start = ((left + REACH) as isize + along) as usize;
+                &luma.row(((y + REACH) as isize + by) as usize)[start..start + right - left]
+            };
+            for ((dx, dy), column) in PAIRS.iter().zip(&mut self.columns) {
+                let pairs = row(*dy, *dx).iter().zip(row(-dy, -dx));
+                let values = pairs.zip(&roots);
+                column.extend(values.map(|((a, b), root)| root * (0.5 * (a + b) - mean)));
+            }
+            let values = row(0, 0).iter().zip(&roots);
+            self.columns[COUNT].extend(values.map(|(own, root)| root * (own - mean)));
         }
         self.trust = sum / f64::from(count.max(1));
         // Whole lanes; zeros add nothing.

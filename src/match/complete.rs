@@ -26,13 +26,13 @@ use crate::workers::Workers;
 pub const WHAT: &str = "the filled crop";
 /// Levels are added until no texel of the hole lies deeper than this, a patch's width about: then
 /// every target patch at the coarsest level sees something known.
-const MAX_DEPTH: u8 = 8;
+pub const MAX_DEPTH: u8 = 8;
 /// And until the coarsest level has no more targets than this, for it is searched several times.
-const MAX_TARGETS: usize = 6_000;
+pub const MAX_TARGETS: usize = 6_000;
 /// Least side of a level, in texels.
-const MIN_SIDE: usize = 16;
+pub const MIN_SIDE: usize = 16;
 /// Least usable patches of a level.
-const MIN_CENTRES: usize = 64;
+pub const MIN_CENTRES: usize = 64;
 /// Starts at the coarsest level; the one whose patches fit best goes on.
 const STARTS: u64 = 8;
 /// Rounds of search and vote at the coarsest level, between, and at the finest.
@@ -182,7 +182,7 @@ pub fn pyramid(
 }
 
 /// Whether nothing is gained by a level still coarser.
-fn coarse(levels: &[Level]) -> bool {
+pub fn coarse(levels: &[Level]) -> bool {
     levels.last().is_none_or(|last| {
         let deep = last.depth.data.iter().any(|d| *d > MAX_DEPTH);
         !deep && last.target_count() <= MAX_TARGETS
@@ -198,7 +198,7 @@ fn coarsest(
 ) -> Result<(Level, Field)> {
     let centres = level.centre_list()?;
     let mut best: Option<(u64, Level, Field)> = None;
-    for start in 0..starts(level) {
+    for start in 0..starts(level.target_count()) {
         let mut level = level.clone();
         let seed = setting.seed ^ (start << 48);
         let mut field = Field::random(&level, &centres, seed)?;
@@ -223,7 +223,7 @@ fn coarsest(
 }
 
 /// The rounds of level `number` of `count`.
-fn rounds(number: usize, count: usize) -> Rounds {
+pub fn rounds(number: usize, count: usize) -> Rounds {
     let stage = match number {
         n if n + 1 == count => 0,
         0 => 2,
@@ -241,16 +241,16 @@ fn rounds(number: usize, count: usize) -> Rounds {
     }
 }
 
-/// Starts that the coarsest level can afford.
-fn starts(level: &Level) -> u64 {
-    (STARTS * MAX_TARGETS as u64 / level.target_count().max(1) as u64).clamp(1, STARTS)
+/// Starts that a coarsest level of so many targets can afford.
+pub fn starts(targets: usize) -> u64 {
+    (STARTS * MAX_TARGETS as u64 / targets.max(1) as u64).clamp(1, STARTS)
 }
 
 /// Targets times sweeps of all levels, finest first.
 fn passes(levels: &[Level]) -> f64 {
     let each = levels.iter().enumerate().map(|(number, level)| {
         let runs = match number + 1 == levels.len() {
-            true => starts(level),
+            true => starts(level.target_count()),
             false => 1,
         };
         let passes = rounds(number, levels.len()).passes();

@@ -19,7 +19,7 @@ use crate::progress::Cancel;
 use crate::workers::Workers;
 
 /// Levels above the guide's at which the search starts.
-const ABOVE: usize = 2;
+pub const ABOVE: usize = 2;
 /// Cost of one squared pixel of displacement along x and y: less than where nothing is known, for the
 /// guide says what stands where.
 const FAR: (f32, f32) = (1.0, 4.0);
@@ -129,7 +129,7 @@ fn searched(
 }
 
 /// The rounds of level `number`; `first`: of the one that the search starts at.
-fn rounds(number: usize, first: bool, guide: Guide) -> Rounds {
+pub fn rounds(number: usize, first: bool, guide: Guide) -> Rounds {
     // What the guide says whole need not be voted on.
     let given = number > guide.level || number == guide.level && guide.weight >= 1.0;
     let (rounds, sweeps, radius) = if given {

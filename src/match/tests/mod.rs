@@ -1,6 +1,7 @@
 //! Tests of the search.
 #![forbid(unsafe_code)]
 
+mod forecast;
 mod sparse;
 
 use super::complete::complete;
