@@ -10,6 +10,7 @@ mod pace;
 mod part;
 mod planning;
 mod pool;
+mod reading;
 mod region;
 mod scaled;
 mod specks;

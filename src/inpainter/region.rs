@@ -3,14 +3,16 @@
 
 use super::checks::no_source;
 use super::part::Part;
+use super::reading;
 use super::scaled::fill_scaled;
 use crate::blend;
 use crate::detail::{self, Guide};
 use crate::engines::{Crop, Engine, Mark, Run};
 use crate::error::Result;
 use crate::memory;
-use crate::pixels::{ImageView, MaskView, Plane, Rect, RgbImage, Working, read_working};
+use crate::pixels::{ImageView, MaskView, Plane, Rect, RgbImage, Working};
 use crate::plan::{Needs, Region};
+use crate::progress::Cancel;
 use crate::request::Request;
 
 /// What all regions of a call share.
@@ -45,8 +47,9 @@ pub fn fill_region(
 ) -> Result<Part> {
     let rect = region.rect;
     let (w, h) = (rect.width as usize, rect.height as usize);
-    let mut coverage = job.mask.coverage(rect, job.grow, job.feather)?;
-    let mut working = read_working(job.image, rect, &coverage)?;
+    let cancel = run.cancel;
+    let mut coverage = reading::coverage(job.mask, rect, job.grow, job.feather, cancel)?;
+    let mut working = reading::working(job.image, rect, &coverage, cancel)?;
     for part in before.iter().filter(|part| part.goes_on_in(region)) {
         part.lay_into(region, &mut working, &mut coverage);
     }
@@ -69,6 +72,7 @@ pub fn fill_region(
             && (inner.y as usize..inner.bottom() as usize).contains(&y)
     };
     for y in 0..h {
+        cancel.check()?;
         for x in 0..w {
             let i = y * w + x;
             let masked = coverage.data[i] > 0.0;
@@ -86,9 +90,9 @@ pub fn fill_region(
         return Err(no_source(job.request));
     }
     run.pool
-        .install(|| blend::extend(&mut working.rgb.data, 3, w, h, &known.data))?;
+        .install(|| blend::extend(&mut working.rgb.data, 3, w, h, &known.data, cancel))?;
     let original = match job.needs.original {
-        true => Some(original(job, rect, &known, &working.rgb)?),
+        true => Some(original(job, rect, &known, &working.rgb, cancel)?),
         false => None,
     };
     let crop = Crop {
@@ -103,7 +107,7 @@ pub fn fill_region(
     let (mut filled, mark) = within(run, until, |run| fill_scaled(engine, job.needs, &crop, run))?;
     if job.needs.blend {
         run.pool
-            .install(|| blend::paste(&working.rgb, &hole, &source, &mut filled))?;
+            .install(|| blend::paste(&working.rgb, &hole, &source, &mut filled, cancel))?;
     }
     if let Some(scale) = softness {
         let guide = Guide { scale, weight: 1.0 };
@@ -123,7 +127,7 @@ pub fn fill_region(
         let mut around = memory::with_capacity(w * h, "the known alpha")?;
         around.extend(coverage.data.iter().map(|c| u8::from(*c <= 0.0)));
         run.pool
-            .install(|| blend::extend(&mut alpha.data, 1, w, h, &around))?;
+            .install(|| blend::extend(&mut alpha.data, 1, w, h, &around, cancel))?;
     }
     // Only the hole's box is kept until the end.
     let at = |x: usize, y: usize| (y + inner.y as usize) * w + x + inner.x as usize;
@@ -193,10 +197,16 @@ fn within<T>(
 }
 
 /// The picture with the content to be removed; what is transparent is as in `filled`.
-fn original(job: &Job<'_>, rect: Rect, known: &Plane<u8>, filled: &RgbImage) -> Result<RgbImage> {
+fn original(
+    job: &Job<'_>,
+    rect: Rect,
+    known: &Plane<u8>,
+    filled: &RgbImage,
+    cancel: &Cancel,
+) -> Result<RgbImage> {
     let (w, h) = (rect.width as usize, rect.height as usize);
     let nothing = Plane::filled(w, h, 0.0f32, "an empty mask")?;
-    let mut working = read_working(job.image, rect, &nothing)?;
+    let mut working = reading::working(job.image, rect, &nothing, cancel)?;
     let pixels = working.rgb.data.chunks_exact_mut(3);
     for (i, (pixel, filled)) in pixels.zip(filled.data.chunks_exact(3)).enumerate() {
         let transparent = working.alpha.as_ref().is_some_and(|a| a.data[i] <= 0.0);

@@ -47,7 +47,7 @@ pub fn fill_specks(
     let cancel = run.cancel;
     let interpolated = |image: &mut RgbImage, known: &Plane<u8>| -> Result<()> {
         run.pool.install(|| {
-            blend::extend(&mut image.data, 3, w, h, &known.data)?;
+            blend::extend(&mut image.data, 3, w, h, &known.data, cancel)?;
             blend::interpolate(image, known, &wanted, cancel)
         })
     };

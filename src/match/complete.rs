@@ -11,7 +11,7 @@ use super::field::Field;
 use super::level::Level;
 use super::maps;
 use super::peel::peel;
-use super::reconstruct::reconstruct;
+use super::reconstruct::{Proposal, reconstruct};
 use super::rounds::{Meter, Rounds, Setting, Steps};
 use super::sparse::{Closed, closed, replaced};
 use super::vote::Weights;
@@ -92,7 +92,7 @@ fn searched(
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {
-    let mut levels = pool.install(|| pyramid(image, hole, source, coarse))?;
+    let mut levels = pool.install(|| pyramid(image, hole, source, coarse, cancel))?;
     let count = levels.len();
     let mut meter = Meter::new(passes(&levels), steps);
     let Some(first) = levels.pop() else {
@@ -112,10 +112,10 @@ fn searched(
     let (mut level, mut field) = coarsest(&setting, &first, &rounds(count - 1, count), &mut meter)?;
     drop(first);
     while let Some(mut finer) = levels.pop() {
-        let mut next = pool.install(|| field.refined(&level, &finer, seed))?;
+        let mut next = pool.install(|| field.refined(&level, &finer, seed, cancel))?;
         drop((level, field));
         let rounds = rounds(levels.len(), count);
-        pool.install(|| finer.update_means());
+        pool.install(|| finer.update_means(cancel));
         setting.vote(&mut finer, &next, rounds.number, None)?;
         setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
         (level, field) = (finer, next);
@@ -142,14 +142,17 @@ pub fn finished(
         shift: setting.shift,
         feature: 0.0,
     };
-    let mut fill = reconstruct(image, &level, &field, weights, bounds)?;
+    let mut fill = reconstruct(image, &level, &field, weights, bounds, setting.cancel)?;
     drop((level, field));
     if let Some(low) = setting.low {
-        let lacking = low.correction(hole, &fill.colour, bounds)?;
+        let lacking = low.correction(hole, &fill.colour, bounds, setting.cancel)?;
         fill.add(&lacking);
     }
-    blend::seamless(image, hole, bounds, &mut fill.colour, fill.gx, fill.gy)?;
-    with_hole(image, hole, bounds, &fill.colour)
+    let Proposal {
+        mut colour, gx, gy, ..
+    } = fill;
+    blend::seamless(image, hole, bounds, &mut colour, gx, gy, setting.cancel)?;
+    with_hole(image, hole, bounds, &colour)
 }
 
 /// The levels, finest first, until `enough`. Every level has something to find and a whole usable patch;
@@ -159,11 +162,12 @@ pub fn pyramid(
     hole: &Plane<u8>,
     source: &Plane<u8>,
     enough: impl Fn(&[Level]) -> bool,
+    cancel: &Cancel,
 ) -> Result<Vec<Level>> {
-    if !hole.data.contains(&1) || !maps::has_patch(source)? {
+    if !hole.data.contains(&1) || !maps::has_patch(source, cancel)? {
         return Ok(Vec::new());
     }
-    let mut levels = vec![Level::finest(image, hole, source)?];
+    let mut levels = vec![Level::finest(image, hole, source, cancel)?];
     loop {
         if enough(&levels) {
             return Ok(levels);
@@ -172,7 +176,7 @@ pub fn pyramid(
         if last.hole.width.min(last.hole.height) < 2 * MIN_SIDE.max(SIDE) {
             return Ok(levels);
         }
-        let next = last.coarser()?;
+        let next = last.coarser(cancel)?;
         let centres = next.centres.data.iter().filter(|c| **c != 0).count();
         if centres < MIN_CENTRES || !next.hole.data.contains(&1) {
             return Ok(levels);

@@ -84,14 +84,14 @@ fn searched(
     steps: Steps<'_>,
 ) -> Result<RgbImage> {
     let enough = |levels: &[Level]| levels.len() > guide.level + ABOVE;
-    let mut levels = pool.install(|| pyramid(image, hole, source, enough))?;
+    let mut levels = pool.install(|| pyramid(image, hole, source, enough, cancel))?;
     let count = levels.len();
     let mut meter = Meter::new(passes(&levels, guide), steps);
     let Some(mut level) = levels.pop() else {
         meter.finish()?;
         return image.try_clone(WHAT);
     };
-    let low = pool.install(|| Low::new(image, hole, guide.level, guide.weight))?;
+    let low = pool.install(|| Low::new(image, hole, guide.level, guide.weight, cancel))?;
     let setting = Setting {
         kernels: PatchKernels::new(Path::best()),
         seed,
@@ -102,7 +102,7 @@ fn searched(
         feature: [1.0, 0.0],
         low: Some(&low),
     };
-    pool.install(|| level.trust_texture())?;
+    pool.install(|| level.trust_texture(cancel))?;
     let centres = level.centre_list()?;
     let mut field = Field::random(&level, &centres, seed)?;
     let first = Rounds {
@@ -111,13 +111,13 @@ fn searched(
     };
     setting.refine(&mut level, &mut field, &first, &centres, &mut meter)?;
     while let Some(mut finer) = levels.pop() {
-        let mut next = pool.install(|| field.refined(&level, &finer, seed))?;
+        let mut next = pool.install(|| field.refined(&level, &finer, seed, cancel))?;
         drop((level, field));
         let rounds = rounds(levels.len(), false, guide);
         if rounds.number >= guide.level {
-            pool.install(|| finer.trust_texture())?;
+            pool.install(|| finer.trust_texture(cancel))?;
         } else {
-            pool.install(|| finer.update_means());
+            pool.install(|| finer.update_means(cancel));
             setting.vote(&mut finer, &next, rounds.number, None)?;
         }
         setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;

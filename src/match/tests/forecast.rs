@@ -6,6 +6,7 @@ use crate::r#match::complete::{coarse, pyramid};
 use crate::r#match::forecast::levels;
 use crate::r#match::random::Random;
 use crate::pixels::{Depth, ImageView, Layout, MaskView, PixelFormat, RgbImage, RunMask};
+use crate::progress::Cancel;
 
 fn runs(data: &[u8], w: usize, h: usize) -> RunMask {
     let format = PixelFormat::new(Layout::Gray, Depth::U8);
@@ -37,7 +38,7 @@ fn what_is_counted_is_what_is_searched() {
         }
         let source = plane(w, h, |x, y| hole.row(y)[x] == 0);
         let image = RgbImage::black(w, h, "a test").unwrap();
-        let searched = pyramid(&image, &hole, &source, coarse).unwrap();
+        let searched = pyramid(&image, &hole, &source, coarse, &Cancel::new()).unwrap();
         let counted = levels(&runs(&hole.data, w, h), |hole, targets, _| {
             Ok(!crate::r#match::forecast::deserves_coarser(hole, targets)?)
         })
