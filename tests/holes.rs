@@ -383,3 +383,21 @@ fn a_scratch_longer_than_a_region() {
         );
     }
 }
+
+/// What costs is each patch that reaches a hole, not the hole's own pixels.
+#[test]
+fn a_plan_counts_the_patches_that_reach_a_hole() {
+    let seconds = |set: &dyn Fn(u32, u32) -> bool| {
+        let case = Case::new(400, 400).select(set);
+        let pixels = case.mask.iter().filter(|m| **m != 0).count();
+        (case.plan().unwrap().seconds, pixels)
+    };
+    // As many pixels in dots of 5 × 5, each with 121 patches, as in one box.
+    let (dots, own) = seconds(&|x, y| x % 20 < 5 && y % 20 < 5);
+    let (whole, same) = seconds(&|x, y| (150..250).contains(&x) && (150..250).contains(&y));
+    assert_eq!(own, same);
+    assert!(dots > 2.0 * whole, "{dots} and {whole} s");
+    // Specks need no search.
+    let (specks, _) = seconds(&|x, y| x % 4 == 0 && y % 4 == 0);
+    assert!(specks < dots / 2.0, "{specks} and {dots} s");
+}
