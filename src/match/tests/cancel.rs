@@ -71,7 +71,7 @@ fn every_stage_looks_and_a_raised_flag_ends_it_within_one_pass() {
             "grain",
             &grain,
             None,
-            &["maps.rs", "extend.rs", "autoregression.rs"],
+            &["maps.rs", "extend.rs", "interpolate.rs"],
         ),
     ];
     for (name, case, guide, files) in cases {
