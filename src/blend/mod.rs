@@ -3,14 +3,15 @@
 
 mod autoregression;
 mod extend;
+mod interpolate;
 mod paste;
 mod screened;
 mod seam;
 #[cfg(test)]
 mod tests;
 
-pub use autoregression::{MARGIN, TILE, autoregress, interpolate};
 pub use extend::extend;
+pub use interpolate::{MARGIN, interpolate};
 pub use paste::paste;
 pub use screened::screened;
 pub use seam::seamless;

@@ -1,27 +1,19 @@
 //! One region: its crop is read, filled and cut down to the hole's box.
 #![forbid(unsafe_code)]
 
+use super::checks::no_source;
+use super::part::Part;
+use super::reading;
 use super::scaled::fill_scaled;
 use crate::blend;
 use crate::detail::{self, Guide};
 use crate::engines::{Crop, Engine, Mark, Run};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::memory;
-use crate::pixels::{
-    Coverage, ImageView, MaskView, Plane, Rect, RgbImage, RunMask, Working, read_working,
-};
+use crate::pixels::{ImageView, MaskView, Plane, Rect, RgbImage, Working};
 use crate::plan::{Needs, Region};
+use crate::progress::Cancel;
 use crate::request::Request;
-
-/// A filled box of the image that has not been written yet.
-pub struct Part {
-    /// Where in the image.
-    pub rect: Rect,
-    /// The filled pixels.
-    pub working: Working,
-    /// How much of each is to be replaced.
-    pub coverage: Coverage,
-}
 
 /// What all regions of a call share.
 pub struct Job<'a> {
@@ -31,8 +23,6 @@ pub struct Job<'a> {
     pub image: &'a ImageView<'a>,
     /// The caller's mask.
     pub mask: &'a MaskView<'a>,
-    /// The same as runs.
-    pub runs: &'a RunMask,
     /// The caller's request.
     pub request: &'a Request,
     /// Pixels by which the mask grows.
@@ -42,7 +32,8 @@ pub struct Job<'a> {
 }
 
 /// Fills `region` of the job. `detail` is the share of its time that is spent on native detail, where
-/// the engine works on it at a lower resolution.
+/// the engine works on it at a lower resolution; `before` are the regions that are done, of which specks
+/// and what goes on in this region count as known.
 ///
 /// # Errors
 /// As [`crate::Inpainter::fill`].
@@ -51,12 +42,17 @@ pub fn fill_region(
     engine: &dyn Engine,
     region: &Region,
     detail: f64,
+    before: &[Part],
     run: &mut Run<'_>,
 ) -> Result<Part> {
     let rect = region.rect;
     let (w, h) = (rect.width as usize, rect.height as usize);
-    let coverage = job.mask.coverage(rect, job.grow, job.feather)?;
-    let mut working = read_working(job.image, rect, &coverage)?;
+    let cancel = run.cancel;
+    let mut coverage = reading::coverage(job.mask, rect, job.grow, job.feather, cancel)?;
+    let mut working = reading::working(job.image, rect, &coverage, cancel)?;
+    for part in before.iter().filter(|part| part.goes_on_in(region)) {
+        part.lay_into(region, &mut working, &mut coverage);
+    }
     // Which pixels are to be filled here, and which are known and may be sampled from. Pixels of
     // another region's hole and transparent ones are neither.
     let inner = Rect::new(
@@ -76,6 +72,7 @@ pub fn fill_region(
             && (inner.y as usize..inner.bottom() as usize).contains(&y)
     };
     for y in 0..h {
+        cancel.check()?;
         for x in 0..w {
             let i = y * w + x;
             let masked = coverage.data[i] > 0.0;
@@ -90,12 +87,12 @@ pub fn fill_region(
         }
     }
     if source.data.iter().all(|s| *s == 0) {
-        return Err(no_source(job));
+        return Err(no_source(job.request));
     }
     run.pool
-        .install(|| blend::extend(&mut working.rgb.data, 3, w, h, &known.data))?;
+        .install(|| blend::extend(&mut working.rgb.data, 3, w, h, &known.data, cancel))?;
     let original = match job.needs.original {
-        true => Some(original(job, rect, &known, &working.rgb)?),
+        true => Some(original(job, rect, &known, &working.rgb, cancel)?),
         false => None,
     };
     let crop = Crop {
@@ -110,7 +107,7 @@ pub fn fill_region(
     let (mut filled, mark) = within(run, until, |run| fill_scaled(engine, job.needs, &crop, run))?;
     if job.needs.blend {
         run.pool
-            .install(|| blend::paste(&working.rgb, &hole, &source, &mut filled))?;
+            .install(|| blend::paste(&working.rgb, &hole, &source, &mut filled, cancel))?;
     }
     if let Some(scale) = softness {
         let guide = Guide { scale, weight: 1.0 };
@@ -130,7 +127,7 @@ pub fn fill_region(
         let mut around = memory::with_capacity(w * h, "the known alpha")?;
         around.extend(coverage.data.iter().map(|c| u8::from(*c <= 0.0)));
         run.pool
-            .install(|| blend::extend(&mut alpha.data, 1, w, h, &around))?;
+            .install(|| blend::extend(&mut alpha.data, 1, w, h, &around, cancel))?;
     }
     // Only the hole's box is kept until the end.
     let at = |x: usize, y: usize| (y + inner.y as usize) * w + x + inner.x as usize;
@@ -142,6 +139,7 @@ pub fn fill_region(
             alpha: None,
         },
         coverage: Plane::filled(iw, ih, 0.0, "the hole's mask")?,
+        runs: None,
     };
     for y in 0..ih {
         let i = at(0, y);
@@ -199,10 +197,16 @@ fn within<T>(
 }
 
 /// The picture with the content to be removed; what is transparent is as in `filled`.
-fn original(job: &Job<'_>, rect: Rect, known: &Plane<u8>, filled: &RgbImage) -> Result<RgbImage> {
+fn original(
+    job: &Job<'_>,
+    rect: Rect,
+    known: &Plane<u8>,
+    filled: &RgbImage,
+    cancel: &Cancel,
+) -> Result<RgbImage> {
     let (w, h) = (rect.width as usize, rect.height as usize);
     let nothing = Plane::filled(w, h, 0.0f32, "an empty mask")?;
-    let mut working = read_working(job.image, rect, &nothing)?;
+    let mut working = reading::working(job.image, rect, &nothing, cancel)?;
     let pixels = working.rgb.data.chunks_exact_mut(3);
     for (i, (pixel, filled)) in pixels.zip(filled.data.chunks_exact(3)).enumerate() {
         let transparent = working.alpha.as_ref().is_some_and(|a| a.data[i] <= 0.0);
@@ -211,27 +215,4 @@ fn original(job: &Job<'_>, rect: Rect, known: &Plane<u8>, filled: &RgbImage) -> 
         }
     }
     Ok(working.rgb)
-}
-
-/// The mask leaves no pixel to fill from.
-pub fn whole_image() -> Error {
-    Error::new(
-        ErrorKind::Mask,
-        "the mask covers the whole image: nothing is left to fill from; select less",
-    )
-}
-
-/// Why no pixel of a crop may be sampled from.
-fn no_source(job: &Job<'_>) -> Error {
-    let all = u64::from(job.runs.width()) * u64::from(job.runs.height());
-    if job.runs.count() >= all {
-        return whole_image();
-    }
-    let message = if job.request.source().is_some() {
-        "the source mask leaves nothing to fill from: select some opaque pixels outside the hole"
-    } else {
-        "there is nothing to fill from around the hole: every pixel there is masked or \
-         transparent; select less or raise the context"
-    };
-    Error::new(ErrorKind::Mask, message)
 }

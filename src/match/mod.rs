@@ -3,6 +3,7 @@
 
 mod complete;
 mod field;
+mod forecast;
 mod guided;
 mod level;
 mod low;
@@ -19,6 +20,7 @@ mod texture;
 mod vote;
 
 pub use complete::complete;
+pub use forecast::{GUIDED_PAIRS, PAIRS, guided_pairs, pairs};
 pub use guided::{Guide, guided};
 pub use random::Random;
 pub use rounds::Steps;

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::kernels::patch::{RADIUS, SCALE, SIDE};
 use crate::memory;
 use crate::pixels::{Rect, RgbImage};
+use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// What the patches propose for a box of the crop.
@@ -84,13 +85,14 @@ impl Proposal {
 /// The votes for the pixels of `bounds` (within the crop).
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
 pub fn reconstruct(
     image: &RgbImage,
     level: &Level,
     field: &Field,
     weights: Weights,
     bounds: Rect,
+    cancel: &Cancel,
 ) -> Result<Proposal> {
     let (w, h) = (image.width, image.height);
     let weight = weigh(level, field, weights)?;
@@ -108,6 +110,9 @@ pub fn reconstruct(
     rows.for_each_init(
         || [Sums::new(w), Sums::new(w), Sums::new(w)],
         |[sums, across, down], (row, ((out, gx), gy))| {
+            if cancel.is_cancelled() {
+                return;
+            }
             let y = by + row;
             out.copy_from_slice(&image.row(y)[bx * 3..(bx + bw) * 3]);
             for s in [&mut *sums, &mut *across, &mut *down] {
@@ -138,5 +143,6 @@ pub fn reconstruct(
             down.means(bx, gy);
         },
     );
+    cancel.check()?;
     Ok(Proposal { colour, gx, gy })
 }
