@@ -177,7 +177,11 @@ impl Attempt<'_> {
         let room = budget.map(|budget| budget.saturating_sub(pixels.ceil() as u64));
         let of = |budget| -> Result<(Option<u64>, Memory)> {
             let ask = Ask { budget, ..self.ask };
-            let mut memory = self.engine.memory(&ask)?;
+            // Where there is nothing to fill nothing is loaded.
+            let mut memory = match regions.is_empty() {
+                true => Memory::of(0.0),
+                false => self.engine.memory(&ask)?,
+            };
             if detail > 0 {
                 memory.bytes = memory.bytes.max(memory.kept + detail);
             }
