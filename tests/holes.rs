@@ -315,7 +315,7 @@ fn plan_and_fill_agree_on_any_request() {
             0 => bits[(y * w + x) as usize] < percent,
             1 => inside(x, y),
             2 => inside(x, y) || bits[(y * w + x) as usize] < percent / 4,
-            _ => (x + y) % 3 == 0,
+            _ => (x + y).is_multiple_of(3),
         };
         let mut case = Case::new(w, h).select(set);
         if random.below(3) == 0 {

@@ -261,7 +261,8 @@ fn tensors_are_parts_of_storages() {
 /// 1, 2, 3, 4.
 #[test]
 fn numbers_that_lie_apart_are_put_together() {
-    let cases: [(u8, &[u8], &[u8], &[f32]); 6] = [
+    type Case<'a> = (u8, &'a [u8], &'a [u8], &'a [f32]);
+    let cases: [Case<'_>; 6] = [
         (0, &[2, 2], &[1, 2], &[1.0, 3.0, 2.0, 4.0]),
         (1, &[2], &[2], &[2.0, 4.0]),
         (2, &[3], &[0], &[3.0, 3.0, 3.0]),
@@ -326,7 +327,8 @@ fn a_long_name_costs_its_length_once() {
     let named = |name: &str| [&text("torch")[..], b"q\x00", &text(name), b"q\x01]"].concat();
     let key = |name: &str| [&text(name)[..], b"q\x00}q\x01"].concat();
     let beside = |short: &dyn Fn(&str) -> Vec<u8>| [&short("y")[..], &text(&long), b"0"].concat();
-    let cases: [(&dyn Fn(&str) -> Vec<u8>, &[u8]); 5] = [
+    type Maker<'a> = &'a dyn Fn(&str) -> Vec<u8>;
+    let cases: [(Maker<'_>, &[u8]); 5] = [
         (&call, b"h\x00)R0"),
         (&call, b"h\x00)\x810"),
         (&stack, b"h\x00)R0"),
