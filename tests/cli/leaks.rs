@@ -399,8 +399,8 @@ fn no_segment_of_a_jpeg_shows_what_was_removed() {
     let coded = base64(&thumb);
     let (app1, app13) = (b"http://ns.adobe.com/xap/1.0/\0", b"Photoshop 3.0\0");
     // What it is, its segments, and what follows the end marker.
-    type Case = (String, Vec<(u8, Vec<u8>)>, &'static [u8]);
-    let mut cases: Vec<Case> = Vec::new();
+    type Case<'a> = (String, Vec<(u8, Vec<u8>)>, &'a [u8]);
+    let mut cases: Vec<Case<'_>> = Vec::new();
     for (what, block) in exifs(&thumb) {
         let body = [b"Exif\0\0", &block[..]].concat();
         cases.push((format!("EXIF: {what}"), vec![(0xe1, body.clone())], b""));
