@@ -14,7 +14,7 @@ pub const MARGIN: u32 = 16;
 /// Side of the tiles.
 const TILE: u32 = 256;
 
-/// As [`autoregress`], tile by tile on the threads of the pool that it is called in, with the same result
+/// As `autoregress`, tile by tile on the threads of the pool that it is called in, with the same result
 /// on any number of them.
 ///
 /// # Errors
