@@ -120,23 +120,34 @@ impl Frame<'_> {
         aligned(at, len, all, self.needs.alignment)
     }
 
+    /// `grown`, or as much of it as the engine can work on unscaled, where that is nearly all.
+    fn fitted(&self, hole: &Rect, grown: Rect) -> Rect {
+        let Some(most) = self.needs.max_side else {
+            return grown;
+        };
+        let longer = u64::from(grown.width.max(grown.height));
+        if longer <= u64::from(most) || 8 * longer > 9 * u64::from(most) {
+            return grown;
+        }
+        let least = self.needs.min_context.max(LEAST_CONTEXT);
+        let across = shortened((grown.x, grown.width), (hole.x, hole.width), most, least);
+        let down = shortened((grown.y, grown.height), (hole.y, hole.height), most, least);
+        match (across, down) {
+            (Some((x, width)), Some((y, height))) => Rect::new(x, y, width, height),
+            _ => grown,
+        }
+    }
+
     fn region(&self, hole: Rect, hole_pixels: u64) -> Region {
         let grown = hole.grown_within(self.context_of(&hole), self.width, self.height);
+        let grown = self.fitted(&hole, grown);
         let (x, width) = self.side(grown.x, grown.width, self.width);
         let (y, height) = self.side(grown.y, grown.height, self.height);
-        let longer = f64::from(width.max(height));
-        let scale = match self.needs.max_side {
-            Some(side) => {
-                let least = f64::from(self.needs.min_side.min(side)) / longer;
-                (f64::from(side) / longer).min(1.0).max(least)
-            }
-            None => 1.0,
-        };
         Region {
             rect: Rect::new(x, y, width, height),
             hole,
             hole_pixels,
-            scale,
+            scale: self.needs.scale(width, height),
         }
     }
 
@@ -231,6 +242,28 @@ impl Frame<'_> {
 /// Whether the two share a pixel, a side or a corner.
 fn touch(a: &Rect, b: &Rect) -> bool {
     a.x <= b.right() && b.x <= a.right() && a.y <= b.bottom() && b.y <= a.bottom()
+}
+
+/// The stretch `at .. at + len` cut to `most`, evenly for what it has on either side of the hole; none
+/// where less than `least` would be left of a side that has more.
+fn shortened(
+    (at, len): (u32, u32),
+    (hole, hole_len): (u32, u32),
+    most: u32,
+    least: u32,
+) -> Option<(u32, u32)> {
+    let spare = len.saturating_sub(most);
+    let (before, after) = (hole - at, (at + len) - (hole + hole_len));
+    let all = u64::from(before) + u64::from(after);
+    if spare == 0 {
+        return Some((at, len));
+    }
+    if all < u64::from(spare) {
+        return None;
+    }
+    let first = (u64::from(spare) * u64::from(before) / all) as u32;
+    let kept = |side: u32, cut: u32| side.checked_sub(cut).is_some_and(|k| k >= least.min(side));
+    (kept(before, first) && kept(after, spare - first)).then_some((at + first, len - spare))
 }
 
 /// The stretch `at .. at + len` widened to a multiple of `alignment` within `0 .. all`, evenly and
