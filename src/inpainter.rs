@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod ablation;
+mod alpha;
 mod notes;
 mod options;
 mod pace;
@@ -10,6 +11,8 @@ mod planning;
 mod pool;
 mod region;
 mod scaled;
+#[cfg(test)]
+mod tests;
 
 pub use options::Options;
 
@@ -27,7 +30,7 @@ use crate::workers::Workers;
 use pace::{Pace, START};
 use planning::{Planned, region_seconds};
 use pool::Pool;
-use region::{Job, Part, fill_region};
+use region::{Job, Part, fill_region, no_source};
 use serde_json::{Value as Json, json};
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
@@ -177,7 +180,7 @@ impl Inpainter {
             check_sizes(image, mask)?;
         }
         let runs = RunMask::of(mask)?;
-        Ok(self.plan_runs(request, &runs)?.plan)
+        Ok(self.plan_runs(request, &runs, image)?.plan)
     }
 
     /// Fills the pixels of `image` that `mask` selects, in place.
@@ -248,7 +251,7 @@ impl Inpainter {
             costs,
             room,
             note,
-        } = self.plan_runs(request, &runs)?;
+        } = self.plan_runs(request, &runs, Some(image))?;
         report
             .notes
             .extend(notes::of(request.values(), engine.as_ref(), note.is_some()));
@@ -295,6 +298,10 @@ impl Inpainter {
             report.pixels += part.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
             parts.push(part);
             done += weight;
+        }
+        // A speck in the void leaves nothing behind; where all is void, something else was meant.
+        if parts.iter().all(|part| part.empty) {
+            return Err(no_source(&job));
         }
         cancel.check()?;
         if !pace.finish() {

@@ -3,6 +3,7 @@
 
 mod autoregression;
 mod extend;
+mod outline;
 mod paste;
 mod screened;
 mod seam;
@@ -11,6 +12,7 @@ mod tests;
 
 pub use autoregression::{MARGIN, TILE, autoregress, interpolate};
 pub use extend::extend;
+pub use outline::outline;
 pub use paste::paste;
 pub use screened::screened;
 pub use seam::seamless;

@@ -6,8 +6,9 @@ use super::region::{softness, whole_image};
 use crate::detail::transfer_costs;
 use crate::engines::{self, Ask, Choice, Engine};
 use crate::error::{Error, ErrorKind, Result};
+use crate::memory;
 use crate::params::Extent;
-use crate::pixels::RunMask;
+use crate::pixels::{ImageView, RunMask, even_alpha};
 use crate::plan::{self, Costs, Memory, Needs, Plan, Region};
 use crate::request::Request;
 use std::sync::Arc;
@@ -26,7 +27,12 @@ pub(super) struct Planned {
 
 impl Inpainter {
     /// Chooses the engine, the regions and the way to fill them.
-    pub(super) fn plan_runs(&self, request: &Request, runs: &RunMask) -> Result<Planned> {
+    pub(super) fn plan_runs(
+        &self,
+        request: &Request,
+        runs: &RunMask,
+        image: Option<&ImageView<'_>>,
+    ) -> Result<Planned> {
         check(request, runs)?;
         let models = self.options.models_folder();
         let ask = Ask {
@@ -48,6 +54,7 @@ impl Inpainter {
             ask,
             request,
             runs,
+            image,
             reason,
             note,
         };
@@ -99,6 +106,8 @@ struct Attempt<'a> {
     costs: Costs,
     request: &'a Request,
     runs: &'a RunMask,
+    /// What of the alpha is looked at, where there is a picture yet.
+    image: Option<&'a ImageView<'a>>,
     reason: String,
     note: Option<String>,
 }
@@ -138,6 +147,7 @@ impl Attempt<'_> {
         if let Some(bounds) = self.request.source().map(RunMask::bounds) {
             for r in &mut regions {
                 r.rect = r.rect.union(&bounds);
+                r.scale = self.needs.scale(r.rect.width, r.rect.height);
             }
         }
         let most = |cost: &dyn Fn(&Region) -> f64| regions.iter().map(cost).fold(0.0, f64::max);
@@ -147,7 +157,17 @@ impl Attempt<'_> {
             bytes: 0.0,
             ..self.costs
         };
-        let pixels = held + most(&|r| grows.region_bytes(r.rect.area(), r.hole_pixels));
+        let mut pixels = held + most(&|r| grows.region_bytes(r.rect.area(), r.hole_pixels));
+        // Alpha comes before the engine's own work, beside what that keeps.
+        let cutouts = self.cutouts(&regions)?;
+        let mut cutout_seconds = 0.0;
+        for (r, _) in regions.iter().zip(&cutouts).filter(|(_, cut)| **cut) {
+            let costs = cutout_costs();
+            pixels = pixels.max(held + costs.region_bytes(r.rect.area(), r.hole_pixels));
+            if !self.engine.of_patches() {
+                cutout_seconds += costs.region_seconds(r.rect.area(), r.hole_pixels);
+            }
+        }
         // Native detail comes after the engine is done, beside what that keeps.
         let detail = most(&|r| match detailed(&self.needs, r) {
             true => transfer_costs().region_bytes(r.rect.area(), r.hole_pixels),
@@ -183,6 +203,7 @@ impl Attempt<'_> {
             .iter()
             .map(|r| region_seconds(&self.needs, &costs, r).0)
             .sum();
+        let seconds = seconds + cutout_seconds;
         let mut reason = self.reason.clone();
         if !memory.given_up.is_empty() {
             reason.push_str("; to keep the memory budget ");
@@ -205,6 +226,30 @@ impl Attempt<'_> {
             note: self.note.clone(),
         };
         Ok((planned, memory))
+    }
+}
+
+impl Attempt<'_> {
+    /// For each region whether its alpha differs from pixel to pixel, so that there may be an edge.
+    fn cutouts(&self, regions: &[Region]) -> Result<Vec<bool>> {
+        let mut all = memory::with_capacity(regions.len(), "the plan's regions")?;
+        for region in regions {
+            let even = self
+                .image
+                .map_or(Ok(true), |image| even_alpha(image, region.rect, self.runs));
+            all.push(!even?);
+        }
+        Ok(all)
+    }
+}
+
+/// What alpha at a transparent edge takes: the search's, and its pictures.
+fn cutout_costs() -> Costs {
+    let search = engines::patch_costs();
+    Costs {
+        bytes_per_pixel: search.bytes_per_pixel + 25.0,
+        bytes_per_hole_pixel: search.bytes_per_hole_pixel + 5.0,
+        ..search
     }
 }
 

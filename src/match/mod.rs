@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod complete;
+mod cutout;
 mod field;
 mod guided;
 mod level;
@@ -19,6 +20,7 @@ mod texture;
 mod vote;
 
 pub use complete::complete;
+pub use cutout::{Cutout, complete_cutout};
 pub use guided::{Guide, guided};
 pub use random::Random;
 pub use rounds::Steps;

@@ -13,7 +13,7 @@ mod sample;
 mod transfer;
 mod view;
 
-pub use convert::{Working, read_working, write_back};
+pub use convert::{Working, even_alpha, not_numbers, read_working, write_back};
 pub use coverage::{Coverage, MaskView};
 pub use format::{Depth, Layout, PixelFormat};
 pub use plane::{Plane, RgbImage, mirrored};
