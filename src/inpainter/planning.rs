@@ -6,7 +6,6 @@ use super::region::{softness, whole_image};
 use crate::detail::transfer_costs;
 use crate::engines::{self, Ask, Choice, Engine};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory;
 use crate::params::Extent;
 use crate::pixels::{ImageView, RunMask, even_alpha};
 use crate::plan::{self, Costs, Memory, Needs, Plan, Region};
@@ -158,14 +157,11 @@ impl Attempt<'_> {
             ..self.costs
         };
         let mut pixels = held + most(&|r| grows.region_bytes(r.rect.area(), r.hole_pixels));
-        // Alpha comes before the engine's own work, beside what that keeps.
-        let cutouts = self.cutouts(&regions)?;
-        let mut cutout_seconds = 0.0;
-        for (r, _) in regions.iter().zip(&cutouts).filter(|(_, cut)| **cut) {
-            let costs = cutout_costs();
-            pixels = pixels.max(held + costs.region_bytes(r.rect.area(), r.hole_pixels));
-            if !self.engine.of_patches() {
-                cutout_seconds += costs.region_seconds(r.rect.area(), r.hole_pixels);
+        // Where alpha is searched for it is before the engine's own work, beside what that keeps.
+        let cutout = cutout_costs();
+        for r in &regions {
+            if self.may_have_edge(r)? {
+                pixels = pixels.max(held + cutout.region_bytes(r.rect.area(), r.hole_pixels));
             }
         }
         // Native detail comes after the engine is done, beside what that keeps.
@@ -203,7 +199,6 @@ impl Attempt<'_> {
             .iter()
             .map(|r| region_seconds(&self.needs, &costs, r).0)
             .sum();
-        let seconds = seconds + cutout_seconds;
         let mut reason = self.reason.clone();
         if !memory.given_up.is_empty() {
             reason.push_str("; to keep the memory budget ");
@@ -230,16 +225,12 @@ impl Attempt<'_> {
 }
 
 impl Attempt<'_> {
-    /// For each region whether its alpha differs from pixel to pixel, so that there may be an edge.
-    fn cutouts(&self, regions: &[Region]) -> Result<Vec<bool>> {
-        let mut all = memory::with_capacity(regions.len(), "the plan's regions")?;
-        for region in regions {
-            let even = self
-                .image
-                .map_or(Ok(true), |image| even_alpha(image, region.rect, self.runs));
-            all.push(!even?);
+    /// Whether the alpha of a region differs from pixel to pixel.
+    fn may_have_edge(&self, region: &Region) -> Result<bool> {
+        match self.image {
+            Some(image) => even_alpha(image, region.rect, self.runs).map(|even| !even),
+            None => Ok(false),
         }
-        Ok(all)
     }
 }
 
