@@ -2,6 +2,8 @@
 //! is measured against it. `recode IMAGE OUT`
 #![forbid(unsafe_code)]
 
+#[path = "../src/bin/mend/attributes.rs"]
+mod attributes;
 #[allow(dead_code, unused_imports)]
 #[path = "../src/bin/mend/files/mod.rs"]
 mod files;

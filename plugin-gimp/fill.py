@@ -22,7 +22,7 @@ What differs between the two versions is an adapter with these members (all rect
 """
 
 import threading
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import job
 import native
@@ -156,6 +156,32 @@ def check_item(item, output, sample=LAYER):
         )
 
 
+class Selection(NamedTuple):
+    """What is selected at one moment; GIMP goes on working while a plug-in does."""
+
+    bounds: Optional[Rect]  # in canvas coordinates; None where nothing is selected
+    soft: bytes  # 8 bits a pixel over `bounds`
+
+    @classmethod
+    def now(cls, host):
+        """As it is now."""
+        bounds = host.selection_bounds()
+        return cls(bounds, b"" if bounds is None else bytes(host.selection(bounds)))
+
+    def over(self, rect):
+        """8 bits a pixel over another rectangle of the canvas: nothing is selected beside `bounds`."""
+        both = rect.intersect(self.bounds)
+        if both.empty:
+            return bytes(rect.area)
+        rows = job.cut(self.soft, self.bounds.width, both.moved(-self.bounds.x, -self.bounds.y))
+        before, after = bytes(both.x - rect.x), bytes(rect.right - both.right)
+        lines = [
+            before + rows[i : i + both.width] + after for i in range(0, len(rows), both.width)
+        ]
+        above, below = both.y - rect.y, rect.bottom - both.bottom
+        return bytes(above * rect.width) + b"".join(lines) + bytes(below * rect.width)
+
+
 class Hole(NamedTuple):
     """What is selected of the pixels that are looked at: of a layer, or of the canvas."""
 
@@ -167,9 +193,11 @@ class Hole(NamedTuple):
     mask: native.Image  # all of those pixels, hard, as the library takes a mask
 
 
-def find_hole(host, grow=0, sample=LAYER, output=IN_PLACE):
-    """The selected part, `grow` pixels wider. Raises Refusal when there is none."""
-    bounds = host.selection_bounds()
+def find_hole(host, grow=0, sample=LAYER, output=IN_PLACE, selection=None):
+    """The selected part, `grow` pixels wider, of a Selection, or of the one that is there now. Raises
+    Refusal when there is none."""
+    selection = selection or Selection.now(host)
+    bounds = selection.bounds
     if bounds is None:
         raise Refusal(
             "Nothing is selected: select what is to be filled, with the Free Select tool say, "
@@ -183,12 +211,12 @@ def find_hole(host, grow=0, sample=LAYER, output=IN_PLACE):
             "The selection does not touch “%s”: select a part of that layer, or select the layer "
             "that has the pixels." % host.item.name
         )
-    soft = host.selection(near)
+    soft = selection.over(near)
     selected = (bounds, soft)
     if grow:
         # What lies beside those pixels grows into them, too.
         wide = bounds.intersect(limit.grown(grow)).grown(grow)
-        grown = host.grown(wide, host.selection(wide), grow)
+        grown = host.grown(wide, selection.over(wide), grow)
         soft = job.cut(grown, wide.width, near.moved(-wide.x, -wide.y))
     mask = job.hard(soft)
     if 255 not in mask:
@@ -339,8 +367,9 @@ def plan(host, inpainter, parameters, output=IN_PLACE, sample=LAYER):
     return found
 
 
-def fill(host, inpainter, parameters, output, sample=LAYER):
-    """Fills the selection of the layer. Gives back (the new layer or None, the library's notes).
+def fill(host, inpainter, parameters, output, sample=LAYER, selection=None):
+    """Fills the selection of the layer: `selection`, or the one that is there now. Gives back (the new
+    layer or None, the library's notes).
 
     Raises Refusal or MendError; the image is untouched then. The library is handed hard masks: GIMP
     itself applies the selection when the result is written, so that softness counts once.
@@ -348,7 +377,7 @@ def fill(host, inpainter, parameters, output, sample=LAYER):
     check_parameters(inpainter, parameters)
     check_item(host.item, output, sample)
     # The selection itself is grown here, for what is written must show through it.
-    hole = find_hole(host, int(parameters.get("grow", 0)), sample, output)
+    hole = find_hole(host, int(parameters.get("grow", 0)), sample, output, selection)
     parameters = dict(parameters, grow="0")
     planned = ask_plan(inpainter, parameters, hole)
     pieces = job.pieces(planned)

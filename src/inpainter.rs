@@ -4,13 +4,17 @@
 #[cfg(test)]
 mod ablation;
 mod alpha;
+mod checks;
 mod notes;
 mod options;
 mod pace;
+mod part;
 mod planning;
 mod pool;
+mod reading;
 mod region;
 mod scaled;
+mod specks;
 #[cfg(test)]
 mod tests;
 
@@ -20,18 +24,19 @@ use crate::catalog::{self, Store, listing};
 use crate::engines::{self, Engine, Mark, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
-use crate::pixels::{
-    ImageView, ImageViewMut, MaskView, PixelFormat, Rect, RgbImage, RunMask, write_back,
-};
+use crate::pixels::{ImageView, ImageViewMut, MaskView, Rect, RgbImage, RunMask};
 use crate::plan::Plan;
 use crate::progress::{Cancel, Preview, Progress};
 use crate::request::{self, Request};
 use crate::workers::Workers;
+use checks::{check_image, needs_alpha, no_source};
 use pace::{Pace, START};
+use part::Part;
 use planning::{Planned, region_seconds};
 use pool::Pool;
-use region::{Job, Part, fill_region, no_source};
+use region::{Job, fill_region};
 use serde_json::{Value as Json, json};
+use specks::fill_specks;
 use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -109,7 +114,7 @@ impl Filled {
             }
         }
         for part in &self.parts {
-            write_back(dst, part.rect, &part.working, &part.coverage)?;
+            part.write(dst)?;
         }
         Ok(())
     }
@@ -177,10 +182,10 @@ impl Inpainter {
         mask: &MaskView<'_>,
     ) -> Result<Plan> {
         if let Some(image) = image {
-            check_sizes(image, mask)?;
+            check_image(request, image, mask)?;
         }
         let runs = RunMask::of(mask)?;
-        Ok(self.plan_runs(request, &runs, image)?.plan)
+        Ok(self.plan_runs(request, image, mask, &runs)?.plan)
     }
 
     /// Fills the pixels of `image` that `mask` selects, in place.
@@ -217,11 +222,8 @@ impl Inpainter {
         cancel: &Cancel,
     ) -> Result<Filled> {
         let start = Instant::now();
-        check_sizes(image, mask)?;
+        check_image(request, image, mask)?;
         let layer = request.text("result")? == "layer";
-        if layer {
-            needs_alpha(image.format())?;
-        }
         cancel.check()?;
         let runs = RunMask::of(mask)?;
         let mut report = Report {
@@ -251,7 +253,8 @@ impl Inpainter {
             costs,
             room,
             note,
-        } = self.plan_runs(request, &runs, Some(image))?;
+            specks,
+        } = self.plan_runs(request, Some(image), mask, &runs)?;
         report
             .notes
             .extend(notes::of(request.values(), engine.as_ref(), note.is_some()));
@@ -260,7 +263,6 @@ impl Inpainter {
             needs: &needs,
             image,
             mask,
-            runs: &runs,
             request,
             grow: request.integer("grow")? as u32,
             feather: request.integer("feather")? as u32,
@@ -294,15 +296,22 @@ impl Inpainter {
                 },
                 show: &mut |picture| preview.set(shown(picture, region.rect)),
             };
-            let part = fill_region(&job, engine.as_ref(), region, *detail, &mut run)?;
-            report.pixels += part.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
+            let part = match &specks {
+                Some(found) if region.specks => fill_specks(&job, &found.specks, region, &mut run)?,
+                _ => fill_region(&job, engine.as_ref(), region, *detail, &parts, &mut run)?,
+            };
+            parts
+                .iter_mut()
+                .for_each(|p: &mut Part| p.give_way_to(region));
             parts.push(part);
             done += weight;
         }
         // A speck in the void leaves nothing behind; where all is void, something else was meant.
         if parts.iter().all(|part| part.empty) {
-            return Err(no_source(&job));
+            return Err(no_source(request));
         }
+        let filled = |p: &Part| p.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
+        report.pixels = parts.iter().map(filled).sum();
         cancel.check()?;
         if !pace.finish() {
             return Err(Error::cancelled());
@@ -374,31 +383,4 @@ impl Mark {
             ..self
         }
     }
-}
-
-fn check_sizes(image: &ImageView<'_>, mask: &MaskView<'_>) -> Result<()> {
-    if (image.width(), image.height()) == (mask.width(), mask.height()) {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Mask,
-        format!(
-            "the image is {}×{} and the mask {}×{}: give a mask of the image's size",
-            image.width(),
-            image.height(),
-            mask.width(),
-            mask.height()
-        ),
-    ))
-}
-
-fn needs_alpha(format: PixelFormat) -> Result<()> {
-    if format.layout.has_alpha() {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::Image,
-        "the image has no alpha channel, which parameter 'result' needs at 'layer': give it one, \
-         or set result to image",
-    ))
 }

@@ -60,7 +60,26 @@ impl Progress for Silent {
 
 /// A flag that any thread may raise to stop a running fill. Clones share the flag.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel(Arc<Flag>);
+
+#[derive(Debug, Default)]
+struct Flag {
+    raised: AtomicBool,
+    #[cfg(test)]
+    looks: std::sync::Mutex<Looks>,
+}
+
+/// Who looked at a flag, for a test to see that all do.
+#[cfg(test)]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Looks {
+    /// How often each file did.
+    pub by_file: std::collections::BTreeMap<&'static str, u64>,
+    /// All of them.
+    pub all: u64,
+    /// The look that raises the flag.
+    pub raise_at: Option<u64>,
+}
 
 impl Cancel {
     /// A flag that is not raised.
@@ -71,15 +90,45 @@ impl Cancel {
     /// Raises the flag. Running and later calls that were given it end with
     /// [`crate::ErrorKind::Cancelled`].
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.raised.store(true, Ordering::Relaxed);
     }
 
     /// Whether the flag is raised.
+    #[cfg_attr(test, track_caller)]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        #[cfg(test)]
+        if let Ok(mut looks) = self.0.looks.lock() {
+            let file = std::panic::Location::caller().file();
+            *looks.by_file.entry(file).or_default() += 1;
+            looks.all += 1;
+            if looks.raise_at == Some(looks.all) {
+                self.cancel();
+            }
+        }
+        self.0.raised.load(Ordering::Relaxed)
+    }
+
+    /// A flag that its look number `number` raises.
+    #[cfg(test)]
+    pub(crate) fn at_look(number: u64) -> Self {
+        let cancel = Self::new();
+        if let Ok(mut looks) = cancel.0.looks.lock() {
+            looks.raise_at = Some(number);
+        }
+        cancel
+    }
+
+    #[cfg(test)]
+    pub(crate) fn looks(&self) -> Looks {
+        self.0
+            .looks
+            .lock()
+            .map(|looks| looks.clone())
+            .unwrap_or_default()
     }
 
     /// `Err(cancelled)` once the flag is raised.
+    #[cfg_attr(test, track_caller)]
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() {
             Err(Error::cancelled())

@@ -297,14 +297,29 @@ fn score(ask: &Ask, case: &Case, pool: &Workers) -> Outcome<Row> {
             pixel.fill(f32::NAN);
         }
     }
-    blend::extend(&mut known.data, 3, w, h, &case.source.data)?;
+    blend::extend(
+        &mut known.data,
+        3,
+        w,
+        h,
+        &case.source.data,
+        &mend::Cancel::new(),
+    )?;
     let answer = answer(ask, case)?;
     let start = Instant::now();
     let mut fill = match ask.transfer {
         true => detail::upscale(&answer, w, h)?,
         false => resize_rgb(&answer, w, h)?,
     };
-    pool.install(|| blend::paste(&known, &case.hole, &case.source, &mut fill))?;
+    pool.install(|| {
+        blend::paste(
+            &known,
+            &case.hole,
+            &case.source,
+            &mut fill,
+            &mend::Cancel::new(),
+        )
+    })?;
     let pasted = start.elapsed().as_secs_f64();
     let guide = fill.clone();
     if ask.transfer {

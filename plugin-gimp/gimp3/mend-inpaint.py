@@ -207,12 +207,16 @@ def run(procedure, run_mode, image, drawables, config, mend):
         from host import Host
 
         host = Host(image, drawables[0], run_mode != Gimp.RunMode.NONINTERACTIVE)
+        # What was selected when this began counts, and after a dialog what is selected then.
+        selection = fill.Selection.now(host)
         inpainter = mend.inpainter
         asked = asked_for(procedure, run_mode, config, host, mend)
         if asked is None:
             return answer(procedure, status.CANCEL)
+        if procedure.get_name() == PROCEDURE and run_mode == Gimp.RunMode.INTERACTIVE:
+            selection = None
         host.progress(0.0, "")
-        layer, notes = fill.fill(host, inpainter, *asked)
+        layer, notes = fill.fill(host, inpainter, *asked, selection=selection)
         if not host.item.is_layer and procedure.get_name() != PROCEDURE:
             # A dialog has said it before.
             notes = [fill.filled_text(host.item)] + notes

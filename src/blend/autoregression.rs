@@ -11,9 +11,7 @@
 
 use crate::error::Result;
 use crate::memory;
-use crate::pixels::{Plane, Rect, RgbImage};
-use crate::progress::Cancel;
-use rayon::prelude::*;
+use crate::pixels::{Plane, RgbImage};
 
 const WHAT: &str = "the interpolated pixels";
 /// Neighbours come in pairs that lie opposite each other: a stationary texture gives both the same
@@ -57,92 +55,6 @@ const HOLD: f64 = 0.005;
 const LEAST_HOLD: f64 = 1e-4;
 /// Samples that are multiplied at a time.
 const LANES: usize = 8;
-
-/// Pixels around a part of a picture beyond which what is interpolated in it hardly changes.
-pub const MARGIN: u32 = 16;
-/// Side of the tiles that a picture is interpolated in.
-pub const TILE: u32 = 256;
-
-/// As [`autoregress`], tile by tile on the threads of the pool that it is called in, with the same result
-/// on any number of them.
-///
-/// # Errors
-/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
-pub fn interpolate(
-    image: &mut RgbImage,
-    known: &Plane<u8>,
-    wanted: &Plane<u8>,
-    cancel: &Cancel,
-) -> Result<()> {
-    let (w, h) = (image.width as u32, image.height as u32);
-    let mut tiles = Vec::new();
-    for y in (0..h).step_by(TILE as usize) {
-        for x in (0..w).step_by(TILE as usize) {
-            let tile = Rect::new(x, y, TILE.min(w - x), TILE.min(h - y));
-            let mut rows = tile.y..tile.bottom();
-            let columns = tile.x as usize..tile.right() as usize;
-            if rows.any(|y| wanted.row(y as usize)[columns.clone()].contains(&1)) {
-                memory::push(&mut tiles, tile, WHAT)?;
-            }
-        }
-    }
-    let whole = &*image;
-    let done = |tile: &Rect| {
-        cancel.check()?;
-        let around = tile.grown_within(MARGIN, w, h);
-        let (width, height) = (around.width as usize, around.height as usize);
-        let plane = |of: &Plane<u8>| -> Result<Plane<u8>> {
-            let data = cut(&of.data, of.width, around, 1)?;
-            Ok(Plane {
-                width,
-                height,
-                data,
-            })
-        };
-        let data = cut(&whole.data, whole.width, around, 3)?;
-        let mut picture = RgbImage {
-            width,
-            height,
-            data,
-        };
-        autoregress(&mut picture, &plane(known)?, &plane(wanted)?)?;
-        let inner = Rect::new(
-            tile.x - around.x,
-            tile.y - around.y,
-            tile.width,
-            tile.height,
-        );
-        cut(&picture.data, width, inner, 3)
-    };
-    let filled: Vec<Vec<f32>> = tiles.par_iter().map(done).collect::<Result<_>>()?;
-    for (tile, filled) in tiles.iter().zip(&filled) {
-        let rows = (tile.y as usize..).zip(filled.chunks_exact(tile.width as usize * 3));
-        for (y, row) in rows {
-            let at = tile.x as usize;
-            let wanted = &wanted.row(y)[at..at + tile.width as usize];
-            let own = image.row_mut(y)[at * 3..].chunks_exact_mut(3);
-            for ((own, new), _) in own
-                .zip(row.chunks_exact(3))
-                .zip(wanted)
-                .filter(|p| *p.1 != 0)
-            {
-                own.copy_from_slice(new);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The values of `rect` of a plane that is `width` pixels wide, `each` a pixel.
-fn cut<T: Copy>(data: &[T], width: usize, rect: Rect, each: usize) -> Result<Vec<T>> {
-    let (w, h) = (rect.width as usize * each, rect.height as usize);
-    let mut out = memory::with_capacity(w * h, WHAT)?;
-    for y in rect.y as usize..rect.bottom() as usize {
-        let start = (y * width + rect.x as usize) * each;
-        out.extend_from_slice(&data[start..start + w]);
-    }
-    Ok(out)
-}
 
 /// Interpolates the pixels of `image` that are 1 in `wanted` from those that are 1 in `known`; no pixel
 /// is in both. Every pixel that is not known carries a guess. On the thread that calls it.
@@ -205,17 +117,24 @@ fn listed(wanted: &Plane<u8>) -> Result<Vec<(usize, usize)>> {
 /// neighbours are guesses.
 fn trust(known: &Plane<u8>) -> Result<Plane<f32>> {
     let (w, h) = (known.width, known.height);
-    let mut trust = Plane::filled(w, h, 0.0f32, WHAT)?;
+    let mut across = Plane::filled(w, h, 0u8, WHAT)?;
     for y in 0..h {
+        let row = known.row(y);
+        for (x, sum) in across.row_mut(y).iter_mut().enumerate() {
+            *sum = row[x.saturating_sub(REACH)..(x + REACH + 1).min(w)]
+                .iter()
+                .sum();
+        }
+    }
+    let mut trust = Plane::filled(w, h, 0.0f32, WHAT)?;
+    let within = |at: usize, len: usize| at.min(REACH) + 1 + (len - 1 - at).min(REACH);
+    for y in 0..h {
+        let rows = y.saturating_sub(REACH)..(y + REACH + 1).min(h);
         for x in (0..w).filter(|x| known.row(y)[*x] != 0) {
-            let mut sum = 0u32;
-            for (dx, dy) in PAIRS {
-                for sign in [1, -1] {
-                    let (nx, ny) = (beside(x, sign * dx, w), beside(y, sign * dy, h));
-                    sum += u32::from(known.row(ny)[nx] != 0);
-                }
-            }
-            let share = sum as f32 / (2 * COUNT) as f32;
+            let sum: u8 = rows.clone().map(|y| across.row(y)[x]).sum();
+            // Without itself, of all that lie inside.
+            let all = within(x, w) * within(y, h) - 1;
+            let share = f32::from(sum - 1) / all.max(1) as f32;
             trust.row_mut(y)[x] = share * share;
         }
     }
@@ -303,12 +222,33 @@ impl Picture<'_> {
         Ok(ranges)
     }
 
-    /// The mean of the channels, which the weights are learned on.
+    /// The mean of the channels, which the weights are learned on, with its mirror image around it as far
+    /// as neighbours reach.
     fn luma(&self) -> Result<Plane<f32>> {
-        let mut luma = Plane::filled(self.w, self.h, 0.0f32, WHAT)?;
-        let pixels = self.image.data.chunks_exact(3);
-        for (l, p) in luma.data.iter_mut().zip(pixels) {
-            *l = (p[0] + p[1] + p[2]) * (1.0 / 3.0);
+        let (w, h) = (self.w + 2 * REACH, self.h + 2 * REACH);
+        let mut luma = Plane::filled(w, h, 0.0f32, WHAT)?;
+        for y in 0..self.h {
+            let row = &mut luma.row_mut(y + REACH)[REACH..REACH + self.w];
+            let pixels = self.image.row(y).chunks_exact(3);
+            for (l, p) in row.iter_mut().zip(pixels) {
+                *l = (p[0] + p[1] + p[2]) * (1.0 / 3.0);
+            }
+            let row = luma.row_mut(y + REACH);
+            for by in 1..=REACH {
+                row[REACH - by] = row[REACH + beside(0, by as isize, self.w)];
+                let last = self.w - 1;
+                row[REACH + last + by] = row[REACH + beside(last, by as isize, self.w)];
+            }
+        }
+        for by in 1..=REACH {
+            let last = self.h - 1;
+            for (to, from) in [
+                (REACH - by, beside(0, by as isize, self.h)),
+                (REACH + last + by, beside(last, by as isize, self.h)),
+            ] {
+                let from = (from + REACH) * w;
+                luma.data.copy_within(from..from + w, to * w);
+            }
         }
         Ok(luma)
     }
@@ -377,7 +317,6 @@ impl Samples {
         mean: f32,
     ) -> Result<()> {
         const SIDE: usize = BLOCK + 2 * AROUND;
-        let (w, h) = (luma.width, luma.height);
         for column in &mut self.columns {
             column.clear();
             if column.capacity() == 0 {
@@ -385,19 +324,26 @@ impl Samples {
             }
         }
         let (mut sum, mut count) = (0.0f64, 0u32);
+        let mut roots = [0.0f32; SIDE];
         for y in top..bottom {
             let trust = &trust.row(y)[left..right];
-            for (x, trust) in (left..right).zip(trust).filter(|(_, t)| **t > 0.0) {
+            // What is not trusted at all adds zeros, which is nothing.
+            for (root, trust) in roots.iter_mut().zip(trust) {
+                *root = trust.sqrt();
                 sum += f64::from(*trust);
-                count += 1;
-                let root = trust.sqrt();
-                for ((dx, dy), column) in PAIRS.iter().zip(&mut self.columns) {
-                    let a = luma.row(beside(y, *dy, h))[beside(x, *dx, w)];
-                    let b = luma.row(beside(y, -dy, h))[beside(x, -dx, w)];
-                    column.push(root * (0.5 * (a + b) - mean));
-                }
-                self.columns[COUNT].push(root * (luma.row(y)[x] - mean));
+                count += u32::from(*trust > 0.0);
             }
+            let row = |by: isize, along: isize| {
+                let start = ((left + REACH) as isize + along) as usize;
+                &luma.row(((y + REACH) as isize + by) as usize)[start..start + right - left]
+            };
+            for ((dx, dy), column) in PAIRS.iter().zip(&mut self.columns) {
+                let pairs = row(*dy, *dx).iter().zip(row(-dy, -dx));
+                let values = pairs.zip(&roots);
+                column.extend(values.map(|((a, b), root)| root * (0.5 * (a + b) - mean)));
+            }
+            let values = row(0, 0).iter().zip(&roots);
+            self.columns[COUNT].extend(values.map(|(own, root)| root * (own - mean)));
         }
         self.trust = sum / f64::from(count.max(1));
         // Whole lanes; zeros add nothing.

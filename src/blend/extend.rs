@@ -5,6 +5,7 @@
 
 use crate::error::Result;
 use crate::memory;
+use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// Fills the values of `data` (interleaved, `channels` a pixel) where `known` is 0 with a smooth
@@ -12,39 +13,49 @@ use rayon::prelude::*;
 /// pool that it is called in, with the same result on any number of them.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+#[allow(clippy::too_many_arguments)]
 pub fn extend(
     data: &mut [f32],
     channels: usize,
     width: usize,
     height: usize,
     known: &[u8],
+    cancel: &Cancel,
 ) -> Result<()> {
     if known.iter().all(|&k| k != 0) || known.iter().all(|&k| k == 0) {
         return Ok(());
     }
     // The picture itself is the finest level: it is never copied.
     let own = |i: usize| f32::from(u8::from(known[i] != 0));
-    let mut levels = vec![pull(data, &own, channels, width, height)?];
+    let mut levels = vec![pull(data, &own, channels, width, height, cancel)?];
     while let Some(finest) = levels.last()
         && !finest.complete()
         && (finest.width, finest.height) != (1, 1)
     {
         let weights = |i: usize| finest.weights[i];
         let (w, h) = (finest.width, finest.height);
-        let coarser = pull(&finest.values, &weights, channels, w, h)?;
+        let coarser = pull(&finest.values, &weights, channels, w, h, cancel)?;
         levels.push(coarser);
     }
     while let Some(coarse) = levels.pop() {
         match levels.last_mut() {
             Some(finer) => {
                 let (weights, w, h) = (&finer.weights, finer.width, finer.height);
-                push(&coarse, &mut finer.values, &|i| weights[i], channels, w, h);
+                push(
+                    &coarse,
+                    &mut finer.values,
+                    &|i| weights[i],
+                    channels,
+                    w,
+                    h,
+                    cancel,
+                );
             }
-            None => push(&coarse, data, &own, channels, width, height),
+            None => push(&coarse, data, &own, channels, width, height, cancel),
         }
     }
-    Ok(())
+    cancel.check()
 }
 
 /// A level of the pyramid.
@@ -70,6 +81,7 @@ fn pull(
     channels: usize,
     width: usize,
     height: usize,
+    cancel: &Cancel,
 ) -> Result<Level> {
     const WHAT: &str = "the smooth extension";
     let (w, h) = (width.div_ceil(2), height.div_ceil(2));
@@ -79,6 +91,9 @@ fn pull(
         .par_chunks_mut(w * channels)
         .zip(weights.par_chunks_mut(w));
     rows.enumerate().for_each(|(row, (coarse, weights))| {
+        if cancel.is_cancelled() {
+            return;
+        }
         for y in 2 * row..height.min(2 * row + 2) {
             for x in 0..width {
                 let k = weight(y * width + x);
@@ -98,6 +113,7 @@ fn pull(
             }
         }
     });
+    cancel.check()?;
     Ok(Level {
         width: w,
         height: h,
@@ -114,10 +130,14 @@ fn push(
     channels: usize,
     width: usize,
     height: usize,
+    cancel: &Cancel,
 ) {
     let (cw, ch) = (coarse.width, coarse.height);
     let rows = values.par_chunks_mut(width * channels).take(height);
     rows.enumerate().for_each(|(y, row)| {
+        if cancel.is_cancelled() {
+            return;
+        }
         let fy = (y as f32 - 0.5) / 2.0;
         let y0 = fy.floor().max(0.0) as usize;
         let (y1, ty) = ((y0 + 1).min(ch - 1), (fy - y0 as f32).clamp(0.0, 1.0));

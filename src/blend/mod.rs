@@ -3,6 +3,7 @@
 
 mod autoregression;
 mod extend;
+mod interpolate;
 mod outline;
 mod paste;
 mod screened;
@@ -10,8 +11,8 @@ mod seam;
 #[cfg(test)]
 mod tests;
 
-pub use autoregression::{MARGIN, TILE, autoregress, interpolate};
 pub use extend::extend;
+pub use interpolate::{MARGIN, interpolate};
 pub use outline::outline;
 pub use paste::paste;
 pub use screened::screened;

@@ -5,6 +5,7 @@ use super::seamless;
 use crate::error::Result;
 use crate::memory;
 use crate::pixels::{Plane, Rect, RgbImage};
+use crate::progress::Cancel;
 
 /// Pixels around the hole whose colours are matched.
 const RING: usize = 16;
@@ -16,12 +17,13 @@ const RING: usize = 16;
 /// neighbours are then those inside the engine's own version, so that what it meant to go on goes on.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
 pub fn paste(
     image: &RgbImage,
     hole: &Plane<u8>,
     known: &Plane<u8>,
     fill: &mut RgbImage,
+    cancel: &Cancel,
 ) -> Result<()> {
     let (w, h) = (image.width, image.height);
     let Some(bounds) = bounds(hole) else {
@@ -46,6 +48,9 @@ pub fn paste(
     let mut gx = memory::filled(cw * ch * 3, 0.0f32, what)?;
     let mut gy = memory::filled(cw * ch * 3, 0.0f32, what)?;
     for i in 0..cw * ch * 3 {
+        if i % (cw * 3) == 0 {
+            cancel.check()?;
+        }
         if i / 3 % cw + 1 < cw {
             gx[i] = inside.data[i + 3] - inside.data[i];
         }
@@ -53,7 +58,8 @@ pub fn paste(
             gy[i] = inside.data[i + cw * 3] - inside.data[i];
         }
     }
-    seamless(image, hole, cut, &mut inside, gx, gy)?;
+    cancel.check()?;
+    seamless(image, hole, cut, &mut inside, gx, gy, cancel)?;
     fill.data.copy_from_slice(&image.data);
     for y in 0..ch {
         let at = (y + cut.y as usize) * w + cut.x as usize;

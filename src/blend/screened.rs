@@ -7,6 +7,7 @@
 
 use crate::error::Result;
 use crate::memory;
+use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// Colour channels of the pictures here.
@@ -93,13 +94,14 @@ impl Grid {
 
     /// One Gauss–Seidel sweep in red-black order: the two colours one after the other, each row by
     /// itself, so that the result does not depend on the number of threads.
-    fn smooth(&mut self) {
+    fn smooth(&mut self, cancel: &Cancel) -> Result<()> {
         let (w, h, lambda) = (self.width, self.height, self.lambda);
         for colour in 0..2 {
             let (rows, b) = (&self.rows, &self.b);
             // A pixel's neighbours have the other colour, so a row pair can be updated from a
             // snapshot of nothing: rows of even and odd index are done in turn.
             for parity in 0..2 {
+                cancel.check()?;
                 let c = &mut self.c;
                 // Rows of one parity only read rows of the other: split them out and update.
                 let mut own: Vec<(usize, Vec<f32>)> = (parity..h)
@@ -125,6 +127,7 @@ impl Grid {
                 }
             }
         }
+        Ok(())
     }
 
     /// Adds up the residual of each coarse pixel's four into `coarse`'s right-hand side.
@@ -208,25 +211,26 @@ fn runs(row: &[u8]) -> Vec<(u32, u32)> {
     out
 }
 
-fn cycle(grids: &mut [Grid]) {
+fn cycle(grids: &mut [Grid], cancel: &Cancel) -> Result<()> {
     let Some((fine, coarser)) = grids.split_first_mut() else {
-        return;
+        return Ok(());
     };
     if coarser.is_empty() {
         for _ in 0..16 {
-            fine.smooth();
+            fine.smooth(cancel)?;
         }
-        return;
+        return Ok(());
     }
     for _ in 0..SWEEPS {
-        fine.smooth();
+        fine.smooth(cancel)?;
     }
     fine.restrict(&mut coarser[0]);
-    cycle(coarser);
+    cycle(coarser, cancel)?;
     fine.prolong(&coarser[0]);
     for _ in 0..SWEEPS {
-        fine.smooth();
+        fine.smooth(cancel)?;
     }
+    Ok(())
 }
 
 /// Corrects `values` (RGB interleaved, `width` × `height`) where `unknown` is 1 so that the
@@ -238,7 +242,8 @@ fn cycle(grids: &mut [Grid]) {
 /// equation is Poisson's.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+#[allow(clippy::too_many_arguments)]
 pub fn screened(
     values: &mut [f32],
     width: usize,
@@ -247,6 +252,7 @@ pub fn screened(
     gx: &[f32],
     gy: &[f32],
     lambda: f32,
+    cancel: &Cancel,
 ) -> Result<()> {
     let mut copy = memory::with_capacity(unknown.len(), "the seam's equations")?;
     copy.extend(unknown.iter().map(|u| u8::from(*u != 0)));
@@ -296,7 +302,7 @@ pub fn screened(
         grids.push(next);
     }
     for _ in 0..CYCLES {
-        cycle(&mut grids);
+        cycle(&mut grids, cancel)?;
     }
     let fine = &grids[0];
     for (y, runs) in fine.rows.iter().enumerate() {

@@ -8,6 +8,7 @@
 use super::screened::screened;
 use crate::error::Result;
 use crate::pixels::{Plane, Rect, RgbImage};
+use crate::progress::Cancel;
 
 /// A step between wanted and present difference of this size (root mean square of the channels,
 /// of 1.0) counts half; smaller ones are smoothed away, larger ones stay. Twice as much is kinder to
@@ -21,7 +22,7 @@ const FADE: f32 = 0.0005;
 /// the box. Pixels of the box outside the hole become the crop's.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
 pub fn seamless(
     image: &RgbImage,
     hole: &Plane<u8>,
@@ -29,6 +30,7 @@ pub fn seamless(
     fill: &mut RgbImage,
     mut gx: Vec<f32>,
     mut gy: Vec<f32>,
+    cancel: &Cancel,
 ) -> Result<()> {
     let (w, h) = (fill.width, fill.height);
     let mut unknown = Plane::filled(w, h, 0u8, "the seam's mask")?;
@@ -43,6 +45,7 @@ pub fn seamless(
         }
     }
     for y in 0..h {
+        cancel.check()?;
         for x in 0..w {
             let i = y * w + x;
             if x + 1 < w {
@@ -53,7 +56,7 @@ pub fn seamless(
             }
         }
     }
-    screened(&mut fill.data, w, h, &unknown.data, &gx, &gy, FADE)
+    screened(&mut fill.data, w, h, &unknown.data, &gx, &gy, FADE, cancel)
 }
 
 /// Draws the wanted difference of pixels `i` and `j` to the present one, the more the further they

@@ -2,6 +2,7 @@
 
 use super::{extend, paste, screened, seamless};
 use crate::pixels::{Plane, Rect, RgbImage};
+use crate::progress::Cancel;
 
 /// The same equation by plain relaxation until nothing moves.
 fn relaxed(
@@ -73,7 +74,7 @@ fn multigrid_solves_what_relaxation_solves() {
         let (gx, gy) = (noise(w * h * 3, 2, 0.1), noise(w * h * 3, 3, 0.1));
         let right = relaxed(&values, (w, h), &unknown, &gx, &gy, f64::from(lambda));
         let mut fast = values.clone();
-        screened(&mut fast, w, h, &unknown, &gx, &gy, lambda).unwrap();
+        screened(&mut fast, w, h, &unknown, &gx, &gy, lambda, &Cancel::new()).unwrap();
         for (i, (fast, right)) in fast.iter().zip(&right).enumerate() {
             if unknown[i / 3] == 0 {
                 assert_eq!(*fast, values[i]);
@@ -123,7 +124,7 @@ fn a_fill_of_another_brightness_meets_its_surroundings() {
             }
         }
     }
-    seamless(&image, &hole, bounds, &mut fill, gx, gy).unwrap();
+    seamless(&image, &hole, bounds, &mut fill, gx, gy, &Cancel::new()).unwrap();
     let mut rim = 0.0f32;
     for y in 0..32 {
         for x in 0..32 {
@@ -153,7 +154,7 @@ fn extension_is_smooth_and_leaves_the_known_alone() {
             *d = f32::NAN;
         }
     }
-    extend(&mut data, 1, w, h, &known).unwrap();
+    extend(&mut data, 1, w, h, &known, &Cancel::new()).unwrap();
     let (low, high) = (value(0, 0), value(w - 1, h - 1));
     for i in 0..w * h {
         if known[i] != 0 {
@@ -169,7 +170,7 @@ fn extension_is_smooth_and_leaves_the_known_alone() {
         }
     }
     let mut nothing = vec![0.5f32; 12];
-    extend(&mut nothing, 1, 4, 3, &[0; 12]).unwrap();
+    extend(&mut nothing, 1, 4, 3, &[0; 12], &Cancel::new()).unwrap();
     assert_eq!(nothing, [0.5; 12]);
 }
 
@@ -194,12 +195,12 @@ fn a_version_of_its_own_is_matched_and_pasted_without_a_seam() {
             pixel.fill(0.5);
         }
     }
-    paste(&holed, &hole, &known, &mut fill).unwrap();
+    paste(&holed, &hole, &known, &mut fill, &Cancel::new()).unwrap();
     for (got, want) in fill.data.iter().zip(&image.data) {
         assert!((got - want).abs() < 2e-3, "{got} {want}");
     }
     // No hole: the picture.
     hole.data.fill(0);
-    paste(&image, &hole, &known, &mut fill).unwrap();
+    paste(&image, &hole, &known, &mut fill, &Cancel::new()).unwrap();
     assert_eq!(fill, image);
 }

@@ -90,6 +90,8 @@ impl Store {
         let path = hub::snapshot(path);
         let id = id(&path, how)?;
         let outside = match path.is_dir() {
+            // A model of RAD's may have an adapter inside.
+            true if path.join("unet/config.json").is_file() => folder(&path)?,
             true => match in_folder(&path).as_slice() {
                 [only] => file(only, &id, how.link)?,
                 [_, _, ..] => return Err(several(&path)),

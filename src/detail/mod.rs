@@ -16,5 +16,5 @@ mod upscale;
 
 pub use attention::{Attention, attend};
 pub use light::{Light, light};
-pub use transfer::{Guide, transfer, transfer_costs};
+pub use transfer::{Guide, transfer, transfer_costs, transfer_work};
 pub use upscale::upscale;

@@ -3,7 +3,7 @@
 
 use crate::error::Result;
 use crate::r#match::{self, Steps, guided};
-use crate::pixels::{Plane, RgbImage};
+use crate::pixels::{Plane, RgbImage, RunMask};
 use crate::plan::Costs;
 use crate::progress::Cancel;
 use crate::workers::Workers;
@@ -24,6 +24,13 @@ impl Guide {
         let level = (self.scale.max(1.0).log2() - 0.2).ceil().max(1.0);
         level as usize
     }
+
+    fn of_levels(&self) -> r#match::Guide {
+        r#match::Guide {
+            level: self.level(),
+            weight: self.weight.clamp(0.0, 1.0),
+        }
+    }
 }
 
 /// What [`transfer`] takes for a region, in the planner's terms.
@@ -37,6 +44,16 @@ pub fn transfer_costs() -> Costs {
         seconds_per_pixel: 2e-7,
         seconds_per_hole_pixel: 5e-6,
     }
+}
+
+/// What the search in [`transfer`] costs for the hole of a crop whose answer is `scale` times as coarse, in
+/// pixels of a large, compact hole.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn transfer_work(scale: f64, hole: &RunMask) -> Result<f64> {
+    let guide = Guide { scale, weight: 1.0 };
+    Ok(r#match::guided_pairs(hole, guide.of_levels())? / r#match::GUIDED_PAIRS)
 }
 
 /// Carries native detail into the hole of `crop`, whose pixels carry the answer at native size, see
@@ -56,9 +73,6 @@ pub fn transfer(
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {
-    let guide = r#match::Guide {
-        level: guide.level(),
-        weight: guide.weight.clamp(0.0, 1.0),
-    };
+    let guide = guide.of_levels();
     guided(crop, hole, source, guide, seed, pool, cancel, steps)
 }

@@ -40,6 +40,7 @@ impl Engine for Exemplar {
             min_context: 64,
             context_share: 0.6,
             max_context: 768,
+            specks: true,
             ..Needs::ANY
         })
     }

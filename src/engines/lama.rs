@@ -75,6 +75,7 @@ impl Network for Generator {
                 min_side: (side / 2).min(256),
                 blend: true,
                 original: false,
+                specks: false,
                 coverage: false,
             },
             weights: all_numbers(weights) * 4.0,

@@ -47,6 +47,7 @@ impl Network for Generator {
                 min_side: side,
                 blend: true,
                 original: false,
+                specks: false,
                 coverage: false,
             },
             // What is stored in 16 bits is packed in 32.

@@ -5,6 +5,7 @@ use crate::blend;
 use crate::error::Result;
 use crate::memory;
 use crate::pixels::{Coverage, Plane};
+use crate::progress::Cancel;
 
 /// The steepest step between two pixels around a hole that its alpha may fade by: softer than any edge
 /// that is drawn, as of a vignette or a wide shadow.
@@ -79,11 +80,12 @@ impl Rim {
 /// is 0 where alpha is known.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
 pub fn settle(
     alpha: &mut Plane<f32>,
     coverage: &Coverage,
     hole: &Plane<u8>,
+    cancel: &Cancel,
 ) -> Result<Option<Plane<u8>>> {
     let known = || alpha.data.iter().zip(&coverage.data);
     let mut known = known().filter(|(_, c)| **c <= 0.0).map(|(a, _)| *a);
@@ -107,6 +109,7 @@ pub fn settle(
         if hole.data[start] == 0 || way.data[start] != UNSEEN {
             continue;
         }
+        cancel.check()?;
         let extent = connected(hole, &mut way, start, &mut pixels)?;
         let rim = Rim::of(alpha, coverage, &pixels);
         let mut own = rim.way(extent as f32);
@@ -121,7 +124,7 @@ pub fn settle(
         }
     }
     if way.data.contains(&FADING) {
-        fade(alpha, &clear, &way)?;
+        fade(alpha, &clear, &way, cancel)?;
     }
     let edge = |v: u8| v == SEARCHED || v == OUTLINED;
     if !way.data.iter().any(|v| edge(*v)) {
@@ -165,10 +168,17 @@ fn connected(
 }
 
 /// The fading parts get a smooth extension.
-fn fade(alpha: &mut Plane<f32>, known: &Plane<u8>, way: &Plane<u8>) -> Result<()> {
+fn fade(alpha: &mut Plane<f32>, known: &Plane<u8>, way: &Plane<u8>, cancel: &Cancel) -> Result<()> {
     let mut smooth = memory::with_capacity(alpha.data.len(), "the known alpha")?;
     smooth.extend_from_slice(&alpha.data);
-    blend::extend(&mut smooth, 1, alpha.width, alpha.height, &known.data)?;
+    blend::extend(
+        &mut smooth,
+        1,
+        alpha.width,
+        alpha.height,
+        &known.data,
+        cancel,
+    )?;
     let inside = alpha.data.iter_mut().zip(&smooth).zip(&way.data);
     for ((a, smooth), way) in inside {
         if *way == FADING {
@@ -253,7 +263,7 @@ mod tests {
                 }
             }
         }
-        let edge = settle(&mut alpha, &coverage, &hole).unwrap();
+        let edge = settle(&mut alpha, &coverage, &hole, &Cancel::new()).unwrap();
         (alpha, hole, edge)
     }
 
@@ -312,7 +322,9 @@ mod tests {
             hole.row_mut(y)[10..190].fill(1);
             coverage.row_mut(y)[10..190].fill(1.0);
         }
-        let edge = settle(&mut alpha, &coverage, &hole).unwrap().unwrap();
+        let edge = settle(&mut alpha, &coverage, &hole, &Cancel::new())
+            .unwrap()
+            .unwrap();
         nearest(&mut alpha, &coverage, edge).unwrap();
         for y in 0..5 {
             assert!(alpha.row(y)[..100].iter().all(|a| *a == 1.0));
@@ -335,7 +347,9 @@ mod tests {
                 }
             }
         }
-        let edge = settle(&mut alpha, &coverage, &hole).unwrap().unwrap();
+        let edge = settle(&mut alpha, &coverage, &hole, &Cancel::new())
+            .unwrap()
+            .unwrap();
         for y in 5..12 {
             assert!(alpha.row(y)[4..10].iter().all(|a| *a == 1.0));
             assert!(alpha.row(y)[48..55].iter().all(|a| *a == 0.0));

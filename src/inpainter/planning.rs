@@ -2,13 +2,17 @@
 #![forbid(unsafe_code)]
 
 use super::Inpainter;
-use super::region::{softness, whole_image};
-use crate::detail::transfer_costs;
+use super::checks::{Asked, check_hole};
+use super::region::softness;
+use super::specks;
+use crate::blend;
+use crate::detail::{transfer_costs, transfer_work};
 use crate::engines::{self, Ask, Choice, Engine};
 use crate::error::{Error, ErrorKind, Result};
+use crate::r#match;
 use crate::params::Extent;
-use crate::pixels::{ImageView, RunMask, even_alpha};
-use crate::plan::{self, Costs, Memory, Needs, Plan, Region};
+use crate::pixels::{ImageView, MaskView, RunMask, even_alpha};
+use crate::plan::{self, Costs, Memory, Needs, Plan, Region, Specks};
 use crate::request::Request;
 use std::sync::Arc;
 
@@ -22,6 +26,8 @@ pub(super) struct Planned {
     pub room: Option<u64>,
     /// What the user should be told of the choice.
     pub note: Option<String>,
+    /// Where there are specks to be filled before the engine is asked.
+    pub specks: Option<Specks>,
 }
 
 impl Inpainter {
@@ -29,10 +35,17 @@ impl Inpainter {
     pub(super) fn plan_runs(
         &self,
         request: &Request,
-        runs: &RunMask,
         image: Option<&ImageView<'_>>,
+        mask: &MaskView<'_>,
+        runs: &RunMask,
     ) -> Result<Planned> {
-        check(request, runs)?;
+        let grow = request.integer("grow")? as u32;
+        let grown = match grow {
+            0 => None,
+            _ => Some(runs.grown(grow)?),
+        };
+        let hole = grown.as_ref().unwrap_or(runs);
+        check_hole(request, hole)?;
         let models = self.options.models_folder();
         let ask = Ask {
             values: request.values(),
@@ -45,8 +58,14 @@ impl Inpainter {
             reason,
             note,
         } = choice;
+        let needs = engine.needs(&ask)?;
+        // What a source mask forbids may lie right beside a speck; and what grows is none.
+        let specks = match needs.specks && request.source().is_none() && grow <= 1 {
+            true => plan::specks(hole)?,
+            false => None,
+        };
         let attempt = Attempt {
-            needs: engine.needs(&ask)?,
+            needs,
             costs: engine.costs(&ask)?,
             inpainter: self,
             engine,
@@ -54,10 +73,21 @@ impl Inpainter {
             request,
             runs,
             image,
+            hole,
+            specks: specks.as_ref(),
             reason,
             note,
         };
-        attempt.within_budget()
+        let mut planned = attempt.within_budget()?;
+        let asked = Asked {
+            request,
+            image,
+            mask,
+            hole,
+        };
+        asked.check(&planned.plan.regions)?;
+        planned.specks = specks;
+        Ok(planned)
     }
 
     fn engine(&self, ask: &Ask<'_>, id: &str) -> Result<Choice> {
@@ -73,28 +103,6 @@ impl Inpainter {
     }
 }
 
-fn check(request: &Request, runs: &RunMask) -> Result<()> {
-    if let Some(source) = request.source()
-        && (source.width() != runs.width() || source.height() != runs.height())
-    {
-        return Err(Error::new(
-            ErrorKind::Mask,
-            format!(
-                "the source mask is {}×{} and the image {}×{}: give one of the image's size",
-                source.width(),
-                source.height(),
-                runs.width(),
-                runs.height()
-            ),
-        ));
-    }
-    let all = u64::from(runs.width()) * u64::from(runs.height());
-    match runs.count() == all {
-        true => Err(whole_image()),
-        false => Ok(()),
-    }
-}
-
 /// What all plans that are tried have in common.
 struct Attempt<'a> {
     inpainter: &'a Inpainter,
@@ -107,6 +115,9 @@ struct Attempt<'a> {
     runs: &'a RunMask,
     /// What of the alpha is looked at, where there is a picture yet.
     image: Option<&'a ImageView<'a>>,
+    /// The mask as it was grown.
+    hole: &'a RunMask,
+    specks: Option<&'a Specks>,
     reason: String,
     note: Option<String>,
 }
@@ -141,32 +152,30 @@ impl Attempt<'_> {
 
     /// The plan with so much context, whether it keeps the budget or not.
     fn with(&self, context: Extent) -> Result<(Planned, Memory)> {
-        let grow = self.request.integer("grow")? as u32;
-        let mut regions = plan::regions(self.runs, grow, context, &self.needs, &self.costs)?;
-        if let Some(bounds) = self.request.source().map(RunMask::bounds) {
-            for r in &mut regions {
-                r.rect = r.rect.union(&bounds);
-                r.scale = self.needs.scale(r.rect.width, r.rect.height);
-            }
-        }
+        let regions = self.regions(context)?;
         let most = |cost: &dyn Fn(&Region) -> f64| regions.iter().map(cost).fold(0.0, f64::max);
-        // A region's result waits for the last one: 20 bytes a pixel of its hole's box.
-        let held: f64 = regions.iter().map(|r| r.hole.area() as f64 * 20.0).sum();
+        // A region's result waits for the last one: 20 bytes a pixel of its hole's box, or of specks,
+        // which also say where they belong.
+        let waits = |r: &Region| match r.specks {
+            true => r.hole_pixels as f64 * 36.0,
+            false => r.hole.area() as f64 * 20.0,
+        };
+        let held: f64 = regions.iter().map(waits).sum();
         let grows = Costs {
             bytes: 0.0,
             ..self.costs
         };
-        let mut pixels = held + most(&|r| grows.region_bytes(r.rect.area(), r.hole_pixels));
+        let mut pixels = held + most(&|r| region_bytes(&grows, r));
         // Where alpha is searched for it is before the engine's own work, beside what that keeps.
         let cutout = cutout_costs();
-        for r in &regions {
+        for r in regions.iter().filter(|r| !r.specks) {
             if self.may_have_edge(r)? {
-                pixels = pixels.max(held + cutout.region_bytes(r.rect.area(), r.hole_pixels));
+                pixels = pixels.max(held + region_bytes(&cutout, r));
             }
         }
         // Native detail comes after the engine is done, beside what that keeps.
         let detail = most(&|r| match detailed(&self.needs, r) {
-            true => transfer_costs().region_bytes(r.rect.area(), r.hole_pixels),
+            true => region_bytes(&transfer_costs(), r),
             false => 0.0,
         });
         let detail = detail.ceil() as u64;
@@ -219,8 +228,36 @@ impl Attempt<'_> {
             costs,
             room: asked,
             note: self.note.clone(),
+            specks: None,
         };
         Ok((planned, memory))
+    }
+
+    /// The regions with so much context: first those of specks.
+    fn regions(&self, context: Extent) -> Result<Vec<Region>> {
+        let grow = self.request.integer("grow")? as u32;
+        let of = |mask, grow| plan::regions(mask, grow, context, &self.needs, &self.costs);
+        let (mut regions, own) = match self.specks {
+            Some(found) => {
+                let mut all = found.regions(blend::MARGIN)?;
+                all.extend(of(&found.rest, 0)?);
+                (all, &found.rest)
+            }
+            None => (of(self.runs, grow)?, self.hole),
+        };
+        for r in regions.iter_mut().filter(|r| !r.specks) {
+            if let Some(bounds) = self.request.source().map(RunMask::bounds) {
+                r.rect = r.rect.union(&bounds);
+                r.scale = self.needs.scale(r.rect.width, r.rect.height);
+            }
+            let hole = own.cut(r.rect, r.hole)?;
+            let work = match softness(&self.needs, r.rect.width, r.rect.height) {
+                Some(scale) => transfer_work(scale, &hole)?,
+                None => r#match::pairs(&hole)? / r#match::PAIRS,
+            };
+            r.work = work.ceil() as u64;
+        }
+        Ok(regions)
     }
 }
 
@@ -228,7 +265,7 @@ impl Attempt<'_> {
     /// Whether the alpha of a region differs from pixel to pixel.
     fn may_have_edge(&self, region: &Region) -> Result<bool> {
         match self.image {
-            Some(image) => even_alpha(image, region.rect, self.runs).map(|even| !even),
+            Some(image) => even_alpha(image, region.rect, self.hole).map(|even| !even),
             None => Ok(false),
         }
     }
@@ -249,13 +286,27 @@ fn detailed(needs: &Needs, region: &Region) -> bool {
     softness(needs, region.rect.width, region.rect.height).is_some()
 }
 
+/// Predicted bytes of a region, without those that it takes whatever its size. What is held for each
+/// pixel of a hole is held for its box.
+fn region_bytes(costs: &Costs, region: &Region) -> f64 {
+    match region.specks {
+        true => specks::COSTS.region_bytes(region.rect.area(), 0),
+        false => costs.region_bytes(region.rect.area(), region.hole.area()),
+    }
+}
+
 /// Predicted seconds of a region on one thread, and the share of them that its detail takes.
 pub(super) fn region_seconds(needs: &Needs, costs: &Costs, region: &Region) -> (f64, f64) {
-    let (pixels, hole) = (region.rect.area(), region.hole_pixels);
-    let engine = costs.region_seconds(pixels, hole);
-    let detail = match detailed(needs, region) {
-        true => transfer_costs().region_seconds(pixels, hole),
-        false => 0.0,
+    let pixels = region.rect.area();
+    if region.specks {
+        return (specks::COSTS.region_seconds(pixels, region.work), 0.0);
+    }
+    let (engine, detail) = match detailed(needs, region) {
+        true => (
+            costs.region_seconds(pixels, region.hole_pixels),
+            transfer_costs().region_seconds(pixels, region.work),
+        ),
+        false => (costs.region_seconds(pixels, region.work), 0.0),
     };
     let all = engine + detail;
     (all, detail / all.max(f64::MIN_POSITIVE))

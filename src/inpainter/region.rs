@@ -2,30 +2,19 @@
 #![forbid(unsafe_code)]
 
 use super::alpha::{NOTHING, OUTLINED, SEARCHED, nearest, settle};
+use super::checks::no_source;
+use super::part::Part;
+use super::reading;
 use super::scaled::fill_scaled;
 use crate::blend;
 use crate::detail::{self, Guide};
 use crate::engines::{Crop, Engine, Mark, Run};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::r#match::{Cutout, complete_cutout};
-use crate::pixels::{
-    Coverage, ImageView, MaskView, Plane, Rect, RgbImage, RunMask, Working, not_numbers,
-    read_working,
-};
+use crate::pixels::{Coverage, ImageView, MaskView, Plane, Rect, RgbImage, Working, not_numbers};
 use crate::plan::{Needs, Region};
+use crate::progress::Cancel;
 use crate::request::Request;
-
-/// A filled box of the image that has not been written yet.
-pub struct Part {
-    /// Where in the image.
-    pub rect: Rect,
-    /// The filled pixels.
-    pub working: Working,
-    /// How much of each is to be replaced.
-    pub coverage: Coverage,
-    /// Whether all that is known around the hole is transparent.
-    pub empty: bool,
-}
 
 /// What all regions of a call share.
 pub struct Job<'a> {
@@ -35,14 +24,22 @@ pub struct Job<'a> {
     pub image: &'a ImageView<'a>,
     /// The caller's mask.
     pub mask: &'a MaskView<'a>,
-    /// The same as runs.
-    pub runs: &'a RunMask,
     /// The caller's request.
     pub request: &'a Request,
     /// Pixels by which the mask grows.
     pub grow: u32,
     /// Pixels over which the fill fades in.
     pub feather: u32,
+}
+
+impl Job<'_> {
+    /// How much of each pixel of `rect` is to be replaced.
+    ///
+    /// # Errors
+    /// As [`reading::coverage`].
+    pub fn coverage(&self, rect: Rect, cancel: &Cancel) -> Result<Coverage> {
+        reading::replaced(self.image, self.mask, rect, self.grow, self.feather, cancel)
+    }
 }
 
 /// A region's crop, read.
@@ -60,7 +57,8 @@ struct Read {
 }
 
 /// Fills `region` of the job. `detail` is the share of its time that is spent on native detail, where
-/// the engine works on it at a lower resolution.
+/// the engine works on it at a lower resolution; `before` are the regions that are done, of which specks
+/// and what goes on in this region count as known.
 ///
 /// # Errors
 /// As [`crate::Inpainter::fill`].
@@ -69,6 +67,7 @@ pub fn fill_region(
     engine: &dyn Engine,
     region: &Region,
     detail: f64,
+    before: &[Part],
     run: &mut Run<'_>,
 ) -> Result<Part> {
     let rect = region.rect;
@@ -79,14 +78,16 @@ pub fn fill_region(
         region.hole.width,
         region.hole.height,
     );
-    let mut read = read(job, rect, &inner, run)?;
+    let cancel = run.cancel;
+    let mut read = read(job, region, &inner, before, run)?;
     let empty = !read.known.data.contains(&1);
     if read.hole.data.contains(&1) {
         if !read.source.data.contains(&1) {
-            return Err(no_source(job));
+            return Err(no_source(job.request));
         }
         let (known, rgb) = (&read.known.data, &mut read.working.rgb.data);
-        run.pool.install(|| blend::extend(rgb, 3, w, h, known))?;
+        run.pool
+            .install(|| blend::extend(rgb, 3, w, h, known, cancel))?;
         fill(job, engine, rect, detail, &mut read, run)?;
     }
     if let Some(alpha) = &read.working.alpha {
@@ -217,7 +218,7 @@ fn colours(
     run: &mut Run<'_>,
 ) -> Result<()> {
     let original = match job.needs.original {
-        true => Some(original(job, rect, read)?),
+        true => Some(original(job, rect, read, run.cancel)?),
         false => None,
     };
     let rgb = &read.working.rgb;
@@ -235,7 +236,7 @@ fn colours(
     })?;
     if job.needs.blend {
         run.pool
-            .install(|| blend::paste(rgb, &read.hole, &read.source, &mut filled))?;
+            .install(|| blend::paste(rgb, &read.hole, &read.source, &mut filled, run.cancel))?;
     }
     if let Some(scale) = softness {
         let guide = Guide { scale, weight: 1.0 };
@@ -254,12 +255,22 @@ fn colours(
     Ok(())
 }
 
-/// Reads a region's crop, and settles its alpha as far as that needs no search. `inner` is the hole's
-/// box in it.
-fn read(job: &Job<'_>, rect: Rect, inner: &Rect, run: &Run<'_>) -> Result<Read> {
+/// Reads a region's crop, with what is done of it, and settles its alpha as far as that needs no search.
+/// `inner` is the hole's box in it.
+fn read(
+    job: &Job<'_>,
+    region: &Region,
+    inner: &Rect,
+    before: &[Part],
+    run: &Run<'_>,
+) -> Result<Read> {
+    let (rect, cancel) = (region.rect, run.cancel);
     let (w, h) = (rect.width as usize, rect.height as usize);
-    let coverage = covered(job, rect)?;
-    let mut working = read_working(job.image, rect, &coverage)?;
+    let mut coverage = job.coverage(rect, cancel)?;
+    let mut working = reading::working(job.image, rect, &coverage, cancel)?;
+    for part in before.iter().filter(|part| part.goes_on_in(region)) {
+        part.lay_into(region, &mut working, &mut coverage);
+    }
     let mut hole = Plane::filled(w, h, 0u8, "the region's hole")?;
     for y in inner.y as usize..inner.bottom() as usize {
         let columns = inner.x as usize..inner.right() as usize;
@@ -270,7 +281,9 @@ fn read(job: &Job<'_>, rect: Rect, inner: &Rect, run: &Run<'_>) -> Result<Read> 
     }
     let mut edge: Option<Plane<u8>> = None;
     if let Some(alpha) = &mut working.alpha {
-        edge = run.pool.install(|| settle(alpha, &coverage, &hole))?;
+        edge = run
+            .pool
+            .install(|| settle(alpha, &coverage, &hole, cancel))?;
         // Where nothing comes there is nothing to be filled.
         for (i, hole) in hole.data.iter_mut().enumerate() {
             let own = edge.as_mut().map(|edge| &mut edge.data[i]);
@@ -287,6 +300,9 @@ fn read(job: &Job<'_>, rect: Rect, inner: &Rect, run: &Run<'_>) -> Result<Read> 
     let mut source = allowed(job, rect)?;
     let mut known = Plane::filled(w, h, 1u8, "the region's known pixels")?;
     for i in 0..w * h {
+        if i % w == 0 {
+            cancel.check()?;
+        }
         let transparent = working.alpha.as_ref().is_some_and(|a| a.data[i] <= 0.0);
         if coverage.data[i] > 0.0 || transparent {
             known.data[i] = 0;
@@ -312,25 +328,6 @@ fn allowed(job: &Job<'_>, rect: Rect) -> Result<Plane<u8>> {
     }
 }
 
-/// How much of each pixel is to be replaced. Nothing of a pixel can show through that is no number: where
-/// the mask selects such a pixel whole, all of it is replaced, however the edge is feathered.
-fn covered(job: &Job<'_>, rect: Rect) -> Result<Coverage> {
-    let mut coverage = job.mask.coverage(rect, job.grow, job.feather)?;
-    if job.feather == 0 {
-        return Ok(coverage);
-    }
-    if let Some(strange) = not_numbers(job.image, rect)? {
-        let whole = job.mask.coverage(rect, job.grow, 0)?;
-        let all = coverage.data.iter_mut().zip(&whole.data).zip(&strange.data);
-        for ((c, whole), strange) in all {
-            if *strange != 0 && *whole >= 1.0 {
-                *c = 1.0;
-            }
-        }
-    }
-    Ok(coverage)
-}
-
 /// The hole's box, which is all that is kept until the end.
 fn cut(read: &Read, inner: &Rect, rect: Rect, empty: bool) -> Result<Part> {
     let (iw, ih) = (inner.width as usize, inner.height as usize);
@@ -342,6 +339,7 @@ fn cut(read: &Read, inner: &Rect, rect: Rect, empty: bool) -> Result<Part> {
             alpha: None,
         },
         coverage: Plane::filled(iw, ih, 0.0, "the hole's mask")?,
+        runs: None,
         empty,
     };
     for y in 0..ih {
@@ -397,19 +395,17 @@ fn within<T>(
     Ok((made, last))
 }
 
-/// The picture with the content to be removed; what is transparent, or no number where all is to be
-/// replaced, is as in the crop.
-fn original(job: &Job<'_>, rect: Rect, read: &Read) -> Result<RgbImage> {
+/// The picture with the content to be removed; what is known, transparent or no number is as in the crop.
+fn original(job: &Job<'_>, rect: Rect, read: &Read, cancel: &Cancel) -> Result<RgbImage> {
     let (w, h) = (rect.width as usize, rect.height as usize);
     let mut unseen = Plane::filled(w, h, 0.0f32, "an empty mask")?;
+    // What is no number is replaced whole, or the crop could not have been read.
     if let Some(strange) = not_numbers(job.image, rect)? {
-        for (i, unseen) in unseen.data.iter_mut().enumerate() {
-            if strange.data[i] != 0 && read.coverage.data[i] >= 1.0 {
-                *unseen = 1.0;
-            }
+        for (unseen, strange) in unseen.data.iter_mut().zip(&strange.data) {
+            *unseen = f32::from(*strange);
         }
     }
-    let mut working = read_working(job.image, rect, &unseen)?;
+    let mut working = reading::working(job.image, rect, &unseen, cancel)?;
     let guess = read.working.rgb.data.as_chunks::<3>().0;
     let pixels = working.rgb.data.as_chunks_mut::<3>().0.iter_mut();
     for (i, (pixel, guess)) in pixels.zip(guess).enumerate() {
@@ -419,27 +415,4 @@ fn original(job: &Job<'_>, rect: Rect, read: &Read) -> Result<RgbImage> {
         }
     }
     Ok(working.rgb)
-}
-
-/// The mask leaves no pixel to fill from.
-pub fn whole_image() -> Error {
-    Error::new(
-        ErrorKind::Mask,
-        "the mask covers the whole image: nothing is left to fill from; select less",
-    )
-}
-
-/// Why no pixel of a crop may be sampled from.
-pub fn no_source(job: &Job<'_>) -> Error {
-    let all = u64::from(job.runs.width()) * u64::from(job.runs.height());
-    if job.runs.count() >= all {
-        return whole_image();
-    }
-    let message = if job.request.source().is_some() {
-        "the source mask leaves nothing to fill from: select some opaque pixels outside the hole"
-    } else {
-        "there is nothing to fill from around the hole: every pixel there is masked or \
-         transparent; select less or raise the context"
-    };
-    Error::new(ErrorKind::Mask, message)
 }

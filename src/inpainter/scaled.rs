@@ -24,14 +24,18 @@ pub fn fill_scaled(
     if (width, height) == (w, h) {
         return filled(engine, crop, run);
     }
+    // Each of these takes some time where the crop is large.
+    run.cancel.check()?;
     let image = resize_rgb(crop.image, width, height)?;
     let original = crop.original.map(|o| resize_rgb(o, width, height));
     let original = original.transpose()?;
     // A pixel that holds any of the hole is to be filled, and only what is usable whole is sampled.
+    run.cancel.check()?;
     let hole = resize_flags(crop.hole, width, height, true)?;
     // And as much of it as of the pixel that is replaced the most.
     let coverage = crop.coverage.map(|c| resize_most(c, width, height));
     let coverage = coverage.transpose()?;
+    run.cancel.check()?;
     let mut source = resize_flags(crop.source, width, height, false)?;
     for (s, h) in source.data.iter_mut().zip(&hole.data) {
         *s &= 1 - h;
@@ -44,6 +48,7 @@ pub fn fill_scaled(
         source: &source,
     };
     let filled = filled(engine, &small, run)?;
+    run.cancel.check()?;
     detail::upscale(&filled, w, h)
 }
 

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::engines::{Ask, Crop, EngineDescription};
-use crate::pixels::{Depth, Layout};
+use crate::pixels::{Depth, Layout, PixelFormat};
 use crate::plan::{Costs, Needs};
 use crate::progress::Silent;
 use std::path::PathBuf;

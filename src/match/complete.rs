@@ -11,7 +11,7 @@ use super::field::Field;
 use super::level::Level;
 use super::maps;
 use super::peel::peel;
-use super::reconstruct::reconstruct;
+use super::reconstruct::{Proposal, reconstruct};
 use super::rounds::{Meter, Rounds, Setting, Steps};
 use super::sparse::{Closed, closed, replaced};
 use super::vote::Weights;
@@ -26,13 +26,13 @@ use crate::workers::Workers;
 pub const WHAT: &str = "the filled crop";
 /// Levels are added until no texel of the hole lies deeper than this, a patch's width about: then
 /// every target patch at the coarsest level sees something known.
-const MAX_DEPTH: u8 = 8;
+pub const MAX_DEPTH: u8 = 8;
 /// And until the coarsest level has no more targets than this, for it is searched several times.
-const MAX_TARGETS: usize = 6_000;
+pub const MAX_TARGETS: usize = 6_000;
 /// Least side of a level, in texels.
-const MIN_SIDE: usize = 16;
+pub const MIN_SIDE: usize = 16;
 /// Least usable patches of a level.
-const MIN_CENTRES: usize = 64;
+pub const MIN_CENTRES: usize = 64;
 /// Starts at the coarsest level; the one whose patches fit best goes on.
 const STARTS: u64 = 8;
 /// Rounds of search and vote at the coarsest level, between, and at the finest.
@@ -134,8 +134,8 @@ pub fn matched<'a>(
     setting: &Setting<'_>,
     steps: Steps<'a>,
 ) -> Result<(Option<Found>, Meter<'a>)> {
-    let (pool, seed) = (setting.pool, setting.seed);
-    let mut levels = pool.install(|| pyramid(image, hole, source, coarse))?;
+    let (pool, seed, cancel) = (setting.pool, setting.seed, setting.cancel);
+    let mut levels = pool.install(|| pyramid(image, hole, source, coarse, cancel))?;
     let count = levels.len();
     let mut meter = Meter::new(passes(&levels), steps);
     let Some(first) = levels.pop() else {
@@ -144,10 +144,10 @@ pub fn matched<'a>(
     let (mut level, mut field) = coarsest(setting, &first, &rounds(count - 1, count), &mut meter)?;
     drop(first);
     while let Some(mut finer) = levels.pop() {
-        let mut next = pool.install(|| field.refined(&level, &finer, seed))?;
+        let mut next = pool.install(|| field.refined(&level, &finer, seed, cancel))?;
         drop((level, field));
         let rounds = rounds(levels.len(), count);
-        pool.install(|| finer.update_means());
+        pool.install(|| finer.update_means(cancel));
         setting.vote(&mut finer, &next, rounds.number, None)?;
         setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
         (level, field) = (finer, next);
@@ -171,14 +171,25 @@ pub fn finished(
         shift: setting.shift,
         feature: 0.0,
     };
-    let mut fill = reconstruct(image, &level, &field, weights, |_| 1.0, bounds)?;
+    let mut fill = reconstruct(
+        image,
+        &level,
+        &field,
+        weights,
+        |_| 1.0,
+        bounds,
+        setting.cancel,
+    )?;
     drop((level, field));
     if let Some(low) = setting.low {
-        let lacking = low.correction(hole, &fill.colour, bounds)?;
+        let lacking = low.correction(hole, &fill.colour, bounds, setting.cancel)?;
         fill.add(&lacking);
     }
-    blend::seamless(image, hole, bounds, &mut fill.colour, fill.gx, fill.gy)?;
-    with_hole(image, hole, bounds, &fill.colour)
+    let Proposal {
+        mut colour, gx, gy, ..
+    } = fill;
+    blend::seamless(image, hole, bounds, &mut colour, gx, gy, setting.cancel)?;
+    with_hole(image, hole, bounds, &colour)
 }
 
 /// The levels, finest first, until `enough`. Every level has something to find and a whole usable patch;
@@ -188,11 +199,12 @@ pub fn pyramid(
     hole: &Plane<u8>,
     source: &Plane<u8>,
     enough: impl Fn(&[Level]) -> bool,
+    cancel: &Cancel,
 ) -> Result<Vec<Level>> {
-    if !hole.data.contains(&1) || !maps::has_patch(source)? {
+    if !hole.data.contains(&1) || !maps::has_patch(source, cancel)? {
         return Ok(Vec::new());
     }
-    let mut levels = vec![Level::finest(image, hole, source)?];
+    let mut levels = vec![Level::finest(image, hole, source, cancel)?];
     loop {
         if enough(&levels) {
             return Ok(levels);
@@ -201,7 +213,7 @@ pub fn pyramid(
         if last.hole.width.min(last.hole.height) < 2 * MIN_SIDE.max(SIDE) {
             return Ok(levels);
         }
-        let next = last.coarser()?;
+        let next = last.coarser(cancel)?;
         let centres = next.centres.data.iter().filter(|c| **c != 0).count();
         if centres < MIN_CENTRES || !next.hole.data.contains(&1) {
             return Ok(levels);
@@ -211,7 +223,7 @@ pub fn pyramid(
 }
 
 /// Whether nothing is gained by a level still coarser.
-fn coarse(levels: &[Level]) -> bool {
+pub fn coarse(levels: &[Level]) -> bool {
     levels.last().is_none_or(|last| {
         let deep = last.depth.data.iter().any(|d| *d > MAX_DEPTH);
         !deep && last.target_count() <= MAX_TARGETS
@@ -227,7 +239,7 @@ fn coarsest(
 ) -> Result<(Level, Field)> {
     let centres = level.centre_list()?;
     let mut best: Option<(u64, Level, Field)> = None;
-    for start in 0..starts(level) {
+    for start in 0..starts(level.target_count()) {
         let mut level = level.clone();
         let seed = setting.seed ^ (start << 48);
         let mut field = Field::random(&level, &centres, seed)?;
@@ -252,7 +264,7 @@ fn coarsest(
 }
 
 /// The rounds of level `number` of `count`.
-fn rounds(number: usize, count: usize) -> Rounds {
+pub fn rounds(number: usize, count: usize) -> Rounds {
     let stage = match number {
         n if n + 1 == count => 0,
         0 => 2,
@@ -270,16 +282,16 @@ fn rounds(number: usize, count: usize) -> Rounds {
     }
 }
 
-/// Starts that the coarsest level can afford.
-fn starts(level: &Level) -> u64 {
-    (STARTS * MAX_TARGETS as u64 / level.target_count().max(1) as u64).clamp(1, STARTS)
+/// Starts that a coarsest level of so many targets can afford.
+pub fn starts(targets: usize) -> u64 {
+    (STARTS * MAX_TARGETS as u64 / targets.max(1) as u64).clamp(1, STARTS)
 }
 
 /// Targets times sweeps of all levels, finest first.
 fn passes(levels: &[Level]) -> f64 {
     let each = levels.iter().enumerate().map(|(number, level)| {
         let runs = match number + 1 == levels.len() {
-            true => starts(level),
+            true => starts(level.target_count()),
             false => 1,
         };
         let passes = rounds(number, levels.len()).passes();

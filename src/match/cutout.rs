@@ -58,18 +58,26 @@ pub fn complete_cutout(
     check_size(image, "the exemplar engine")?;
     steps(0.0)?;
     let setting = setting(seed, pool, cancel);
-    let shown = pool.install(|| shown(cutout))?;
+    let shown = pool.install(|| shown(cutout, cancel))?;
     let (found, meter) = matched(&shown, hole, cutout.source, &setting, steps)?;
     drop(shown);
     let filled = match found {
         Some((level, field)) => pool.install(|| {
-            let alpha = voted_alpha(cutout, &level, &field)?;
+            let alpha = voted_alpha(cutout, &level, &field, cancel)?;
             let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
             let opacity = |i: usize| cutout.alpha.data[i];
             // The means of the search hold the ground, too: no shift by them.
-            let mut fill = reconstruct(image, &level, &field, WEIGHTS, opacity, bounds)?;
+            let mut fill = reconstruct(image, &level, &field, WEIGHTS, opacity, bounds, cancel)?;
             drop((level, field));
-            blend::seamless(image, hole, bounds, &mut fill.colour, fill.gx, fill.gy)?;
+            blend::seamless(
+                image,
+                hole,
+                bounds,
+                &mut fill.colour,
+                fill.gx,
+                fill.gy,
+                cancel,
+            )?;
             let image = with_hole(image, hole, bounds, &fill.colour)?;
             Ok::<_, crate::error::Error>(Some((image, alpha)))
         })?,
@@ -88,7 +96,7 @@ const WEIGHTS: Weights = Weights {
 
 /// The picture on a ground that differs from its mean colour as much as a level of the search can
 /// hold; what is not known is a smooth guess.
-fn shown(cutout: &Cutout<'_>) -> Result<RgbImage> {
+fn shown(cutout: &Cutout<'_>, cancel: &Cancel) -> Result<RgbImage> {
     let Cutout { image, alpha, .. } = *cutout;
     let ground = ground(cutout);
     let mut out = image.try_clone("the picture on a ground")?;
@@ -99,7 +107,7 @@ fn shown(cutout: &Cutout<'_>) -> Result<RgbImage> {
         }
     }
     let (w, h) = (image.width, image.height);
-    blend::extend(&mut out.data, 3, w, h, &cutout.known.data)?;
+    blend::extend(&mut out.data, 3, w, h, &cutout.known.data, cancel)?;
     Ok(out)
 }
 
@@ -124,7 +132,12 @@ fn ground(cutout: &Cutout<'_>) -> [f32; 3] {
 
 /// The weighted median of the alphas that the patches over a pixel propose: what most of them say, and
 /// nothing between.
-fn voted_alpha(cutout: &Cutout<'_>, level: &Level, field: &Field) -> Result<Plane<f32>> {
+fn voted_alpha(
+    cutout: &Cutout<'_>,
+    level: &Level,
+    field: &Field,
+    cancel: &Cancel,
+) -> Result<Plane<f32>> {
     let Cutout { alpha, hole, .. } = *cutout;
     let (w, h) = (hole.width, hole.height);
     let weight = weigh(level, field, WEIGHTS)?;
@@ -134,6 +147,9 @@ fn voted_alpha(cutout: &Cutout<'_>, level: &Level, field: &Field) -> Result<Plan
     rows.for_each_init(
         || Vec::with_capacity(SIDE * SIDE),
         |votes: &mut Vec<(f32, f32)>, (y, row)| {
+            if cancel.is_cancelled() {
+                return;
+            }
             for (x, out) in row.iter_mut().enumerate() {
                 if hole.row(y)[x] == 0 {
                     continue;
@@ -154,6 +170,7 @@ fn voted_alpha(cutout: &Cutout<'_>, level: &Level, field: &Field) -> Result<Plan
             }
         },
     );
+    cancel.check()?;
     Ok(Plane {
         width: w,
         height: h,

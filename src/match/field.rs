@@ -7,6 +7,7 @@ use super::random::Random;
 use crate::error::Result;
 use crate::memory;
 use crate::pixels::Plane;
+use crate::progress::Cancel;
 
 /// How far a carried source may lie from a usable patch, in texels.
 const SNAP: usize = 4;
@@ -44,7 +45,13 @@ impl Field {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Memory`].
-    pub fn refined(&self, coarse: &Level, level: &Level, seed: u64) -> Result<Self> {
+    pub fn refined(
+        &self,
+        coarse: &Level,
+        level: &Level,
+        seed: u64,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let mut field = Self::empty(level)?;
         let mut random = Random::new(seed, 0x2f1e);
         let (w, h) = (level.hole.width, level.hole.height);
@@ -60,6 +67,7 @@ impl Field {
             }
         }
         for (y, runs) in level.targets.iter().enumerate() {
+            cancel.check()?;
             for &(start, end) in runs {
                 for x in usize::from(start)..usize::from(end) {
                     let carried = nearest(&parents, x / 2, y / 2, 2).and_then(|(px, py)| {

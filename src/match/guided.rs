@@ -19,7 +19,7 @@ use crate::progress::Cancel;
 use crate::workers::Workers;
 
 /// Levels above the guide's at which the search starts.
-const ABOVE: usize = 2;
+pub const ABOVE: usize = 2;
 /// Cost of one squared pixel of displacement along x and y: less than where nothing is known, for the
 /// guide says what stands where.
 const FAR: (f32, f32) = (1.0, 4.0);
@@ -84,14 +84,14 @@ fn searched(
     steps: Steps<'_>,
 ) -> Result<RgbImage> {
     let enough = |levels: &[Level]| levels.len() > guide.level + ABOVE;
-    let mut levels = pool.install(|| pyramid(image, hole, source, enough))?;
+    let mut levels = pool.install(|| pyramid(image, hole, source, enough, cancel))?;
     let count = levels.len();
     let mut meter = Meter::new(passes(&levels, guide), steps);
     let Some(mut level) = levels.pop() else {
         meter.finish()?;
         return image.try_clone(WHAT);
     };
-    let low = pool.install(|| Low::new(image, hole, guide.level, guide.weight))?;
+    let low = pool.install(|| Low::new(image, hole, guide.level, guide.weight, cancel))?;
     let setting = Setting {
         kernels: PatchKernels::new(Path::best()),
         seed,
@@ -102,7 +102,7 @@ fn searched(
         feature: [1.0, 0.0],
         low: Some(&low),
     };
-    pool.install(|| level.trust_texture())?;
+    pool.install(|| level.trust_texture(cancel))?;
     let centres = level.centre_list()?;
     let mut field = Field::random(&level, &centres, seed)?;
     let first = Rounds {
@@ -111,13 +111,13 @@ fn searched(
     };
     setting.refine(&mut level, &mut field, &first, &centres, &mut meter)?;
     while let Some(mut finer) = levels.pop() {
-        let mut next = pool.install(|| field.refined(&level, &finer, seed))?;
+        let mut next = pool.install(|| field.refined(&level, &finer, seed, cancel))?;
         drop((level, field));
         let rounds = rounds(levels.len(), false, guide);
         if rounds.number >= guide.level {
-            pool.install(|| finer.trust_texture())?;
+            pool.install(|| finer.trust_texture(cancel))?;
         } else {
-            pool.install(|| finer.update_means());
+            pool.install(|| finer.update_means(cancel));
             setting.vote(&mut finer, &next, rounds.number, None)?;
         }
         setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
@@ -129,7 +129,7 @@ fn searched(
 }
 
 /// The rounds of level `number`; `first`: of the one that the search starts at.
-fn rounds(number: usize, first: bool, guide: Guide) -> Rounds {
+pub fn rounds(number: usize, first: bool, guide: Guide) -> Rounds {
     // What the guide says whole need not be voted on.
     let given = number > guide.level || number == guide.level && guide.weight >= 1.0;
     let (rounds, sweeps, radius) = if given {

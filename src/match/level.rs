@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::kernels::patch::{CHANNELS, RADIUS, SCALE, SIDE, Texels};
 use crate::memory;
 use crate::pixels::{Plane, RgbImage};
+use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// Units of [`Level::means`] in a texel's unit.
@@ -37,10 +38,16 @@ impl Level {
     /// Level 0 of a crop; colours beyond what [`Texels`] holds are clamped.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Memory`].
-    pub fn finest(image: &RgbImage, hole: &Plane<u8>, source: &Plane<u8>) -> Result<Self> {
+    /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+    pub fn finest(
+        image: &RgbImage,
+        hole: &Plane<u8>,
+        source: &Plane<u8>,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let mut texels = Texels::new(image.width, image.height)?;
         for y in 0..image.height {
+            cancel.check()?;
             let row = texels.row_mut(y).chunks_exact_mut(CHANNELS);
             for (t, p) in row.zip(image.row(y).chunks_exact(3)) {
                 for c in 0..3 {
@@ -48,15 +55,23 @@ impl Level {
                 }
             }
         }
-        Self::new(texels, copy(hole)?, copy(source)?)
+        Self::new(texels, copy(hole)?, copy(source)?, cancel)
     }
 
-    fn new(mut texels: Texels, hole: Plane<u8>, source: Plane<u8>) -> Result<Self> {
-        write_texture(&mut texels, &hole, &source)?;
+    fn new(
+        mut texels: Texels,
+        hole: Plane<u8>,
+        source: Plane<u8>,
+        cancel: &Cancel,
+    ) -> Result<Self> {
+        write_texture(&mut texels, &hole, &source, cancel)?;
         let w = hole.width;
-        let centres = maps::whole_patches(&source)?;
+        let centres = maps::whole_patches(&source, cancel)?;
         let mut means = memory::filled(hole.data.len(), [0i16; CHANNELS], "the patches' means")?;
         means.par_chunks_mut(w).enumerate().for_each(|(y, row)| {
+            if cancel.is_cancelled() {
+                return;
+            }
             for (x, m) in row.iter_mut().enumerate() {
                 if centres.row(y)[x] != 0 {
                     *m = mean(&texels, x, y);
@@ -64,8 +79,8 @@ impl Level {
             }
         });
         Ok(Self {
-            targets: maps::reaching(&hole)?,
-            depth: maps::depth(&hole)?,
+            targets: maps::reaching(&hole, cancel)?,
+            depth: maps::depth(&hole, cancel)?,
             texels,
             hole,
             source,
@@ -78,14 +93,15 @@ impl Level {
     /// at least half of them are. Where none is known the guesses' mean stands.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Memory`].
-    pub fn coarser(&self) -> Result<Self> {
+    /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+    pub fn coarser(&self, cancel: &Cancel) -> Result<Self> {
         let (w, h) = (self.hole.width, self.hole.height);
         let (cw, ch) = (w.div_ceil(2), h.div_ceil(2));
         let mut texels = Texels::new(cw, ch)?;
         let mut hole = Plane::filled(cw, ch, 0u8, "the coarser hole")?;
         let mut source = Plane::filled(cw, ch, 0u8, "the coarser sources")?;
         for cy in 0..ch {
+            cancel.check()?;
             for cx in 0..cw {
                 let (mut known, mut usable, mut all) = (0i32, 0, 0);
                 let mut known_sum = [0i32; 3];
@@ -117,30 +133,33 @@ impl Level {
                 source.data[i] = u8::from(known * 2 >= all && usable * 2 >= all);
             }
         }
-        Self::new(texels, hole, source)
+        Self::new(texels, hole, source, cancel)
     }
 
     /// Takes the hole's texels for known in the texture feature, which then asks for patches as busy
     /// as they are.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Memory`].
-    pub fn trust_texture(&mut self) -> Result<()> {
+    /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+    pub fn trust_texture(&mut self, cancel: &Cancel) -> Result<()> {
         let mut known = copy(&self.source)?;
         for (known, hole) in known.data.iter_mut().zip(&self.hole.data) {
             *known |= hole;
         }
         let nothing = Plane::filled(known.width, known.height, 0u8, "the level's maps")?;
-        write_texture(&mut self.texels, &nothing, &known)
+        write_texture(&mut self.texels, &nothing, &known, cancel)
     }
 
-    /// Brings the targets' means up to date with the texels.
-    pub fn update_means(&mut self) {
+    /// Brings the targets' means up to date with the texels; leaves them once `cancel` is raised.
+    pub fn update_means(&mut self, cancel: &Cancel) {
         let (w, texels, targets) = (self.hole.width, &self.texels, &self.targets);
         self.means
             .par_chunks_mut(w)
             .enumerate()
             .for_each(|(y, row)| {
+                if cancel.is_cancelled() {
+                    return;
+                }
                 for &(start, end) in &targets[y] {
                     for x in usize::from(start)..usize::from(end) {
                         row[x] = mean(texels, x, y);

@@ -10,6 +10,7 @@ use super::level::Level;
 use crate::error::Result;
 use crate::kernels::patch::{CHANNELS, SCALE};
 use crate::pixels::{Plane, Rect, RgbImage};
+use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// Of what is spread bilinearly from a block, the share that its own mean gets back along one axis;
@@ -38,8 +39,14 @@ impl Low {
     /// The low frequencies of the hole's pixels of `image`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Memory`].
-    pub fn new(image: &RgbImage, hole: &Plane<u8>, level: usize, weight: f32) -> Result<Self> {
+    /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+    pub fn new(
+        image: &RgbImage,
+        hole: &Plane<u8>,
+        level: usize,
+        weight: f32,
+        cancel: &Cancel,
+    ) -> Result<Self> {
         let value = |x: usize, y: usize| {
             let p = &image.row(y)[x * 3..x * 3 + 3];
             [p[0], p[1], p[2]]
@@ -47,7 +54,7 @@ impl Low {
         Ok(Self {
             level,
             weight,
-            means: means(hole, 1 << level, value)?,
+            means: means(hole, 1 << level, value, cancel)?,
         })
     }
 
@@ -55,16 +62,17 @@ impl Low {
     /// stay as they are.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Memory`].
-    pub fn pull(&self, level: &mut Level, number: usize) -> Result<()> {
+    /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+    pub fn pull(&self, level: &mut Level, number: usize, cancel: &Cancel) -> Result<()> {
         if number > self.level {
             return Ok(());
         }
         let texels = &level.texels;
-        let lack = self.lack(&level.hole, 1 << (self.level - number), |x, y| {
+        let value = |x: usize, y: usize| {
             let t = texels.at(x, y);
             [0, 1, 2].map(|c| f32::from(t[c]) / SCALE)
-        })?;
+        };
+        let lack = self.lack(&level.hole, 1 << (self.level - number), value, cancel)?;
         let hole = &level.hole;
         level.texels.rows_mut().enumerate().for_each(|(y, row)| {
             let row = row.chunks_exact_mut(CHANNELS);
@@ -82,13 +90,20 @@ impl Low {
     /// the guide's means: three values a pixel, for those outside the hole as well.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Memory`].
-    pub fn correction(&self, hole: &Plane<u8>, fill: &RgbImage, bounds: Rect) -> Result<RgbImage> {
+    /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+    pub fn correction(
+        &self,
+        hole: &Plane<u8>,
+        fill: &RgbImage,
+        bounds: Rect,
+        cancel: &Cancel,
+    ) -> Result<RgbImage> {
         let (bx, by) = (bounds.x as usize, bounds.y as usize);
-        let lack = self.lack(hole, 1 << self.level, |x, y| {
+        let value = |x: usize, y: usize| {
             let p = &fill.row(y - by)[(x - bx) * 3..][..3];
             [p[0], p[1], p[2]]
-        })?;
+        };
+        let lack = self.lack(hole, 1 << self.level, value, cancel)?;
         let mut out = RgbImage::black(fill.width, fill.height, "the guide's correction")?;
         let rows = out.data.par_chunks_mut(fill.width * 3).enumerate();
         rows.for_each(|(y, row)| {
@@ -104,8 +119,9 @@ impl Low {
         hole: &Plane<u8>,
         block: usize,
         value: impl Fn(usize, usize) -> [f32; 3] + Sync,
+        cancel: &Cancel,
     ) -> Result<Lack> {
-        let mut lacking = means(hole, block, value)?;
+        let mut lacking = means(hole, block, value, cancel)?;
         for (l, wanted) in lacking.data.iter_mut().zip(&self.means.data) {
             // No pixel of the hole in this block, natively or at this level: nothing is lacking.
             *l = match l[0].is_nan() || wanted[0].is_nan() {
@@ -149,6 +165,7 @@ fn means(
     hole: &Plane<u8>,
     block: usize,
     value: impl Fn(usize, usize) -> [f32; 3] + Sync,
+    cancel: &Cancel,
 ) -> Result<Plane<[f32; 3]>> {
     let (w, h) = (hole.width.div_ceil(block), hole.height.div_ceil(block));
     let mut means = Plane::filled(w, h, [f32::NAN; 3], "the guide")?;
@@ -157,6 +174,9 @@ fn means(
         .par_chunks_mut(w)
         .enumerate()
         .for_each(|(by, row)| {
+            if cancel.is_cancelled() {
+                return;
+            }
             for (bx, mean) in row.iter_mut().enumerate() {
                 let (mut sum, mut count) = ([0.0f32; 3], 0u32);
                 for y in by * block..((by + 1) * block).min(hole.height) {
@@ -173,6 +193,7 @@ fn means(
                 }
             }
         });
+    cancel.check()?;
     Ok(means)
 }
 

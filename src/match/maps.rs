@@ -6,15 +6,16 @@ use crate::error::Result;
 use crate::kernels::patch::{RADIUS, SIDE};
 use crate::memory;
 use crate::pixels::Plane;
+use crate::progress::Cancel;
 
 /// Runs `x .. end` of one row.
 pub type Runs = Vec<(u16, u16)>;
 
 /// 1 where all of the patch around a pixel lies inside and is set in `source`.
-pub fn whole_patches(source: &Plane<u8>) -> Result<Plane<u8>> {
+pub fn whole_patches(source: &Plane<u8>, cancel: &Cancel) -> Result<Plane<u8>> {
     let (w, h) = (source.width, source.height);
     let mut out = Plane::filled(w, h, 0u8, "the map of patches")?;
-    each_patch(source, |x, y| {
+    each_patch(source, cancel, |x, y| {
         out.data[y * w + x] = 1;
         true
     })?;
@@ -22,9 +23,9 @@ pub fn whole_patches(source: &Plane<u8>) -> Result<Plane<u8>> {
 }
 
 /// Whether any whole patch lies inside and is set in `source`.
-pub fn has_patch(source: &Plane<u8>) -> Result<bool> {
+pub fn has_patch(source: &Plane<u8>, cancel: &Cancel) -> Result<bool> {
     let mut found = false;
-    each_patch(source, |_, _| {
+    each_patch(source, cancel, |_, _| {
         found = true;
         false
     })?;
@@ -32,10 +33,15 @@ pub fn has_patch(source: &Plane<u8>) -> Result<bool> {
 }
 
 /// Calls `patch` with the centre of each whole patch, until it returns `false`.
-fn each_patch(source: &Plane<u8>, mut patch: impl FnMut(usize, usize) -> bool) -> Result<()> {
+fn each_patch(
+    source: &Plane<u8>,
+    cancel: &Cancel,
+    mut patch: impl FnMut(usize, usize) -> bool,
+) -> Result<()> {
     // For each column, how many rows in a row have had a full run of set pixels end there.
     let mut column = memory::filled(source.width, 0usize, "the map of patches")?;
     for y in 0..source.height {
+        cancel.check()?;
         let mut run = 0usize;
         for (x, set) in source.row(y).iter().enumerate() {
             run = if *set != 0 { run + 1 } else { 0 };
@@ -49,7 +55,7 @@ fn each_patch(source: &Plane<u8>, mut patch: impl FnMut(usize, usize) -> bool) -
 }
 
 /// For each row, the runs of centres whose patches lie inside and reach a pixel of `hole`.
-pub fn reaching(hole: &Plane<u8>) -> Result<Vec<Runs>> {
+pub fn reaching(hole: &Plane<u8>, cancel: &Cancel) -> Result<Vec<Runs>> {
     let (w, h) = (hole.width, hole.height);
     let what = "the patches over the hole";
     let mut rows = memory::filled(h, Runs::new(), what)?;
@@ -68,6 +74,7 @@ pub fn reaching(hole: &Plane<u8>) -> Result<Vec<Runs>> {
         add(&mut near, y, true);
     }
     for y in RADIUS..h - RADIUS {
+        cancel.check()?;
         add(&mut near, y + RADIUS, true);
         if y > RADIUS {
             add(&mut near, y - RADIUS - 1, false);
@@ -91,7 +98,7 @@ pub fn reaching(hole: &Plane<u8>) -> Result<Vec<Runs>> {
 
 /// Chessboard distance to the nearest pixel outside the hole, at most 255; 0 outside. The picture's
 /// edge is no end of the hole.
-pub fn depth(hole: &Plane<u8>) -> Result<Plane<u8>> {
+pub fn depth(hole: &Plane<u8>, cancel: &Cancel) -> Result<Plane<u8>> {
     let (w, h) = (hole.width, hole.height);
     let mut out = Plane::filled(w, h, 0u8, "the hole's depth")?;
     for (d, set) in out.data.iter_mut().zip(&hole.data) {
@@ -115,11 +122,13 @@ pub fn depth(hole: &Plane<u8>) -> Result<Plane<u8>> {
         data[i] = least;
     };
     for y in 0..h {
+        cancel.check()?;
         for x in 0..w {
             relax(&mut out.data, y, x, y.checked_sub(1), x.checked_sub(1));
         }
     }
     for y in (0..h).rev() {
+        cancel.check()?;
         for x in (0..w).rev() {
             let down = Some(y + 1).filter(|y| *y < h);
             relax(&mut out.data, y, x, down, Some(x + 1).filter(|x| *x < w));

@@ -4,6 +4,7 @@
 mod complete;
 mod cutout;
 mod field;
+mod forecast;
 mod guided;
 mod level;
 mod low;
@@ -21,6 +22,7 @@ mod vote;
 
 pub use complete::complete;
 pub use cutout::{Cutout, complete_cutout};
+pub use forecast::{GUIDED_PAIRS, PAIRS, guided_pairs, pairs};
 pub use guided::{Guide, guided};
 pub use random::Random;
 pub use rounds::Steps;

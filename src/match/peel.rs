@@ -64,6 +64,12 @@ pub fn peel(
     Ok(())
 }
 
+/// Patch pairs that [`peel`] looks at for so many texels and usable patches.
+pub fn pairs(texels: u64, centres: u64) -> u64 {
+    let each = (BUDGET as u64 / texels.max(1)).max(MIN_DRAWS as u64);
+    texels * each.min(centres)
+}
+
 /// The texel that should stand at (`x`, `y`): its place in the patch that fits the known texels
 /// around it best.
 fn fit(

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::kernels::patch::{RADIUS, SCALE, SIDE};
 use crate::memory;
 use crate::pixels::{Rect, RgbImage};
+use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// What the patches propose for a box of the crop.
@@ -91,7 +92,7 @@ impl Proposal {
 /// `opacity` says of its place in the crop, a difference's as both of its pixels.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
 pub fn reconstruct(
     image: &RgbImage,
     level: &Level,
@@ -99,6 +100,7 @@ pub fn reconstruct(
     weights: Weights,
     opacity: impl Fn(usize) -> f32 + Sync,
     bounds: Rect,
+    cancel: &Cancel,
 ) -> Result<Proposal> {
     let (w, h) = (image.width, image.height);
     let weight = weigh(level, field, weights)?;
@@ -116,6 +118,9 @@ pub fn reconstruct(
     rows.for_each_init(
         || [Sums::new(w), Sums::new(w), Sums::new(w)],
         |[sums, across, down], (row, ((out, gx), gy))| {
+            if cancel.is_cancelled() {
+                return;
+            }
             let y = by + row;
             out.copy_from_slice(&image.row(y)[bx * 3..(bx + bw) * 3]);
             for s in [&mut *sums, &mut *across, &mut *down] {
@@ -150,5 +155,6 @@ pub fn reconstruct(
             down.means(bx, gy);
         },
     );
+    cancel.check()?;
     Ok(Proposal { colour, gx, gy })
 }

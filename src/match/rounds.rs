@@ -129,9 +129,9 @@ impl Setting<'_> {
             feature: self.feature[usize::from(sharpness.is_some())],
         };
         self.pool.install(|| {
-            vote(level, field, self.kernels, weights)?;
+            vote(level, field, self.kernels, weights, self.cancel)?;
             match self.low {
-                Some(low) => low.pull(level, number),
+                Some(low) => low.pull(level, number, self.cancel),
                 None => Ok(()),
             }
         })

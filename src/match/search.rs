@@ -67,7 +67,7 @@ impl Search<'_> {
 
     /// Computes every target's cost for the level's texels as they are now.
     pub fn evaluate(&self, level: &mut Level, field: &mut Field) {
-        level.update_means();
+        level.update_means(self.cancel);
         let (level, w) = (&*level, level.hole.width);
         let costs = field.cost.data.par_chunks_mut(w);
         costs

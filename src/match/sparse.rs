@@ -37,7 +37,7 @@ pub fn closed(
     source: &Plane<u8>,
     cancel: &Cancel,
 ) -> Result<Option<Closed>> {
-    if maps::has_patch(source)? || !source.data.contains(&1) {
+    if maps::has_patch(source, cancel)? || !source.data.contains(&1) {
         return Ok(None);
     }
     let (w, h) = (hole.width, hole.height);
@@ -46,7 +46,7 @@ pub fn closed(
     for (gap, source) in gaps.data.iter_mut().zip(&source.data) {
         *gap = u8::from(*source == 0);
     }
-    let depth = maps::depth(&gaps)?;
+    let depth = maps::depth(&gaps, cancel)?;
     let mut usable = Plane::filled(w, h, 0u8, what)?;
     for reach in REACHES.into_iter().chain([FARTHEST]) {
         for ((usable, gap), depth) in usable.data.iter_mut().zip(&mut gaps.data).zip(&depth.data) {
@@ -54,7 +54,7 @@ pub fn closed(
             *gap = u8::from((1..=reach).contains(depth));
         }
         let set = |plane: &Plane<u8>| plane.data.iter().filter(|v| **v != 0).count();
-        if set(&maps::whole_patches(&usable)?) * PATCHES >= set(&usable) {
+        if set(&maps::whole_patches(&usable, cancel)?) * PATCHES >= set(&usable) {
             break;
         }
     }
@@ -63,7 +63,7 @@ pub fn closed(
     data.extend(left.map(|(hole, gap)| u8::from(*hole != 0 && *gap == 0)));
     // What is not usable may be there all the same, and must not show through.
     let mut filled = image.try_clone(what)?;
-    blend::extend(&mut filled.data, 3, w, h, &source.data)?;
+    blend::extend(&mut filled.data, 3, w, h, &source.data, cancel)?;
     blend::interpolate(&mut filled, source, &gaps, cancel)?;
     let image = replaced(image, &gaps, &filled)?;
     Ok(Some(Closed {

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::kernels::patch::{CHANNELS, SCALE, Texels};
 use crate::memory;
 use crate::pixels::Plane;
+use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// Weights of the window, of each axis: two boxes of five.
@@ -28,8 +29,13 @@ const ASK: f32 = 1.05;
 /// difference of neighbouring known texels nearby.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
-pub fn write_texture(texels: &mut Texels, hole: &Plane<u8>, source: &Plane<u8>) -> Result<()> {
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+pub fn write_texture(
+    texels: &mut Texels,
+    hole: &Plane<u8>,
+    source: &Plane<u8>,
+    cancel: &Cancel,
+) -> Result<()> {
     let (w, h) = (hole.width, hole.height);
     let what = "the texture feature";
     let mut sum = memory::filled(w * h, 0.0f32, what)?;
@@ -41,6 +47,9 @@ pub fn write_texture(texels: &mut Texels, hole: &Plane<u8>, source: &Plane<u8>) 
             .zip(count.par_chunks_mut(w))
             .enumerate();
         rows.for_each(|(y, (sum, count))| {
+            if cancel.is_cancelled() {
+                return;
+            }
             let known = source.row(y);
             let below = (y + 1 < h).then(|| source.row(y + 1));
             for x in 0..w {
@@ -64,19 +73,23 @@ pub fn write_texture(texels: &mut Texels, hole: &Plane<u8>, source: &Plane<u8>) 
             }
         });
     }
-    let sum = windowed(&sum, w, h)?;
-    let count = windowed(&count, w, h)?;
+    let sum = windowed(&sum, w, h, cancel)?;
+    let count = windowed(&count, w, h, cancel)?;
     let mut feature = memory::filled(w * h, 0.0f32, what)?;
     let mut have = memory::filled(w * h, 0u8, what)?;
     for i in 0..w * h {
+        if i % w == 0 {
+            cancel.check()?;
+        }
         if source.data[i] != 0 && count[i] > 0.0 {
             feature[i] = (sum[i] / (count[i] * 3.0 * SCALE)).sqrt() * (GAIN * SCALE);
             have[i] = 1;
         }
     }
     drop((sum, count));
-    blend::extend(&mut feature, 1, w, h, &have)?;
+    blend::extend(&mut feature, 1, w, h, &have, cancel)?;
     for y in 0..h {
+        cancel.check()?;
         let row = texels.row_mut(y).chunks_exact_mut(CHANNELS);
         for (x, t) in row.enumerate() {
             let ask = if hole.row(y)[x] != 0 { ASK } else { 1.0 };
@@ -87,11 +100,14 @@ pub fn write_texture(texels: &mut Texels, hole: &Plane<u8>, source: &Plane<u8>) 
 }
 
 /// Sums over the window around each value; nothing lies beyond the edge.
-fn windowed(values: &[f32], w: usize, h: usize) -> Result<Vec<f32>> {
+fn windowed(values: &[f32], w: usize, h: usize, cancel: &Cancel) -> Result<Vec<f32>> {
     let mut out = memory::filled(w * h, 0.0f32, "the texture feature")?;
     out.par_chunks_mut(w).enumerate().for_each_init(
         || vec![0.0f32; w + 2 * REACH],
         |line, (y, out)| {
+            if cancel.is_cancelled() {
+                return;
+            }
             line.fill(0.0);
             for (k, weight) in WINDOW.iter().enumerate() {
                 let Some(ny) = (y + k).checked_sub(REACH).filter(|ny| *ny < h) else {

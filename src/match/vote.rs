@@ -10,6 +10,7 @@ use super::level::Level;
 use crate::error::Result;
 use crate::kernels::patch::{CHANNELS, PatchKernels, RADIUS, SIDE};
 use crate::memory;
+use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// How patches are weighed.
@@ -100,12 +101,13 @@ pub fn shift(
 /// current.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
 pub fn vote(
     level: &mut Level,
     field: &Field,
     kernels: PatchKernels,
     weights: Weights,
+    cancel: &Cancel,
 ) -> Result<()> {
     let (w, h) = (level.hole.width, level.hole.height);
     let weight = weigh(level, field, weights)?;
@@ -131,6 +133,9 @@ pub fn vote(
         // The kernel adds eight texels' sums for the seven of a patch's row.
         || (vec![0.0f32; (w + 1) * CHANNELS], vec![0.0f32; w]),
         |(sums, shares), (y, out)| {
+            if cancel.is_cancelled() {
+                return;
+            }
             sums.fill(0.0);
             shares.fill(0.0);
             vote_row(
@@ -164,6 +169,7 @@ pub fn vote(
             }
         },
     );
+    cancel.check()?;
     for y in 0..h {
         let mut from = votes[first[y]..first[y + 1]].chunks_exact(CHANNELS);
         let hole = level.hole.row(y);

@@ -44,11 +44,7 @@ pub fn read_working(view: &ImageView<'_>, rect: Rect, hole: &Coverage) -> Result
         sample::load(format.depth, bytes, &mut raw);
         let hole = hole.row(y);
         if matches!(format.depth, Depth::F16 | Depth::F32) && !all_finite(&raw) {
-            let bad = raw
-                .chunks_exact(channels)
-                .zip(hole)
-                .position(|(p, c)| *c < 1.0 && !all_finite(p));
-            if let Some(x) = bad {
+            if let Some(x) = first_strange(raw.chunks_exact(channels).zip(hole)) {
                 return Err(not_finite(rect.x as usize + x, rect.y as usize + y));
             }
         }
@@ -120,6 +116,59 @@ pub fn not_numbers(view: &ImageView<'_>, rect: Rect) -> Result<Option<Plane<u8>>
         found = Some(plane);
     }
     Ok(found)
+}
+
+/// Refuses what [`read_working`] refuses of `rect`. `hole` makes its coverage, where that matters.
+///
+/// # Errors
+/// [`crate::ErrorKind::Image`], and what `hole` returns.
+pub fn check_finite(
+    view: &ImageView<'_>,
+    rect: Rect,
+    hole: impl FnOnce() -> Result<Coverage>,
+) -> Result<()> {
+    let format = view.format();
+    let channels = format.layout.channels();
+    let w = rect.width as usize;
+    let mut raw = memory::filled(w.saturating_mul(channels), 0.0f32, "a row of the image")?;
+    let mut hole = Some(hole);
+    let mut coverage = None;
+    for y in 0..rect.height as usize {
+        sample::load(format.depth, row_bytes(view, rect, y), &mut raw);
+        if all_finite(&raw) {
+            continue;
+        }
+        if let Some(hole) = hole.take() {
+            coverage = Some(hole()?);
+        }
+        let Some(coverage) = &coverage else { continue };
+        let pixels = raw.chunks_exact(channels).zip(coverage.row(y));
+        if let Some(x) = first_strange(pixels) {
+            return Err(not_finite(rect.x as usize + x, rect.y as usize + y));
+        }
+    }
+    Ok(())
+}
+
+/// The first pixel that is no number and not replaced whole.
+fn first_strange<'a>(mut pixels: impl Iterator<Item = (&'a [f32], &'a f32)>) -> Option<usize> {
+    pixels.position(|(p, c)| *c < 1.0 && !all_finite(p))
+}
+
+/// Whether a pixel of `x .. end` of row `y` is not wholly transparent.
+pub fn opaque_within(view: &ImageView<'_>, y: u32, x: u32, end: u32) -> bool {
+    let format = view.format();
+    if !format.layout.has_alpha() {
+        return x < end;
+    }
+    let (channels, pixel) = (format.layout.channels(), format.bytes());
+    let mut values = [0.0f32; 4];
+    let row = view.row(y);
+    (x as usize..end as usize).any(|x| {
+        let values = &mut values[..channels];
+        sample::load(format.depth, &row[x * pixel..(x + 1) * pixel], values);
+        values[channels - 1] > 0.0
+    })
 }
 
 /// Blends `filled` into `rect` of `dst` by `coverage`: 0 leaves the pixel's bits as they are, 1

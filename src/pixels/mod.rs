@@ -8,12 +8,15 @@ mod format;
 mod plane;
 mod rect;
 pub mod resample;
+mod run_sets;
 mod runs;
 mod sample;
 mod transfer;
 mod view;
 
-pub use convert::{Working, even_alpha, not_numbers, read_working, write_back};
+pub use convert::{
+    Working, check_finite, even_alpha, not_numbers, opaque_within, read_working, write_back,
+};
 pub use coverage::{Coverage, MaskView};
 pub use format::{Depth, Layout, PixelFormat};
 pub use plane::{Plane, RgbImage, mirrored};

@@ -5,6 +5,9 @@ use super::{MaskView, Plane, Rect};
 use crate::error::Result;
 use crate::memory;
 
+/// A run `x .. end` of one row.
+pub(super) type Run = (u32, u32);
+
 /// The non-zero pixels of a mask, row by row, as half-open runs from left to right.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunMask {
@@ -12,7 +15,7 @@ pub struct RunMask {
     height: u32,
     /// `runs[starts[y] .. starts[y + 1]]` are row `y`'s.
     starts: Vec<usize>,
-    runs: Vec<(u32, u32)>,
+    runs: Vec<Run>,
 }
 
 impl RunMask {
@@ -40,6 +43,32 @@ impl RunMask {
         Ok(Self {
             width: mask.width(),
             height: mask.height(),
+            starts,
+            runs,
+        })
+    }
+
+    /// The mask whose row `y` is what `row(y, …)` puts into an empty list, in order and apart.
+    pub(crate) fn build(
+        width: u32,
+        height: u32,
+        mut row: impl FnMut(u32, &mut Vec<Run>) -> Result<()>,
+    ) -> Result<Self> {
+        let what = "the mask's runs";
+        let mut starts = memory::with_capacity(height as usize + 1, what)?;
+        let (mut runs, mut own) = (Vec::new(), Vec::new());
+        starts.push(0);
+        for y in 0..height {
+            own.clear();
+            row(y, &mut own)?;
+            for run in &own {
+                memory::push(&mut runs, *run, what)?;
+            }
+            starts.push(runs.len());
+        }
+        Ok(Self {
+            width,
+            height,
             starts,
             runs,
         })

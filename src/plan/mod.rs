@@ -4,11 +4,13 @@
 mod memory;
 mod parts;
 mod regions;
+mod specks;
 #[cfg(test)]
 mod tests;
 
 pub use memory::{Memory, Stage};
-pub use regions::regions;
+pub use regions::{LONGEST, regions};
+pub use specks::{Specks, specks};
 
 use crate::pixels::Rect;
 use serde_json::{Value as Json, json};
@@ -38,6 +40,8 @@ pub struct Needs {
     pub original: bool,
     /// Whether the engine wants to know how much of each pixel is to be replaced.
     pub coverage: bool,
+    /// Whether specks, which what is around them says all about, are filled before the engine is asked.
+    pub specks: bool,
 }
 
 impl Needs {
@@ -52,6 +56,7 @@ impl Needs {
         blend: false,
         original: false,
         coverage: false,
+        specks: false,
     };
 
     /// Working size over native size of a region of `width` × `height`: 1 unless the longer side is out of
@@ -126,6 +131,12 @@ pub struct Region {
     pub hole_pixels: u64,
     /// Working size over native size; 1 unless the engine must work smaller or larger.
     pub scale: f64,
+    /// What a search of patches costs, in pixels of a large, compact hole: each patch that reaches a
+    /// hole's pixel is searched for, and round a speck there are 49 of them. Of specks, what
+    /// interpolating them costs, in pixels of dense ones.
+    pub work: u64,
+    /// Whether only specks are filled here, which needs no engine.
+    pub specks: bool,
 }
 
 /// What a fill will do, before it is done.

@@ -16,6 +16,11 @@ pub(super) struct Part {
 
 /// The parts of `mask` that hang together over sides or corners, in the order of their first pixel.
 pub(super) fn parts(mask: &RunMask) -> Result<Vec<Part>> {
+    Ok(labelled(mask)?.0)
+}
+
+/// The same, and for each run, row by row, the number of its part.
+pub(super) fn labelled(mask: &RunMask) -> Result<(Vec<Part>, Vec<usize>)> {
     // Union-find over runs: a run touches those of the row above that overlap it by one more pixel
     // on each side.
     let count = mask.run_count();
@@ -42,6 +47,7 @@ pub(super) fn parts(mask: &RunMask) -> Result<Vec<Part>> {
     }
     // Roots come before their members, so that one pass numbers the parts.
     let mut parts: Vec<Part> = Vec::new();
+    let mut labels = memory::with_capacity(count, WHAT)?;
     let mut i = 0;
     for y in 0..mask.height() {
         for &(x, end) in mask.row(y) {
@@ -52,14 +58,16 @@ pub(super) fn parts(mask: &RunMask) -> Result<Vec<Part>> {
                 // From here on the root's entry is its part's number, above all run indices.
                 memory::push(&mut parts, Part { hole, pixels }, WHAT)?;
                 parent[i] = count + parts.len() - 1;
+                labels.push(parts.len() - 1);
             } else if let Some(part) = parts.get_mut(root - count) {
                 part.hole = part.hole.union(&hole);
                 part.pixels += pixels;
+                labels.push(root - count);
             }
             i += 1;
         }
     }
-    Ok(parts)
+    Ok((parts, labels))
 }
 
 /// The root of `i`; an entry beyond the runs counts as a root.

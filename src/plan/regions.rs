@@ -8,8 +8,15 @@ use crate::memory;
 use crate::params::Extent;
 use crate::pixels::{Rect, RunMask};
 
+const WHAT: &str = "the plan's regions";
 /// Pixels of context at the least, whatever was asked for: something must be known.
 const LEAST_CONTEXT: u32 = 8;
+/// Longest side of a region: patches are addressed by 16 bits.
+pub const LONGEST: u32 = 65_535;
+/// Longest side of the pieces of a hole whose region would be longer, and how far one reaches into the
+/// next, which fills that again: no patch at its end is to go by what is not filled yet.
+const PIECE: u32 = 16_384;
+const OVERLAP: u32 = 32;
 /// Regions that the exact search may start from; more parts than that are first gathered by cells.
 const MOST_GROUPS: usize = 1 << 14;
 
@@ -17,7 +24,8 @@ const MOST_GROUPS: usize = 1 << 14;
 ///
 /// The boxes of their holes neither overlap nor touch, and together they hold every selected pixel,
 /// grown by `grow`. Two regions become one while that is predicted to be cheaper, as long as the
-/// engine need not scale further down for it.
+/// engine need not scale further down for it. A hole whose region would be longer than [`LONGEST`] is taken
+/// in pieces, each from left to right or from top to bottom: their boxes overlap.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Memory`].
@@ -40,11 +48,18 @@ pub fn regions(
         part.hole = part.hole.grown_within(grow, mask.width(), mask.height());
     }
     let parts = gather(parts, frame.context_of(&Rect::new(0, 0, 1, 1)))?;
-    let mut regions = memory::with_capacity(parts.len(), "the plan's regions")?;
+    let mut regions = memory::with_capacity(parts.len(), WHAT)?;
     regions.extend(parts.iter().map(|p| frame.region(p.hole, p.pixels)));
     while frame.merge(&mut regions)? {}
     regions.sort_unstable_by_key(|r| (r.hole.y, r.hole.x));
-    Ok(regions)
+    match regions.iter().any(too_long) {
+        true => frame.in_pieces(regions, mask, grow),
+        false => Ok(regions),
+    }
+}
+
+fn too_long(region: &Region) -> bool {
+    region.rect.width.max(region.rect.height) > LONGEST
 }
 
 /// Gathers small parts that lie so close together that one region is sure to be cheaper, and many
@@ -148,7 +163,56 @@ impl Frame<'_> {
             hole,
             hole_pixels,
             scale: self.needs.scale(width, height),
+            work: hole_pixels,
+            specks: false,
         }
+    }
+
+    /// The regions, those that are too long in pieces and with less context.
+    fn in_pieces(&self, regions: Vec<Region>, mask: &RunMask, grow: u32) -> Result<Vec<Region>> {
+        let mut all = memory::with_capacity(regions.len(), WHAT)?;
+        let mut waiting: Vec<Region> = Vec::new();
+        for region in regions {
+            waiting.push(region);
+            // The first piece is the next one to be looked at.
+            while let Some(region) = waiting.pop() {
+                let hole = region.hole;
+                if !too_long(&region) {
+                    memory::push(&mut all, region, WHAT)?;
+                    continue;
+                }
+                if hole.width.max(hole.height) <= PIECE + OVERLAP {
+                    let mut region = self.region(hole, region.hole_pixels);
+                    let within = |at, len, hole: (u32, u32)| {
+                        cut_around(
+                            (at, len),
+                            hole,
+                            LONGEST - LONGEST % self.needs.alignment.max(1),
+                        )
+                    };
+                    let rect = &mut region.rect;
+                    (rect.x, rect.width) = within(rect.x, rect.width, (hole.x, hole.width));
+                    (rect.y, rect.height) = within(rect.y, rect.height, (hole.y, hole.height));
+                    region.scale = self.needs.scale(region.rect.width, region.rect.height);
+                    memory::push(&mut all, region, WHAT)?;
+                    continue;
+                }
+                let first = waiting.len();
+                for slice in slices(hole) {
+                    let near = slice.grown_within(grow, self.width, self.height);
+                    let own = mask.bounds_in(near);
+                    if own.is_empty() {
+                        continue;
+                    }
+                    let hole = own.grown_within(grow, self.width, self.height);
+                    let hole = hole.intersect(&slice);
+                    let pixels = mask.count_in(hole);
+                    memory::push(&mut waiting, self.region(hole, pixels), WHAT)?;
+                }
+                waiting[first..].reverse();
+            }
+        }
+        Ok(all)
     }
 
     /// Predicted seconds at the region's working size.
@@ -179,8 +243,8 @@ impl Frame<'_> {
     fn merge(&self, regions: &mut Vec<Region>) -> Result<bool> {
         regions.sort_unstable_by_key(|r| (r.rect.y, r.rect.x));
         let mut merged = false;
-        let mut done = memory::with_capacity(regions.len(), "the plan's regions")?;
-        let mut open: Vec<Region> = memory::with_capacity(regions.len(), "the plan's regions")?;
+        let mut done = memory::with_capacity(regions.len(), WHAT)?;
+        let mut open: Vec<Region> = memory::with_capacity(regions.len(), WHAT)?;
         for region in regions.iter() {
             let mut region = *region;
             let line = u64::from(region.rect.y);
@@ -237,6 +301,29 @@ impl Frame<'_> {
         (across == 0 || across <= self.reach(a.height.max(b.height)))
             && (down == 0 || down <= self.reach(a.width.max(b.width)))
     }
+}
+
+/// A box that is too long, in slices across its longer side, each with the overlap into the next.
+fn slices(hole: Rect) -> impl Iterator<Item = Rect> {
+    let across = hole.width >= hole.height;
+    let len = hole.width.max(hole.height);
+    (0..len).step_by(PIECE as usize).map(move |at| {
+        let end = at.saturating_add(PIECE + OVERLAP).min(len);
+        match across {
+            true => Rect::new(hole.x + at, hole.y, end - at, hole.height),
+            false => Rect::new(hole.x, hole.y + at, hole.width, end - at),
+        }
+    })
+}
+
+/// The stretch `at .. at + len` cut to `most`, with the hole as near its middle as may be.
+fn cut_around((at, len): (u32, u32), hole: (u32, u32), most: u32) -> (u32, u32) {
+    if len <= most {
+        return (at, len);
+    }
+    let before = most.saturating_sub(hole.1) / 2;
+    let start = hole.0.saturating_sub(before).max(at);
+    (start.min(at + (len - most)), most)
 }
 
 /// Whether the two share a pixel, a side or a corner.

@@ -192,3 +192,79 @@ fn quiet_means_quiet() {
         ""
     );
 }
+
+/// A name that clears the screen, rings, forges a line and turns the direction of writing.
+#[cfg(unix)]
+const NASTY: &str = "a\u{1b}[2J\u{7}\nmend: note: all is well\u{202e}gnp\u{9b}31m";
+
+/// Whether `text` holds nothing that a terminal would act on, and no line of the name's own.
+#[cfg(unix)]
+fn harmless(text: &str) -> bool {
+    let steers = |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
+    !text.contains(steers) && !text.contains("\nmend: note: all is well")
+}
+
+#[cfg(unix)]
+#[test]
+fn names_cannot_steer_a_terminal() {
+    let dir = with_mask();
+    let (picture, mask) = (format!("{NASTY}.png"), format!("{NASTY}.jpg"));
+    std::fs::copy(
+        dir.path().join("photo.png"),
+        dir.path().join(format!("p{NASTY}.bmp")),
+    )
+    .unwrap();
+    std::fs::write(dir.path().join(&picture), "no picture").unwrap();
+    std::fs::copy(dir.path().join("m.png"), dir.path().join(&mask)).unwrap();
+    let models = dir.path().join(NASTY);
+    std::fs::create_dir(&models).unwrap();
+    std::fs::write(models.join(format!("{NASTY}.safetensors")), "no model").unwrap();
+    let models = models.to_str().unwrap();
+    for args in [
+        // An error that names a picture, a mask, an output and a folder; a wrong command line.
+        &["fill", &picture, "--mask", "m.png", "-o", "o.png"][..],
+        &["fill", "photo.png", "--mask", &picture, "-o", "o.png"],
+        &["fill", "photo.png", "--mask", "m.png", "-o", NASTY],
+        &["fill", ".", "--mask", ".", "-o", "photo.png"],
+        &["fill", "photo.png", "m.png", &picture],
+        &["fill", "photo.png", "--mask", "m.png", "-o", "o.png", NASTY],
+        &["plan", &format!("p{NASTY}.bmp"), "--mask", &mask],
+        &["models", "list", "--models", models],
+        &["models", "path", "--models", models],
+        &["models", "import", &picture, "--models", models],
+        &[
+            "fill",
+            "photo.png",
+            "--mask",
+            "m.png",
+            "-o",
+            "o.png",
+            "--model",
+            &picture,
+        ],
+    ] {
+        let run = run(dir.path(), args);
+        let text = [run.stdout, run.stderr].concat();
+        assert!(harmless(&text), "{args:?}: {text:?}");
+    }
+    let run = run(
+        dir.path(),
+        &["fill", &picture, "--mask", "m.png", "-o", "o.png"],
+    );
+    assert!(
+        run.stderr.contains("a\\u{1b}[2J\\u{7}\\nmend: note"),
+        "{run:?}"
+    );
+    // A program gets the name as it is.
+    let json = run_json(
+        dir.path(),
+        &["fill", &picture, "--mask", "m.png", "-o", "o.png"],
+    );
+    let message = json["error"]["message"].as_str().unwrap();
+    assert!(message.contains(NASTY), "{message:?}");
+}
+
+#[cfg(unix)]
+fn run_json(dir: &std::path::Path, args: &[&str]) -> serde_json::Value {
+    run(dir, &[args, &["--json"]].concat()).json()
+}

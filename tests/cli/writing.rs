@@ -203,3 +203,82 @@ fn a_really_full_disk_is_named_and_leaves_nothing() {
     assert!(unmounted.is_ok_and(|s| s.success()));
     assert!(result.is_ok());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn extended_attributes_of_a_replaced_file_are_kept() {
+    use rustix::fs::{XattrFlags, getxattr, setxattr};
+    let dir = folder(&["photo.png"]);
+    write_mask(&dir.path().join("m.png"), 96, 72);
+    let photo = dir.path().join("photo.png");
+    let set = |name: &str, value: &[u8]| setxattr(&photo, name, value, XattrFlags::empty());
+    let get = |path: &std::path::Path, name: &str| {
+        let mut value = [0; 256];
+        let len = getxattr(path, name, &mut value[..]).ok()?;
+        Some(value[..len].to_vec())
+    };
+    if set("user.xdg.comment", "grün".as_bytes()).is_err() {
+        // This file system has none.
+        return;
+    }
+    // An access list: owner, another user, group, mask, others; each with tag, rights and name.
+    let acl: Vec<u8> = [2u32.to_le_bytes().to_vec()]
+        .into_iter()
+        .chain(
+            [
+                (1u16, 6u16, !0u32),
+                (2, 4, 12_345),
+                (4, 4, !0),
+                (16, 4, !0),
+                (32, 0, !0),
+            ]
+            .map(|(tag, rights, id)| {
+                [
+                    &tag.to_le_bytes()[..],
+                    &rights.to_le_bytes(),
+                    &id.to_le_bytes(),
+                ]
+                .concat()
+            }),
+        )
+        .flatten()
+        .collect();
+    let listed = set("system.posix_acl_access", &acl).is_ok();
+    set("user.thumbnail", b"small").unwrap();
+    set("user.other", b"\xff\xd8\xff\xe0 a picture").unwrap();
+    let run = run_ok(
+        dir.path(),
+        &["fill", "photo.png", "--mask", "m.png", "-o", "photo.png"],
+    );
+    assert_eq!(
+        get(&photo, "user.xdg.comment").as_deref(),
+        Some("grün".as_bytes())
+    );
+    if listed {
+        assert_eq!(get(&photo, "system.posix_acl_access"), Some(acl));
+    }
+    // Pictures of the old state are none that stay.
+    for name in ["user.thumbnail", "user.other"] {
+        assert_eq!(get(&photo, name), None);
+        assert!(run.stderr.contains(name), "{run:?}");
+    }
+    // A new file has nothing of the old one's.
+    run_ok(
+        dir.path(),
+        &["fill", "photo.png", "--mask", "m.png", "-o", "new.png"],
+    );
+    assert_eq!(get(&dir.path().join("new.png"), "user.xdg.comment"), None);
+}
+
+#[cfg(unix)]
+#[test]
+fn another_name_of_the_file_is_told() {
+    let dir = folder(&["photo.png"]);
+    write_mask(&dir.path().join("m.png"), 96, 72);
+    fs::hard_link(dir.path().join("photo.png"), dir.path().join("same.png")).unwrap();
+    let run = run_ok(
+        dir.path(),
+        &["fill", "photo.png", "--mask", "m.png", "-o", "photo.png"],
+    );
+    assert!(run.stderr.contains("hard links"), "{run:?}");
+}

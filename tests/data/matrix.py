@@ -286,6 +286,7 @@ def special_tiffs(tag, how, w, h):
             compressionargs=dict(outcolorspace=kind, level=95), **how,
         )
     tiff(f"jpeg-gray-{tag}.tif", gray, close=True, photometric="minisblack", compression="jpeg", **how)
+    renumbered(f"jpeg-renumbered-{tag}.tif", colour, how)
     if "big" in tag:
         return
     tiff(f"signed-{tag}.tif", colour.astype("i2"), "signed", photometric="rgb", **how)
@@ -294,6 +295,24 @@ def special_tiffs(tag, how, w, h):
     tiff(f"small-{tag}.tif", colour, "small", photometric="rgb", subfiletype=1, **how)
     for compression, word in [("lerc", "LERC"), ("lzma", "LZMA"), ("jpeg2000", "2000"), ("webp", "WebP")]:
         tiff(f"{compression}-{tag}.tif", colour, word, photometric="rgb", compression=compression, **how)
+
+
+def renumbered(name, colour, how):
+    """JPEG inside whose components have numbers that say nothing: TIFF's own tags count."""
+    out = io.BytesIO()
+    tifffile.imwrite(
+        out, colour, metadata=None, software="", photometric="rgb", compression="jpeg",
+        compressionargs=dict(outcolorspace="rgb", level=95), **how,
+    )
+    data = bytearray(out.getvalue().replace(b"Adobe", b"other"))
+    page = tifffile.TiffFile(io.BytesIO(data)).pages[0]
+    for start, length in zip(page.dataoffsets, page.databytecounts):
+        chunk = bytes(data[start : start + length])
+        frame, scan = start + chunk.index(b"\xff\xc0"), start + chunk.index(b"\xff\xda")
+        for k in range(3):
+            data[frame + 10 + 3 * k] = data[scan + 5 + 2 * k] = k
+    data = bytes(data)
+    near(name, data, tifffile.TiffFile(io.BytesIO(data)).pages[0].asarray())
 
 
 def tga(name, kind, bits, descriptor, pixels, table=b"", attributes=None):

@@ -182,6 +182,20 @@ class Fill(unittest.TestCase):
             fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
             hole, through = gimp.written[2], gimp.written[4]
             self.assertEqual((hole.rect, through), (Rect(40, 40, 20, 20), True), label)
+        # What was selected when the plug-in began counts, however late the fill begins.
+        gimp = Gimp()
+        gimp.select(Rect(40, 40, 20, 20), 200)
+        begun = fill.Selection.now(gimp)
+        gimp.selected[:] = bytes(len(gimp.selected))
+        gimp.select(Rect(100, 80, 9, 9))
+        fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE, selection=begun)
+        hole, through = gimp.written[2], gimp.written[4]
+        self.assertEqual((hole.rect, set(hole.soft), through), (Rect(40, 40, 20, 20), {200}, True))
+        for rect in (Rect(40, 40, 20, 20), Rect(45, 50, 3, 4), Rect(30, 35, 50, 40),
+                     Rect(-5, -5, 60, 50), Rect(55, 55, 90, 60), Rect(0, 0, 10, 10)):
+            other = Gimp()
+            other.select(Rect(40, 40, 20, 20), 200)
+            self.assertEqual(begun.over(rect), other.selection(rect), rect)
         gimp = Gimp()
         gimp.select(Rect(40, 40, 20, 20))
         gimp.now = lambda: None

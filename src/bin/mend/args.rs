@@ -6,6 +6,7 @@ use crate::files::Compression;
 use crate::install::InstallArgs;
 use crate::mask::How;
 use crate::models::ModelsArgs;
+use crate::orient::MaskOrientation;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use mend::params::{ParamKind, ParamSpec};
@@ -36,9 +37,11 @@ Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA
 content; OUT's format by its extension. GIF (no animations), OpenEXR and Radiance are read and not
 written. Other kinds, HEIC, AVIF and camera raw among them, are named with a way to convert them. Pixels
 keep their depth; those that the mask leaves alone stay bit-identical in every lossless file. CMYK
-becomes RGB. Colour profile, EXIF and resolution are kept. A JPEG keeps its quantisation tables and
+becomes RGB. Colour profile, EXIF, XMP and resolution are kept, but for what may show what was removed:
+thumbnails, maker's notes and the like; a note names it. A JPEG keeps its quantisation tables and
 subsampling, but JPEG codes every block anew. Float files are taken as scene-linear unless --encoded is
-given. EXIF's orientation is kept and not applied: a mask is in stored pixels.
+given. EXIF's orientation is kept; a mask that was drawn on the picture as it is shown is turned to the
+stored pixels (--mask-orientation).
 
 OUT may be IMAGE. It is replaced only when the new file is complete. A mask, another picture or a
 model is never written over.";
@@ -157,6 +160,10 @@ pub struct SelectArgs {
     /// Scale masks of another size to their picture's
     #[arg(long, help_heading = MASKS)]
     pub fit_mask: bool,
+    /// What a mask was drawn on, where the picture's EXIF turns it for showing
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = MaskOrientation::Auto,
+        help_heading = MASKS)]
+    pub mask_orientation: MaskOrientation,
     /// Take samples only where this picture (or its match in this folder) is not black
     #[arg(long, value_name = "MASK", help_heading = MASKS)]
     pub source_mask: Option<PathBuf>,
@@ -324,6 +331,7 @@ const TAKEN: &[&str] = &[
     "json",
     "linear",
     "mask",
+    "mask-orientation",
     "mask-threshold",
     "max-memory",
     "output",

@@ -4,6 +4,7 @@
 use crate::App;
 use crate::args::{DoctorArgs, MachineArgs};
 use crate::budget::mib;
+use crate::terminal::escaped;
 use mend::pixels::{Depth, ImageView, ImageViewMut, Layout, MaskView, PixelFormat, Rect};
 use mend::progress::Silent;
 use mend::{Error, ErrorKind, Options, Report, Request, Result};
@@ -43,8 +44,11 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<()> {
         }))?;
     } else {
         let models = match &models {
-            Some(path) if installed => path.display().to_string(),
-            Some(path) => format!("{} (not there; no model is needed yet)", path.display()),
+            Some(path) if installed => escaped(path.display()),
+            Some(path) => format!(
+                "{} (not there; no model is needed yet)",
+                escaped(path.display())
+            ),
             None => "no home folder to keep them in".into(),
         };
         let memory =

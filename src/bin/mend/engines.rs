@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::App;
+use crate::terminal::escaped;
 use mend::{Inpainter, Options, Result};
 use serde_json::Value as Json;
 
@@ -22,8 +23,8 @@ pub fn run(app: &App) -> Result<()> {
         t.push_str(&format!(
             "{}{ready} — {}\n    {}\n",
             text(engine, "id"),
-            text(engine, "label"),
-            text(engine, "summary")
+            escaped(text(engine, "label")),
+            escaped(text(engine, "summary"))
         ));
         for p in list(engine, "params") {
             t.push_str(&param(p, "    "));

@@ -200,7 +200,7 @@ pub fn one(
         };
         if about.kind == kind && !in_place {
             // Nothing changes: then not a byte does.
-            copy(app, &source, &sink)?;
+            outcome.notes.extend(copy(app, &source, &sink)?);
         } else if !in_place {
             write(
                 app,
@@ -325,7 +325,7 @@ fn untouched(app: &App, inpainter: &Inpainter, request: &Request, mask: &Mask) -
     Ok(filled.report)
 }
 
-fn copy(app: &App, source: &Source<'_>, sink: &Sink) -> Result<()> {
+fn copy(app: &App, source: &Source<'_>, sink: &Sink) -> Result<Vec<String>> {
     let mut from = source.reader()?;
     let mut buffer = vec![0; 1 << 18];
     sink.write(&app.cancel, |out| {
@@ -337,8 +337,7 @@ fn copy(app: &App, source: &Source<'_>, sink: &Sink) -> Result<()> {
             out.write_all(&buffer[..n])
                 .map_err(|e| Error::new(ErrorKind::Io, files::io_text(&e)))?;
         }
-    })?;
-    Ok(())
+    })
 }
 
 fn write(
@@ -360,9 +359,10 @@ fn write(
         png: args.png_compression,
         jpeg_quality: args.jpeg_quality,
     };
-    sink.write(&app.cancel, |out| {
+    let missed = sink.write(&app.cancel, |out| {
         files::write(picture, kind, &options, out)
     })?;
+    notes.extend(missed);
     // The pixels may be in another byte order now.
     picture.data = Vec::new();
     picture.meta = Meta::default();

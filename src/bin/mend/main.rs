@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod attributes;
 mod batch;
 mod bench;
 mod budget;
@@ -16,6 +17,7 @@ mod jobs;
 mod mask;
 mod mask_file;
 mod models;
+mod orient;
 mod output;
 mod pipe;
 mod plan;
@@ -26,13 +28,14 @@ mod terminal;
 use args::{Cli, Job};
 use clap::Parser;
 use mend::{Cancel, Error, ErrorKind, Result};
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::NamedTempFile;
-use terminal::Terminal;
+use terminal::{Terminal, escaped};
 
 /// What every subcommand works with.
 pub struct App {
@@ -146,7 +149,7 @@ fn usage(error: &clap::Error) -> ExitCode {
             quiet: false,
         };
         terminal.error(&Error::new(ErrorKind::Argument, message));
-    } else if let Err(e) = terminal::written(error.print()) {
+    } else if let Err(e) = terminal::written(print_usage(error)) {
         // The help or the version, and no place to print it.
         let terminal = Terminal {
             json: false,
@@ -156,4 +159,25 @@ fn usage(error: &clap::Error) -> ExitCode {
         return ExitCode::from(FAILED);
     }
     ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+}
+
+/// Prints it as `clap` does, in colour, but with the words of the command line escaped in it: a
+/// pattern of the shell may have made them of files' names.
+fn print_usage(error: &clap::Error) -> std::io::Result<()> {
+    let text = error.to_string();
+    let mut shown = text.clone();
+    for arg in std::env::args_os() {
+        let arg = arg.to_string_lossy();
+        let safe = escaped(&arg);
+        if safe != arg {
+            shown = shown.replace(&*arg, &safe);
+        }
+    }
+    let lines: Vec<String> = shown.split('\n').map(escaped).collect();
+    let shown = lines.join("\n");
+    if shown == text {
+        error.print()
+    } else {
+        std::io::stderr().write_all(shown.as_bytes())
+    }
 }

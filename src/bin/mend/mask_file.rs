@@ -8,6 +8,7 @@ use crate::files::Picture;
 use crate::fill::source;
 use crate::jobs;
 use crate::mask::{self, Mask};
+use crate::orient;
 use crate::pipe::shown;
 use mend::{Error, ErrorKind, Result};
 use std::path::Path;
@@ -77,6 +78,12 @@ impl<'a> MaskReading<'a> {
     /// # Errors
     /// [`ErrorKind::Mask`] naming both files and sizes, [`ErrorKind::Memory`].
     pub fn fitted(&self, about: &Picture, path: &Path, mask: Mask) -> Result<Mask> {
+        let source = source(self.app, path, self.budget);
+        let how = orient::Way {
+            choice: self.select.mask_orientation,
+            scaled: self.select.fit_mask,
+        };
+        let mask = orient::stored(mask, &source, shown(self.image), about, how)?;
         let (from, to) = ((mask.width, mask.height), (about.width, about.height));
         if from == to {
             return Ok(mask);
@@ -93,23 +100,11 @@ impl<'a> MaskReading<'a> {
     fn wrong_size(&self, about: &Picture, path: &Path, mask: (u32, u32)) -> Error {
         let image = shown(self.image).display();
         let (w, h) = (about.width, about.height);
-        let turned = mask == (h, w)
-            && about
-                .meta
-                .orientation()
-                .is_some_and(|o| (5..=8).contains(&o));
-        let advice = if turned {
-            format!(
-                "{image} is stored on its side and turned only for showing (EXIF orientation): make \
-                 the mask in stored pixels, or rotate the picture itself first",
-            )
-        } else {
-            "give a mask of the picture's size, or say --fit-mask to have it scaled".into()
-        };
         Error::new(
             ErrorKind::Mask,
             format!(
-                "the mask {} is {}×{} and the picture {image} is {w}×{h}: {advice}",
+                "the mask {} is {}×{} and the picture {image} is {w}×{h}: give a mask of \
+                 the picture's size, or say --fit-mask to have it scaled",
                 shown(path).display(),
                 mask.0,
                 mask.1,

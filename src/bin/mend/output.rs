@@ -1,6 +1,7 @@
 //! Writing a file so that nothing is lost: into a temporary file beside it, then renamed over it.
 #![forbid(unsafe_code)]
 
+use crate::attributes;
 use crate::files::{Cancellable, Output, io_text};
 use mend::{Cancel, Error, ErrorKind, Result};
 use std::cell::RefCell;
@@ -111,8 +112,9 @@ impl Target {
             .map_err(|e| error(&self.named, io_text(&e)))
     }
 
-    /// Lets `write` write the file, then puts it in its place; gives its size. Until the very end
-    /// an existing file stays as it is, and no temporary file is left behind.
+    /// Lets `write` write the file, then puts it in its place; gives notes on what the user may
+    /// miss. Until the very end an existing file stays as it is, and no temporary file is left
+    /// behind. A new file gets an existing one's owner, mode and extended attributes.
     ///
     /// # Errors
     /// Those of `write` with the file's name, [`ErrorKind::Io`], [`ErrorKind::Cancelled`].
@@ -120,7 +122,7 @@ impl Target {
         &self,
         cancel: &Cancel,
         write: impl FnOnce(&mut dyn Output) -> Result<()>,
-    ) -> Result<u64> {
+    ) -> Result<Vec<String>> {
         let fail = |e: io::Error| error(&self.named, io_text(&e));
         let temporary = self.temporary()?;
         let failure = RefCell::new(None);
@@ -147,10 +149,20 @@ impl Target {
         out.into_inner().map_err(|e| fail(e.into_error()))?;
         let file = temporary.as_file();
         file.sync_all().map_err(fail)?;
-        let size = file.metadata().map_err(fail)?.len();
+        let mut notes = Vec::new();
         if let Some(existing) = &self.existing {
             keep_owner(file, existing);
             file.set_permissions(existing.permissions()).map_err(fail)?;
+            // Access lists come last: the mode is a part of them.
+            if let Ok(old) = File::open(&self.real) {
+                notes.extend(attributes::keep(&old, file));
+            }
+            if names(existing) > 1 {
+                notes.push("it has other names (hard links), which keep the old file".into());
+            }
+            for note in &mut notes {
+                *note = format!("{}: {note}", self.named.display());
+            }
         }
         cancel.check()?;
         temporary.persist(&self.real).map_err(|e| fail(e.error))?;
@@ -158,7 +170,7 @@ impl Target {
         if let Ok(folder) = File::open(&self.folder) {
             let _ = folder.sync_all();
         }
-        Ok(size)
+        Ok(notes)
     }
 }
 
@@ -200,6 +212,17 @@ pub fn keep_owner(file: &File, existing: &Metadata) {
 
 #[cfg(not(unix))]
 pub fn keep_owner(_: &File, _: &Metadata) {}
+
+/// How many names a file has.
+#[cfg(unix)]
+fn names(about: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::nlink(about)
+}
+
+#[cfg(not(unix))]
+fn names(_: &Metadata) -> u64 {
+    1
+}
 
 /// Where `path` leads: links are followed, also one to a file that is not there yet.
 ///

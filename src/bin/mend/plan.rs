@@ -7,7 +7,7 @@ use crate::budget::{Budget, mib, resident};
 use crate::files::{self, Picture, Want};
 use crate::fill::{named, source, take_stdin};
 use crate::mask_file::MaskReading;
-use crate::terminal::duration;
+use crate::terminal::{duration, escaped};
 use crate::{jobs, mask};
 use mend::{Error, ErrorKind, Plan, Result};
 use serde_json::json;
@@ -94,7 +94,7 @@ fn text(about: &Picture, plan: Option<&Plan>, whole: u64) -> String {
         about.format.layout,
         about.format.depth,
         plan.engine,
-        plan.reason
+        escaped(&plan.reason)
     );
     for (i, r) in plan.regions.iter().enumerate() {
         t.push_str(&format!(
@@ -119,7 +119,7 @@ fn text(about: &Picture, plan: Option<&Plan>, whole: u64) -> String {
         let line = format!("stage    {:<7}{:>6} MiB", stage.name, mib(stage.bytes));
         t.push_str(&line);
         if !stage.way.is_empty() {
-            t.push_str(&format!(": {}", stage.way));
+            t.push_str(&format!(": {}", escaped(&stage.way)));
         }
         t.push('\n');
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// Where a picture goes.
 pub enum Sink {
-    File(Target),
+    File(Box<Target>),
     Stdout,
 }
 
@@ -22,7 +22,7 @@ impl Sink {
     /// As [`Target::new`]; [`ErrorKind::Argument`] for a terminal.
     pub fn new(path: &Path) -> Result<Self> {
         if !pipe::is_pipe(path) {
-            return Target::new(path).map(Self::File);
+            return Target::new(path).map(|target| Self::File(Box::new(target)));
         }
         match std::io::stdout().is_terminal() {
             false => Ok(Self::Stdout),
@@ -49,7 +49,8 @@ impl Sink {
         }
     }
 
-    /// Lets `write` write the file; it appears when it is complete, or not at all.
+    /// Lets `write` write the file; it appears when it is complete, or not at all. Gives notes on what
+    /// the user may miss.
     ///
     /// # Errors
     /// As [`Target::write`] and [`pipe::to_stdout`].
@@ -57,10 +58,10 @@ impl Sink {
         &self,
         cancel: &Cancel,
         write: impl FnOnce(&mut dyn Output) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Vec<String>> {
         match self {
-            Self::File(target) => target.write(cancel, write).map(drop),
-            Self::Stdout => pipe::to_stdout(cancel, write),
+            Self::File(target) => target.write(cancel, write),
+            Self::Stdout => pipe::to_stdout(cancel, write).map(|()| Vec::new()),
         }
     }
 }

@@ -132,6 +132,7 @@ impl Engine for Diffusion {
                 Content::Noise => !folder.inpaints(),
                 Content::Exemplar => false,
             },
+            specks: false,
             coverage: !folder.inpaints(),
         })
     }

@@ -170,6 +170,7 @@ impl Engine for Rad {
             blend: true,
             // What shows through a soft mask.
             original: true,
+            specks: false,
             coverage: true,
         })
     }

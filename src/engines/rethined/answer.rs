@@ -57,7 +57,7 @@ pub fn make(
     let hole = resize_flags(crop.hole, w, h, true)?;
     let source = resize_flags(crop.source, w, h, false)?;
     let known: Vec<u8> = hole.data.iter().map(|h| 1 - h).collect();
-    blend::extend(&mut image.data, 3, w, h, &known)?;
+    blend::extend(&mut image.data, 3, w, h, &known, cancel)?;
     let (pw, ph) = (w.next_multiple_of(STRIDE), h.next_multiple_of(STRIDE));
     let mut pixels = memory::with_capacity(pw * ph * 3, WHAT)?;
     let mut mask = memory::filled(pw * ph, 0f32, WHAT)?;

@@ -1,6 +1,8 @@
 //! Tests of the search.
 #![forbid(unsafe_code)]
 
+mod cancel;
+mod forecast;
 mod sparse;
 
 use super::complete::complete;
@@ -28,7 +30,15 @@ fn fill(truth: &RgbImage, hole: &Plane<u8>, seed: u64, threads: usize) -> RgbIma
             p.fill(7.0);
         }
     }
-    blend::extend(&mut image.data, 3, hole.width, hole.height, &source.data).unwrap();
+    blend::extend(
+        &mut image.data,
+        3,
+        hole.width,
+        hole.height,
+        &source.data,
+        &Cancel::new(),
+    )
+    .unwrap();
     let pool = Workers::new(threads).unwrap();
     complete(
         &image,
@@ -207,9 +217,9 @@ fn maps_say_what_their_docs_say() {
         let patch = |x: usize, y: usize| {
             (y - 3..=y + 3).flat_map(move |y| (x - 3..=x + 3).map(move |x| (x, y)))
         };
-        let whole = maps::whole_patches(&source).unwrap();
-        let targets = maps::reaching(&hole).unwrap();
-        let depth = maps::depth(&hole).unwrap();
+        let whole = maps::whole_patches(&source, &Cancel::new()).unwrap();
+        let targets = maps::reaching(&hole, &Cancel::new()).unwrap();
+        let depth = maps::depth(&hole, &Cancel::new()).unwrap();
         for y in 0..h {
             for x in 0..w {
                 let clear = inside(x, y) && patch(x, y).all(|(x, y)| source.row(y)[x] != 0);

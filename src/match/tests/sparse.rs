@@ -57,7 +57,7 @@ fn specks_come_back_better_than_by_smoothness() {
         let hole = random_plane(120, 120, percent, &mut random);
         let source = plane(120, 120, |x, y| hole.row(y)[x] == 0);
         let mut smooth = truth.clone();
-        blend::extend(&mut smooth.data, 3, 120, 120, &source.data).unwrap();
+        blend::extend(&mut smooth.data, 3, 120, 120, &source.data, &Cancel::new()).unwrap();
         let filled = fill(&truth, &hole, 0, 2);
         let (is, smooth) = (error(&filled, &truth, &hole), error(&smooth, &truth, &hole));
         assert!(
@@ -160,7 +160,7 @@ fn any_sparse_picture_is_filled() {
                 p.fill(0.4);
             }
         }
-        blend::extend(&mut image.data, 3, w, h, &known.data).unwrap();
+        blend::extend(&mut image.data, 3, w, h, &known.data, &Cancel::new()).unwrap();
         let cancel = Cancel::new();
         let mut steps = |_: f64| Ok(());
         let filled = match round % 2 {

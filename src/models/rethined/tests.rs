@@ -80,7 +80,7 @@ fn smooth_extension_is_that_of_the_training() {
     let mut data = floats(&channels_last(&golden.tensor("image")));
     let (h, w) = (hole.dims()[1], hole.dims()[2]);
     let known: Vec<u8> = floats(&hole).iter().map(|h| u8::from(*h == 0.0)).collect();
-    blend::extend(&mut data, 3, w, h, &known).unwrap();
+    blend::extend(&mut data, 3, w, h, &known, &crate::progress::Cancel::new()).unwrap();
     let worst = data
         .iter()
         .zip(floats(&extended))

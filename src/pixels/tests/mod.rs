@@ -5,6 +5,7 @@ mod formats;
 mod masks;
 mod picture;
 mod resampling;
+mod run_sets;
 
 use super::{Depth, ImageView, Layout, MaskView, PixelFormat};
 

@@ -59,10 +59,10 @@ def wait(what, condition, seconds=20.0):
 
 def press(key, name="GIMP$"):
     """A key on the first window of that name."""
-    found = windows(name)
-    if not found:
-        check("a window named " + name, False)
+    # While GIMP is at work its windows do not always answer.
+    if not wait("a window named " + name, lambda: windows(name), 20):
         return
+    found = windows(name)
     xdotool("windowactivate", "--sync", found[-1])
     time.sleep(0.3)
     xdotool("key", "--clearmodifiers", key)
@@ -354,7 +354,8 @@ def click_cancel(done):
 
 
 def filling(resting):
-    """Whether a plug-in has read what it fills and is at work: its library has threads then."""
+    """Whether a plug-in has read what is selected and is at work: its library, which has threads, is
+    called only then."""
     found = subprocess.run(["ps", "-eLo", "comm,args"], capture_output=True, text=True).stdout
     lines = [line for line in found.splitlines() if "plug-ins/mend-inpaint/mend-inpaint" in line]
     return any(line.startswith("mend") and not line.startswith("mend-inpaint") for line in lines) and (

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::meta::Carry;
-use super::{Kind, Picture, jpeg, webp};
+use super::{Kind, Picture, jpeg, webp, xmp};
 use mend::pixels::{Depth, Layout};
 use mend::{Error, ErrorKind, Result};
 use std::path::Path;
@@ -182,12 +182,23 @@ fn fit_meta(picture: &mut Picture, kind: Kind, out: &Path, notes: &mut Vec<Strin
     {
         lost.push("the colour profile (it is not for this kind of picture)");
     }
-    if picture.meta.drop_thumbnail() {
-        notes.push(format!(
-            "the thumbnail inside the EXIF showed the picture before; {name} has none"
-        ));
-    }
     let meta = &mut picture.meta;
+    if let (Kind::Jpeg, Some(packet)) = (kind, &meta.xmp)
+        && !jpeg::fits_segment(packet.len())
+    {
+        let short = xmp::shortened(packet, jpeg::MOST_XMP);
+        let gone = short.as_ref().map_or_else(Vec::new, |s| s.dropped.clone());
+        meta.xmp = short.and_then(|s| s.packet);
+        notes.push(match gone.is_empty() {
+            true if meta.xmp.is_some() => String::new(),
+            true => format!("{name} has no place for so long an XMP"),
+            false => format!(
+                "{name} has no place for all of the XMP, so {} is left out",
+                gone.join(", ")
+            ),
+        });
+        notes.retain(|note| !note.is_empty());
+    }
     let (icc, exif) = match kind {
         Kind::Png | Kind::Tiff | Kind::WebP => (true, true),
         Kind::Jpeg => {

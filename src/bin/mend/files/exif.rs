@@ -1,5 +1,5 @@
-//! EXIF: a TIFF structure inside other files. Reading it, taking its thumbnail out, and bringing it
-//! into and out of TIFF's own tags.
+//! EXIF: a TIFF structure inside other files. Reading it, writing it anew, and bringing it into and
+//! out of TIFF's own tags.
 //!
 //! Source: CIPA DC-008-2019 (EXIF 2.32), section 4; TIFF 6.0, section 2.
 #![forbid(unsafe_code)]
@@ -9,27 +9,12 @@ use super::meta::{Density, INCH};
 /// Tags that point at further directories.
 pub const EXIF_IFD: u16 = 0x8769;
 pub const GPS_IFD: u16 = 0x8825;
-const INTEROP_IFD: u16 = 0xa005;
+pub const INTEROP_IFD: u16 = 0xa005;
+const USER_COMMENT: u16 = 0x9286;
 const ORIENTATION: u16 = 274;
 const X_RESOLUTION: u16 = 282;
 const Y_RESOLUTION: u16 = 283;
 const RESOLUTION_UNIT: u16 = 296;
-const STRIP_OFFSETS: u16 = 273;
-const STRIP_BYTES: u16 = 279;
-const JPEG_OFFSET: u16 = 513;
-const JPEG_BYTES: u16 = 514;
-
-/// Tags of the first directory that describe the picture and not how it is stored: description,
-/// make, model, orientation, resolution, software, date, artist, rating, copyright, Windows' titles.
-const DESCRIPTIVE: &[u16] = &[
-    269, 270, 271, 272, 274, 282, 283, 285, 296, 297, 305, 306, 315, 316, 18246, 18249, 33432,
-    0x9c9b, 0x9c9c, 0x9c9d, 0x9c9e, 0x9c9f,
-];
-
-/// Whether `tag` of a first directory describes the picture.
-pub fn is_descriptive(tag: u16) -> bool {
-    DESCRIPTIVE.contains(&tag)
-}
 
 /// A tag with its values, little-endian.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,15 +29,19 @@ pub struct Entry {
 /// The directories that matter outside the file they came from.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tree {
+    /// Whether the block's numbers are big-endian.
+    pub big: bool,
     pub main: Vec<Entry>,
     pub exif: Vec<Entry>,
     pub gps: Vec<Entry>,
+    pub interop: Vec<Entry>,
 }
 
 /// Bytes of one value of TIFF's type `kind`, and of the numbers it is made of.
 fn sizes(kind: u16) -> Option<(usize, usize)> {
     match kind {
-        1 | 2 | 6 | 7 => Some((1, 1)),
+        // 129: UTF-8, new with EXIF 3.0.
+        1 | 2 | 6 | 7 | 129 => Some((1, 1)),
         3 | 8 => Some((2, 2)),
         4 | 9 | 11 | 13 => Some((4, 4)),
         5 | 10 => Some((8, 4)),
@@ -226,142 +215,200 @@ pub fn in_unit(x: f64, y: f64, unit: u32) -> Density {
     }
 }
 
-/// Cuts off the second directory, which describes the thumbnail, and blanks its picture. Nothing
-/// moves, for makers' notes hold offsets of their own. Says whether there was one.
-pub fn drop_thumbnail(blob: &mut Vec<u8>) -> bool {
-    let Some((link, mut blanks)) = thumbnail(blob) else {
-        return false;
-    };
-    blob[link..link + 4].fill(0);
-    blanks.retain(|(at, len)| *len > 0 && at.checked_add(*len).is_some_and(|e| e <= blob.len()));
-    for (at, len) in blanks {
-        blob[at..at + len].fill(0);
-        if at + len == blob.len() {
-            blob.truncate(at);
-        }
-    }
-    true
+/// Whether a second directory follows, which describes a thumbnail.
+pub fn has_thumbnail(blob: &[u8]) -> bool {
+    let link = Reader::new(blob).and_then(|r| {
+        let (_, link) = r.directory(r.first()?)?;
+        r.u32(link)
+    });
+    link.is_some_and(|at| at != 0)
 }
 
-/// Where the link to the thumbnail's directory stands, and the stretches that its picture takes.
-fn thumbnail(blob: &[u8]) -> Option<(usize, Vec<(usize, usize)>)> {
-    let r = Reader::new(blob)?;
-    let (main, link) = r.directory(r.first()?)?;
-    let second = r.u32(link)? as usize;
-    if second == 0 {
-        return None;
-    }
-    let mut blanks = Vec::new();
-    if let Some((entries, _)) = r.directory(second) {
-        for (offset, bytes) in [(JPEG_OFFSET, JPEG_BYTES), (STRIP_OFFSETS, STRIP_BYTES)] {
-            let number = |tag| {
-                let e = entries.iter().find(|e| e.tag == tag)?;
-                r.number(e).map(|v| v as usize)
-            };
-            if let (Some(at), Some(len)) = (number(offset), number(bytes)) {
-                // A hostile offset must not blank what the first directory still needs.
-                let end = at.saturating_add(len);
-                let used = main
-                    .iter()
-                    .any(|e| e.len > 4 && e.at < end && at < e.at + e.len);
-                if at > link && !used {
-                    blanks.push((at, len));
-                }
+/// Whether everything in `blob` that is not zero belongs to the directories that [`parse`] reads.
+pub fn is_covered(blob: &[u8]) -> bool {
+    let Some(r) = Reader::new(blob) else {
+        return false;
+    };
+    let mut rest = blob.to_vec();
+    let mut blank = |at: usize, len: usize| {
+        if let Some(part) = rest.get_mut(at..at.saturating_add(len)) {
+            part.fill(0);
+        }
+    };
+    blank(0, 8);
+    let mut next: Vec<usize> = r.first().into_iter().collect();
+    // The first directory, EXIF's and GPS's, and the one below EXIF's.
+    for _ in 0..4 {
+        let Some(at) = next.pop() else {
+            break;
+        };
+        let Some((entries, link)) = r.directory(at) else {
+            return false;
+        };
+        blank(at, link.saturating_sub(at) + 4);
+        for e in entries {
+            blank(e.at, e.len);
+            if [EXIF_IFD, GPS_IFD, INTEROP_IFD].contains(&e.tag) {
+                next.extend(r.number(&e).map(|v| v as usize));
             }
         }
     }
-    Some((link, blanks))
+    rest.iter().all(|b| *b == 0)
 }
 
 /// The directories of `blob`.
 pub fn parse(blob: &[u8]) -> Option<Tree> {
     let r = Reader::new(blob)?;
     let (main, _) = r.directory(r.first()?)?;
-    let sub = |tag| -> Vec<Entry> {
-        main.iter()
-            .find(|e| e.tag == tag)
-            .and_then(|e| r.number(e))
-            .and_then(|at| r.directory(at as usize))
-            .map(|(entries, _)| entries.iter().map(|e| r.entry(e)).collect())
-            .unwrap_or_default()
+    let below = |entries: &[Raw], tag| -> Vec<Raw> {
+        let pointer = entries.iter().find(|e| e.tag == tag);
+        let at = pointer.and_then(|e| r.number(e));
+        let found = at.and_then(|at| r.directory(at as usize));
+        found.map(|(entries, _)| entries).unwrap_or_default()
     };
+    let (exif, gps) = (below(&main, EXIF_IFD), below(&main, GPS_IFD));
+    let interop = below(&exif, INTEROP_IFD);
     let pointers = [EXIF_IFD, GPS_IFD, INTEROP_IFD];
-    let without = |entries: Vec<Entry>| -> Vec<Entry> {
-        entries
-            .into_iter()
-            .filter(|e| !pointers.contains(&e.tag))
-            .collect()
+    let read = |entries: &[Raw]| -> Vec<Entry> {
+        let values = entries.iter().filter(|e| !pointers.contains(&e.tag));
+        values.map(|e| r.entry(e)).collect()
     };
     Some(Tree {
-        main: without(main.iter().map(|e| r.entry(e)).collect()),
-        exif: without(sub(EXIF_IFD)),
-        gps: without(sub(GPS_IFD)),
+        big: r.big,
+        main: read(&main),
+        exif: read(&exif),
+        gps: read(&gps),
+        interop: read(&interop),
     })
 }
 
-/// The EXIF block that holds `tree`, little-endian; `None` where there is nothing to hold.
+impl Tree {
+    /// The same, to be written with little-endian numbers. A comment in UTF-16 is in the block's
+    /// order too, though its type does not say so.
+    pub fn into_little(mut self) -> Self {
+        if self.big {
+            self.big = false;
+            let comments = self.exif.iter_mut().filter(|e| e.tag == USER_COMMENT);
+            for e in comments.filter(|e| e.data.starts_with(b"UNICODE\0")) {
+                e.data[8..].chunks_exact_mut(2).for_each(|b| b.swap(0, 1));
+            }
+        }
+        self
+    }
+}
+
+/// The EXIF block that holds `tree`; `None` where there is nothing to hold.
 pub fn build(tree: &Tree) -> Option<Vec<u8>> {
-    if tree.main.is_empty() && tree.exif.is_empty() && tree.gps.is_empty() {
+    let empty = |entries: &[Entry]| entries.is_empty();
+    if empty(&tree.main) && empty(&tree.exif) && empty(&tree.gps) {
         return None;
     }
-    let mut out = b"II*\0\x08\0\0\0".to_vec();
-    let mut main = tree.main.clone();
-    // The pointers' values are not known before the first directory has its length: they are 0 at
-    // first and set afterwards.
-    let subs = [(EXIF_IFD, &tree.exif), (GPS_IFD, &tree.gps)];
-    for (tag, entries) in subs {
-        if !entries.is_empty() {
-            main.push(Entry {
-                tag,
+    let mut w = Writer {
+        out: match tree.big {
+            true => b"MM\0*\0\0\0\x08".to_vec(),
+            false => b"II*\0\x08\0\0\0".to_vec(),
+        },
+        big: tree.big,
+    };
+    let [exif, gps] = w.directory(
+        &tree.main,
+        [
+            (EXIF_IFD, !empty(&tree.exif) || !empty(&tree.interop)),
+            (GPS_IFD, !empty(&tree.gps)),
+        ],
+    )?;
+    if let Some(place) = exif {
+        w.point(place)?;
+        let [interop] = w.directory(&tree.exif, [(INTEROP_IFD, !empty(&tree.interop))])?;
+        if let Some(place) = interop {
+            w.point(place)?;
+            let [] = w.directory(&tree.interop, [])?;
+        }
+    }
+    if let Some(place) = gps {
+        w.point(place)?;
+        let [] = w.directory(&tree.gps, [])?;
+    }
+    Some(w.out)
+}
+
+/// A block being written.
+struct Writer {
+    out: Vec<u8>,
+    big: bool,
+}
+
+impl Writer {
+    /// `bytes`, little-endian numbers of `unit` bytes, in the block's order.
+    fn ordered(&self, bytes: &[u8], unit: usize) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        if self.big {
+            bytes.chunks_exact_mut(unit).for_each(<[u8]>::reverse);
+        }
+        bytes
+    }
+
+    /// Lets the pointer at `place` point at the end.
+    fn point(&mut self, place: usize) -> Option<()> {
+        let at = u32::try_from(self.out.len()).ok()?.to_le_bytes();
+        let at = self.ordered(&at, 4);
+        self.out.get_mut(place..place + 4)?.copy_from_slice(&at);
+        Some(())
+    }
+
+    /// Appends a directory with its values and those of the `pointers` that are wanted; gives where
+    /// each of these stands, to be set once it is known what to.
+    fn directory<const N: usize>(
+        &mut self,
+        entries: &[Entry],
+        pointers: [(u16, bool); N],
+    ) -> Option<[Option<usize>; N]> {
+        let mut entries = entries.to_vec();
+        for (tag, _) in pointers.iter().filter(|(_, wanted)| *wanted) {
+            entries.push(Entry {
+                tag: *tag,
                 kind: 4,
                 count: 1,
                 data: vec![0; 4],
             });
         }
-    }
-    let places = write_directory(&mut out, &main)?;
-    for (tag, entries) in subs {
-        if let Some((_, place)) = places.iter().find(|(t, _)| *t == tag) {
-            let at = u32::try_from(out.len()).ok()?;
-            out[*place..*place + 4].copy_from_slice(&at.to_le_bytes());
-            write_directory(&mut out, entries)?;
-        }
-    }
-    Some(out)
-}
-
-/// Appends a directory and its values; gives each entry's value field.
-fn write_directory(out: &mut Vec<u8>, entries: &[Entry]) -> Option<Vec<(u16, usize)>> {
-    let mut entries: Vec<&Entry> = entries.iter().collect();
-    entries.sort_by_key(|e| e.tag);
-    entries.dedup_by_key(|e| e.tag);
-    out.extend(u16::try_from(entries.len()).ok()?.to_le_bytes());
-    let mut values = out.len() + 12 * entries.len() + 4;
-    let mut tail = Vec::new();
-    let mut places = Vec::new();
-    for e in entries {
-        out.extend(e.tag.to_le_bytes());
-        out.extend(e.kind.to_le_bytes());
-        out.extend(e.count.to_le_bytes());
-        places.push((e.tag, out.len()));
-        if e.data.len() <= 4 {
-            let mut inline = [0; 4];
-            inline[..e.data.len()].copy_from_slice(&e.data);
-            out.extend(inline);
-        } else {
-            out.extend(u32::try_from(values).ok()?.to_le_bytes());
-            tail.extend_from_slice(&e.data);
-            values += e.data.len();
-            // Values begin on even offsets.
-            if values % 2 == 1 {
-                tail.push(0);
-                values += 1;
+        entries.sort_by_key(|e| e.tag);
+        entries.dedup_by_key(|e| e.tag);
+        let count = u16::try_from(entries.len()).ok()?.to_le_bytes();
+        self.out.extend(self.ordered(&count, 2));
+        let mut values = self.out.len() + 12 * entries.len() + 4;
+        let mut tail = Vec::new();
+        let mut places = [None; N];
+        for e in &entries {
+            self.out.extend(self.ordered(&e.tag.to_le_bytes(), 2));
+            self.out.extend(self.ordered(&e.kind.to_le_bytes(), 2));
+            self.out.extend(self.ordered(&e.count.to_le_bytes(), 4));
+            for (place, (tag, _)) in places.iter_mut().zip(pointers) {
+                if tag == e.tag {
+                    *place = Some(self.out.len());
+                }
+            }
+            let data = self.ordered(&e.data, unit(e.kind));
+            if data.len() <= 4 {
+                let mut inline = [0; 4];
+                inline[..data.len()].copy_from_slice(&data);
+                self.out.extend(inline);
+            } else {
+                let at = u32::try_from(values).ok()?.to_le_bytes();
+                self.out.extend(self.ordered(&at, 4));
+                values += data.len();
+                tail.extend(data);
+                // Values begin on even offsets.
+                if values % 2 == 1 {
+                    tail.push(0);
+                    values += 1;
+                }
             }
         }
+        self.out.extend([0; 4]);
+        self.out.extend(tail);
+        Some(places)
     }
-    out.extend([0; 4]);
-    out.extend(tail);
-    Some(places)
 }
 
 #[cfg(test)]
@@ -379,6 +426,7 @@ mod tests {
 
     fn sample() -> Tree {
         Tree {
+            big: false,
             main: vec![
                 ascii(271, b"Maker of cameras\0"),
                 Entry {
@@ -396,46 +444,32 @@ mod tests {
             ],
             exif: vec![ascii(0x9003, b"2024:01:02 03:04:05\0")],
             gps: vec![ascii(1, b"N\0")],
+            interop: vec![ascii(1, b"R98\0")],
         }
     }
 
     #[test]
     fn what_is_built_is_parsed_again() {
-        let blob = build(&sample()).unwrap();
-        assert_eq!(parse(&blob).unwrap(), sample());
-        assert_eq!(orientation(&blob), Some(6));
-        assert_eq!(
-            density(&blob),
-            Some(Density::PerMetre(300.0 / INCH, 300.0 / INCH))
-        );
+        for big in [false, true] {
+            let tree = Tree { big, ..sample() };
+            let blob = build(&tree).unwrap();
+            assert_eq!(parse(&blob).unwrap(), tree);
+            assert_eq!(orientation(&blob), Some(6));
+            let inches = Density::PerMetre(300.0 / INCH, 300.0 / INCH);
+            assert_eq!(density(&blob), Some(inches));
+        }
     }
 
     #[test]
-    fn a_thumbnail_is_blanked_and_nothing_else_moves() {
-        let mut blob = build(&sample()).unwrap();
-        let plain = blob.clone();
-        let second = blob.len() as u32;
-        let picture = second + 2 + 24 + 4;
-        let number = |tag: u16, v: u32| {
-            [
-                &tag.to_le_bytes()[..],
-                &4u16.to_le_bytes(),
-                &1u32.to_le_bytes(),
-                &v.to_le_bytes(),
-            ]
-            .concat()
-        };
-        blob.extend(2u16.to_le_bytes());
-        blob.extend(number(JPEG_OFFSET, picture));
-        blob.extend(number(JPEG_BYTES, 5));
-        blob.extend([0; 4]);
-        blob.extend(b"FACES");
+    fn what_no_directory_leads_to_is_noticed() {
+        let blob = build(&sample()).unwrap();
+        assert!(is_covered(&blob) && !has_thumbnail(&blob));
+        assert!(is_covered(&[&blob[..], &[0; 9]].concat()));
+        assert!(!is_covered(&[&blob[..], b"FACES"].concat()));
+        let mut linked = blob.clone();
         let link = 8 + 2 + 12 * 5;
-        blob[link..link + 4].copy_from_slice(&second.to_le_bytes());
-        assert!(drop_thumbnail(&mut blob));
-        assert!(!blob.windows(5).any(|w| w == b"FACES"));
-        assert_eq!(&blob[..plain.len()], &plain[..]);
-        assert!(!drop_thumbnail(&mut blob));
+        linked[link] = 8;
+        assert!(has_thumbnail(&linked));
     }
 
     #[test]
@@ -446,12 +480,12 @@ mod tests {
             for v in [0, 0x7f, 0xff] {
                 let mut bad = good.clone();
                 bad[i] = v;
-                let _ = (parse(&bad), orientation(&bad), density(&bad));
-                drop_thumbnail(&mut bad);
+                let _ = (parse(&bad).as_ref().and_then(build), density(&bad));
+                let _ = (is_covered(&bad), has_thumbnail(&bad));
             }
-            let mut short = good[..i].to_vec();
-            let _ = (parse(&short), orientation(&short), density(&short));
-            drop_thumbnail(&mut short);
+            let short = &good[..i];
+            let _ = (parse(short), density(short));
+            let _ = (is_covered(short), has_thumbnail(short));
         }
     }
 }

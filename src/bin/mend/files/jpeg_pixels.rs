@@ -24,11 +24,12 @@ pub enum Way {
     Thorough,
 }
 
-/// How to decode the file whose markers are `m`.
+/// How to decode the file whose markers are `m` and whose components are `colour`: in a TIFF its
+/// tags say so, and not the markers.
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] for a kind that neither decoder does right.
-pub fn way(source: &Source<'_>, m: &Markers) -> Result<Way> {
+pub fn way(source: &Source<'_>, m: &Markers, colour: Colour) -> Result<Way> {
     match (m.frame, m.precision) {
         (0xc0..=0xc2, 8) => {}
         (0xc0..=0xc2, bits) => {
@@ -80,10 +81,7 @@ pub fn way(source: &Source<'_>, m: &Markers) -> Result<Way> {
     }
     let odd = rest.iter().any(|c| c.h > first.h || c.v > first.v) || first.h == 3 || first.v == 3;
     let parted = !m.progressive() && m.scans.len() > 1;
-    let (ids, rgb) = (
-        m.components.iter().map(|c| c.id),
-        Colour::of(m) == Colour::Rgb,
-    );
+    let (ids, rgb) = (m.components.iter().map(|c| c.id), colour == Colour::Rgb);
     // What the quick one takes for RGB; four components it takes for CMYK whatever they are.
     let mistaken = match m.components.len() {
         3 => (m.adobe == Some(0) || ids.eq(*b"RGB")) != rgb,

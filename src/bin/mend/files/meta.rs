@@ -4,6 +4,7 @@
 use super::jpeg_markers::Markers;
 use super::png::Chunk;
 use super::tiff::TiffCarry;
+use super::{exif_tags, xmp};
 
 /// Metadata that any format may carry, each in the form it is stored in by most of them.
 #[derive(Clone, Debug, Default)]
@@ -56,10 +57,23 @@ impl Meta {
         super::exif::orientation(self.exif.as_deref()?)
     }
 
-    /// Removes the small picture inside the EXIF, which would go on showing what was filled; says
-    /// whether there was one.
-    pub fn drop_thumbnail(&mut self) -> bool {
-        self.exif.as_mut().is_some_and(super::exif::drop_thumbnail)
+    /// Takes out what may show an earlier state of the picture: only what is known to hold none
+    /// stays.
+    pub fn clean(&mut self, dropped: &mut Dropped) {
+        if let Some(exif) = self.exif.take() {
+            // Some writers put JPEG's prefix before the block in other formats too.
+            let plain = exif.strip_prefix(b"Exif\0\0").map(<[u8]>::to_vec);
+            self.exif = exif_tags::cleaned(plain.unwrap_or(exif), dropped);
+        }
+        if let Some(packet) = self.xmp.take() {
+            match xmp::cleaned(&packet) {
+                Some(clean) => {
+                    self.xmp = clean.packet;
+                    clean.dropped.iter().for_each(|name| dropped.property(name));
+                }
+                None => dropped.add("XMP that cannot be read"),
+            }
+        }
     }
 
     /// Removes a profile that is not for gray (`gray`) or colour pictures; says whether it did.
@@ -77,5 +91,69 @@ impl Meta {
             self.icc = None;
         }
         foreign
+    }
+}
+
+/// What of a file did not go on because it may show what was removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    things: Vec<String>,
+    /// Tags of EXIF or TIFF that are not known.
+    tags: Vec<u16>,
+    /// Names of XMP's properties.
+    properties: Vec<String>,
+}
+
+/// Names that a note lists before it only counts.
+const LISTED: usize = 6;
+/// Characters of a name that a note shows.
+const NAME: usize = 40;
+
+impl Dropped {
+    /// Adds a thing, such as `the maker's notes`.
+    pub fn add(&mut self, what: &str) {
+        if !self.things.iter().any(|thing| thing == what) {
+            self.things.push(what.to_owned());
+        }
+    }
+
+    /// Adds a tag: as the thing `what`, or by its number where that is empty.
+    pub fn tag(&mut self, what: &str, tag: u16) {
+        if !what.is_empty() {
+            self.add(what);
+        } else if !self.tags.contains(&tag) {
+            self.tags.push(tag);
+        }
+    }
+
+    /// Adds a property of XMP by its name.
+    pub fn property(&mut self, name: &str) {
+        let name: String = name.chars().take(NAME).collect();
+        if !self.properties.contains(&name) {
+            self.properties.push(name);
+        }
+    }
+
+    /// All of it as a sentence on the file called `name`; `None` where nothing was dropped.
+    pub fn note(&self, name: &str) -> Option<String> {
+        let mut all = self.things.clone();
+        let tags: Vec<String> = self.tags.iter().map(|t| format!("{t:#06x}")).collect();
+        for (kind, names) in [("tags", &tags), ("XMP's", &self.properties)] {
+            if !names.is_empty() {
+                let shown = names[..names.len().min(LISTED)].join(", ");
+                let more = match names.len().saturating_sub(LISTED) {
+                    0 => String::new(),
+                    n => format!(" and {n} more"),
+                };
+                all.push(format!("{kind} {shown}{more}"));
+            }
+        }
+        if all.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "{name}: left out, for it may show what was removed: {}",
+            all.join("; ")
+        ))
     }
 }

@@ -8,19 +8,24 @@ mod bmp;
 mod cmyk;
 mod convert;
 mod exif;
+mod exif_tags;
 mod exr;
 mod foreign;
 mod gif;
+mod hidden;
 mod jpeg;
 mod jpeg_bits;
 mod jpeg_markers;
 mod jpeg_pixels;
 mod jpeg_scan;
+mod jpeg_segments;
 #[cfg(test)]
 mod matrix;
 mod meta;
+mod photoshop;
 mod plain;
 mod png;
+mod png_chunks;
 mod source;
 mod tga;
 mod tiff;
@@ -29,11 +34,13 @@ mod tiff_pixels;
 mod tiff_stored;
 mod tiff_write;
 mod webp;
+mod xmp;
 
 pub use self::png::{Compression, rows as png_rows};
 pub use convert::{check, fit};
 pub use foreign::Foreign;
-pub use meta::{Carry, Meta};
+pub use hidden::holds_picture;
+pub use meta::{Carry, Dropped, Meta};
 pub use source::{Cancellable, Source, io_text};
 
 use mend::pixels::{ImageView, ImageViewMut, PixelFormat};
@@ -208,6 +215,8 @@ pub struct Picture {
     pub meta: Meta,
     /// What goes along only into the same format.
     pub carry: Carry,
+    /// What does not go on, for it may show an earlier state of the picture.
+    pub dropped: Dropped,
     /// What the user should know of the way this file was read.
     pub notes: Vec<String>,
     /// Bytes that reading its pixels takes besides them, where it takes many.
@@ -226,6 +235,7 @@ impl Picture {
             lossy: false,
             meta: Meta::default(),
             carry: Carry::None,
+            dropped: Dropped::default(),
             notes: Vec::new(),
             reading: 0,
         }
@@ -271,7 +281,7 @@ pub enum Want {
 /// [`ErrorKind::Memory`], [`ErrorKind::Cancelled`].
 pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     let kind = kind_of(source)?;
-    shielded(source, || match kind {
+    let mut picture = shielded(source, || match kind {
         Kind::Png => png::read(source, want),
         Kind::Jpeg => jpeg::read(source, want),
         Kind::Tiff => tiff::read(source, want),
@@ -281,7 +291,11 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         Kind::Pnm | Kind::Qoi | Kind::Hdr => plain::read(source, kind, want),
         Kind::Gif => gif::read(source, want),
         Kind::Exr => exr::read(source, want),
-    })
+    })?;
+    picture.meta.clean(&mut picture.dropped);
+    let name = source.path.display().to_string();
+    picture.notes.extend(picture.dropped.note(&name));
+    Ok(picture)
 }
 
 /// How many decoders are at work, for the one hook that all panics of the process go through.

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use super::meta::{Carry, Density, Meta};
+use super::png_chunks::{self, XMP_KEYWORD};
 use super::{Kind, Output, Picture, Source, Want, encode_error, swap_u16, zeroed};
 use mend::pixels::{Depth, Layout, PixelFormat};
 use mend::{Error, ErrorKind, Result};
@@ -86,7 +87,7 @@ fn decode(source: &Source<'_>, want: Want, cut: Option<u64>) -> Result<Picture> 
         // These speak of palette entries or of samples of the old depth.
         chunks.retain(|c| ![*b"bKGD", *b"sBIT", *b"hIST"].contains(&c.name));
     }
-    picture.meta = meta(picture.meta, &chunks);
+    let chunks = png_chunks::sifted(chunks, &mut picture.meta, &mut picture.dropped);
     picture.carry = Carry::Png(chunks);
     if want == Want::Pixels {
         let mut data = zeroed(bytes, "the picture")?;
@@ -280,39 +281,6 @@ fn chunks(source: &Source<'_>) -> Result<Vec<Chunk>> {
     }
 }
 
-/// What other formats can take from the chunks.
-fn meta(mut meta: Meta, chunks: &[Chunk]) -> Meta {
-    for chunk in chunks {
-        match &chunk.name {
-            b"eXIf" => meta.exif = Some(chunk.data.clone()),
-            b"pHYs" => meta.density = density(&chunk.data),
-            b"iTXt" => meta.xmp = xmp(&chunk.data).or(meta.xmp),
-            _ => {}
-        }
-    }
-    meta
-}
-
-fn density(phys: &[u8]) -> Option<Density> {
-    let x = u32::from_be_bytes(phys.get(..4)?.try_into().ok()?);
-    let y = u32::from_be_bytes(phys.get(4..8)?.try_into().ok()?);
-    let (x, y) = (f64::from(x), f64::from(y));
-    (x > 0.0 && y > 0.0).then_some(match phys.get(8) {
-        Some(1) => Density::PerMetre(x, y),
-        _ => Density::Aspect(x, y),
-    })
-}
-
-const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp\0";
-
-/// The XMP in an iTXt chunk, where it is stored plainly, as its specification wants it.
-fn xmp(itxt: &[u8]) -> Option<Vec<u8>> {
-    let rest = itxt.strip_prefix(XMP_KEYWORD)?.strip_prefix(&[0, 0])?;
-    // The language tag and the translated keyword, each ended by a zero byte.
-    let mut parts = rest.splitn(3, |b| *b == 0);
-    parts.nth(2).map(<[u8]>::to_vec)
-}
-
 /// Writes a PNG.
 pub fn write(picture: &mut Picture, level: Compression, out: &mut dyn Output) -> Result<()> {
     let fail = |e: png::EncodingError| encode_error("PNG", e);
@@ -366,21 +334,14 @@ pub fn write(picture: &mut Picture, level: Compression, out: &mut dyn Output) ->
 /// The chunks of the source that are still true of the filled picture.
 fn carried(chunks: &[Chunk], meta: &Meta, depth: BitDepth, channels: usize) -> Vec<Chunk> {
     let keep = |c: &Chunk| match &c.name {
-        b"gAMA" | b"cHRM" | b"sRGB" | b"cICP" | b"mDCV" | b"cLLI" | b"pHYs" | b"oFFs" | b"sCAL"
-        | b"tEXt" | b"zTXt" | b"iTXt" => true,
         b"iCCP" => meta.icc.is_some(),
         // Significant bits, one number a channel: only if the channels are still the same.
         b"sBIT" => c.data.len() == channels && c.data.iter().all(|b| (1..=depth as u8).contains(b)),
         b"bKGD" => c.data.len() == if channels < 3 { 2 } else { 6 },
-        // Written anew, without its thumbnail.
-        b"eXIf" => false,
-        // Bound to a palette, to the time of the last change, or to an animation.
-        b"tRNS" | b"hIST" | b"sPLT" | b"tIME" | b"acTL" | b"fcTL" | b"fdAT" => false,
-        // Others say by the case of their last letter whether they outlive a change of the pixels.
-        name => name[3] & 0x20 != 0,
+        _ => true,
     };
     let mut list: Vec<Chunk> = chunks.iter().filter(|c| keep(c)).cloned().collect();
-    list.extend(exif_chunk(meta));
+    list.extend(blocks(meta));
     list
 }
 
@@ -410,18 +371,18 @@ fn fresh(meta: &Meta) -> Result<Vec<Chunk>> {
         data.push(unit);
         list.push(chunk(b"pHYs", data));
     }
-    list.extend(exif_chunk(meta));
-    if let Some(xmp) = &meta.xmp {
-        let data = [XMP_KEYWORD, &[0, 0, 0, 0], xmp].concat();
-        list.push(chunk(b"iTXt", data));
-    }
+    list.extend(blocks(meta));
     Ok(list)
 }
 
-fn exif_chunk(meta: &Meta) -> Option<Chunk> {
-    Some(Chunk {
-        name: *b"eXIf",
-        data: meta.exif.clone()?,
+/// EXIF and XMP.
+fn blocks(meta: &Meta) -> impl Iterator<Item = Chunk> {
+    let exif = meta.exif.clone().map(|data| (*b"eXIf", data));
+    let xmp = meta.xmp.as_ref();
+    let xmp = xmp.map(|xmp| (*b"iTXt", [XMP_KEYWORD, &[0, 0, 0, 0], xmp].concat()));
+    exif.into_iter().chain(xmp).map(|(name, data)| Chunk {
+        name,
+        data,
         after: false,
     })
 }

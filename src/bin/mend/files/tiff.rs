@@ -4,11 +4,12 @@
 #![forbid(unsafe_code)]
 
 use super::exif::{self, Entry, Tree};
-use super::meta::Carry;
+use super::exif_tags::{self, Fate};
+use super::meta::{Carry, Dropped};
 use super::tiff_chunks;
 use super::tiff_pixels::{self, Pixels};
 use super::tiff_stored::{Colours, Stored};
-use super::{Kind, Picture, Source, Want, zeroed};
+use super::{Kind, Picture, Source, Want, photoshop, zeroed};
 use mend::pixels::{Depth, PixelFormat};
 use mend::{Error, ErrorKind, Result};
 use std::io::{Read, Seek};
@@ -20,8 +21,7 @@ use tiff::tags::{ByteOrder, IfdPointer, Tag, Type, ValueBuffer};
 const TAG_BYTES: usize = 64 << 20;
 const ICC: u16 = 34675;
 const XMP: u16 = 700;
-/// Photoshop's layers, which would go on showing what was filled.
-const PHOTOSHOP_LAYERS: u16 = 37724;
+const IPTC: u16 = 33723;
 const PHOTOSHOP_RESOURCES: u16 = 34377;
 const SUB_DIRECTORIES: u16 = 330;
 /// Fax, group 4.
@@ -32,85 +32,6 @@ const RAW_COLOURS: &[u32] = &[32803, 34892];
 const RAW_COMPRESSIONS: &[u32] = &[32767, 32769, 32770, 32772, 34713, 34892, 65000, 65535];
 /// DNG's version, a mosaic's pattern, Canon's and Panasonic's raw data.
 const RAW_TAGS: &[u16] = &[50706, 33421, 33422, 50752, 0xc5d8, 0xc6c5, 0xc6dc];
-
-/// Tags that say how the pixels are stored: written anew. The last ones are pictures inside tags,
-/// or offsets that hold no more.
-const STRUCTURAL: &[u16] = &[
-    254,
-    255,
-    256,
-    257,
-    258,
-    259,
-    262,
-    263,
-    264,
-    265,
-    266,
-    273,
-    277,
-    278,
-    279,
-    280,
-    281,
-    284,
-    288,
-    289,
-    290,
-    291,
-    292,
-    293,
-    301,
-    317,
-    318,
-    319,
-    320,
-    321,
-    322,
-    323,
-    324,
-    325,
-    326,
-    327,
-    328,
-    330,
-    332,
-    333,
-    334,
-    336,
-    337,
-    338,
-    339,
-    340,
-    341,
-    342,
-    347,
-    512,
-    513,
-    514,
-    515,
-    517,
-    518,
-    519,
-    520,
-    521,
-    529,
-    530,
-    531,
-    532,
-    559,
-    32995,
-    32996,
-    32997,
-    32998,
-    34232,
-    40965,
-    0x8769,
-    0x8825,
-    ICC,
-    XMP,
-    PHOTOSHOP_LAYERS,
-];
 
 /// What a TIFF gives on to a TIFF.
 #[derive(Clone, Debug, Default)]
@@ -172,11 +93,6 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
             "{name} has tags that cannot be read and are left out: {unreadable:?}"
         ));
     }
-    if tags.iter().any(|e| e.tag == PHOTOSHOP_LAYERS) {
-        picture.notes.push(format!(
-            "{name} holds Photoshop layers besides its picture; only the picture goes on"
-        ));
-    }
     // Lossy: JPEG of both kinds and WebP.
     picture.lossy = [6, 7, 50001].contains(&compression);
     if picture.lossy {
@@ -194,11 +110,12 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     let tree = Tree {
         main: tags
             .iter()
-            .filter(|e| exif::is_descriptive(e.tag))
+            .filter(|e| exif_tags::is_descriptive(e.tag))
             .cloned()
             .collect(),
         exif: sub(&mut decoder, exif::EXIF_IFD),
         gps: sub(&mut decoder, exif::GPS_IFD),
+        ..Tree::default()
     };
     picture.meta.exif = exif::build(&tree);
     let blob = |tag: u16| tags.iter().find(|e| e.tag == tag).map(|e| e.data.clone());
@@ -235,25 +152,42 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         picture.meta.icc = None;
     }
     refuse_pages(source, &mut decoder, &mut picture)?;
-    let kept = |e: &Entry| !STRUCTURAL.contains(&e.tag) && ![16, 17, 18].contains(&e.kind);
+    let tags = tags.into_iter();
+    let dropped = &mut picture.dropped;
     picture.carry = Carry::Tiff(Box::new(TiffCarry {
         compressed: compression != 1,
         others: (
             stored.others.iter().map(|(_, kind)| *kind).collect(),
             others,
         ),
-        tags: tags.into_iter().filter(kept).map(cleaned).collect(),
+        tags: tags.filter_map(|e| sifted(e, dropped)).collect(),
     }));
     Ok(picture)
 }
 
-/// Photoshop's resources go on without the small pictures among them.
-fn cleaned(mut e: Entry) -> Entry {
-    if e.tag == PHOTOSHOP_RESOURCES {
-        e.data = super::jpeg::without_previews(&e.data);
-        e.count = e.data.len() as u32;
+/// A tag as it goes on, if it does.
+fn sifted(mut e: Entry, dropped: &mut Dropped) -> Option<Entry> {
+    match e.tag {
+        // These go along by themselves.
+        ICC | XMP => return None,
+        PHOTOSHOP_RESOURCES => e.data = photoshop::cleaned(&e.data, dropped),
+        IPTC => {
+            // Some writers call its bytes numbers, which readers then turn round.
+            if e.kind == 4 && e.data.first() != Some(&0x1c) {
+                e.data.chunks_exact_mut(4).for_each(<[u8]>::reverse);
+            }
+            e.data = photoshop::iptc(&e.data, dropped);
+        }
+        _ => {
+            let fate = exif_tags::of_tiff(&e);
+            if let Fate::Dropped(what) = fate {
+                dropped.tag(what, e.tag);
+            }
+            return (fate == Fate::Kept && ![16, 17, 18].contains(&e.kind)).then_some(e);
+        }
     }
-    e
+    (e.kind, e.count) = (7, e.data.len() as u32);
+    (e.count > 0).then_some(e)
 }
 
 /// The pixels of a fax page, black and white, as bytes.

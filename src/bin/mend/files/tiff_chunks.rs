@@ -223,7 +223,7 @@ impl Chunks {
             return Err(source.damaged("a strip or tile is a JPEG of another size"));
         }
         source.admit(width as u32, rows as u32, self.together())?;
-        let way = jpeg_pixels::way(source, &markers)?;
+        let way = jpeg_pixels::way(source, &markers, self.jpeg_colour)?;
         let (data, lack) = jpeg_pixels::decode(source, file, &markers, (way, self.jpeg_colour))?;
         match lack {
             None => Ok(data),

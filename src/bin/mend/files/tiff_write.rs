@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::exif::{self, Entry};
+use super::exif_tags;
 use super::meta::{Carry, Density, INCH};
 use super::{Output, Picture, encode_error};
 use flate2::write::ZlibEncoder;
@@ -59,7 +60,7 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
 
     // Directories that the main one points at come first.
     let tree = picture.meta.exif.as_deref().and_then(exif::parse);
-    let tree = tree.unwrap_or_default();
+    let tree = tree.unwrap_or_default().into_little();
     let mut pointers = Vec::new();
     for (tag, entries) in [(exif::EXIF_IFD, &tree.exif), (exif::GPS_IFD, &tree.gps)] {
         if !entries.is_empty() {
@@ -170,7 +171,7 @@ fn tags(picture: &Picture, main: &[Entry]) -> BTreeMap<u16, Entry> {
     match &picture.carry {
         Carry::Tiff(c) => tags.extend(c.tags.iter().map(|e| (e.tag, e.clone()))),
         _ => {
-            let descriptive = main.iter().filter(|e| exif::is_descriptive(e.tag));
+            let descriptive = main.iter().filter(|e| exif_tags::is_descriptive(e.tag));
             tags.extend(descriptive.map(|e| (e.tag, e.clone())));
             // The file's own resolution is what its format's readers see: it wins over EXIF's.
             if let Some(density) = picture.meta.density {

@@ -5,6 +5,7 @@ use super::{Kind, Output, Picture, Source, Want, encode_error, zeroed};
 use image_webp::{ColorType, DecodingError, EncodingError, WebPDecoder, WebPEncoder};
 use mend::pixels::{Depth, Layout, PixelFormat};
 use mend::{Error, ErrorKind, Result};
+use std::io::{Read, Seek, SeekFrom};
 
 /// The longest side of a WebP.
 pub const MAX_SIDE: u32 = 16_384;
@@ -53,11 +54,16 @@ fn decode(source: &Source<'_>, want: Want) -> Result<Picture> {
     }
     picture.meta.icc = decoder.icc_profile().map_err(fail)?;
     picture.meta.xmp = decoder.xmp_metadata().map_err(fail)?;
-    // Some writers put JPEG's prefix before the block.
-    picture.meta.exif = decoder.exif_metadata().map_err(fail)?.map(|exif| {
-        exif.strip_prefix(b"Exif\0\0")
-            .map_or(exif.clone(), <[u8]>::to_vec)
-    });
+    picture.meta.exif = decoder.exif_metadata().map_err(fail)?;
+    for name in chunk_names(source)? {
+        match &name {
+            b"VP8 " | b"VP8L" | b"VP8X" | b"ALPH" | b"ICCP" | b"EXIF" | b"XMP " => {}
+            b"C2PA" => picture
+                .dropped
+                .add("the C2PA manifest, which is not true of the new file"),
+            _ => picture.dropped.add("chunks that Mend does not know"),
+        }
+    }
     if want == Want::Pixels {
         if decoder.output_buffer_size() != Some(bytes) {
             return Err(source.damaged("its headers contradict each other"));
@@ -67,6 +73,27 @@ fn decode(source: &Source<'_>, want: Want) -> Result<Picture> {
         picture.data = data;
     }
     Ok(picture)
+}
+
+/// The names of the file's chunks, as far as they can be followed.
+///
+/// Source: Google, WebP Container Specification, "RIFF File Format".
+fn chunk_names(source: &Source<'_>) -> Result<Vec<[u8; 4]>> {
+    let mut file = source.reader()?;
+    let mut names = Vec::new();
+    let mut head = [0; 8];
+    let mut at = 12;
+    // A file of nothing but heads is no reason to read for ever.
+    while names.len() < 1000
+        && file.seek(SeekFrom::Start(at)).is_ok()
+        && file.read_exact(&mut head).is_ok()
+    {
+        let [a, b, c, d, e, f, g, h] = head;
+        names.push([a, b, c, d]);
+        let len = u64::from(u32::from_le_bytes([e, f, g, h]));
+        at += 8 + len + len % 2;
+    }
+    Ok(names)
 }
 
 fn decode_error(source: &Source<'_>, error: DecodingError) -> Error {

@@ -13,6 +13,7 @@ use crate::App;
 use crate::args::TellArgs;
 use crate::files::io_text;
 use crate::output::Target;
+use crate::terminal::escaped;
 use apply::{Change, Changes};
 use clap::{Args, ValueEnum};
 use library::Library;
@@ -61,7 +62,7 @@ pub fn run(app: &App, args: &InstallArgs) -> Result<()> {
         let mut say = |line: &str| {
             lines.push(line.to_owned());
             if !app.terminal.json && !app.terminal.quiet {
-                let printed = app.terminal.print(&format!("{line}\n"));
+                let printed = app.terminal.print(&(escaped(line) + "\n"));
                 unheard = unheard.take().or(printed.err());
             }
         };

@@ -88,6 +88,36 @@ impl Mask {
         ImageView::new(&self.data, self.width, self.height, stride, format)
     }
 
+    /// The mask with its selected pixels moved, each to the place that `to` gives for its own, in a
+    /// plane of the given size.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`].
+    pub fn moved(
+        self,
+        width: u32,
+        height: u32,
+        to: impl Fn(u32, u32) -> (u32, u32),
+    ) -> Result<Self> {
+        let mut moved = Self::new(width, height, self.depth)?;
+        let bytes = self.depth.bytes();
+        let row = (self.width as usize * bytes).max(1);
+        for (y, line) in self.data.chunks_exact(row).enumerate() {
+            for (x, value) in line.chunks_exact(bytes).enumerate() {
+                if value.iter().any(|b| *b != 0) {
+                    let (x, y) = to(x as u32, y as u32);
+                    let at = (y as usize * width as usize + x as usize) * bytes;
+                    moved.data[at..at + bytes].copy_from_slice(value);
+                }
+            }
+        }
+        moved.empty = self.empty;
+        moved.notes = self.notes;
+        moved.advice = self.advice;
+        moved.partial = self.partial;
+        Ok(moved)
+    }
+
     /// Puts a row's values, `0.0 ..= 1.0`, where any is not 0.
     fn put(&mut self, y: usize, values: &[f64]) {
         if values.iter().all(|v| *v == 0.0) {

@@ -6,6 +6,7 @@ use super::meter::{Meter, bytes};
 use super::transfer::{Learned, Manners, Transfer, Wanted, part_of, plain_length, room};
 use super::url::Url;
 use crate::App;
+use crate::terminal::escaped;
 use mend::catalog::{
     InstalledFile, Manifest, Model, ModelFile, Sha256, Store, Trust, check_file, hash_file, known,
     parse_catalogue,
@@ -47,10 +48,11 @@ pub fn run(app: &App, store: &Store, args: &FetchArgs) -> Result<()> {
         app.terminal
             .print(&format!("{}: {} files, {size}\n", model.id, names.len()))?;
         if let Some(licence) = &model.licence {
-            let text = format!("Licence: {}, {}\n", licence.name, licence.url);
+            let text = escaped(format!("Licence: {}, {}", licence.name, licence.url)) + "\n";
             app.terminal.print(&text)?;
         }
-        app.terminal.print(&format!("From {base}\n"))?;
+        app.terminal
+            .print(&(escaped(format!("From {base}")) + "\n"))?;
     }
     let _lock = store.lock(&model.id)?;
     let manifest = Fetch::new(app, store, args, &model, base)?.run()?;
@@ -72,11 +74,11 @@ pub fn run(app: &App, store: &Store, args: &FetchArgs) -> Result<()> {
             app.terminal.print(&format!(
                 "No published SHA-256 is known of {}: what came over the net was believed, and its \
                  SHA-256 was written down.\n",
-                first.join(", ")
+                escaped(first.join(", "))
             ))?;
         }
         app.terminal
-            .print(&format!("{}: {}\n", model.id, path.display()))?;
+            .print(&(escaped(format!("{}: {}", model.id, path.display())) + "\n"))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! How far a long job with bytes is: a bar with speed and time left, or JSON lines.
 #![forbid(unsafe_code)]
 
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, escaped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::io::{IsTerminal, Write};
@@ -55,7 +55,7 @@ impl Meter {
     pub fn file(&mut self, name: &str) {
         self.file = name.to_owned();
         self.bar
-            .set_message(name.rsplit('/').next().unwrap_or(name).to_owned());
+            .set_message(escaped(name.rsplit('/').next().unwrap_or(name)));
     }
 
     /// More is to be done than was known.

@@ -9,6 +9,7 @@ mod url;
 
 use crate::App;
 use crate::args::TellArgs;
+use crate::terminal::escaped;
 use clap::{Args, Subcommand};
 use mend::catalog::{
     FileState, Found, Import, Manifest, Store, known, listing, models_folder, parse_catalogue,
@@ -210,16 +211,16 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
     }
     let found = store.list()?;
     models.retain(|m| !found.iter().any(|f| f.id() == m.id));
-    let mut text = format!("Installed in {}:\n", store.folder().display());
+    let mut text = format!("Installed in {}:\n", escaped(store.folder().display()));
     for found in &found {
         text.push_str(&match found {
             Found::Installed(m) => format!(
                 "  {:<18} {:<10} {:<15} {:>8}  from {}{}\n",
-                m.id,
+                escaped(&m.id),
                 m.kind.name(),
                 m.base.name(),
                 bytes(m.bytes()),
-                m.source,
+                escaped(&m.source),
                 if m.linked.is_some() {
                     " (in place)"
                 } else {
@@ -227,9 +228,12 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
                 }
             ),
             Found::Partial(id) => {
+                let id = escaped(id);
                 format!("  {id:<18} half fetched; 'mend models fetch {id}' goes on\n")
             }
-            Found::Broken(id, e) => format!("  {id:<18} cannot be used: {e}\n"),
+            Found::Broken(id, e) => {
+                format!("  {:<18} cannot be used: {}\n", escaped(id), escaped(e))
+            }
         });
     }
     if found.is_empty() {
@@ -240,11 +244,12 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
         let licence = model.licence.as_ref().map_or("unknown", |l| &l.name);
         let size = bytes(model.bytes());
         text.push_str(&format!(
-            "  {:<18} {:<10} {:<15} {size:>8}  {}; {licence}\n",
-            model.id,
+            "  {:<18} {:<10} {:<15} {size:>8}  {}; {}\n",
+            escaped(&model.id),
             model.kind.name(),
             model.base.name(),
-            model.about,
+            escaped(&model.about),
+            escaped(licence),
         ));
     }
     app.terminal.print(&text)?;
@@ -274,7 +279,7 @@ fn import(app: &App, store: &Store, args: &ImportArgs) -> Result<()> {
         let what = format!("{} of {}", kind.name(), base.name());
         let size = bytes(manifest.bytes());
         app.terminal
-            .print(&format!("{id}: {what}, {size}, {}\n", path.display()))?;
+            .print(&(escaped(format!("{id}: {what}, {size}, {}", path.display())) + "\n"))?;
     }
     Ok(())
 }
@@ -334,14 +339,15 @@ fn verify(app: &App, store: &Store, ids: &[String]) -> Result<()> {
             } else {
                 format!(": {detail}")
             };
-            text.push_str(&format!("{id}  {:<10} {}{detail}\n", state, check.path));
+            let line = format!("{id}  {:<10} {}{detail}", state, check.path);
+            text.push_str(&(escaped(line) + "\n"));
         }
         let good = checks.iter().all(|c| c.state == FileState::Good);
         results.push(json!({"id": id, "good": good, "files": files}));
     }
     drop(meter);
     for (id, e) in &broken {
-        text.push_str(&format!("{id}  broken     {e}\n"));
+        text.push_str(&(escaped(format!("{id}  broken     {e}")) + "\n"));
         results.push(json!({"id": id, "good": false, "error": crate::terminal::error_json(e)}));
     }
     let error = Error::new(
@@ -400,7 +406,7 @@ fn path(app: &App, store: &Store, id: Option<&str>) -> Result<()> {
         app.terminal
             .result(&json!({"ok": true, "path": path, "exists": there}))?;
     } else {
-        app.terminal.print(&format!("{}\n", path.display()))?;
+        app.terminal.print(&(escaped(path.display()) + "\n"))?;
     }
     Ok(())
 }

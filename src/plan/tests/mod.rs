@@ -1,6 +1,8 @@
 //! Tests of the plan.
 #![forbid(unsafe_code)]
 
+mod specks;
+
 use super::{Costs, Needs, Region, regions};
 use crate::params::Extent;
 use crate::pixels::{Depth, ImageView, Layout, MaskView, PixelFormat, Rect, RunMask};
