@@ -72,7 +72,6 @@ fn fill(stub: &Arc<Stub>, width: u32, height: u32) -> (Vec<u8>, Result<Vec<u8>>)
     let engine: Arc<dyn Engine> = stub.clone();
     let inpainter = Inpainter::with(Options::default(), vec![engine]);
     let mut request = Request::new();
-    request.set("engine", "stub").unwrap();
     request.set("context", "4000").unwrap();
     let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
     let before: Vec<u8> = (0..width * height * 3).map(noise).collect();

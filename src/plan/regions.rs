@@ -331,8 +331,8 @@ fn touch(a: &Rect, b: &Rect) -> bool {
     a.x <= b.right() && b.x <= a.right() && a.y <= b.bottom() && b.y <= a.bottom()
 }
 
-/// The stretch `at .. at + len` cut to `most`, evenly for what it has on either side of the hole; none
-/// where less than `least` would be left of a side that has more.
+/// The stretch `at .. at + len` cut to `most`, first by what is furthest from the hole; none where less
+/// than `least` would be left of a side that has more.
 fn shortened(
     (at, len): (u32, u32),
     (hole, hole_len): (u32, u32),
@@ -341,16 +341,16 @@ fn shortened(
 ) -> Option<(u32, u32)> {
     let spare = len.saturating_sub(most);
     let (before, after) = (hole - at, (at + len) - (hole + hole_len));
-    let all = u64::from(before) + u64::from(after);
     if spare == 0 {
         return Some((at, len));
     }
-    if all < u64::from(spare) {
-        return None;
-    }
-    let first = (u64::from(spare) * u64::from(before) / all) as u32;
-    let kept = |side: u32, cut: u32| side.checked_sub(cut).is_some_and(|k| k >= least.min(side));
-    (kept(before, first) && kept(after, spare - first)).then_some((at + first, len - spare))
+    let left = (u64::from(before) + u64::from(after)).checked_sub(u64::from(spare))?;
+    // Both sides keep the same, unless one has less than that.
+    let first = (left / 2).max(left.saturating_sub(u64::from(after)));
+    let first = (first as u32).min(before);
+    let kept = |side: u32, keeps: u64| keeps >= u64::from(least.min(side));
+    let enough = kept(before, u64::from(first)) && kept(after, left - u64::from(first));
+    enough.then_some((hole - first, len - spare))
 }
 
 /// The stretch `at .. at + len` widened to a multiple of `alignment` within `0 .. all`, evenly and
