@@ -43,10 +43,11 @@ pub fn read_working(view: &ImageView<'_>, rect: Rect, hole: &Coverage) -> Result
         let bytes = row_bytes(view, rect, y);
         sample::load(format.depth, bytes, &mut raw);
         let hole = hole.row(y);
-        if matches!(format.depth, Depth::F16 | Depth::F32) && !all_finite(&raw) {
-            if let Some(x) = first_strange(raw.chunks_exact(channels).zip(hole)) {
-                return Err(not_finite(rect.x as usize + x, rect.y as usize + y));
-            }
+        if matches!(format.depth, Depth::F16 | Depth::F32)
+            && !all_finite(&raw)
+            && let Some(x) = first_strange(raw.chunks_exact(channels).zip(hole))
+        {
+            return Err(not_finite(rect.x as usize + x, rect.y as usize + y));
         }
         let alpha = alpha.as_mut().map(|a| a.row_mut(y));
         split(format, &raw, rgb.row_mut(y), alpha, hole);
