@@ -516,8 +516,9 @@ mend_status mend_plan(const struct mend_inpainter *inpainter,
 /**
  * Fills the pixels of 'src' that 'mask' selects, and writes the picture to 'dst'.
  *
- * 'src': the picture, in any format. Pixels where the mask is full may hold anything; elsewhere
- * near the hole they must be finite. 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32
+ * 'src': the picture, in any format. Pixels where the mask is full may hold anything (what is not
+ * finite there is replaced whole, whatever the parameter "feather"); elsewhere near the hole they
+ * must be finite. 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32
  * and the size of 'src'; 0 keeps the pixel, the largest value (255, 65535, 1.0) replaces it,
  * between is a partial replacement. 'dst': the size and format of 'src', and either the very same
  * memory (same 'data', same 'stride') or memory apart from 'src' and 'mask'. Apart, it receives a

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod ablation;
+mod alpha;
 mod checks;
 mod notes;
 mod options;
@@ -14,6 +15,8 @@ mod reading;
 mod region;
 mod scaled;
 mod specks;
+#[cfg(test)]
+mod tests;
 
 pub use options::Options;
 
@@ -26,7 +29,7 @@ use crate::plan::Plan;
 use crate::progress::{Cancel, Preview, Progress};
 use crate::request::{self, Request};
 use crate::workers::Workers;
-use checks::{check_image, needs_alpha};
+use checks::{check_image, needs_alpha, no_source};
 use pace::{Pace, START};
 use part::Part;
 use planning::{Planned, region_seconds};
@@ -302,6 +305,10 @@ impl Inpainter {
                 .for_each(|p: &mut Part| p.give_way_to(region));
             parts.push(part);
             done += weight;
+        }
+        // A speck in the void leaves nothing behind; where all is void, something else was meant.
+        if parts.iter().all(|part| part.empty) {
+            return Err(no_source(request));
         }
         let filled = |p: &Part| p.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
         report.pixels = parts.iter().map(filled).sum();

@@ -23,7 +23,7 @@
 //! | `json` | 0 | JSON as Python writes it |
 //! | [`schedulers`] | 0 | a diffusion model's steps, and noise from a seed |
 //! | [`plan`] | 1 | parts of a mask, regions, memory and time prediction |
-//! | [`blend`] | 1 | colour match, seam, smooth extension |
+//! | [`blend`] | 1 | colour match, seam, smooth extension, outlines that go on |
 //! | [`kernels`] | 1 | CPU kernels, dispatched by CPU feature |
 //! | [`weights`] | 1 | model files: opened, checked, read a tensor at a time |
 //! | [`nn`] | 2 | blocks that several networks share |

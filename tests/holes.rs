@@ -245,6 +245,13 @@ fn plan_refuses_what_fill_refuses() {
         ),
         ("all", Case::new(9, 9).select(|_, _| true), ErrorKind::Mask),
         ("transparent", new().alpha(|_, _| 0), ErrorKind::Mask),
+        (
+            "a speck where all is transparent",
+            Case::new(120, 90)
+                .select(|x, y| (x, y) == (50, 50))
+                .alpha(|_, _| 0),
+            ErrorKind::Mask,
+        ),
         ("no alpha", new().with("result", "layer"), ErrorKind::Image),
         ("source inside", new().source(hole), ErrorKind::Mask),
         ("no source", new().source(|_, _| false), ErrorKind::Mask),
@@ -291,10 +298,52 @@ fn plan_refuses_what_fill_refuses() {
             "half transparent",
             new().alpha(|x, _| if x < 50 { 0 } else { 255 }),
         ),
+        (
+            "NaN in the hole, near a soft edge",
+            new().with("feather", 6).nan(&[(41, 33)]),
+        ),
+        (
+            "a NaN speck with a soft edge",
+            Case::new(120, 90)
+                .select(|x, y| (x, y) == (50, 50))
+                .with("feather", 6)
+                .nan(&[(50, 50)]),
+        ),
     ];
     for (name, case) in kept {
         case.plan().expect(name);
         case.fill(1).expect(name);
+    }
+}
+
+/// Where all around is transparent nothing comes, as long as something else is there to be filled.
+#[test]
+fn what_lies_in_the_void_becomes_nothing() {
+    let hole = |x: u32, y: u32| (3900..3920).contains(&x) && (30..50).contains(&y);
+    let void = |x: u32, y: u32| (20..40).contains(&x) && (30..50).contains(&y);
+    let speck = |x: u32, y: u32| (x, y) == (60, 70);
+    let half = |x: u32, _: u32| if x < 2000 { 0 } else { 255 };
+    type Set<'a> = &'a dyn Fn(u32, u32) -> bool;
+    let cases: [(&str, Set<'_>, Set<'_>); 3] = [
+        ("a hole", &void, &hole),
+        ("a speck", &speck, &hole),
+        ("a hole and a speck beyond", &void, &|x, y| {
+            (x, y) == (3900, 70)
+        }),
+    ];
+    for (name, nothing, something) in cases {
+        let case = Case::new(4000, 90)
+            .select(|x, y| nothing(x, y) || something(x, y))
+            .with("context", 8)
+            // Far enough apart to be two regions, and what is selected was opaque.
+            .alpha(|x, y| if nothing(x, y) { 255 } else { half(x, y) });
+        let plan = case.plan().expect(name);
+        assert!(plan.regions.len() > 1, "{name}: {:?}", plan.regions);
+        let filled = case.fill(2).expect(name);
+        for (i, p) in (0u32..).zip(filled.chunks_exact(4)) {
+            let (x, y) = (i % 4000, i / 4000);
+            assert_eq!(p[3], half(x, y), "{name}: ({x}, {y})");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod autoregression;
 mod extend;
 mod interpolate;
+mod outline;
 mod paste;
 mod screened;
 mod seam;
@@ -12,6 +13,7 @@ mod tests;
 
 pub use extend::extend;
 pub use interpolate::{MARGIN, interpolate};
+pub use outline::outline;
 pub use paste::paste;
 pub use screened::screened;
 pub use seam::seamless;

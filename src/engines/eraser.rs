@@ -11,7 +11,7 @@ use super::opened::Opened;
 use super::pump::{Told, pump};
 use super::rates::{LOADING, rate};
 use super::slot::{Slot, Stamp};
-use super::{Ask, Crop, Engine, EngineDescription, Run, Values};
+use super::{Ask, Crop, Engine, EngineDescription, Run, Values, in_range};
 use crate::catalog::Kind;
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, Precision, give_back};
@@ -267,6 +267,11 @@ impl<N: Network> Engine for Eraser<N> {
         Ok(out)
     }
 
+    fn model(&self, ask: &Ask<'_>) -> Option<PathBuf> {
+        let opened = self.weights(ask.models, ask.values).ok()?;
+        Some(PathBuf::from(opened.1.name()))
+    }
+
     fn trim(&self) {
         self.opened.trim();
         self.warm.trim();
@@ -313,7 +318,7 @@ fn picture(
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
             for (c, v) in pixel.iter_mut().enumerate() {
                 let at = (c * height + y) * width + x;
-                *v = value(planes.get(at).copied().unwrap_or(0.0)).clamp(0.0, 1.0);
+                *v = in_range(value(planes.get(at).copied().unwrap_or(f32::NAN)));
             }
         }
     }

@@ -19,6 +19,7 @@ mod rethined;
 mod slot;
 
 pub use auto::{Choice, choose};
+pub use exemplar::patch_costs;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::{ParamSpec, Value};
@@ -27,7 +28,7 @@ use crate::plan::{Costs, Memory, Needs};
 use crate::progress::Cancel;
 use crate::workers::Workers;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Every engine of this build, the default first: the one in the box whose fills look best. Objects that
@@ -206,6 +207,17 @@ pub trait Engine: Send + Sync {
         self.costs(ask).map(|costs| Memory::of(costs.bytes))
     }
 
+    /// Whether its colours are the picture's own patches: then those at a transparent edge are found
+    /// together with the alpha there.
+    fn of_patches(&self) -> bool {
+        false
+    }
+
+    /// Where the model lies that a fill would take, for messages; `None` for an engine without.
+    fn model(&self, _: &Ask<'_>) -> Option<PathBuf> {
+        None
+    }
+
     /// Lets go what it keeps for the next fill.
     fn trim(&self) {}
 
@@ -213,12 +225,20 @@ pub trait Engine: Send + Sync {
     ///
     /// The returned picture has the crop's size. Outside the hole it holds the engine's own version
     /// of the known pixels where it has one (the blend compares the two along the rim), otherwise
-    /// the crop's.
+    /// the crop's. What a model made that is no number is left in it: the flow refuses it.
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], [`ErrorKind::Memory`], [`ErrorKind::Mask`] when there is nothing
     /// to fill from.
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage>;
+}
+
+/// A network's value as a colour, `0.0 ..= 1.0`; NaN for one that is not finite, so that it is seen.
+pub fn in_range(value: f32) -> f32 {
+    match value.is_finite() {
+        true => value.clamp(0.0, 1.0),
+        false => f32::NAN,
+    }
 }
 
 /// The engine called `id`.

@@ -1,11 +1,13 @@
 //! What is refused. A plan and its fill ask the same questions here, once.
 #![forbid(unsafe_code)]
 
+use super::reading;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pixels::{
     Depth, ImageView, MaskView, PixelFormat, Rect, RunMask, check_finite, opaque_within,
 };
 use crate::plan::{LONGEST, Region};
+use crate::progress::Cancel;
 use crate::request::Request;
 
 /// Refuses an image that does not go with the mask or the request.
@@ -83,17 +85,25 @@ pub struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Refuses a region that cannot be addressed, that has nothing to sample from or whose surroundings
-    /// are no numbers.
+    /// Refuses regions that cannot be addressed, that have nothing to sample from or whose surroundings
+    /// are no numbers. A hole in the void becomes nothing; where all are, something else was meant.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`], [`ErrorKind::Mask`], [`ErrorKind::Image`].
-    pub fn check(&self, region: &Region) -> Result<()> {
+    pub fn check(&self, regions: &[Region]) -> Result<()> {
+        regions.iter().try_for_each(|r| self.check_one(r))?;
+        match !regions.is_empty() && regions.iter().all(|r| !self.opaque(r.rect)) {
+            true => Err(no_source(self.request)),
+            false => Ok(()),
+        }
+    }
+
+    fn check_one(&self, region: &Region) -> Result<()> {
         let rect = region.rect;
         if rect.width.max(rect.height) > LONGEST {
             return Err(too_long(rect));
         }
-        if !region.specks && !self.has_source(rect) {
+        if !region.specks && !self.has_source(rect) && !self.in_void(region) {
             return Err(no_source(self.request));
         }
         if let Some(image) = self.image
@@ -101,40 +111,60 @@ impl Asked<'_> {
         {
             let grow = self.request.integer("grow")? as u32;
             let feather = self.request.integer("feather")? as u32;
-            check_finite(image, rect, || self.mask.coverage(rect, grow, feather))?;
+            let never = Cancel::new();
+            check_finite(image, rect, || {
+                reading::replaced(image, self.mask, rect, grow, feather, &never)
+            })?;
         }
         Ok(())
     }
 
+    /// Whether all that is known next to the region's hole is transparent, so that nothing comes there.
+    fn in_void(&self, region: &Region) -> bool {
+        let (width, height) = (self.hole.width(), self.hole.height());
+        let near = region.hole.grown_within(1, width, height);
+        self.any_known(region.rect, |_, x, end| x < end) && !self.opaque(near)
+    }
+
+    /// Whether a known pixel of `rect` is not wholly transparent.
+    fn opaque(&self, rect: Rect) -> bool {
+        self.any_known(rect, |y, x, end| self.shows(y, x, end))
+    }
+
     /// Whether a pixel of `rect` may be sampled from.
     fn has_source(&self, rect: Rect) -> bool {
+        self.any_known(rect, |y, from, to| match self.request.source() {
+            None => self.shows(y, from, to),
+            Some(source) => {
+                let mut runs = source.row(y).iter();
+                runs.any(|&(x, end)| self.shows(y, x.max(from), end.min(to)))
+            }
+        })
+    }
+
+    /// Whether a pixel of `x .. end` of row `y` has a colour, as all have before there is a picture.
+    fn shows(&self, y: u32, x: u32, end: u32) -> bool {
+        x < end
+            && self
+                .image
+                .is_none_or(|image| opaque_within(image, y, x, end))
+    }
+
+    /// Whether `is` says so of what lies between the hole's runs in a row of `rect`: the row, the first
+    /// pixel and the one behind the last.
+    fn any_known(&self, rect: Rect, is: impl Fn(u32, u32, u32) -> bool) -> bool {
         (rect.y..rect.bottom()).any(|y| {
-            let sampled = |x: u32, end: u32| {
-                x < end
-                    && self
-                        .image
-                        .is_none_or(|image| opaque_within(image, y, x, end))
-            };
-            let known = |from: u32, to: u32| match self.request.source() {
-                None => sampled(from, to),
-                Some(source) => {
-                    let runs = source.row(y).iter();
-                    runs.into_iter()
-                        .any(|&(x, end)| sampled(x.max(from), end.min(to)))
-                }
-            };
-            // What lies between the hole's runs.
             let mut from = rect.x;
             for &(x, end) in self.hole.row(y) {
                 if from >= rect.right() {
                     return false;
                 }
-                if known(from, x.min(rect.right())) {
+                if is(y, from, x.min(rect.right())) {
                     return true;
                 }
                 from = from.max(end);
             }
-            known(from, rect.right())
+            is(y, from, rect.right())
         })
     }
 }
@@ -151,7 +181,7 @@ fn too_long(rect: Rect) -> Error {
 }
 
 /// The mask leaves no pixel to fill from.
-pub fn whole_image() -> Error {
+fn whole_image() -> Error {
     Error::new(
         ErrorKind::Mask,
         "the mask covers the whole image: nothing is left to fill from; select less",

@@ -16,6 +16,8 @@ pub struct Part {
     pub coverage: Coverage,
     /// Where in the image the runs are, each one pixel high; `None`: all of the box.
     pub runs: Option<Vec<Rect>>,
+    /// Whether all that is known around it is transparent.
+    pub empty: bool,
 }
 
 impl Part {

@@ -11,7 +11,7 @@ use crate::engines::{self, Ask, Choice, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::r#match;
 use crate::params::Extent;
-use crate::pixels::{ImageView, MaskView, RunMask};
+use crate::pixels::{ImageView, MaskView, RunMask, even_alpha};
 use crate::plan::{self, Costs, Memory, Needs, Plan, Region, Specks};
 use crate::request::Request;
 use std::sync::Arc;
@@ -72,6 +72,7 @@ impl Inpainter {
             ask,
             request,
             runs,
+            image,
             hole,
             specks: specks.as_ref(),
             reason,
@@ -84,11 +85,7 @@ impl Inpainter {
             mask,
             hole,
         };
-        planned
-            .plan
-            .regions
-            .iter()
-            .try_for_each(|r| asked.check(r))?;
+        asked.check(&planned.plan.regions)?;
         planned.specks = specks;
         Ok(planned)
     }
@@ -116,6 +113,8 @@ struct Attempt<'a> {
     costs: Costs,
     request: &'a Request,
     runs: &'a RunMask,
+    /// What of the alpha is looked at, where there is a picture yet.
+    image: Option<&'a ImageView<'a>>,
     /// The mask as it was grown.
     hole: &'a RunMask,
     specks: Option<&'a Specks>,
@@ -166,7 +165,14 @@ impl Attempt<'_> {
             bytes: 0.0,
             ..self.costs
         };
-        let pixels = held + most(&|r| region_bytes(&grows, r));
+        let mut pixels = held + most(&|r| region_bytes(&grows, r));
+        // Where alpha is searched for it is before the engine's own work, beside what that keeps.
+        let cutout = cutout_costs();
+        for r in regions.iter().filter(|r| !r.specks) {
+            if self.may_have_edge(r)? {
+                pixels = pixels.max(held + region_bytes(&cutout, r));
+            }
+        }
         // Native detail comes after the engine is done, beside what that keeps.
         let detail = most(&|r| match detailed(&self.needs, r) {
             true => region_bytes(&transfer_costs(), r),
@@ -246,6 +252,7 @@ impl Attempt<'_> {
         for r in regions.iter_mut().filter(|r| !r.specks) {
             if let Some(bounds) = self.request.source().map(RunMask::bounds) {
                 r.rect = r.rect.union(&bounds);
+                r.scale = self.needs.scale(r.rect.width, r.rect.height);
             }
             let hole = own.cut(r.rect, r.hole)?;
             let work = match softness(&self.needs, r.rect.width, r.rect.height) {
@@ -255,6 +262,26 @@ impl Attempt<'_> {
             r.work = work.ceil() as u64;
         }
         Ok(regions)
+    }
+}
+
+impl Attempt<'_> {
+    /// Whether the alpha of a region differs from pixel to pixel.
+    fn may_have_edge(&self, region: &Region) -> Result<bool> {
+        match self.image {
+            Some(image) => even_alpha(image, region.rect, self.hole).map(|even| !even),
+            None => Ok(false),
+        }
+    }
+}
+
+/// What alpha at a transparent edge takes: the search's, and its pictures.
+fn cutout_costs() -> Costs {
+    let search = engines::patch_costs();
+    Costs {
+        bytes_per_pixel: search.bytes_per_pixel + 25.0,
+        bytes_per_hole_pixel: search.bytes_per_hole_pixel + 5.0,
+        ..search
     }
 }
 

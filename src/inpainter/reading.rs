@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use crate::error::Result;
-use crate::pixels::{Coverage, ImageView, MaskView, Plane, Rect, RgbImage, Working, read_working};
+use crate::pixels::{
+    Coverage, ImageView, MaskView, Plane, Rect, RgbImage, Working, not_numbers, read_working,
+};
 use crate::progress::Cancel;
 
 /// Pixels of a band, about.
@@ -34,6 +36,45 @@ pub fn coverage(
         }
         let start = (band.y - rect.y) as usize * all.width;
         all.data[start..start + part.data.len()].copy_from_slice(&part.data);
+    }
+    Ok(all)
+}
+
+/// How much of each pixel is to be replaced. Nothing of a pixel can show through that is no number: where
+/// the mask selects such a pixel whole, all of it is replaced, however the edge is feathered.
+///
+/// # Errors
+/// As [`coverage`].
+pub fn replaced(
+    image: &ImageView<'_>,
+    mask: &MaskView<'_>,
+    rect: Rect,
+    grow: u32,
+    feather: u32,
+    cancel: &Cancel,
+) -> Result<Coverage> {
+    let mut all = coverage(mask, rect, grow, feather, cancel)?;
+    if feather == 0 {
+        return Ok(all);
+    }
+    let mut whole = None;
+    for band in bands(rect, 1) {
+        cancel.check()?;
+        let Some(strange) = not_numbers(image, band)? else {
+            continue;
+        };
+        let whole = match &mut whole {
+            Some(whole) => whole,
+            None => whole.insert(coverage(mask, rect, grow, 0, cancel)?),
+        };
+        let start = (band.y - rect.y) as usize * all.width;
+        let own = start..start + strange.data.len();
+        let pixels = all.data[own.clone()].iter_mut().zip(&whole.data[own]);
+        for ((c, whole), strange) in pixels.zip(&strange.data) {
+            if *strange != 0 && *whole >= 1.0 {
+                *c = 1.0;
+            }
+        }
     }
     Ok(all)
 }

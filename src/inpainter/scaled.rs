@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use crate::detail;
-use crate::engines::{Crop, Engine, Run};
-use crate::error::Result;
+use crate::engines::{Ask, Crop, Engine, Run};
+use crate::error::{Error, ErrorKind, Result};
 use crate::pixels::RgbImage;
 use crate::pixels::resample::{resize_flags, resize_most, resize_rgb};
 use crate::plan::Needs;
@@ -22,7 +22,7 @@ pub fn fill_scaled(
     let (width, height) = needs.working_size(w as u32, h as u32);
     let (width, height) = (width as usize, height as usize);
     if (width, height) == (w, h) {
-        return engine.fill(crop, run);
+        return filled(engine, crop, run);
     }
     // Each of these takes some time where the crop is large.
     run.cancel.check()?;
@@ -47,7 +47,47 @@ pub fn fill_scaled(
         coverage: coverage.as_ref(),
         source: &source,
     };
-    let filled = engine.fill(&small, run)?;
+    let filled = filled(engine, &small, run)?;
     run.cancel.check()?;
     detail::upscale(&filled, w, h)
+}
+
+/// The engine's fill, of numbers.
+fn filled(engine: &dyn Engine, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
+    let made = engine.fill(crop, run)?;
+    // Once through all is faster than an end at the first.
+    let strange = made.data.iter().fold(false, |any, v| any | !v.is_finite());
+    match strange {
+        true => Err(no_numbers(engine, run)),
+        false => Ok(made),
+    }
+}
+
+/// Why an engine's picture is of no use.
+fn no_numbers(engine: &dyn Engine, run: &Run<'_>) -> Error {
+    let ask = Ask {
+        values: run.values,
+        models: run.models,
+        budget: run.budget,
+    };
+    match engine.model(&ask) {
+        Some(model) => Error::new(
+            ErrorKind::Model,
+            format!(
+                "{}: the model made values that are no numbers (engine '{}'): its weights are \
+                 damaged, or do not go with the parameters, such as a LoRA's weight or the \
+                 scheduler; set these back or get the model again",
+                model.display(),
+                engine.description().id
+            ),
+        ),
+        None => Error::new(
+            ErrorKind::Image,
+            format!(
+                "the image's values are too large for the engine '{}', which came to values that \
+                 are no numbers: scale the image's values down",
+                engine.description().id
+            ),
+        ),
+    }
 }

@@ -33,7 +33,7 @@ pub fn fill_specks(
     run.step(0.0)?;
     let rect = region.rect;
     let (w, h) = (rect.width as usize, rect.height as usize);
-    let coverage = job.mask.coverage(rect, job.grow, job.feather)?;
+    let coverage = job.coverage(rect, run.cancel)?;
     let mut working = read_working(job.image, rect, &coverage)?;
     // Those of the tiles beside this one are interpolated as well, for these to go by.
     let wanted = specks.crop(rect)?;
@@ -59,7 +59,14 @@ pub fn fill_specks(
         }
     }
     interpolated(&mut working.rgb, &around)?;
-    let part = gathered(region, specks, &working, &coverage)?;
+    if let Some(alpha) = &working.alpha {
+        let pixels = working.rgb.data.as_chunks_mut::<3>().0.iter_mut();
+        for (pixel, _) in pixels.zip(&alpha.data).filter(|(_, a)| **a <= 0.0) {
+            *pixel = [0.0; 3];
+        }
+    }
+    let mut part = gathered(region, specks, &working, &coverage)?;
+    part.empty = !around.data.contains(&1);
     run.step(1.0)?;
     Ok(part)
 }
@@ -131,5 +138,6 @@ fn gathered(
         },
         coverage: strip(cover),
         runs: Some(runs),
+        empty: false,
     })
 }

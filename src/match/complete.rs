@@ -49,7 +49,7 @@ const SHIFT: f32 = 0.06;
 /// All of it lets flatness spread, none of it asks for a shore's texture in the water beside it.
 const FEATURE_SHARE: f32 = 0.5;
 /// Sharpness of the votes below the finest level, at it, and of the last one, see [`Weights`].
-const SHARPNESS: [u32; 3] = [4, 3, 4];
+pub const SHARPNESS: [u32; 3] = [4, 3, 4];
 
 /// Fills the hole of `image` with patches of its usable pixels. Hole pixels carry a smooth guess.
 ///
@@ -92,14 +92,22 @@ fn searched(
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {
-    let mut levels = pool.install(|| pyramid(image, hole, source, coarse, cancel))?;
-    let count = levels.len();
-    let mut meter = Meter::new(passes(&levels), steps);
-    let Some(first) = levels.pop() else {
-        meter.finish()?;
-        return image.try_clone(WHAT);
+    let setting = setting(seed, pool, cancel);
+    let (found, meter) = matched(image, hole, source, &setting, steps)?;
+    let out = match found {
+        Some((level, field)) => pool.install(|| {
+            let sharpness = SHARPNESS[2];
+            finished(image, hole, level, field, &setting, sharpness)
+        })?,
+        None => image.try_clone(WHAT)?,
     };
-    let setting = Setting {
+    meter.finish()?;
+    Ok(out)
+}
+
+/// How a hole is searched for.
+pub fn setting<'a>(seed: u64, pool: &'a Workers, cancel: &'a Cancel) -> Setting<'a> {
+    Setting {
         kernels: PatchKernels::new(Path::best()),
         seed,
         cancel,
@@ -108,8 +116,32 @@ fn searched(
         shift: SHIFT * SCALE,
         feature: [FEATURE_SHARE; 2],
         low: None,
+    }
+}
+
+/// A finest level, and where its targets' patches come from.
+pub type Found = (Level, Field);
+
+/// The finest level with its hole filled, and the meter, which is to be finished; `None` where no whole
+/// patch of usable pixels is to be had.
+///
+/// # Errors
+/// As [`complete`].
+pub fn matched<'a>(
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    source: &Plane<u8>,
+    setting: &Setting<'_>,
+    steps: Steps<'a>,
+) -> Result<(Option<Found>, Meter<'a>)> {
+    let (pool, seed, cancel) = (setting.pool, setting.seed, setting.cancel);
+    let mut levels = pool.install(|| pyramid(image, hole, source, coarse, cancel))?;
+    let count = levels.len();
+    let mut meter = Meter::new(passes(&levels), steps);
+    let Some(first) = levels.pop() else {
+        return Ok((None, meter));
     };
-    let (mut level, mut field) = coarsest(&setting, &first, &rounds(count - 1, count), &mut meter)?;
+    let (mut level, mut field) = coarsest(setting, &first, &rounds(count - 1, count), &mut meter)?;
     drop(first);
     while let Some(mut finer) = levels.pop() {
         let mut next = pool.install(|| field.refined(&level, &finer, seed, cancel))?;
@@ -120,10 +152,7 @@ fn searched(
         setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
         (level, field) = (finer, next);
     }
-    let sharpness = SHARPNESS[2];
-    let out = pool.install(|| finished(image, hole, level, field, &setting, sharpness))?;
-    meter.finish()?;
-    Ok(out)
+    Ok((Some((level, field)), meter))
 }
 
 /// The last vote, on the crop's own colours and differences, kept to what the setting's votes must
@@ -142,7 +171,15 @@ pub fn finished(
         shift: setting.shift,
         feature: 0.0,
     };
-    let mut fill = reconstruct(image, &level, &field, weights, bounds, setting.cancel)?;
+    let mut fill = reconstruct(
+        image,
+        &level,
+        &field,
+        weights,
+        |_| 1.0,
+        bounds,
+        setting.cancel,
+    )?;
     drop((level, field));
     if let Some(low) = setting.low {
         let lacking = low.correction(hole, &fill.colour, bounds, setting.cancel)?;
@@ -279,7 +316,7 @@ pub fn check_size(image: &RgbImage, who: &str) -> Result<()> {
 }
 
 /// The smallest box around the hole.
-fn hole_bounds(hole: &Plane<u8>) -> Rect {
+pub fn hole_bounds(hole: &Plane<u8>) -> Rect {
     let mut bounds = Rect::default();
     for y in 0..hole.height {
         let row = hole.row(y);
@@ -294,7 +331,7 @@ fn hole_bounds(hole: &Plane<u8>) -> Rect {
 }
 
 /// `image` with the hole's pixels from `fill`, a box of it at `bounds`.
-fn with_hole(
+pub fn with_hole(
     image: &RgbImage,
     hole: &Plane<u8>,
     bounds: Rect,

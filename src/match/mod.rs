@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod complete;
+mod cutout;
 mod field;
 mod forecast;
 mod guided;
@@ -20,6 +21,7 @@ mod texture;
 mod vote;
 
 pub use complete::complete;
+pub use cutout::{Cutout, complete_cutout};
 pub use forecast::{GUIDED_PAIRS, PAIRS, guided_pairs, pairs};
 pub use guided::{Guide, guided};
 pub use random::Random;

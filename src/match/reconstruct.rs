@@ -41,15 +41,21 @@ impl Sums {
     }
 
     #[inline(always)]
-    fn add(&mut self, left: usize, count: usize, weight: f32, value: impl Fn(usize) -> f32) {
+    fn add(
+        &mut self,
+        left: usize,
+        count: usize,
+        weight: impl Fn(usize) -> f32,
+        value: impl Fn(usize) -> f32,
+    ) {
         for (i, s) in self.values[left * 3..(left + count) * 3]
             .iter_mut()
             .enumerate()
         {
-            *s += weight * value(i);
+            *s += weight(i / 3) * value(i);
         }
-        for s in &mut self.shares[left..left + count] {
-            *s += weight;
+        for (i, s) in self.shares[left..left + count].iter_mut().enumerate() {
+            *s += weight(i);
         }
     }
 
@@ -82,7 +88,8 @@ impl Proposal {
     }
 }
 
-/// The votes for the pixels of `bounds` (within the crop).
+/// The votes for the pixels of `bounds` (within the crop). A source pixel's vote counts as much as
+/// `opacity` says of its place in the crop, a difference's as both of its pixels.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
@@ -91,6 +98,7 @@ pub fn reconstruct(
     level: &Level,
     field: &Field,
     weights: Weights,
+    opacity: impl Fn(usize) -> f32 + Sync,
     bounds: Rect,
     cancel: &Cancel,
 ) -> Result<Proposal> {
@@ -129,11 +137,15 @@ pub fn reconstruct(
                         let here = &image.row(sy + y - cy)[span.clone()];
                         let b = shift(level, (cx, cy), (sx, sy), weights.shift);
                         let b = b.map(|b| b / SCALE);
-                        sums.add(left, SIDE, weight, |i| here[i] + b[i % 3]);
-                        across.add(left, SIDE - 1, weight, |i| here[i + 3] - here[i]);
+                        let first = (sy + y - cy) * w + sx - RADIUS;
+                        let own = |i: usize| weight * opacity(first + i);
+                        sums.add(left, SIDE, own, |i| here[i] + b[i % 3]);
+                        let both = |i: usize| own(i) * opacity(first + i + 1);
+                        across.add(left, SIDE - 1, both, |i| here[i + 3] - here[i]);
                         if y < cy + RADIUS {
                             let below = &image.row(sy + y + 1 - cy)[span];
-                            down.add(left, SIDE, weight, |i| below[i] - here[i]);
+                            let both = |i: usize| own(i) * opacity(first + i + w);
+                            down.add(left, SIDE, both, |i| below[i] - here[i]);
                         }
                     }
                 }

@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    Coverage, Depth, ImageView, ImageViewMut, Layout, PixelFormat, Plane, Rect, RgbImage, sample,
-    transfer,
+    Coverage, Depth, ImageView, ImageViewMut, Layout, PixelFormat, Plane, Rect, RgbImage, RunMask,
+    sample, transfer,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
@@ -53,6 +53,70 @@ pub fn read_working(view: &ImageView<'_>, rect: Rect, hole: &Coverage) -> Result
         split(format, &raw, rgb.row_mut(y), alpha, hole);
     }
     Ok(Working { rgb, alpha })
+}
+
+/// Whether all pixels of `rect` that `mask` does not select have the same alpha; so they do in formats
+/// without.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn even_alpha(view: &ImageView<'_>, rect: Rect, mask: &RunMask) -> Result<bool> {
+    let rect = rect.intersect(&view.bounds());
+    let format = view.format();
+    if !format.layout.has_alpha() {
+        return Ok(true);
+    }
+    let channels = format.layout.channels();
+    let w = rect.width as usize;
+    let mut raw = memory::filled(w.saturating_mul(channels), 0.0f32, "a row of the image")?;
+    let mut first = None;
+    for y in 0..rect.height {
+        sample::load(format.depth, row_bytes(view, rect, y as usize), &mut raw);
+        let runs = mask.row(rect.y + y);
+        let mut next = runs.partition_point(|&(_, end)| end <= rect.x);
+        for (x, pixel) in (rect.x..).zip(raw.chunks_exact(channels)) {
+            while runs.get(next).is_some_and(|run| run.1 <= x) {
+                next += 1;
+            }
+            let selected = runs.get(next).is_some_and(|run| run.0 <= x);
+            let alpha = pixel[channels - 1];
+            if !selected && *first.get_or_insert(alpha) != alpha {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The pixels of `rect` that hold a value that is NaN or infinite; `None` where all are finite.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn not_numbers(view: &ImageView<'_>, rect: Rect) -> Result<Option<Plane<u8>>> {
+    let rect = rect.intersect(&view.bounds());
+    let format = view.format();
+    if !matches!(format.depth, Depth::F16 | Depth::F32) {
+        return Ok(None);
+    }
+    let (w, h) = (rect.width as usize, rect.height as usize);
+    let channels = format.layout.channels();
+    let mut raw = memory::filled(w.saturating_mul(channels), 0.0f32, "a row of the image")?;
+    let mut found: Option<Plane<u8>> = None;
+    for y in 0..h {
+        sample::load(format.depth, row_bytes(view, rect, y), &mut raw);
+        if all_finite(&raw) {
+            continue;
+        }
+        let mut plane = match found.take() {
+            Some(plane) => plane,
+            None => Plane::filled(w, h, 0u8, "the pixels that are no numbers")?,
+        };
+        for (f, p) in plane.row_mut(y).iter_mut().zip(raw.chunks_exact(channels)) {
+            *f = u8::from(!all_finite(p));
+        }
+        found = Some(plane);
+    }
+    Ok(found)
 }
 
 /// Refuses what [`read_working`] refuses of `rect`. `hole` makes its coverage, where that matters.

@@ -14,7 +14,9 @@ mod sample;
 mod transfer;
 mod view;
 
-pub use convert::{Working, check_finite, opaque_within, read_working, write_back};
+pub use convert::{
+    Working, check_finite, even_alpha, not_numbers, opaque_within, read_working, write_back,
+};
 pub use coverage::{Coverage, MaskView};
 pub use format::{Depth, Layout, PixelFormat};
 pub use plane::{Plane, RgbImage, mirrored};

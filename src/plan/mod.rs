@@ -18,8 +18,8 @@ use serde_json::{Value as Json, json};
 /// What an engine asks of a region.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Needs {
-    /// Width and height of the crop must be multiples of this (1: any size). Where the image is too
-    /// small for that the engine pads by itself.
+    /// Width and height of the crop are multiples of this (1: any size). Where the image is too small for
+    /// that, or the crop is scaled, the engine fills up what is missing by itself; nothing is scaled for it.
     pub alignment: u32,
     /// Pixels of context on every side that the engine wants at the least.
     pub min_context: u32,
@@ -27,10 +27,11 @@ pub struct Needs {
     pub context_share: f64,
     /// With `Auto`, the most pixels of context on a side.
     pub max_context: u32,
-    /// The longest side that the engine can work on; a larger region is scaled down. `None`: any.
+    /// The longest side that the engine can work on; a larger region is scaled down, or gives up some of
+    /// its context where little is too much. `None`: any.
     pub max_side: Option<u32>,
     /// The longest side is to be no shorter than this: a smaller region gets more context, and where
-    /// the image has no more, it is scaled up.
+    /// the image has no more, it is scaled up, unless little is lacking.
     pub min_side: u32,
     /// Whether the flow brings the fill's colours to those around the hole; an engine that does not
     /// ask for it does so by itself.
@@ -58,23 +59,31 @@ impl Needs {
         specks: false,
     };
 
-    /// The size that an engine works at on a region of `width` × `height`: the region's own unless a
-    /// longest side is out of bounds.
-    pub fn working_size(&self, width: u32, height: u32) -> (u32, u32) {
-        let longer = f64::from(width.max(height).max(1));
-        let most = self.max_side.map_or(f64::INFINITY, f64::from);
-        let scale = (most / longer)
-            .min(1.0)
-            .max(f64::from(self.min_side) / longer);
-        let to = |side: u32| {
-            let unit = f64::from(self.alignment.max(1));
-            let units = (f64::from(side) * scale / unit).round().max(1.0);
-            (units * unit) as u32
+    /// Working size over native size of a region of `width` × `height`: 1 unless the longer side is out of
+    /// bounds. A side that is nearly long enough stays as it is, for resampling would lose more than the
+    /// engine gains.
+    pub fn scale(&self, width: u32, height: u32) -> f64 {
+        const NEARLY: f64 = 0.8;
+        let Some(most) = self.max_side.map(f64::from) else {
+            return 1.0;
         };
-        match self.max_side {
-            Some(_) => (to(width), to(height)),
-            None => (width, height),
+        let longer = f64::from(width.max(height).max(1));
+        let least = f64::from(self.min_side).min(most);
+        if longer > most {
+            most / longer
+        } else if longer < NEARLY * least {
+            least / longer
+        } else {
+            1.0
         }
+    }
+
+    /// The size that an engine works at on a region of `width` × `height`: the region's own, or both sides
+    /// by [`Self::scale`].
+    pub fn working_size(&self, width: u32, height: u32) -> (u32, u32) {
+        let scale = self.scale(width, height);
+        let to = |side: u32| (f64::from(side) * scale).round().max(1.0) as u32;
+        (to(width), to(height))
     }
 }
 

@@ -135,23 +135,34 @@ impl Frame<'_> {
         aligned(at, len, all, self.needs.alignment)
     }
 
+    /// `grown`, or as much of it as the engine can work on unscaled, where that is nearly all.
+    fn fitted(&self, hole: &Rect, grown: Rect) -> Rect {
+        let Some(most) = self.needs.max_side else {
+            return grown;
+        };
+        let longer = u64::from(grown.width.max(grown.height));
+        if longer <= u64::from(most) || 8 * longer > 9 * u64::from(most) {
+            return grown;
+        }
+        let least = self.needs.min_context.max(LEAST_CONTEXT);
+        let across = shortened((grown.x, grown.width), (hole.x, hole.width), most, least);
+        let down = shortened((grown.y, grown.height), (hole.y, hole.height), most, least);
+        match (across, down) {
+            (Some((x, width)), Some((y, height))) => Rect::new(x, y, width, height),
+            _ => grown,
+        }
+    }
+
     fn region(&self, hole: Rect, hole_pixels: u64) -> Region {
         let grown = hole.grown_within(self.context_of(&hole), self.width, self.height);
+        let grown = self.fitted(&hole, grown);
         let (x, width) = self.side(grown.x, grown.width, self.width);
         let (y, height) = self.side(grown.y, grown.height, self.height);
-        let longer = f64::from(width.max(height));
-        let scale = match self.needs.max_side {
-            Some(side) => {
-                let least = f64::from(self.needs.min_side.min(side)) / longer;
-                (f64::from(side) / longer).min(1.0).max(least)
-            }
-            None => 1.0,
-        };
         Region {
             rect: Rect::new(x, y, width, height),
             hole,
             hole_pixels,
-            scale,
+            scale: self.needs.scale(width, height),
             work: hole_pixels,
             specks: false,
         }
@@ -173,7 +184,7 @@ impl Frame<'_> {
                 if hole.width.max(hole.height) <= PIECE + OVERLAP {
                     let mut region = self.region(hole, region.hole_pixels);
                     let within = |at, len, hole: (u32, u32)| {
-                        shortened(
+                        cut_around(
                             (at, len),
                             hole,
                             LONGEST - LONGEST % self.needs.alignment.max(1),
@@ -182,6 +193,7 @@ impl Frame<'_> {
                     let rect = &mut region.rect;
                     (rect.x, rect.width) = within(rect.x, rect.width, (hole.x, hole.width));
                     (rect.y, rect.height) = within(rect.y, rect.height, (hole.y, hole.height));
+                    region.scale = self.needs.scale(region.rect.width, region.rect.height);
                     memory::push(&mut all, region, WHAT)?;
                     continue;
                 }
@@ -305,7 +317,7 @@ fn slices(hole: Rect) -> impl Iterator<Item = Rect> {
 }
 
 /// The stretch `at .. at + len` cut to `most`, with the hole as near its middle as may be.
-fn shortened((at, len): (u32, u32), hole: (u32, u32), most: u32) -> (u32, u32) {
+fn cut_around((at, len): (u32, u32), hole: (u32, u32), most: u32) -> (u32, u32) {
     if len <= most {
         return (at, len);
     }
@@ -317,6 +329,28 @@ fn shortened((at, len): (u32, u32), hole: (u32, u32), most: u32) -> (u32, u32) {
 /// Whether the two share a pixel, a side or a corner.
 fn touch(a: &Rect, b: &Rect) -> bool {
     a.x <= b.right() && b.x <= a.right() && a.y <= b.bottom() && b.y <= a.bottom()
+}
+
+/// The stretch `at .. at + len` cut to `most`, first by what is furthest from the hole; none where less
+/// than `least` would be left of a side that has more.
+fn shortened(
+    (at, len): (u32, u32),
+    (hole, hole_len): (u32, u32),
+    most: u32,
+    least: u32,
+) -> Option<(u32, u32)> {
+    let spare = len.saturating_sub(most);
+    let (before, after) = (hole - at, (at + len) - (hole + hole_len));
+    if spare == 0 {
+        return Some((at, len));
+    }
+    let left = (u64::from(before) + u64::from(after)).checked_sub(u64::from(spare))?;
+    // Both sides keep the same, unless one has less than that.
+    let first = (left / 2).max(left.saturating_sub(u64::from(after)));
+    let first = (first as u32).min(before);
+    let kept = |side: u32, keeps: u64| keeps >= u64::from(least.min(side));
+    let enough = kept(before, u64::from(first)) && kept(after, left - u64::from(first));
+    enough.then_some((hole - first, len - spare))
 }
 
 /// The stretch `at .. at + len` widened to a multiple of `alignment` within `0 .. all`, evenly and

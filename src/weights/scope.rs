@@ -1,6 +1,7 @@
 //! Tensors under a prefix: what one module of a network sees.
 #![forbid(unsafe_code)]
 
+use super::values::no_numbers;
 use super::{Dtype, Stored, Values, Weights, clip, damaged, values};
 use crate::error::{Error, Result};
 use std::fmt::Display;
@@ -67,16 +68,19 @@ impl<'a> Scope<'a> {
     }
 
     /// Reads the tensor `name`, which must have `shape`; its values, last dimension fastest. They are
-    /// as stored, or as [`Weights::changed`] has them: what is not finite is left so.
+    /// as stored, or as [`Weights::changed`] has them.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Model`] when it is not there, has another shape or holds no floating-point
-    /// numbers of 16, 32 or 64 bits, or when the file became shorter; [`crate::ErrorKind::Io`] when
+    /// [`crate::ErrorKind::Model`] when it is not there, has another shape, holds no floating-point
+    /// numbers of 16, 32 or 64 bits or one that is NaN or infinite, or when the file became shorter; [`crate::ErrorKind::Io`] when
     /// reading fails; [`crate::ErrorKind::Memory`].
     pub fn get(&self, name: &str, shape: &[usize]) -> Result<Values> {
         let name = self.path(name);
         let entry = self.weights.demand(&name, shape)?;
         let values = values::floats(&entry, &name)?;
+        if !values.are_finite() {
+            return Err(no_numbers(self.weights.name(), Some(&name)));
+        }
         match &self.weights.change {
             Some(change) => change.apply(&name, shape, values),
             None => Ok(values),

@@ -34,6 +34,15 @@ impl Values {
         self.len() == 0
     }
 
+    /// Whether none is NaN or infinite. One such weight makes a picture of nothing.
+    pub fn are_finite(&self) -> bool {
+        match self {
+            Self::F16(v) => finite_halves(v.reinterpret_cast()),
+            // Once through all vectorises where the first would be an end.
+            Self::F32(v) => v.iter().fold(true, |all, v| all & v.is_finite()),
+        }
+    }
+
     /// All as `f32`, which holds every `f16`.
     ///
     /// # Errors
@@ -51,6 +60,22 @@ impl Values {
 }
 
 const WHAT: &str = "a tensor of the model";
+
+/// Whether none of these bits of `f16` is NaN or infinite.
+fn finite_halves(bits: &[u16]) -> bool {
+    const EXPONENT: u16 = 0x7c00;
+    bits.iter()
+        .fold(true, |all, b| all & (b & EXPONENT != EXPONENT))
+}
+
+/// A weight is NaN or infinite.
+pub(super) fn no_numbers(file: &str, tensor: Option<&str>) -> Error {
+    let at = tensor.map_or(String::new(), |name| format!("tensor '{}' of ", clip(name)));
+    damaged(
+        file,
+        format!("{at}the model holds values that are no numbers: it is damaged, get it again"),
+    )
+}
 
 /// Reads a tensor of floating-point numbers, which is called `name` in messages.
 pub(super) fn floats(entry: &Entry<'_>, name: &str) -> Result<Values> {
@@ -129,8 +154,8 @@ impl<'a> Stored<'a> {
     /// Fills `into` with the values from `start` on.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Internal`] beyond the end; [`crate::ErrorKind::Model`] when the file became
-    /// shorter, [`crate::ErrorKind::Io`] when reading fails.
+    /// [`crate::ErrorKind::Internal`] beyond the end; [`crate::ErrorKind::Model`] for a value that is NaN
+    /// or infinite and when the file became shorter, [`crate::ErrorKind::Io`] when reading fails.
     pub fn read(&self, start: usize, into: &mut [f16]) -> Result<()> {
         if start
             .checked_add(into.len())
@@ -149,7 +174,10 @@ impl<'a> Stored<'a> {
         let offset = self.offset + 2 * start as u64;
         self.source.read(offset, bytemuck::cast_slice_mut(bits))?;
         bits.iter_mut().for_each(|v| *v = u16::from_le(*v));
-        Ok(())
+        match finite_halves(bits) {
+            true => Ok(()),
+            false => Err(no_numbers(self.source.name(), None)),
+        }
     }
 }
 

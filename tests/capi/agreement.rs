@@ -379,6 +379,298 @@ fn nan_in_the_hole(surface: &dyn Surface) -> Vec<Seen> {
     vec![Seen::Picture(filled)]
 }
 
+/// Pixels that are no numbers may lie under all of a full mask, the part that is feathered too; where the
+/// mask itself is partial they are refused.
+fn nan_under_a_feather(surface: &dyn Surface) -> Vec<Seen> {
+    use mend::pixels::{Layout, PixelFormat};
+    let mut seen = Vec::new();
+    for (layout, depth) in [
+        (Layout::Rgb, Depth::F16),
+        (Layout::Rgba, Depth::F16),
+        (Layout::Gray, Depth::F32),
+        (Layout::Rgba, Depth::F32),
+        (Layout::GrayA, Depth::F32),
+    ] {
+        for (premultiplied, bad) in [
+            (false, f32::NAN),
+            (true, f32::INFINITY),
+            (false, f32::NEG_INFINITY),
+            (true, f32::NAN),
+        ] {
+            let format = PixelFormat {
+                premultiplied,
+                ..PixelFormat::new(layout, depth)
+            };
+            let bad: Vec<u8> = match depth {
+                Depth::F16 => half::f16::from_f32(bad).to_ne_bytes().to_vec(),
+                _ => bad.to_ne_bytes().to_vec(),
+            };
+            let mut image = Picture::textured(SIZE, format, 0);
+            for y in 10..17 {
+                for x in 14..22 {
+                    // One channel after the other, alpha as well; some pixels are sound.
+                    let channels = layout.channels() as u32;
+                    let mut pixel = image.pixel(x, y).to_vec();
+                    let at = ((x + y) % (channels + 1)) as usize * bad.len();
+                    if at < pixel.len() {
+                        pixel[at..at + bad.len()].copy_from_slice(&bad);
+                    }
+                    image.set_pixel(x, y, &pixel);
+                }
+            }
+            let full = hole(Depth::U8, 0);
+            let ask = Ask {
+                params: &[("feather", "3"), ("grow", "1")],
+                ..Ask::new(&image, &full)
+            };
+            let (_, filled) = surface.fill(&ask, Some(0)).expect("a fill");
+            for y in 10..17 {
+                for x in 14..22 {
+                    for b in filled.pixel(x, y).chunks_exact(depth.bytes()) {
+                        let v = match depth {
+                            Depth::F16 => half::f16::from_ne_bytes([b[0], b[1]]).to_f32(),
+                            _ => f32::from_ne_bytes([b[0], b[1], b[2], b[3]]),
+                        };
+                        assert!(v.is_finite(), "{format:?} {x} {y}: {v}");
+                    }
+                }
+            }
+            seen.push(Seen::Picture(filled));
+            let mut soft = full.clone();
+            soft.set_pixel(15, 11, &[254]);
+            soft.set_pixel(16, 11, &[254]);
+            soft.set_pixel(17, 11, &[254]);
+            let ask = Ask {
+                mask: &soft,
+                params: &[("feather", "3")],
+                ..ask
+            };
+            let refused = surface.fill(&ask, None).expect_err("what shows through");
+            assert_eq!(refused.status, ErrorKind::Image as i32);
+            assert!(refused.message.contains(", 11)"), "{}", refused.message);
+            seen.push(Seen::Status(refused.status));
+        }
+    }
+    seen
+}
+
+/// A cut-out: texture to the left of a straight edge, nothing to the right of it.
+fn cut_out(format: mend::PixelFormat, edge: u32, softness: f32) -> Picture {
+    let channels = format.layout.channels();
+    Picture::new((96, 72), format, 3, |x, y, c| {
+        let alpha = match softness > 0.0 {
+            true => (0.5 + (edge as f32 - x as f32) / softness).clamp(0.0, 1.0),
+            false => f32::from(u8::from(x < edge)),
+        };
+        let colour = 0.3 + 0.4 * ((x * 3 + y * 5 + c as u32 * 3) % 11) as f32 / 11.0;
+        match c + 1 == channels {
+            true => alpha,
+            false if format.premultiplied => colour * alpha,
+            false => colour * f32::from(u8::from(alpha > 0.0)),
+        }
+    })
+}
+
+/// The alpha of a pixel, of 1.
+fn alpha(picture: &Picture, x: u32, y: u32) -> f32 {
+    let size = picture.format.depth.bytes();
+    let b = &picture.pixel(x, y)[picture.format.bytes() - size..];
+    match picture.format.depth {
+        Depth::U8 => f32::from(b[0]) / 255.0,
+        Depth::U16 => f32::from(u16::from_ne_bytes([b[0], b[1]])) / 65535.0,
+        Depth::F16 => half::f16::from_ne_bytes([b[0], b[1]]).to_f32(),
+        Depth::F32 => f32::from_ne_bytes([b[0], b[1], b[2], b[3]]),
+    }
+}
+
+/// Alpha is content: an edge goes on as sharp as it is, what is opaque stays so to the bit, and nothing
+/// stays nothing.
+fn a_transparent_edge(surface: &dyn Surface) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    let with_alpha = formats().into_iter().filter(|f| f.layout.has_alpha());
+    for (i, format) in with_alpha.enumerate() {
+        let image = cut_out(format, 50, 0.0);
+        let (w, h) = (image.width, image.height);
+        for (columns, rows) in [
+            // Across the edge, up to it from both sides, inside, outside, at the picture's border.
+            (36..64, 22..50),
+            (30..50, 22..50),
+            (50..70, 22..50),
+            (10..40, 20..44),
+            (60..90, 20..44),
+            (40..60, 0..20),
+        ] {
+            // All of them for two formats.
+            if i > 1 && columns != (36..64) {
+                continue;
+            }
+            let mask = Picture::mask((w, h), Depth::U8, 0, columns.clone(), rows.clone());
+            let ask = Ask {
+                params: &[("engine", "exemplar")],
+                ..Ask::new(&image, &mask)
+            };
+            let (_, filled) = surface.fill(&ask, None).expect("a fill");
+            for y in rows.clone() {
+                for x in columns.clone() {
+                    let want = f32::from(u8::from(x < 50));
+                    let got = alpha(&filled, x, y);
+                    assert_eq!(got, want, "{format:?} {columns:?} {x} {y}");
+                    let nothing = filled.pixel(x, y).iter().all(|b| *b == 0);
+                    assert_eq!(nothing, x >= 50, "{format:?} {x} {y}");
+                }
+            }
+            seen.push(Seen::Picture(filled));
+        }
+    }
+    seen
+}
+
+/// Half transparent stays half transparent, a soft edge as soft, and a soft mask mixes.
+fn partial_alpha(surface: &dyn Surface) -> Vec<Seen> {
+    use mend::pixels::{Layout, PixelFormat};
+    let rgba = PixelFormat::new(Layout::Rgba, Depth::U8);
+    let size = (96, 72);
+    let mask = Picture::mask(size, Depth::U8, 0, 36..64, 22..50);
+    let ask = |image, mask, params| {
+        let ask = Ask {
+            params,
+            ..Ask::new(image, mask)
+        };
+        surface.fill(&ask, None).expect("a fill").1
+    };
+    let plain: &[(&str, &str)] = &[("engine", "exemplar")];
+    let mut even = cut_out(rgba, 96, 0.0);
+    even.bytes.chunks_exact_mut(even.stride).for_each(|row| {
+        row[..96 * 4].chunks_exact_mut(4).for_each(|p| p[3] = 128);
+    });
+    let filled = ask(&even, &mask, plain);
+    for (x, y) in (22..50).flat_map(|y| (36..64).map(move |x| (x, y))) {
+        assert_eq!(filled.pixel(x, y)[3], 128, "{x} {y}");
+    }
+    // An edge four pixels wide: as many half transparent pixels in the hole as there were.
+    let soft = cut_out(rgba, 50, 4.0);
+    let partial = |picture: &Picture| {
+        let all = (22..50).flat_map(|y| (36..64).map(move |x| (x, y)));
+        all.filter(|(x, y)| (1..255).contains(&picture.pixel(*x, *y)[3]))
+            .count()
+    };
+    let softly = ask(&soft, &mask, plain);
+    let (before, after) = (partial(&soft), partial(&softly));
+    assert!(
+        before > 0 && after * 10 <= before * 12 && after * 10 >= before * 8,
+        "{after} of {before}"
+    );
+    // Half of a mask: between what was and what comes.
+    let mut void = cut_out(rgba, 50, 0.0);
+    for (x, y) in (22..50).flat_map(|y| (36..64).map(move |x| (x, y))) {
+        void.set_pixel(x, y, &[200, 10, 10, 255]);
+    }
+    let half = Picture::new(size, GRAY8, 0, |x, y, _| {
+        0.4 * f32::from(u8::from((36..64).contains(&x) && (22..50).contains(&y)))
+    });
+    let mixed = ask(&void, &half, plain);
+    for y in 22..50 {
+        for x in 36..64 {
+            let a = mixed.pixel(x, y)[3];
+            assert_eq!(a, if x < 50 { 255 } else { 153 }, "{x} {y}");
+        }
+    }
+    // As a layer, and feathered, nothing half transparent comes of what is opaque on both sides.
+    let image = cut_out(rgba, 50, 0.0);
+    let layer = ask(
+        &image,
+        &mask,
+        &[("engine", "exemplar"), ("result", "layer")],
+    );
+    let feathered = ask(&image, &mask, &[("engine", "exemplar"), ("feather", "4")]);
+    for y in 0..72 {
+        for x in 0..96 {
+            let inside = (36..64).contains(&x) && (22..50).contains(&y);
+            let opaque = inside && x < 50;
+            assert_eq!(
+                layer.pixel(x, y)[3],
+                if opaque { 255 } else { 0 },
+                "{x} {y}"
+            );
+            assert_eq!(
+                feathered.pixel(x, y)[3],
+                if x < 50 { 255 } else { 0 },
+                "{x} {y}"
+            );
+        }
+    }
+    [filled, softly, mixed, layer, feathered]
+        .map(Seen::Picture)
+        .into()
+}
+
+/// A speck in the void goes, beside a fill of something; where all is void the call is refused.
+fn specks_in_the_void(surface: &dyn Surface) -> Vec<Seen> {
+    use mend::pixels::{Layout, PixelFormat};
+    let rgba = PixelFormat::new(Layout::Rgba, Depth::U8);
+    let size = (400, 60);
+    let image = Picture::new(size, rgba, 0, |x, y, c| {
+        let speck = (300..306).contains(&x) && (30..36).contains(&y);
+        match c {
+            3 => f32::from(u8::from(x < 60 || speck)),
+            _ => 0.2 + 0.6 * ((x * 3 + y * 5) % 11) as f32 / 11.0,
+        }
+    });
+    let both = Picture::new(size, GRAY8, 0, |x, y, _| {
+        let hole = (20..30).contains(&x) && (20..30).contains(&y);
+        let speck = (298..308).contains(&x) && (28..38).contains(&y);
+        f32::from(u8::from(hole || speck))
+    });
+    let params = [("context", "10"), ("engine", "exemplar")];
+    let ask = Ask {
+        params: &params,
+        ..Ask::new(&image, &both)
+    };
+    let filled = surface.fill(&ask, None).expect("a fill").1;
+    for y in 0..60 {
+        for x in 0..400 {
+            let want = if x < 60 { 255 } else { 0 };
+            assert_eq!(filled.pixel(x, y)[3], want, "{x} {y}");
+        }
+    }
+    let speck = Picture::mask(size, Depth::U8, 0, 298..308, 28..38);
+    let ask = Ask {
+        mask: &speck,
+        ..ask
+    };
+    let refused = surface.fill(&ask, None).expect_err("the void");
+    assert_eq!(
+        refused.status,
+        ErrorKind::Mask as i32,
+        "{}",
+        refused.message
+    );
+    vec![Seen::Picture(filled), Seen::Status(refused.status)]
+}
+
+/// With transparency around, too, no number of threads changes a bit.
+fn threads_do_not_matter_at_an_edge(surface: &dyn Surface) -> Vec<Seen> {
+    use mend::pixels::{Layout, PixelFormat};
+    let image = cut_out(PixelFormat::new(Layout::Rgba, Depth::U16), 50, 3.0);
+    let mask = Picture::mask((96, 72), Depth::U8, 0, 36..64, 22..50);
+    let fill = |threads: &str, engine: &str| {
+        let (options, params) = ([("threads", threads)], [("engine", engine)]);
+        let ask = Ask {
+            options: &options,
+            params: &params,
+            ..Ask::new(&image, &mask)
+        };
+        surface.fill(&ask, None).expect("a fill").1
+    };
+    let mut seen = Vec::new();
+    for engine in ["exemplar", "rethined"] {
+        let one = fill("1", engine);
+        assert_eq!(fill("3", engine), one);
+        seen.push(Seen::Picture(one));
+    }
+    seen
+}
+
 fn description(surface: &dyn Surface) -> Vec<Seen> {
     let said = surface.describe();
     assert_eq!(said["version"], env!("CARGO_PKG_VERSION"));
@@ -441,5 +733,10 @@ through_both! {
     a_layer
     refusals
     nan_in_the_hole
+    nan_under_a_feather
+    a_transparent_edge
+    partial_alpha
+    specks_in_the_void
+    threads_do_not_matter_at_an_edge
     description
 }

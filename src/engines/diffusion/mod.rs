@@ -10,6 +10,7 @@
 mod cost;
 mod find;
 mod folder;
+mod padded;
 mod pipeline;
 mod preview;
 mod settings;
@@ -21,7 +22,7 @@ mod warm;
 use super::exemplar::Exemplar;
 use super::opened::Opened;
 use super::pump::{Told, pump};
-use super::{Ask, Crop, Engine, EngineDescription, Mark, Run};
+use super::{Ask, Crop, Engine, EngineDescription, Mark, Run, in_range};
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, give_back};
 use crate::nn;
@@ -30,6 +31,7 @@ use crate::plan::{Costs, Memory, Needs};
 use crate::schedulers::Noise;
 use cost::{Model, predict};
 use folder::{Files, Folder};
+use padded::{Padded, cut};
 use pipeline::{Pipeline, latent_mask, showing, soft_mask};
 use settings::{Content, Settings, Vae};
 use std::path::{Path, PathBuf};
@@ -162,6 +164,10 @@ impl Engine for Diffusion {
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         let settings = Settings::new(run.values)?;
         let folder = self.folder(run.models, &settings)?;
+        let padded = Padded::new(crop, folder.vae.scale())?;
+        let size = (crop.image.width, crop.image.height);
+        let whole = padded.as_ref().map(Padded::crop);
+        let crop = whole.as_ref().unwrap_or(crop);
         let key = Key::of(&folder, settings.precision);
         let model = Model::open(&folder)?;
         let (choice, _) = stages::plan(&model, &settings, run.budget);
@@ -253,11 +259,19 @@ impl Engine for Diffusion {
         let out = pump(run, &told, || {
             told.begin("decode", cost.steps as u32, 1.0);
             let mut out = stages.decode(&latents, begin.height, begin.width)?;
-            out.data.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
+            out.data.iter_mut().for_each(|v| *v = in_range(*v));
             Ok(out)
         })?;
         give_back();
-        Ok(out)
+        match padded {
+            Some(_) => cut(&out, size.0, size.1),
+            None => Ok(out),
+        }
+    }
+
+    fn model(&self, ask: &Ask<'_>) -> Option<PathBuf> {
+        let settings = Settings::new(ask.values).ok()?;
+        Some(self.folder(ask.models, &settings).ok()?.path.clone())
     }
 
     fn trim(&self) {

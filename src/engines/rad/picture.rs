@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::depth::depths;
-use crate::engines::Crop;
+use crate::engines::{Crop, in_range};
 use crate::error::Result;
 use crate::memory;
 use crate::pixels::{RgbImage, mirrored};
@@ -87,8 +87,7 @@ impl Canvas {
                 }
                 for c in 0..3 {
                     let v = planes.get(c * size + at).copied().unwrap_or(f32::NAN);
-                    // What is no number stays so, to be seen.
-                    out.data[3 * i + c] = (v * 0.5 + 0.5).clamp(0.0, 1.0);
+                    out.data[3 * i + c] = in_range(v * 0.5 + 0.5);
                 }
             }
         }

@@ -4,6 +4,7 @@
 use super::*;
 use crate::catalog::{Import, Kind, Store};
 use crate::engines::{Mark, Values, all, diffusion};
+use crate::error::ErrorKind;
 use crate::nn::tests::{Golden, floats, pool};
 use crate::params::Value;
 use crate::pixels::Plane;

@@ -425,3 +425,54 @@ fn a_model_of_one_size_gets_context_or_another_scale() {
     assert_eq!(needs.working_size(100, 75), (512, 384));
     assert_eq!(NEEDS.working_size(99, 7), (99, 7));
 }
+
+#[test]
+fn nothing_is_scaled_by_a_little() {
+    // LaMa's bounds, and those of a model of one size.
+    let lama = Needs {
+        alignment: 8,
+        max_side: Some(512),
+        min_side: 256,
+        ..NEEDS
+    };
+    let fixed = Needs {
+        min_side: 512,
+        ..lama
+    };
+    for needs in [lama, fixed] {
+        for size in [(511, 397), (509, 3), (512, 512), (505, 511), (411, 410)] {
+            assert_eq!(needs.working_size(size.0, size.1), size);
+            assert_eq!(needs.scale(size.0, size.1), 1.0);
+        }
+        // Both sides by the same, to a pixel.
+        for (width, height) in [(1024, 611), (611, 1300), (2000, 21), (100, 75), (75, 100)] {
+            let (w, h) = needs.working_size(width, height);
+            let scale = needs.scale(width, height);
+            assert_eq!(
+                w.max(h),
+                if width.max(height) > 512 {
+                    512
+                } else {
+                    needs.min_side
+                }
+            );
+            for (own, native) in [(w, width), (h, height)] {
+                assert!((f64::from(own) - f64::from(native) * scale).abs() <= 0.5);
+            }
+        }
+        let region = |size: (u32, u32), hole, context| {
+            let mask = mask(size.0, size.1, &[hole]);
+            regions(&mask, 0, Extent::Pixels(context), &needs, &COSTS).unwrap()[0]
+        };
+        // A picture that is a little too large gives up what is furthest from the hole.
+        let near = region((517, 390), (400, 200, 60, 50), 2000);
+        assert_eq!((near.rect, near.scale), (Rect::new(5, 0, 512, 390), 1.0));
+        let both = region((530, 570), (10, 260, 60, 50), 2000);
+        assert_eq!((both.rect, both.scale), (Rect::new(0, 29, 512, 512), 1.0));
+        // But no more than a ninth, and the hole keeps what the engine asks for.
+        let large = region((577, 390), (400, 200, 60, 50), 2000);
+        assert!(large.scale < 1.0 && large.rect.width >= 576);
+        let hole = region((520, 390), (4, 200, 513, 50), 2000);
+        assert!(hole.scale < 1.0 && hole.rect.width == 520);
+    }
+}

@@ -104,15 +104,40 @@ fn values_of_each_type_come_back() {
 }
 
 #[test]
-fn what_is_not_finite_is_left() {
-    let bits = [0x7f80_0000u32, 0xff80_0000, 0x7fc1_2345, 0x8000_0000, 1];
+fn what_is_no_number_is_refused_by_name() {
+    let read = |dtype: &str, size: usize, data: &[u8]| {
+        let entry = entry(
+            "a.x",
+            dtype,
+            &format!("[{}]", data.len() / size),
+            0,
+            data.len(),
+        );
+        let weights = Weights::from_bytes("m", file(&format!("{{{entry}}}"), data)).unwrap();
+        weights.root().get("a.x", &[data.len() / size])
+    };
+    let bits = [0x8000_0000u32, 1, 0x7f7f_ffff, 0xff7f_ffff];
     let data: Vec<u8> = bits.iter().flat_map(|b| b.to_le_bytes()).collect();
-    let weights = file(&format!("{{{}}}", entry("x", "F32", "[5]", 0, 20)), &data);
-    let weights = Weights::from_bytes("m", weights).unwrap();
-    let Values::F32(values) = weights.root().get("x", &[5]).unwrap() else {
+    let Values::F32(values) = read("F32", 4, &data).unwrap() else {
         panic!("stored as F32");
     };
     assert!(values.iter().zip(bits).all(|(v, b)| v.to_bits() == b));
+    for (dtype, bad) in [
+        ("F32", f32::INFINITY.to_le_bytes().to_vec()),
+        ("F32", f32::NEG_INFINITY.to_le_bytes().to_vec()),
+        ("F32", 0x7fc1_2345u32.to_le_bytes().to_vec()),
+        ("F64", f64::NAN.to_le_bytes().to_vec()),
+        ("F16", 0x7c00u16.to_le_bytes().to_vec()),
+        ("F16", 0xfe01u16.to_le_bytes().to_vec()),
+        ("BF16", 0x7f80u16.to_le_bytes().to_vec()),
+    ] {
+        let mut data = vec![0; bad.len() * 40];
+        data[bad.len() * 33..][..bad.len()].copy_from_slice(&bad);
+        let error = read(dtype, bad.len(), &data).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Model);
+        assert!(error.message().contains("'a.x'"), "{dtype}: {error}");
+        assert!(error.message().contains("no numbers"), "{dtype}: {error}");
+    }
 }
 
 #[test]

@@ -1,0 +1,201 @@
+//! Filling a hole at a transparent edge: colour and alpha come from the same patches.
+//!
+//! The search runs on the picture as it looks on a ground of a colour that no picture has, so that a
+//! transparent edge is the strongest that a patch can hold. The patches that it finds then propose
+//! the alpha and the straight colour, the latter as far as their pixels are opaque.
+#![forbid(unsafe_code)]
+
+use super::complete::{SHARPNESS, check_size, hole_bounds, matched, setting, with_hole};
+use super::field::Field;
+use super::level::Level;
+use super::reconstruct::reconstruct;
+use super::rounds::Steps;
+use super::vote::{Weights, weigh};
+use crate::blend;
+use crate::error::Result;
+use crate::kernels::patch::{RADIUS, SIDE};
+use crate::memory;
+use crate::pixels::{Plane, RgbImage};
+use crate::progress::Cancel;
+use crate::workers::Workers;
+use rayon::prelude::*;
+
+/// How far beyond 0 and 1 the ground's colours lie: on the far side of the picture's.
+const BEYOND: f32 = 0.5;
+
+/// A crop at a transparent edge.
+#[derive(Clone, Copy)]
+pub struct Cutout<'a> {
+    /// Straight colour; what is in the hole or transparent carries a smooth guess.
+    pub image: &'a RgbImage,
+    /// Alpha, `0.0 ..= 1.0`; of the known pixels alone.
+    pub alpha: &'a Plane<f32>,
+    /// 1 where a pixel is to be filled.
+    pub hole: &'a Plane<u8>,
+    /// 1 where colour and alpha are known. Transparent pixels are, also those of a hole that became so.
+    pub known: &'a Plane<u8>,
+    /// 1 where a known pixel may be taken.
+    pub source: &'a Plane<u8>,
+}
+
+/// A filled crop: `image` and alpha of its size, both as given outside the hole.
+pub type Filled = (RgbImage, Plane<f32>);
+
+/// Fills colour and alpha of the hole. Each alpha is one that a source pixel has, so that what is
+/// opaque or transparent in the sources is so in the hole, and edges are no softer. `None` where no whole
+/// patch of usable pixels is to be had.
+///
+/// # Errors
+/// As [`super::complete()`].
+pub fn complete_cutout(
+    cutout: &Cutout<'_>,
+    seed: u64,
+    pool: &Workers,
+    cancel: &Cancel,
+    steps: Steps<'_>,
+) -> Result<Option<Filled>> {
+    let Cutout { image, hole, .. } = *cutout;
+    check_size(image, "the exemplar engine")?;
+    steps(0.0)?;
+    let setting = setting(seed, pool, cancel);
+    let shown = pool.install(|| shown(cutout, cancel))?;
+    let (found, meter) = matched(&shown, hole, cutout.source, &setting, steps)?;
+    drop(shown);
+    let filled = match found {
+        Some((level, field)) => pool.install(|| {
+            let alpha = voted_alpha(cutout, &level, &field, cancel)?;
+            let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
+            let opacity = |i: usize| cutout.alpha.data[i];
+            // The means of the search hold the ground, too: no shift by them.
+            let mut fill = reconstruct(image, &level, &field, WEIGHTS, opacity, bounds, cancel)?;
+            drop((level, field));
+            blend::seamless(
+                image,
+                hole,
+                bounds,
+                &mut fill.colour,
+                fill.gx,
+                fill.gy,
+                cancel,
+            )?;
+            let image = with_hole(image, hole, bounds, &fill.colour)?;
+            Ok::<_, crate::error::Error>(Some((image, alpha)))
+        })?,
+        None => None,
+    };
+    meter.finish()?;
+    Ok(filled)
+}
+
+/// Of the last vote.
+const WEIGHTS: Weights = Weights {
+    sharpness: Some(SHARPNESS[2]),
+    shift: 0.0,
+    feature: 0.0,
+};
+
+/// The picture on a ground that differs from its mean colour as much as a level of the search can
+/// hold; what is not known is a smooth guess.
+fn shown(cutout: &Cutout<'_>, cancel: &Cancel) -> Result<RgbImage> {
+    let Cutout { image, alpha, .. } = *cutout;
+    let ground = ground(cutout);
+    let mut out = image.try_clone("the picture on a ground")?;
+    let pixels = out.data.as_chunks_mut::<3>().0.iter_mut().zip(&alpha.data);
+    for (pixel, a) in pixels {
+        for (v, g) in pixel.iter_mut().zip(ground) {
+            *v = g + (*v - g) * a;
+        }
+    }
+    let (w, h) = (image.width, image.height);
+    blend::extend(&mut out.data, 3, w, h, &cutout.known.data, cancel)?;
+    Ok(out)
+}
+
+/// Bright where the opaque pixels are dark on the whole, and the other way round.
+fn ground(cutout: &Cutout<'_>) -> [f32; 3] {
+    let (mut sums, mut all) = ([0.0f64; 3], 0.0f64);
+    let pixels = cutout.image.data.as_chunks::<3>().0.iter();
+    for ((pixel, a), known) in pixels.zip(&cutout.alpha.data).zip(&cutout.known.data) {
+        if *known != 0 {
+            let a = f64::from(*a);
+            all += a;
+            for (sum, v) in sums.iter_mut().zip(pixel) {
+                *sum += a * f64::from(v.clamp(0.0, 1.0));
+            }
+        }
+    }
+    sums.map(|sum| match sum > 0.5 * all {
+        true => -BEYOND,
+        false => 1.0 + BEYOND,
+    })
+}
+
+/// The weighted median of the alphas that the patches over a pixel propose: what most of them say, and
+/// nothing between.
+fn voted_alpha(
+    cutout: &Cutout<'_>,
+    level: &Level,
+    field: &Field,
+    cancel: &Cancel,
+) -> Result<Plane<f32>> {
+    let Cutout { alpha, hole, .. } = *cutout;
+    let (w, h) = (hole.width, hole.height);
+    let weight = weigh(level, field, WEIGHTS)?;
+    let mut data = memory::with_capacity(w * h, "the filled alpha")?;
+    data.extend_from_slice(&alpha.data);
+    let rows = data.par_chunks_mut(w.max(1)).enumerate();
+    rows.for_each_init(
+        || Vec::with_capacity(SIDE * SIDE),
+        |votes: &mut Vec<(f32, f32)>, (y, row)| {
+            if cancel.is_cancelled() {
+                return;
+            }
+            for (x, out) in row.iter_mut().enumerate() {
+                if hole.row(y)[x] == 0 {
+                    continue;
+                }
+                votes.clear();
+                for cy in y.saturating_sub(RADIUS)..(y + RADIUS + 1).min(h) {
+                    for cx in x.saturating_sub(RADIUS)..(x + RADIUS + 1).min(w) {
+                        let weight = weight[cy * w + cx];
+                        // Only targets have one.
+                        if weight > 0.0 {
+                            let (sx, sy) = field.source.row(cy)[cx];
+                            let at = (usize::from(sx) + x - cx, usize::from(sy) + y - cy);
+                            votes.push((alpha.row(at.1)[at.0], weight));
+                        }
+                    }
+                }
+                *out = median(votes).unwrap_or(nearest(cutout, x, y));
+            }
+        },
+    );
+    cancel.check()?;
+    Ok(Plane {
+        width: w,
+        height: h,
+        data,
+    })
+}
+
+/// The least value that, with all below it, has half of the weight.
+fn median(votes: &mut [(f32, f32)]) -> Option<f32> {
+    let first = votes.first()?.0;
+    if votes.iter().all(|v| v.0 == first) {
+        return Some(first);
+    }
+    votes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let all: f32 = votes.iter().map(|v| v.1).sum();
+    let mut below = 0.0;
+    let found = votes.iter().find(|v| {
+        below += v.1;
+        below >= 0.5 * all
+    });
+    found.or(votes.last()).map(|v| v.0)
+}
+
+/// The alpha of the known pixel next to (`x`, `y`), where no patch reaches it.
+fn nearest(cutout: &Cutout<'_>, x: usize, y: usize) -> f32 {
+    let near = super::maps::nearest(cutout.known, x, y, SIDE);
+    near.map_or(1.0, |(x, y)| cutout.alpha.row(y)[x])
+}
