@@ -1,7 +1,7 @@
 //! One region: its crop is read, filled and cut down to the hole's box.
 #![forbid(unsafe_code)]
 
-use super::alpha::{NOTHING, OUTLINED, SEARCHED, nearest, settle};
+use super::alpha::{NOTHING, SEARCHED, nearest, settle};
 use super::checks::no_source;
 use super::part::Part;
 use super::reading;
@@ -112,13 +112,14 @@ fn fill(
     let Some(edge) = read.edge.take() else {
         return colours(job, engine, rect, detail, read, 0.0, run);
     };
-    // Of patches colour and alpha come together; other engines need the search for alpha alone.
+    // An outline says where the edge goes, and colour goes on within it from what is opaque. Where alpha
+    // is searched for, it comes with its colour from patches; other engines need the search for alpha alone.
     let patches = engine.of_patches();
     let (w, h) = (edge.width, edge.height);
     let mut own = Plane::filled(w, h, 0u8, "the hole at an edge")?;
     let mut rest = Plane::filled(w, h, 0u8, "the rest of the hole")?;
     for (i, edge) in edge.data.iter().enumerate() {
-        let at_edge = *edge == SEARCHED || patches && *edge == OUTLINED;
+        let at_edge = *edge == SEARCHED;
         own.data[i] = read.hole.data[i] & u8::from(at_edge);
         rest.data[i] = read.hole.data[i] & u8::from(!at_edge);
     }
