@@ -207,8 +207,8 @@ pub trait Engine: Send + Sync {
         self.costs(ask).map(|costs| Memory::of(costs.bytes))
     }
 
-    /// Whether its colours are the picture's own patches: then those at a transparent edge are found
-    /// together with the alpha there.
+    /// Whether its colours are the picture's own patches: then those at a rough transparent edge, where
+    /// alpha is searched for, are found together with it.
     fn of_patches(&self) -> bool {
         false
     }
