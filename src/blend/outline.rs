@@ -298,7 +298,7 @@ impl Part<'_> {
         for y in rows() {
             for x in columns() {
                 let (dx, dy) = (x as f64 - at.0, y as f64 - at.1);
-                if self.known.row(y)[x] == 0 && dx.hypot(dy) < INWARD {
+                if self.known.row(y)[x] == 0 && length((dx, dy)) < INWARD {
                     inward = (inward.0 + dx, inward.1 + dy);
                 }
             }
@@ -311,8 +311,8 @@ impl Part<'_> {
             for x in columns() {
                 let Some(v) = self.value(x, y) else { continue };
                 let (dx, dy) = (x as f64 - at.0, y as f64 - at.1);
-                let beyond = dx * inward.0 + dy * inward.1 > inward.0.hypot(inward.1);
-                if dx.hypot(dy) > REACH || beyond {
+                let beyond = dx * inward.0 + dy * inward.1 > length(inward);
+                if length((dx, dy)) > REACH || beyond {
                     continue;
                 }
                 around.partial += usize::from(v > sides.low && v < sides.high);
@@ -364,8 +364,8 @@ fn end(own: &Crossing, around: &Around) -> Option<End> {
     // No single step of a staircase tells where the outline is.
     let at = (at.0 + off * across.0, at.1 + off * across.1);
     let way = (along.0 + slope * across.0, along.1 + slope * across.1);
-    let length = way.0.hypot(way.1);
-    let way = (way.0 / length, way.1 / length);
+    let norm = length(way);
+    let way = (way.0 / norm, way.1 / norm);
     let normal = fit.normal(normal);
     Some(End {
         at,
@@ -379,7 +379,7 @@ fn end(own: &Crossing, around: &Around) -> Option<End> {
 fn chain(own: &Crossing, crossings: &[Crossing]) -> Vec<Crossing> {
     let next = |a: &Crossing, b: &Crossing| {
         let (dx, dy) = (a.0.0 - b.0.0, a.0.1 - b.0.1);
-        dx.hypot(dy) < 1.5 && dot(a.1, b.1) >= 0.0
+        length((dx, dy)) < 1.5 && dot(a.1, b.1) >= 0.0
     };
     let mut left = crossings.to_vec();
     let mut chain = vec![*own];
@@ -481,14 +481,14 @@ fn fit(at: Point, crossings: &[Crossing], of: impl Fn(Point) -> bool) -> Option<
         yy += dy * dy / all;
     }
     let half = 0.5 * (xx - yy);
-    let root = half.hypot(xy);
+    let root = length((half, xy));
     let (along, across) = (0.5 * (xx + yy) + root, 0.5 * (xx + yy) - root);
     let axis = match xy.abs() > 1e-9 {
         true => (along - yy, xy),
         false if xx >= yy => (1.0, 0.0),
         false => (0.0, 1.0),
     };
-    let norm = axis.0.hypot(axis.1);
+    let norm = length(axis);
     Some(Fit {
         mean,
         axis: (axis.0 / norm, axis.1 / norm),
@@ -501,9 +501,13 @@ fn dot(a: Point, b: Point) -> f64 {
     a.0 * b.0 + a.1 * b.1
 }
 
+fn length(a: Point) -> f64 {
+    dot(a, a).sqrt()
+}
+
 /// Which ends belong together, the best pair first; one that is left over has none.
 fn joined(ends: &[End]) -> Vec<(usize, Option<usize>)> {
-    let far = |a: &End, b: &End| (a.at.0 - b.at.0).hypot(a.at.1 - b.at.1);
+    let far = |a: &End, b: &End| length((a.at.0 - b.at.0, a.at.1 - b.at.1));
     let each = ends
         .iter()
         .flat_map(|a| ends.iter().map(move |b| far(a, b)));
@@ -536,7 +540,7 @@ fn joined(ends: &[End]) -> Vec<(usize, Option<usize>)> {
 /// What it takes to join two ends: how much the curve must turn above all, and its length, of the longest.
 fn cost(a: &End, b: &End, most: f64) -> f64 {
     let (dx, dy) = (b.at.0 - a.at.0, b.at.1 - a.at.1);
-    let chord = dx.hypot(dy).max(1e-6);
+    let chord = length((dx, dy)).max(1e-6);
     let turn = |way: Point, sign: f64| {
         let cos = sign * (way.0 * dx + way.1 * dy) / chord;
         cos.clamp(-1.0, 1.0).acos()
@@ -548,7 +552,7 @@ fn cost(a: &End, b: &End, most: f64) -> f64 {
 /// A curve from one end to the other that leaves both as they come.
 fn curve(a: &End, b: &End) -> Vec<Point> {
     let (dx, dy) = (b.at.0 - a.at.0, b.at.1 - a.at.1);
-    let chord = dx.hypot(dy);
+    let chord = length((dx, dy));
     let cross = a.way.0 * b.way.1 - a.way.1 * b.way.0;
     // The way out at b is against its way in.
     let turn = -(a.way.0 * b.way.0 + a.way.1 * b.way.1);
@@ -605,7 +609,7 @@ fn distance(p: Point, a: Point, b: Point) -> f64 {
     } else {
         0.0
     };
-    (p.0 - a.0 - t * dx).hypot(p.1 - a.1 - t * dy)
+    length((p.0 - a.0 - t * dx, p.1 - a.1 - t * dy))
 }
 
 /// Gives each pixel the value of the side that it lies on: from the rim inwards, never across a line.
@@ -693,7 +697,7 @@ fn mark(state: &mut Plane<u8>, lines: &[Vec<Point>], near: u8, reach: usize) {
     let (w, h) = (state.width as i64, state.height as i64);
     for piece in lines.iter().flat_map(|line| line.windows(2)) {
         let (a, b) = (piece[0], piece[1]);
-        let steps = ((b.0 - a.0).hypot(b.1 - a.1).ceil() as i64).clamp(1, 4 * (w + h));
+        let steps = (length((b.0 - a.0, b.1 - a.1)).ceil() as i64).clamp(1, 4 * (w + h));
         for i in 0..=steps {
             let t = i as f64 / steps as f64;
             let x = (a.0 + t * (b.0 - a.0)).round() as i64;
@@ -798,7 +802,7 @@ mod tests {
     fn arcs_corners_and_lines_go_on() {
         type Truth = fn(f64, f64) -> bool;
         let cases: [(&str, Truth, usize); 4] = [
-            ("disk", |x, y| (x - 30.0).hypot(y - 40.0) < 25.0, 40),
+            ("disk", |x, y| length((x - 30.0, y - 40.0)) < 25.0, 40),
             ("corner", |x, y| x < 50.0 && y < 44.0, 40),
             ("line", |x, y| (0.3 * x - y + 25.0).abs() < 2.0, 40),
             (

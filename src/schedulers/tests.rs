@@ -267,7 +267,7 @@ fn the_exact_noise_leads_to_the_picture() {
                     .collect();
                 for i in from..steps {
                     let at = s.add_noise(i);
-                    let norm = at.original.hypot(at.noise);
+                    let norm = (at.original.powi(2) + at.noise.powi(2)).sqrt();
                     let (alpha, sigma) = (at.original / norm, at.noise / norm);
                     let output: Vec<f32> = (picture.iter().zip(&x))
                         .map(|(p, x)| {
