@@ -9,11 +9,11 @@
 //! floats, `[3][side][side]`.
 #![forbid(unsafe_code)]
 
-use mend::kernels::{Context, Path as Instructions};
-use mend::models::{lama, migan};
-use mend::nn::{Arena, Run, Tensor, from_vec, values};
-use mend::weights::Weights;
 use mend::{Error, ErrorKind, Result};
+use mend_infer::kernels::{Context, Path as Instructions};
+use mend_infer::models::{lama, migan};
+use mend_infer::nn::{Arena, Run, Tensor, from_vec, values};
+use mend_infer::weights::Weights;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,12 +1,10 @@
 //! The diffusion engine through the public interface, with a tiny model of random weights.
 #![forbid(unsafe_code)]
 
-#[path = "../src/engines/diffusion/tests/tiny.rs"]
-mod tiny;
-
 use mend::pixels::{Depth, Layout, MaskView};
 use mend::progress::{Cancel, Silent, Step};
 use mend::{ErrorKind, ImageView, Inpainter, Options, PixelFormat, Progress, Report, Request};
+use mend_fixtures::tiny;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 

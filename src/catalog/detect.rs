@@ -115,7 +115,7 @@ pub fn check_file(path: &Path) -> Result<()> {
             return Err(bad(path.display(), "it is too long to be a model's JSON"));
         }
         let text = fs::read(path).map_err(|e| super::io_error(path, "read", &e))?;
-        crate::json::parse::<serde::de::IgnoredAny>(&text).map_err(|e| {
+        crate::json::check(&text).map_err(|e| {
             let page = text.trim_ascii_start().starts_with(b"<");
             let what = if page {
                 "this is a web page and no JSON: the site wanted a login or had an error".into()

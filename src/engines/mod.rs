@@ -17,6 +17,8 @@ mod rad;
 mod rates;
 mod rethined;
 mod slot;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use auto::{Choice, choose};
 pub use exemplar::patch_costs;

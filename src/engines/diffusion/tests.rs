@@ -12,13 +12,13 @@ use crate::pixels::Plane;
 use crate::progress::Cancel;
 use crate::schedulers::{Kind, Purpose};
 use crate::weights::Weights;
+use mend_fixtures::tiny;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 
 mod files;
 mod soft;
-mod tiny;
 
 /// A folder that goes when this does.
 struct Temporary(PathBuf);
@@ -425,7 +425,7 @@ fn fill_crop(
     };
     let mut values: crate::engines::Values = [spec("steps", "2"), spec("prompt", "a cat")].into();
     values.extend(params.iter().map(|(name, text)| spec(name, text)));
-    let pool = crate::nn::tests::pool(2);
+    let pool = crate::engines::testing::pool(2);
     let coverage = coverage.map(|whole| {
         let each = hole.data.iter().map(|h| f32::from(*h) * whole);
         let data = each.collect();

@@ -3,9 +3,9 @@
 
 use super::*;
 use crate::catalog::{Import, Kind, Store};
+use crate::engines::testing::{Golden, floats, pool};
 use crate::engines::{Mark, Values, all, diffusion};
 use crate::error::ErrorKind;
-use crate::nn::tests::{Golden, floats, pool};
 use crate::params::Value;
 use crate::pixels::Plane;
 use crate::progress::Cancel;

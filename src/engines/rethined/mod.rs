@@ -19,11 +19,7 @@ use crate::models::rethined::Rethined as Network;
 use crate::params::{ParamKind, ParamSpec, Value};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
-use crate::weights::Weights;
 use std::sync::Arc;
-
-/// The weights, see `training/rethined/README.md`.
-static WEIGHTS: &[u8] = include_bytes!("../../models/rethined/weights.safetensors");
 
 /// What of the network's answer is laid under the patches that the search finds. Chosen on Kodak's photos
 /// with medium masks, see `training/rethined/README.md`; texture stays above 0.7 at every scale there
@@ -66,7 +62,7 @@ impl Rethined {
     fn load(&self, run: &mut Run<'_>) -> Result<Arc<Loaded>> {
         let told = Told::new(run.cancel, 1);
         let load = || {
-            let weights = Weights::from_bytes("the weights in the box", WEIGHTS)?;
+            let weights = Network::built_in()?;
             let cx = Context::new(Path::chosen());
             let net = Network::new(&cx, &weights)?;
             Ok(Loaded { cx, net })

@@ -1,0 +1,470 @@
+//! The command line's grammar. Engines' parameters are not written down here: they come from their
+//! own descriptions, so that a new one appears in `--help` by itself.
+#![forbid(unsafe_code)]
+
+use crate::files::Compression;
+use crate::install::InstallArgs;
+use crate::mask::How;
+use crate::models::ModelsArgs;
+use crate::orient::MaskOrientation;
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
+use mend::params::{ParamKind, ParamSpec};
+use mend::request::{all_params, common_params};
+use mend::{Error, ErrorKind, Inpainter, Options, Request, Result};
+use std::path::PathBuf;
+
+/// Fills a selected region of a picture so that nobody sees it was ever filled.
+#[derive(Debug, Parser)]
+#[command(name = "mend", version, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Job,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 something failed, and nothing was written for it; 2 the command line is wrong;
+130 cancelled (Ctrl-C).";
+
+const FORMATS: &str = "\
+Examples:
+  mend fill photo.jpg --mask mask.png -o filled.jpg
+  mend fill photos/ --mask masks/ -o filled/
+  mend fill a.png b.png --mask mask.png --fit-mask -o filled/
+  mend fill - --mask mask.png -o - < photo.png > filled.png
+
+Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA, QOI, known by their
+content; OUT's format by its extension. GIF (no animations), OpenEXR and Radiance are read and not
+written. Other kinds, HEIC, AVIF and camera raw among them, are named with a way to convert them. Pixels
+keep their depth; those that the mask leaves alone stay bit-identical in every lossless file. CMYK
+becomes RGB. Colour profile, EXIF, XMP and resolution are kept, but for what may show what was removed:
+thumbnails, maker's notes and the like; a note names it. A JPEG keeps its quantisation tables and
+subsampling, but JPEG codes every block anew. Float files are taken as scene-linear unless --encoded is
+given. EXIF's orientation is kept; a mask that was drawn on the picture as it is shown is turned to the
+stored pixels (--mask-orientation).
+
+OUT may be IMAGE. It is replaced only when the new file is complete. A mask, another picture or a
+model is never written over.";
+
+const BENCH: &str = "\
+Stages: text (a prompt of 77 tokens), unet64 and unet32 (one step at 64×64 and 32×32 latents, batch
+1), vae_encode and vae_decode (a picture of 512×512). Operations are counted as the plain sums need
+them, so that an algorithm that saves some may pass the peak. The environment variable MEND_KERNELS
+(portable, avx2, avx512) forces an instruction set.";
+
+#[derive(Debug, Subcommand)]
+pub enum Job {
+    /// Fill the masked part of a picture, of several, or of every picture in a folder
+    #[command(after_help = FORMATS)]
+    Fill(FillArgs),
+    /// Say what `fill` would do: regions, engine, memory, time. Writes nothing
+    Plan(PlanArgs),
+    /// List the engines and their parameters
+    Engines(TellArgs),
+    /// Check that Mend works here: a self-test fill, the processor, the models folder
+    Doctor(DoctorArgs),
+    /// Time a model's networks on this machine, beside what its processor could do at most
+    #[command(after_help = BENCH)]
+    Bench(BenchArgs),
+    /// Put the plug-in into GIMP or Krita, or take it away
+    Install(InstallArgs),
+    /// List, fetch, import, check and remove models
+    #[command(after_help = crate::models::AFTER)]
+    Models(ModelsArgs),
+}
+
+impl Job {
+    /// How to tell of it.
+    pub fn tell(&self) -> TellArgs {
+        match self {
+            Self::Fill(a) => a.tell,
+            Self::Plan(a) => a.tell,
+            Self::Engines(a) => *a,
+            Self::Doctor(a) => a.tell,
+            Self::Bench(a) => a.tell,
+            Self::Install(a) => a.tell,
+            Self::Models(a) => a.tell(),
+        }
+    }
+}
+
+/// How to tell of results.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct TellArgs {
+    /// Print the result, or the error, as one JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// What the machine may give.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct MachineArgs {
+    /// Threads; 0 takes as many as there are
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(0..=1024))]
+    pub threads: u32,
+    /// The most memory of the whole command, such as 1500M or 2G; 0 for no bound
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_memory: Option<u64>,
+}
+
+impl MachineArgs {
+    /// The bound on memory, where there is one.
+    pub fn memory(&self) -> Option<u64> {
+        self.max_memory.filter(|bytes| *bytes > 0)
+    }
+
+    /// An inpainter that may take `memory` bytes more than the process holds.
+    pub fn inpainter(&self, memory: Option<u64>) -> Inpainter {
+        Inpainter::new(Options {
+            threads: self.threads as usize,
+            max_memory: memory,
+            ..Options::default()
+        })
+    }
+
+    /// Whether two files may be read at once.
+    pub fn parallel(&self) -> bool {
+        self.threads != 1
+    }
+}
+
+/// What is to be filled.
+#[derive(Debug, Args)]
+pub struct SelectArgs {
+    /// The picture, several, or folders of pictures; - for standard input
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<PathBuf>,
+    /// What to fill: a mask picture, light where to fill; a folder of masks; -; or alpha
+    ///
+    /// A picture of the same size, white where to fill and gray where to fill in part; one does for
+    /// several pictures. A folder has a mask for each: photo.jpg's is photo.png or photo.mask.png,
+    /// photo_mask.png or photo-mask.png, of any format; in the pictures' own folder a mask without
+    /// such a mark is a PNG. The word `alpha`: where IMAGE itself is not opaque.
+    ///
+    /// The strongest of a pixel's channels counts, so that pure colours are as good as white. A mask
+    /// with transparency counts by that times opacity, or by its opacity alone where it is of one
+    /// colour or painted in colours. Values that are all nearly black (0 and 1, say) count as black
+    /// and white. A note tells of whatever was not taken as it is.
+    #[arg(long, value_name = "MASK", help_heading = MASKS)]
+    pub mask: PathBuf,
+    /// Fill where the mask is dark instead
+    #[arg(long, help_heading = MASKS)]
+    pub invert_mask: bool,
+    /// Take this much light in a mask, or more, as white and the rest as black: 0.5, or 50%
+    #[arg(long, value_name = "SHARE", value_parser = crate::mask::threshold, help_heading = MASKS)]
+    pub mask_threshold: Option<f64>,
+    /// Scale masks of another size to their picture's
+    #[arg(long, help_heading = MASKS)]
+    pub fit_mask: bool,
+    /// What a mask was drawn on, where the picture's EXIF turns it for showing
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = MaskOrientation::Auto,
+        help_heading = MASKS)]
+    pub mask_orientation: MaskOrientation,
+    /// Take samples only where this picture (or its match in this folder) is not black
+    #[arg(long, value_name = "MASK", help_heading = MASKS)]
+    pub source_mask: Option<PathBuf>,
+    /// Take float pixels as proportional to light (the default for TIFF)
+    #[arg(long, conflicts_with = "encoded")]
+    pub linear: bool,
+    /// Take float pixels as display-encoded, sRGB-like
+    #[arg(long)]
+    pub encoded: bool,
+    #[command(flatten)]
+    pub params: Params,
+}
+
+impl SelectArgs {
+    /// The request that the parameters make.
+    pub fn request(&self) -> Result<Request> {
+        let mut request = Request::new();
+        for (name, value) in &self.params.0 {
+            request.set(name, value).map_err(|e| match e.kind() {
+                // An engine's name is a parameter's value here.
+                ErrorKind::Engine => Error::new(ErrorKind::Parameter, e.message()),
+                _ => e,
+            })?;
+        }
+        Ok(request)
+    }
+
+    /// How to read the mask.
+    pub fn mask_how(&self) -> How {
+        How {
+            invert: self.invert_mask,
+            threshold: self.mask_threshold,
+        }
+    }
+
+    /// Whether the mask is the picture's own alpha.
+    pub fn mask_is_alpha(&self) -> bool {
+        self.mask.as_os_str() == "alpha"
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct FillArgs {
+    #[command(flatten)]
+    pub select: SelectArgs,
+    /// Where to write: a file, a folder, or - for standard output
+    ///
+    /// A file, which may be IMAGE itself. A folder, for several pictures or for one: it is there, or
+    /// is named with a slash at its end and made.
+    #[arg(long, short, value_name = "OUT")]
+    pub output: PathBuf,
+    /// The output's format, such as png or jpg, where OUT does not say it
+    ///
+    /// In a folder every file gets this extension. Without it standard output has the picture's own
+    /// format.
+    #[arg(long, value_name = "EXT", value_parser = crate::files::extension)]
+    pub format: Option<String>,
+    /// Skip pictures whose output is there, so that a fill that was broken off goes on
+    #[arg(long)]
+    pub skip_existing: bool,
+    /// How hard to compress a PNG
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Default)]
+    pub png_compression: Compression,
+    /// Quality of a JPEG that was no JPEG before, 1 to 100
+    #[arg(long, value_name = "N", default_value_t = 95,
+        value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub jpeg_quality: u8,
+    /// Write small pictures of what a fill in steps has come to into this folder
+    ///
+    /// A PNG for each step of an engine that works in steps (diffusion): OUT's name with -0001, -0002, …
+    #[arg(long, value_name = "DIR")]
+    pub previews: Option<PathBuf>,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub select: SelectArgs,
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The model: a diffusers folder, with unet/ and vae/ inside, or a checkpoint in one
+    /// .safetensors file
+    #[arg(long, value_name = "MODEL")]
+    pub model: PathBuf,
+    /// What products are computed in; int8 is faster and takes half the memory, for about 1 % of
+    /// error a layer
+    #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
+    pub precision: PrecisionArg,
+    /// Run the UNet in f32 too, and tell how far the chosen precision's results are from it
+    #[arg(long)]
+    pub deviation: bool,
+    /// Runs of each stage that count; one more goes before
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub runs: u32,
+    /// Only this stage; may be given several times
+    #[arg(long, value_name = "STAGE", value_parser = ["text", "unet64", "unet32", "vae_encode", "vae_decode"])]
+    pub stage: Vec<String>,
+    /// Threads; 0 takes as many as there are
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
+        value_parser = clap::value_parser!(u32).range(0..=1024))]
+    pub threads: u32,
+    #[command(flatten)]
+    pub tell: TellArgs,
+}
+
+/// What products are computed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PrecisionArg {
+    /// Single precision, from weights as the file holds them
+    F32,
+    /// Eight bits
+    Int8,
+}
+
+impl PrecisionArg {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+impl From<PrecisionArg> for mend_infer::kernels::Precision {
+    fn from(p: PrecisionArg) -> Self {
+        match p {
+            PrecisionArg::F32 => Self::Full,
+            PrecisionArg::Int8 => Self::Int8,
+        }
+    }
+}
+
+/// The engines' parameters that were given, by name, in the order of their descriptions.
+#[derive(Clone, Debug, Default)]
+pub struct Params(pub Vec<(String, String)>);
+
+/// Names that the grammar above has taken.
+const TAKEN: &[&str] = &[
+    "encoded",
+    "fit-mask",
+    "format",
+    "help",
+    "image",
+    "invert-mask",
+    "jpeg-quality",
+    "json",
+    "linear",
+    "mask",
+    "mask-orientation",
+    "mask-threshold",
+    "max-memory",
+    "output",
+    "png-compression",
+    "previews",
+    "quiet",
+    "set",
+    "skip-existing",
+    "source-mask",
+    "threads",
+    "version",
+];
+/// Above options, in the help.
+const MASKS: &str = "Masks";
+const COMMON: &str = "Parameters";
+const OF_SOME: &str = "Parameters of some engines, see `mend engines`";
+
+fn specs() -> Vec<ParamSpec> {
+    let mut all = all_params();
+    all.retain(|spec| !TAKEN.contains(&spec.name));
+    all
+}
+
+impl FromArgMatches for Params {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut params = Self::default();
+        params.update_from_arg_matches(matches)?;
+        Ok(params)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        for spec in specs() {
+            if let Some(value) = matches.get_one::<String>(spec.name) {
+                self.0.push((spec.name.to_owned(), value.clone()));
+            }
+        }
+        if let Some(pairs) = matches.get_many::<(String, String)>("set") {
+            self.0.extend(pairs.cloned());
+        }
+        Ok(())
+    }
+}
+
+impl Args for Params {
+    fn augment_args(mut command: Command) -> Command {
+        let common: Vec<_> = common_params().iter().map(|spec| spec.name).collect();
+        for spec in specs() {
+            command = command.arg(arg(&spec, common.contains(&spec.name)));
+        }
+        command.arg(
+            Arg::new("set")
+                .long("set")
+                .value_name("NAME=VALUE")
+                .action(ArgAction::Append)
+                .value_parser(pair)
+                .help("Set any parameter by its name")
+                .help_heading(COMMON),
+        )
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The option that a parameter's description makes.
+fn arg(spec: &ParamSpec, common: bool) -> Arg {
+    let mut help = spec.help.trim_end().to_owned();
+    let mut arg = Arg::new(spec.name)
+        .long(spec.name)
+        .help_heading(if common { COMMON } else { OF_SOME })
+        .action(ArgAction::Set);
+    arg = match &spec.kind {
+        ParamKind::Integer { min, max } => {
+            help.push_str(&format!(" {min} to {max}."));
+            arg.value_name("N").allow_negative_numbers(true)
+        }
+        ParamKind::Number { min, max } => {
+            help.push_str(&format!(" {min} to {max}."));
+            arg.value_name("X").allow_negative_numbers(true)
+        }
+        ParamKind::Flag => arg
+            .value_name("true|false")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_parser(PossibleValuesParser::new(["true", "false"])),
+        ParamKind::Text => arg.value_name("TEXT"),
+        ParamKind::Choice(choices) => {
+            let ids: Vec<_> = choices.iter().map(|(id, _)| *id).collect();
+            help.push_str(&format!(" One of {}.", ids.join(", ")));
+            arg.value_name("NAME")
+        }
+        ParamKind::Extent { .. } => arg.value_name("EXTENT"),
+        ParamKind::Bytes => arg.value_name("SIZE"),
+    };
+    if !spec.default.is_empty() {
+        help.push_str(&format!(" [default: {}]", spec.default));
+    }
+    arg.help(help)
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.to_owned()))
+        }
+        _ => Err("give NAME=VALUE, such as grow=8".into()),
+    }
+}
+
+/// Reads a size as the library does; 0 stands for no bound.
+fn size(text: &str) -> Result<u64, String> {
+    let mut options = Options::default();
+    options
+        .set("max-memory", text)
+        .map_err(|e| e.message().to_owned())?;
+    Ok(options.max_memory.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound_and_shows_every_parameter() {
+        let mut cli = Cli::command();
+        cli.clone().debug_assert();
+        let fill = cli.find_subcommand_mut("fill").unwrap();
+        let help = fill.render_long_help().to_string();
+        for spec in all_params() {
+            assert!(help.contains(&format!("--{}", spec.name)), "{}", spec.name);
+        }
+    }
+}
