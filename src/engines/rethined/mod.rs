@@ -1,5 +1,5 @@
-//! The engine with built-in weights: a small network gives the light and the colours, the picture's own pixels the
-//! detail.
+//! The engine with built-in weights: a small network gives the light and the colours, the picture's own
+//! pixels the detail.
 //!
 //! The network is RETHINED's (arXiv 2503.14757), as Mend trains it. It works on the region at half
 //! the size, or less of a large one. What it does not know, detail, comes natively from the known
