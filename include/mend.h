@@ -352,7 +352,7 @@ const char *mend_error_message(const struct mend_error *error);
 void mend_error_free(struct mend_error *error);
 
 /**
- * Frees a string from mend_describe, mend_plan or mend_inpaint. NULL does nothing.
+ * Frees a string that mend_describe, mend_plan or mend_inpaint gave. NULL does nothing.
  */
 void mend_string_free(char *string);
 

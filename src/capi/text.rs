@@ -40,7 +40,7 @@ impl Give for String {
     }
 }
 
-/// Frees a string from mend_describe, mend_plan or mend_inpaint. NULL does nothing.
+/// Frees a string that mend_describe, mend_plan or mend_inpaint gave. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_string_free(string: *mut c_char) {
     // SAFETY: null or a string from [`Give::give`] that was not freed.
