@@ -244,8 +244,8 @@ fn loras(text: &str) -> Result<Vec<(String, f64)>> {
             Some(_) => Err(Error::new(
                 ErrorKind::Argument,
                 format!(
-                    "parameter 'lora': '{one}' is no name with a weight from -{MOST} to {MOST}, as \
-                     detail:0.8"
+                    "parameter 'lora': '{one}' is not a name with a weight from -{MOST} to {MOST}, \
+                     such as detail:0.8"
                 ),
             )),
         }
