@@ -190,10 +190,8 @@ impl Folder {
 
     fn check(&self, unet: &str, vae: &str, text: &str) -> Result<()> {
         let wrong = |file: &str, what: String| {
-            let message = format!(
-                "{file}: {what}; the parts are from different models: get it \
-                                   again"
-            );
+            let message =
+                format!("{file}: {what}; the parts are from different models: get it again");
             Err(Error::new(ErrorKind::Model, message))
         };
         let (u, v, latents) = (&self.unet, &self.vae, self.vae.latent_channels);
