@@ -43,7 +43,7 @@ fn resolution() -> ParamSpec {
 impl Network for Generator {
     const ID: &'static str = "lama";
     const LABEL: &'static str = "LaMa";
-    const SUMMARY: &'static str = "Fills the hole by a network that sees the whole region at \
+    const SUMMARY: &'static str = "Fills the hole with a network that sees the whole region at \
                                    once, in seconds and without a prompt. Needs its model, 206 MB. \
                                    Good at large holes, at what repeats and at straight lines.";
     const KIND: Kind = Kind::Lama;
