@@ -7,8 +7,11 @@
 //!   → plan     mask → parts → regions of interest, and what fits the memory budget
 //!   → fill     each region's crop goes through one engine
 //!   → blend    colour match, seam-free paste
+//!   → detail   native detail for an answer of lower resolution
 //!   → image    in the caller's own pixel format; mask 0 stays bit-identical
 //! ```
+//!
+//! `docs/architecture.md` explains the flow, and shows how C, the command line and the plug-ins reach it.
 //!
 //! # The rooms
 //!

@@ -11,8 +11,8 @@ use crate::params::did_you_mean;
 use crate::request::Request;
 use std::ffi::c_char;
 
-/// What is asked of a fill: parameters by name, and images that go with them. What is not set has
-/// its default. One request may serve any number of calls.
+/// What a fill is asked to do: parameters by name, and images that go with them. What is not set
+/// has its default. One request may serve any number of calls.
 pub struct mend_request(pub(super) Request);
 
 impl Give for mend_request {
@@ -55,7 +55,7 @@ pub unsafe extern "C" fn mend_request_new(
 }
 
 /// Sets a parameter by name, such as "seed" to "7" or "context" to "50%". mend_describe lists the
-/// names, what values they take and their defaults; numbers are written with a point.
+/// names, the values that they accept, and their defaults. Numbers have a decimal point.
 ///
 /// Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the request
 /// during the call.
@@ -80,8 +80,8 @@ pub unsafe extern "C" fn mend_request_set(
     }
 }
 
-/// Sets an image that goes with the request. There is one: "source", a mask of where the fill may
-/// take its samples from (not 0: it may). Without it that is everywhere outside the hole.
+/// Sets an image that goes with the request. There is one: "source", a mask that is not 0 where the
+/// fill may take its samples from. Without it, samples come from everywhere outside the hole.
 ///
 /// The mask has one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, and the size of the image
 /// that is filled later. Pixels and struct are copied. No pointer but 'err' may be NULL. No other

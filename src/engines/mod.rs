@@ -33,8 +33,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Every engine of this build, the default first: the one in the box whose fills look best. Objects that
-/// it takes out of photos leave no haze behind, and its detail is as rich as the picture's. `rethined` has
+/// Every engine of this build, the default first: of those that need no model, the one whose fills look
+/// best. Objects that it takes out of photos leave no haze behind, and its detail is as rich as the picture's. `rethined` has
 /// the better PSNR and seam and the lower texture, see `training/rethined/README.md`; what its network
 /// leaves soft shows.
 pub fn all() -> Vec<Arc<dyn Engine>> {

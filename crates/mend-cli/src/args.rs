@@ -33,24 +33,24 @@ Examples:
   mend fill a.png b.png --mask mask.png --fit-mask -o filled/
   mend fill - --mask mask.png -o - < photo.png > filled.png
 
-Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA, QOI, known by their
-content; OUT's format by its extension. GIF (no animations), OpenEXR and Radiance are read and not
-written. Other kinds, HEIC, AVIF and camera raw among them, are named with a way to convert them. Pixels
-keep their depth; those that the mask leaves alone stay bit-identical in every lossless file. CMYK
-becomes RGB. Colour profile, EXIF, XMP and resolution are kept, but for what may show what was removed:
-thumbnails, maker's notes and the like; a note names it. A JPEG keeps its quantisation tables and
-subsampling, but JPEG codes every block anew. Float files are taken as scene-linear unless --encoded is
-given. EXIF's orientation is kept; a mask that was drawn on the picture as it is shown is turned to the
+Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA and QOI are recognised
+by their content; OUT has the format of its extension. GIF (no animations), OpenEXR and Radiance are
+read but not written. For other kinds, such as HEIC, AVIF and camera raw, the message names a way to
+convert them. Pixels keep their depth; those outside the mask stay bit-identical in every lossless file.
+CMYK becomes RGB. Colour profile, EXIF, XMP and resolution are kept, except for what may show the
+removed object, such as thumbnails and maker notes; a note names it. A JPEG keeps its quantisation tables
+and subsampling, but every block is coded again. Float files are taken as scene-linear unless --encoded
+is given. EXIF's orientation is kept; a mask that was drawn on the displayed picture is turned to the
 stored pixels (--mask-orientation).
 
 OUT may be IMAGE. It is replaced only when the new file is complete. A mask, another picture or a
-model is never written over.";
+model is never overwritten.";
 
 const BENCH: &str = "\
 Stages: text (a prompt of 77 tokens), unet64 and unet32 (one step at 64×64 and 32×32 latents, batch
-1), vae_encode and vae_decode (a picture of 512×512). Operations are counted as the plain sums need
-them, so that an algorithm that saves some may pass the peak. The environment variable MEND_KERNELS
-(portable, avx2, avx512) forces an instruction set.";
+1), vae_encode and vae_decode (a picture of 512×512). Operations are counted as in the plain sums, so an
+algorithm that saves some may exceed the peak. The environment variable MEND_KERNELS (portable, avx2,
+avx512) forces an instruction set.";
 
 #[derive(Debug, Subcommand)]
 pub enum Job {
@@ -63,10 +63,10 @@ pub enum Job {
     Engines(TellArgs),
     /// Check that Mend works here: a self-test fill, the processor, the models folder
     Doctor(DoctorArgs),
-    /// Time a model's networks on this machine, beside what its processor could do at most
+    /// Time a model's networks on this machine, and compare with the processor's peak
     #[command(after_help = BENCH)]
     Bench(BenchArgs),
-    /// Put the plug-in into GIMP or Krita, or take it away
+    /// Install the plug-in in GIMP or Krita, or remove it
     Install(InstallArgs),
     /// List, fetch, import, check and remove models
     #[command(after_help = crate::models::AFTER)]
@@ -102,11 +102,11 @@ pub struct TellArgs {
 /// What the machine may give.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct MachineArgs {
-    /// Threads; 0 takes as many as there are
+    /// Threads; 0 uses as many as there are
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
         value_parser = clap::value_parser!(u32).range(0..=1024))]
     pub threads: u32,
-    /// The most memory of the whole command, such as 1500M or 2G; 0 for no bound
+    /// The most memory that the whole command may use, such as 1500M or 2G; 0 for no limit
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub max_memory: Option<u64>,
 }
@@ -138,29 +138,29 @@ pub struct SelectArgs {
     /// The picture, several, or folders of pictures; - for standard input
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<PathBuf>,
-    /// What to fill: a mask picture, light where to fill; a folder of masks; -; or alpha
+    /// What to fill: a mask picture that is light where to fill; a folder of masks; -; or alpha
     ///
-    /// A picture of the same size, white where to fill and gray where to fill in part; one does for
-    /// several pictures. A folder has a mask for each: photo.jpg's is photo.png or photo.mask.png,
-    /// photo_mask.png or photo-mask.png, of any format; in the pictures' own folder a mask without
-    /// such a mark is a PNG. The word `alpha`: where IMAGE itself is not opaque.
+    /// A picture of the same size: white is filled, gray is filled in part. One mask can serve
+    /// several pictures. A folder has a mask for each: that of photo.jpg is photo.png,
+    /// photo.mask.png, photo_mask.png or photo-mask.png, in any format; in the pictures' own folder a
+    /// mask without such a mark must be a PNG. The word `alpha` fills where IMAGE is not opaque.
     ///
-    /// The strongest of a pixel's channels counts, so that pure colours are as good as white. A mask
-    /// with transparency counts by that times opacity, or by its opacity alone where it is of one
-    /// colour or painted in colours. Values that are all nearly black (0 and 1, say) count as black
-    /// and white. A note tells of whatever was not taken as it is.
+    /// The strongest channel of a pixel counts, so pure colours are as good as white. In a mask with
+    /// transparency that value is multiplied by the opacity; if the mask has a single colour or is
+    /// painted in colours, the opacity alone counts. If all values are nearly black (0 and 1, for
+    /// example), they count as black and white. A note names everything that was not taken as it is.
     #[arg(long, value_name = "MASK", help_heading = MASKS)]
     pub mask: PathBuf,
     /// Fill where the mask is dark instead
     #[arg(long, help_heading = MASKS)]
     pub invert_mask: bool,
-    /// Take this much light in a mask, or more, as white and the rest as black: 0.5, or 50%
+    /// Treat mask values from this one on as white and the rest as black: 0.5, or 50%
     #[arg(long, value_name = "SHARE", value_parser = crate::mask::threshold, help_heading = MASKS)]
     pub mask_threshold: Option<f64>,
-    /// Scale masks of another size to their picture's
+    /// Scale masks of another size to the size of their picture
     #[arg(long, help_heading = MASKS)]
     pub fit_mask: bool,
-    /// What a mask was drawn on, where the picture's EXIF turns it for showing
+    /// What a mask was drawn on, if EXIF rotates the picture for display
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = MaskOrientation::Auto,
         help_heading = MASKS)]
     pub mask_orientation: MaskOrientation,
@@ -211,29 +211,29 @@ pub struct FillArgs {
     pub select: SelectArgs,
     /// Where to write: a file, a folder, or - for standard output
     ///
-    /// A file, which may be IMAGE itself. A folder, for several pictures or for one: it is there, or
-    /// is named with a slash at its end and made.
+    /// A file, which may be IMAGE itself; or a folder, for one picture or several. A folder must
+    /// exist, or be named with a slash at its end; then it is made.
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
-    /// The output's format, such as png or jpg, where OUT does not say it
+    /// The output's format, such as png or jpg, if OUT does not say it
     ///
-    /// In a folder every file gets this extension. Without it standard output has the picture's own
-    /// format.
+    /// In a folder every file gets this extension. Without this option, standard output has the
+    /// picture's own format.
     #[arg(long, value_name = "EXT", value_parser = crate::files::extension)]
     pub format: Option<String>,
-    /// Skip pictures whose output is there, so that a fill that was broken off goes on
+    /// Skip pictures whose output exists, to continue an interrupted fill
     #[arg(long)]
     pub skip_existing: bool,
     /// How hard to compress a PNG
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Default)]
     pub png_compression: Compression,
-    /// Quality of a JPEG that was no JPEG before, 1 to 100
+    /// Quality of a JPEG whose source is no JPEG, 1 to 100
     #[arg(long, value_name = "N", default_value_t = 95,
         value_parser = clap::value_parser!(u8).range(1..=100))]
     pub jpeg_quality: u8,
-    /// Write small pictures of what a fill in steps has come to into this folder
+    /// Write small pictures of each step of the fill into this folder
     ///
-    /// A PNG for each step of an engine that works in steps (diffusion): OUT's name with -0001, -0002, …
+    /// A PNG for each step, if the engine works in steps (diffusion): OUT's name with -0001, -0002, …
     #[arg(long, value_name = "DIR")]
     pub previews: Option<PathBuf>,
     #[command(flatten)]
@@ -266,20 +266,19 @@ pub struct BenchArgs {
     /// .safetensors file
     #[arg(long, value_name = "MODEL")]
     pub model: PathBuf,
-    /// What products are computed in; int8 is faster and takes half the memory, for about 1 % of
-    /// error a layer
+    /// The precision of products; int8 takes half the memory, with an error of about 1 % per layer
     #[arg(long, value_enum, default_value_t = PrecisionArg::F32)]
     pub precision: PrecisionArg,
-    /// Run the UNet in f32 too, and tell how far the chosen precision's results are from it
+    /// Also run the UNet in f32, and show how far the results of the chosen precision are from it
     #[arg(long)]
     pub deviation: bool,
-    /// Runs of each stage that count; one more goes before
+    /// Runs of each stage that are counted; one more warms up
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub runs: u32,
     /// Only this stage; may be given several times
     #[arg(long, value_name = "STAGE", value_parser = ["text", "unet64", "unet32", "vae_encode", "vae_decode"])]
     pub stage: Vec<String>,
-    /// Threads; 0 takes as many as there are
+    /// Threads; 0 uses as many as there are
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
         value_parser = clap::value_parser!(u32).range(0..=1024))]
     pub threads: u32,
@@ -347,7 +346,7 @@ const TAKEN: &[&str] = &[
 /// Above options, in the help.
 const MASKS: &str = "Masks";
 const COMMON: &str = "Parameters";
-const OF_SOME: &str = "Parameters of some engines, see `mend engines`";
+const OF_SOME: &str = "Parameters of some engines; see `mend engines`";
 
 fn specs() -> Vec<ParamSpec> {
     let mut all = all_params();

@@ -158,7 +158,7 @@ pub fn make_folder(output: &Path) -> Result<()> {
     fs::create_dir(output).map_err(|e| {
         let what = match e.kind() {
             io::ErrorKind::NotFound => {
-                "the folder around it is not there; create that first".into()
+                "the folder that it is in does not exist; create it first".into()
             }
             io::ErrorKind::AlreadyExists => "it is a file; with several pictures, the output \
                                              is a folder too"

@@ -46,7 +46,7 @@ pub fn run(app: &App, args: &DoctorArgs) -> Result<()> {
         let models = match &models {
             Some(path) if installed => escaped(path.display()),
             Some(path) => format!(
-                "{} (not there; no model is needed yet)",
+                "{} (does not exist yet; no model is needed)",
                 escaped(path.display())
             ),
             None => "no home folder to keep them in".into(),

@@ -92,7 +92,7 @@ fn alone(app: &App, args: &FillArgs, request: &Request, job: &Job) -> Result<()>
 
 /// Tells that the one picture's output is there.
 fn skipped(app: &App, job: &Job) -> Result<()> {
-    let note = format!("{} is there already: skipped", job.output.display());
+    let note = format!("{} already exists: skipped", job.output.display());
     app.terminal.note(&note);
     if !app.terminal.json {
         return Ok(());

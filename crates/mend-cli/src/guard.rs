@@ -109,7 +109,7 @@ impl Guard {
             };
             if let Some(job) = jobs.list.iter().find(among) {
                 return refuse(format!(
-                    "{} would lie among the masks in {}, and be taken for one the next time: give \
+                    "{} would be among the masks in {} and be taken for one next time: give \
                      another output folder",
                     job.output.display(),
                     folder.display()

@@ -96,8 +96,8 @@ pub fn one(select: &SelectArgs, image: &Path) -> Result<(Option<Mask>, Option<Pa
         return Err(Error::new(
             ErrorKind::Mask,
             format!(
-                "there is no mask of {} in the folder {}: masks are matched by name, as photo.png or \
-                 photo.mask.png for photo.jpg",
+                "there is no mask for {} in the folder {}: masks are matched by name, as photo.png \
+                 or photo.mask.png for photo.jpg",
                 shown(image).display(),
                 folder.display()
             ),
@@ -145,7 +145,7 @@ fn many(app: &App, args: &FillArgs, jobs: &mut Jobs) -> Result<()> {
     if select.images.iter().any(|p| is_pipe(p)) || is_pipe(&args.output) {
         return Err(Error::new(
             ErrorKind::Argument,
-            "- stands for one picture: with several, name files and an output folder",
+            "- means one picture: with several, name files and an output folder",
         ));
     }
     let masks = Masks::new(&select.mask, select.mask_is_alpha())?;
@@ -257,7 +257,8 @@ fn why_not(app: &App, path: &Path) -> Error {
         Ok(kind) => Error::new(
             ErrorKind::Unsupported,
             format!(
-                "{} is not read for its name, though it begins as a {}: if it is one, rename it",
+                "{} is not read because of its name, although it begins like a {}: if it is one, \
+                 rename it",
                 path.display(),
                 kind.name()
             ),
@@ -361,7 +362,7 @@ impl Masks {
                 Err(Error::new(
                     ErrorKind::Mask,
                     format!(
-                        "{} has several masks in {}: {}; leave one of them",
+                        "{} has several masks in {}: {}; keep only one of them",
                         image.display(),
                         folder.display(),
                         names.join(", ")

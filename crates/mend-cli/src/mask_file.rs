@@ -46,7 +46,8 @@ impl<'a> MaskReading<'a> {
                 ErrorKind::Mask,
                 format!(
                     "{} looks like a picture and not like the mask of {}: most of it is neither \
-                     black nor white. If it is the mask, name it so that it is plain, as {}.mask.png",
+                     black nor white. If it is the mask, give it a name that says so, such as \
+                     {}.mask.png",
                     found.path.display(),
                     self.image.display(),
                     self.image.file_stem().unwrap_or_default().display()
@@ -103,8 +104,8 @@ impl<'a> MaskReading<'a> {
         Error::new(
             ErrorKind::Mask,
             format!(
-                "the mask {} is {}×{} and the picture {image} is {w}×{h}: give a mask of \
-                 the picture's size, or say --fit-mask to have it scaled",
+                "the mask {} is {}×{} and the picture {image} is {w}×{h}: give a mask of the \
+                 picture's size, or use --fit-mask to scale it",
                 shown(path).display(),
                 mask.0,
                 mask.1,

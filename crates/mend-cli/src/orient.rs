@@ -14,7 +14,7 @@ use std::path::Path;
 /// What a mask's pixels stand for where EXIF turns the picture, or the mask, for showing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum MaskOrientation {
-    /// What its size tells; `shown` where that tells nothing
+    /// What its size shows; `shown` where it shows nothing
     #[default]
     Auto,
     /// The picture as it is shown
@@ -68,11 +68,11 @@ pub fn stored(
         (MaskOrientation::Auto, false, _) => return Ok(mask),
         (_, false, _) if !way.scaled => return Ok(mask),
         (MaskOrientation::Auto, true, true) => mask.notes.push(format!(
-            "{said}; {name} is taken as drawn on {image} as it is shown. If it is drawn on the \
-             stored pixels, say --mask-orientation stored"
+            "{said}; {name} is taken as drawn on {image} as it is shown. If it was drawn on the \
+             stored pixels, use --mask-orientation stored"
         )),
         _ => mask.notes.push(format!(
-            "{said}; {name} is as {image} is shown and was turned to its stored pixels"
+            "{said}; {name} matches {image} as it is shown, and was turned to its stored pixels"
         )),
     }
     // What is scaled afterwards keeps its own size, only turned.

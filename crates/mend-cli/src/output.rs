@@ -46,7 +46,7 @@ impl Target {
         match fs::metadata(&folder) {
             Ok(about) if about.is_dir() => {}
             Ok(_) => {
-                let what = format!("{} is no folder", folder.display());
+                let what = format!("{} is not a folder", folder.display());
                 return Err(error(path, what));
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -65,7 +65,7 @@ impl Target {
                 return Err(error(path, "it is a folder; name a file"));
             }
             if !about.is_file() {
-                return Err(error(path, "it is no plain file; name another"));
+                return Err(error(path, "it is not a plain file; name another"));
             }
             // Renaming over a file asks only its folder: whoever made the file read-only meant it.
             OpenOptions::new()

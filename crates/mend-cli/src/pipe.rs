@@ -37,7 +37,7 @@ pub fn spool(cancel: &Cancel, most: u64) -> Result<NamedTempFile> {
     if io::stdin().is_terminal() {
         return Err(Error::new(
             ErrorKind::Argument,
-            "standard input is a terminal: pipe a picture into it, or name a file in place of -",
+            "standard input is a terminal: pipe a picture into it, or name a file instead of -",
         ));
     }
     let mut file = tempfile::Builder::new()
@@ -85,7 +85,7 @@ pub fn spool(cancel: &Cancel, most: u64) -> Result<NamedTempFile> {
             return Err(Error::new(
                 ErrorKind::Image,
                 format!(
-                    "standard input has more than {} MiB: if it is meant to be so large, say \
+                    "standard input has more than {} MiB: if it really is that large, use \
                      --max-memory {}M or more",
                     most >> 20,
                     (most >> 20).saturating_mul(2)

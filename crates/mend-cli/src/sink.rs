@@ -79,7 +79,7 @@ pub fn kind_of_output(args: &FillArgs, output: &Path, picture: &Picture) -> Resu
     let kind = match (named, asked) {
         (Some(name), Some(asked)) if name != asked => {
             return wrong(format!(
-                "{} is the name of a {} and --format asks for {}: leave one of them",
+                "{} is the name of a {} and --format asks for {}: leave one of them out",
                 output.display(),
                 name.name(),
                 asked.name()
@@ -94,7 +94,7 @@ pub fn kind_of_output(args: &FillArgs, output: &Path, picture: &Picture) -> Resu
                 None => "does not say its format".into(),
             };
             return wrong(format!(
-                "{} {says}: give it the extension of one of {}, or say --format",
+                "{} {says}: give it the extension of one of {}, or use --format",
                 output.display(),
                 Kind::written_names()
             ));

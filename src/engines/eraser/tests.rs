@@ -286,8 +286,8 @@ fn models_are_found_and_what_is_missing_is_told() {
         assert_eq!(error.kind(), ErrorKind::Model, "{error}");
         error.message().to_owned()
     };
-    assert!(told(&migan, "taesd").contains("this is no MI-GAN"));
-    assert!(told(&lama, "taesd").contains("this is no big-LaMa"));
+    assert!(told(&migan, "taesd").contains("this is not MI-GAN"));
+    assert!(told(&lama, "taesd").contains("this is not big-LaMa"));
     assert!(told(&lama, "broken").contains("zip archive"));
     assert!(told(&lama, "no-such").contains("there is no model 'no-such'"));
 

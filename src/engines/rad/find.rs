@@ -49,7 +49,8 @@ pub fn model(models: Option<&Path>, model: &str) -> Result<PathBuf> {
         (_, Some(kind)) => Err(Error::new(
             ErrorKind::Model,
             format!(
-                "parameter 'model': '{model}' is of kind {}, and the engine 'rad' takes kind {} alone",
+                "parameter 'model': '{model}' is of kind {}, and the engine 'rad' takes only kind \
+                 {}",
                 kind.name(),
                 Kind::Rad.name()
             ),

@@ -357,7 +357,7 @@ fn models_are_found_and_what_is_missing_is_told() {
         assert_eq!(error.kind(), ErrorKind::Model, "{error}");
         error.message().to_owned()
     };
-    assert!(told("taesd").contains("this is no network of RAD's"));
+    assert!(told("taesd").contains("this is not a network of RAD's"));
     assert!(told("sd").contains("sd.safetensors"));
     assert!(told("broken").contains("zip archive"));
     assert!(told("empty").contains("config.json: there is no such file"));
@@ -504,5 +504,5 @@ fn damaged_files_are_told() {
     let message = told(&whole);
     assert!(message.contains("take both from one place"), "{message}");
     fs::write(&config, "x".repeat(1 << 21)).unwrap();
-    assert!(told(&whole).contains("this is no configuration"));
+    assert!(told(&whole).contains("this is not a configuration"));
 }

@@ -31,7 +31,7 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         Ok((meta, bits)) => {
             if bits < 24 {
                 picture.notes.push(format!(
-                    "{} has {bits} bits a pixel; the picture goes on with 24",
+                    "{} has {bits} bits a pixel; the output has 24",
                     source.path.display()
                 ));
             }

@@ -15,12 +15,10 @@ impl By {
     /// That a picture was converted, in words that go on after its name.
     pub fn what(self) -> &'static str {
         match self {
-            Self::Profile => {
-                "is CMYK; the picture goes on as RGB (sRGB), converted through its colour profile"
-            }
+            Self::Profile => "is CMYK; it was converted to RGB (sRGB) through its colour profile",
             Self::IdealInks => {
-                "is CMYK without a usable colour profile; the picture goes on as RGB (sRGB), \
-                 converted as if its inks were ideal"
+                "is CMYK without a usable colour profile; it was converted to RGB (sRGB) as if its \
+                 inks were ideal"
             }
         }
     }

@@ -27,7 +27,7 @@ pub fn fit(picture: &mut Picture, kind: Kind, out: &Path) -> Result<Vec<String>>
             n => format!("{n} channels"),
         };
         notes.push(format!(
-            "{} has no place for the {which} beside colour and transparency",
+            "{} has no place for the {which} besides colour and transparency",
             out.display()
         ));
     }
@@ -48,7 +48,7 @@ pub fn check(picture: &Picture, kind: Kind, out: &Path) -> Result<()> {
     let name = kind.name();
     if !kind.writable() {
         return refuse(format!(
-            "{name} is read, and not written; write a .{}",
+            "{name} can be read but not written; write a .{}",
             kind.instead()
         ));
     }
@@ -58,7 +58,7 @@ pub fn check(picture: &Picture, kind: Kind, out: &Path) -> Result<()> {
     }
     if picture.format.premultiplied && kind != Kind::Tiff {
         return refuse(format!(
-            "the picture's colours are premultiplied by alpha and {name} wants them straight; \
+            "the picture's colours are premultiplied by alpha and {name} needs them straight; \
              write a .tif"
         ));
     }
@@ -191,7 +191,7 @@ fn fit_meta(picture: &mut Picture, kind: Kind, out: &Path, notes: &mut Vec<Strin
         meta.xmp = short.and_then(|s| s.packet);
         notes.push(match gone.is_empty() {
             true if meta.xmp.is_some() => String::new(),
-            true => format!("{name} has no place for so long an XMP"),
+            true => format!("{name} has no place for such a long XMP"),
             false => format!(
                 "{name} has no place for all of the XMP, so {} is left out",
                 gone.join(", ")

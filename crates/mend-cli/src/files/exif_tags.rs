@@ -84,7 +84,7 @@ pub fn cleaned(blob: Vec<u8>, dropped: &mut Dropped) -> Option<Vec<u8>> {
         dropped.add("the thumbnail in the EXIF");
         whole = false;
     } else if !whole {
-        dropped.add("data in the EXIF that no tag leads to");
+        dropped.add("data in the EXIF that no tag refers to");
     }
     let count =
         |tree: &Tree| tree.main.len() + tree.exif.len() + tree.gps.len() + tree.interop.len();
@@ -136,7 +136,7 @@ fn unknown(tag: u16) -> Fate {
         }
         exif::EXIF_IFD | exif::GPS_IFD | exif::INTEROP_IFD => Fate::Void,
         MAKER_NOTE | 0xc634 => Fate::Dropped("the maker's notes"),
-        0xcd41 => Fate::Dropped("the C2PA manifest, which is not true of the new file"),
+        0xcd41 => Fate::Dropped("the C2PA manifest, which does not apply to the new file"),
         37724 => Fate::Dropped("Photoshop's layers"),
         _ => Fate::Dropped(""),
     }

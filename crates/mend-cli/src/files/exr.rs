@@ -19,7 +19,7 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     })?;
     let unsupported = |what: &str| {
         source.unsupported(format!(
-            "{what}, which is not supported: turn the one that is wanted into a float TIFF first, \
+            "{what}, which is not supported: turn the one that you want into a float TIFF first, \
              as `oiiotool` does"
         ))
     };
@@ -49,7 +49,7 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         .collect();
     if !others.is_empty() {
         picture.notes.push(format!(
-            "{} has channels beside colour and transparency; they are left out: {}",
+            "{} has channels besides colour and transparency; they are left out: {}",
             source.path.display(),
             others.join(", ")
         ));

@@ -137,7 +137,7 @@ const KINDS: &[Foreign] = &[
     },
     Foreign {
         what: "a drawing made of lines and not of pixels",
-        convert: "export it as a PNG in the size that is wanted first",
+        convert: "first export it as a PNG in the size that you want",
         extensions: &["svg", "svgz", "eps", "ai", "wmf", "emf"],
         signatures: &[(0, b"<svg"), (0, b"%!PS")],
         brands: &[],

@@ -23,7 +23,7 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     let decoder = GifDecoder::new(source.reader()?).map_err(fail)?;
     let mut picture = plain::decode(source, Kind::Gif, want, decoder)?;
     picture.notes.push(format!(
-        "{} has a palette; the fill may need other colours, so the picture goes on as RGB with alpha",
+        "{} has a palette; the fill may need other colours, so the output is RGB with alpha",
         source.path.display()
     ));
     Ok(picture)

@@ -53,13 +53,13 @@ pub fn way(source: &Source<'_>, m: &Markers, colour: Colour) -> Result<Way> {
     }
     if m.height == 0 && m.width > 0 {
         return Err(source.unsupported(
-            "is a JPEG that tells its height only after its first scan, which is not supported: \
+            "is a JPEG that gives its height only after its first scan, which is not supported: \
              save it again first",
         ));
     }
     if m.scans.len() > MAX_SCANS {
         return Err(source.unsupported(format!(
-            "is a JPEG of {} scans: no more than {MAX_SCANS} are supported",
+            "is a JPEG of {} scans: at most {MAX_SCANS} are supported",
             m.scans.len()
         )));
     }
@@ -173,8 +173,8 @@ fn lack(source: &Source<'_>, file: &[u8], m: &Markers) -> Result<Option<String>>
     let (row, height) = (gap.row + 1, m.height);
     Ok(Some(match gap.kind {
         Lack::Rows => format!(
-            "lacks a part of its data: from row {row} of {height} on, its pixels are not the \
-             picture's"
+            "lacks a part of its data: from row {row} of {height} on, its pixels are not those of \
+             the picture"
         ),
         Lack::Sense => {
             format!("is damaged inside: from row {row} of {height} on, its pixels may be wrong")
@@ -203,7 +203,7 @@ pub fn decode(
     // The decoders want an end.
     if !m.ended {
         file.try_reserve(2)
-            .map_err(|_| source.error(ErrorKind::Memory, "needs more memory than could be had"))?;
+            .map_err(|_| source.error(ErrorKind::Memory, "needs more memory than is available"))?;
         file.extend([0xff, 0xd9]);
     }
     let data = match way {
@@ -215,7 +215,7 @@ pub fn decode(
         // What is known to be lacking is a better reason than where the decoder stumbled over it.
         (Err(e), Some(lack)) if e.kind() == ErrorKind::Image => Err(source.error(
             ErrorKind::Image,
-            format!("{lack}, and they cannot be told; get a complete copy"),
+            format!("{lack}, and the file cannot be decoded; get a complete copy"),
         )),
         (Err(e), _) => Err(e),
     }

@@ -84,9 +84,9 @@ fn name(marker: u8, body: &[u8]) -> &'static str {
         0xe2 if body.starts_with(b"urn:iso:std:iso:ts:21496:-1") => "the gain map's description",
         0xe2 if body.starts_with(b"FPXR") => "FlashPix data",
         0xeb if body.starts_with(b"JP") => {
-            "C2PA manifests and other JUMBF boxes, whose signature is not true of the new file"
+            "C2PA manifests and other JUMBF boxes, whose signature does not apply to the new file"
         }
-        0xfe => "comments that are no text",
+        0xfe => "comments that are not text",
         _ => "segments that Mend does not know",
     }
 }

@@ -152,7 +152,7 @@ impl Dropped {
             return None;
         }
         Some(format!(
-            "{name}: left out, for it may show what was removed: {}",
+            "{name}: left out, because it may show what was removed: {}",
             all.join("; ")
         ))
     }

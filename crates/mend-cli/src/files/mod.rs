@@ -338,7 +338,7 @@ pub fn kind_of(source: &Source<'_>) -> Result<Kind> {
         None => source.error(
             ErrorKind::Image,
             format!(
-                "is no picture that Mend knows: it reads {}",
+                "is not a picture that Mend knows: it reads {}",
                 Kind::all_names()
             ),
         ),
@@ -378,7 +378,7 @@ pub fn write(
         Kind::Bmp => bmp::write(picture, out),
         Kind::Pnm | Kind::Tga | Kind::Qoi => plain::write(picture, kind, out),
         Kind::Gif | Kind::Exr | Kind::Hdr => {
-            let what = format!("{} is read, and not written", kind.name());
+            let what = format!("{} can be read but not written", kind.name());
             Err(Error::new(ErrorKind::Unsupported, what))
         }
     }
@@ -389,7 +389,7 @@ pub fn jpeg_notes(picture: &Picture, out: &Path) -> Vec<String> {
     let out = out.display();
     let mut notes = vec![match &picture.carry {
         Carry::Jpeg(_) => format!(
-            "{out} is a JPEG: its blocks are coded anew with the same quantisation tables and \
+            "{out} is a JPEG: its blocks are coded again with the same quantisation tables and \
              subsampling, so pixels outside the mask may change a little"
         ),
         _ => format!("{out} is a JPEG: pixels outside the mask change a little too"),

@@ -95,7 +95,7 @@ pub(super) fn decode_error(source: &Source<'_>, error: ImageError) -> Error {
         ImageError::IoError(e) => source.io(&e),
         ImageError::Limits(e) if e.kind() == LimitErrorKind::InsufficientMemory => source.error(
             ErrorKind::Memory,
-            "needs more memory than could be had; close other programs",
+            "needs more memory than is available; close other programs",
         ),
         ImageError::Unsupported(e) => source.unsupported(format!("cannot be read: {e}")),
         e => source.damaged(e),

@@ -31,7 +31,7 @@ pub struct Chunk {
 /// How hard to compress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Compression {
-    /// Four times as quick; files are larger by a tenth to a quarter
+    /// Four times as fast; files are larger by a tenth to a quarter
     Fast,
     /// About as small as most programs make it
     Default,
@@ -67,7 +67,7 @@ fn decode(source: &Source<'_>, want: Want, cut: Option<u64>) -> Result<Picture> 
     let bits = info.bit_depth as u8;
     match (info.color_type, bits) {
         (ColorType::Indexed, _) => picture.notes.push(format!(
-            "{} has a palette; the fill may need other colours, so the picture goes on as {}",
+            "{} has a palette; the fill may need other colours, so the output is {}",
             source.path.display(),
             if format.layout.has_alpha() {
                 "RGB with alpha"
@@ -76,7 +76,7 @@ fn decode(source: &Source<'_>, want: Want, cut: Option<u64>) -> Result<Picture> 
             }
         )),
         (ColorType::Grayscale, 1 | 2 | 4) => picture.notes.push(format!(
-            "{} has {bits}-bit gray; the picture goes on as 8-bit gray",
+            "{} has {bits}-bit gray; the output is 8-bit gray",
             source.path.display()
         )),
         _ => {}

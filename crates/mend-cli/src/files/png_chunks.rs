@@ -70,7 +70,7 @@ pub fn sifted(chunks: Vec<Chunk>, meta: &mut Meta, dropped: &mut Dropped) -> Vec
                     kept.push(chunk);
                 }
                 _ if name == b"caBX" => {
-                    dropped.add("the C2PA manifest, which is not true of the new file");
+                    dropped.add("the C2PA manifest, which does not apply to the new file");
                 }
                 _ => dropped.add("chunks that Mend does not know"),
             },

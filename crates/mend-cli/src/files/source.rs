@@ -18,9 +18,9 @@ pub fn io_text(error: &io::Error) -> String {
         }
         io::ErrorKind::StorageFull => "the disk is full; free some space".into(),
         io::ErrorKind::QuotaExceeded => "your disk quota is used up; free some space".into(),
-        io::ErrorKind::FileTooLarge => "files may not become so large here".into(),
+        io::ErrorKind::FileTooLarge => "files this large are not allowed here".into(),
         io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".into(),
-        io::ErrorKind::NotADirectory => "a part of its path is no folder".into(),
+        io::ErrorKind::NotADirectory => "a part of its path is not a folder".into(),
         _ => error.to_string(),
     }
 }
@@ -85,10 +85,10 @@ impl Source<'_> {
         let path = self.at.unwrap_or(self.path);
         let about = std::fs::metadata(path).map_err(|e| self.io(&e))?;
         if about.is_dir() {
-            return Err(self.error(ErrorKind::Io, "is a folder: a picture file is wanted here"));
+            return Err(self.error(ErrorKind::Io, "is a folder: give a picture file"));
         }
         if !about.is_file() {
-            return Err(self.error(ErrorKind::Io, "is no plain file: a picture file is wanted"));
+            return Err(self.error(ErrorKind::Io, "is not a plain file: give a picture file"));
         }
         File::open(path).map_err(|e| self.io(&e))
     }
@@ -173,8 +173,8 @@ impl Source<'_> {
         self.error(
             ErrorKind::Image,
             format!(
-                "{what}, and the limit is {} MiB: if it is meant to be so large, say \
-                 --max-memory {}M or more",
+                "{what}, and the limit is {} MiB: if it really is that large, use --max-memory {}M \
+                 or more",
                 self.max_bytes >> 20,
                 (bytes >> 20).saturating_mul(2).max(1)
             ),

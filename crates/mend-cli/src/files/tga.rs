@@ -33,7 +33,7 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
         Fourth::Nothing => {
             convert::drop_alpha(&mut picture);
             picture.notes.push(format!(
-                "{} has a channel that it says is no transparency; it is left out",
+                "{} has a channel that it says is not transparency; it is left out",
                 source.path.display()
             ));
         }

@@ -80,7 +80,7 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     let name = source.path.display();
     if stored.colours == Colours::Palette {
         picture.notes.push(format!(
-            "{name} has a palette; the fill may need other colours, so the picture goes on as RGB"
+            "{name} has a palette; the fill may need other colours, so the output is RGB"
         ));
     }
     if stored.undeclared_alpha {
@@ -266,7 +266,7 @@ fn refuse_raw<R: Read + Seek>(
     }
     if first_number(tags, 254).is_some_and(|kind| kind & 1 == 1) {
         return Err(source.unsupported(
-            "begins with a small version of a picture that stands elsewhere in it, which is not \
+            "begins with a small version of a picture that is elsewhere in it, which is not \
              supported: save it again as a plain TIFF first",
         ));
     }

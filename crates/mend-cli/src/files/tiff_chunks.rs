@@ -214,7 +214,7 @@ impl Chunks {
         };
         file.extend_from_slice(stored.get(2..).unwrap_or_default());
         let markers = jpeg_markers::parse(&file)
-            .map_err(|_| source.damaged("a strip or tile is no whole JPEG"))?;
+            .map_err(|_| source.damaged("a strip or tile is not a complete JPEG"))?;
         let (width, rows) = (usize::from(markers.width), usize::from(markers.height));
         if width != self.size.0
             || rows < self.rows(y).min(self.height - y * self.size.1)

@@ -33,7 +33,7 @@ pub fn pixels(
     let mut out = Pixels::default();
     if left_out > 0 {
         out.notes.push(format!(
-            "lacks {left_out} of its {} strips or tiles: they are black, and not the picture's",
+            "lacks {left_out} of its {} strips or tiles: they are black",
             chunks.offsets.len()
         ));
     }
@@ -68,13 +68,11 @@ fn to_depth(stored: &Stored, raw: Vec<u8>, notes: &mut Vec<String>) -> Result<Ve
             for v in &mut raw {
                 *v = ((u32::from(*v) * 255 + largest / 2) / largest) as u8;
             }
-            notes.push(format!(
-                "has {bits}-bit samples; the picture goes on with 8 bits"
-            ));
+            notes.push(format!("has {bits}-bit samples; the output has 8 bits"));
             Ok(raw)
         }
         (16, false) => {
-            notes.push("has 16-bit samples of ink; the picture goes on with 8 bits".into());
+            notes.push("has 16-bit samples of ink; the output has 8 bits".into());
             Ok(raw
                 .chunks_exact(2)
                 .map(|b| ((u32::from(u16::from_ne_bytes([b[0], b[1]])) + 128) / 257) as u8)
@@ -87,14 +85,12 @@ fn to_depth(stored: &Stored, raw: Vec<u8>, notes: &mut Vec<String>) -> Result<Ve
                 let v = ((v * 65_535 + largest / 2) / largest) as u16;
                 b.copy_from_slice(&v.to_ne_bytes());
             }
-            notes.push(format!(
-                "has {bits}-bit samples; the picture goes on with 16 bits"
-            ));
+            notes.push(format!("has {bits}-bit samples; the output has 16 bits"));
             Ok(raw)
         }
         (32, false) => from_u32(&raw, notes),
         _ => {
-            notes.push("has 64-bit float samples; the picture goes on with 32 bits".into());
+            notes.push("has 64-bit float samples; the output has 32 bits".into());
             let mut data = mend_infer::memory::with_capacity(raw.len() / 2, "the picture")?;
             for b in raw.as_chunks::<8>().0 {
                 data.extend((f64::from_ne_bytes(*b) as f32).to_ne_bytes());
@@ -123,7 +119,7 @@ fn from_u32(raw: &[u8], notes: &mut Vec<String>) -> Result<Vec<u8>> {
         data.extend((v as u16).to_ne_bytes());
     }
     notes.push(format!(
-        "has 32-bit whole numbers; the picture goes on with 16 bits{}",
+        "has 32-bit whole numbers; the output has 16 bits{}",
         if fit {
             ", which hold them all"
         } else {

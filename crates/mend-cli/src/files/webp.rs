@@ -60,7 +60,7 @@ fn decode(source: &Source<'_>, want: Want) -> Result<Picture> {
             b"VP8 " | b"VP8L" | b"VP8X" | b"ALPH" | b"ICCP" | b"EXIF" | b"XMP " => {}
             b"C2PA" => picture
                 .dropped
-                .add("the C2PA manifest, which is not true of the new file"),
+                .add("the C2PA manifest, which does not apply to the new file"),
             _ => picture.dropped.add("chunks that Mend does not know"),
         }
     }

@@ -21,7 +21,7 @@ const OWN: &[u8] = b"mend_inpaint";
 /// [`ErrorKind::Io`] when the file is there and cannot be read.
 pub fn enable(rc: &Path) -> Result<Change> {
     let old = read(rc)?;
-    let same = "the plug-in is enabled already";
+    let same = "the plug-in is already enabled";
     Ok(change(rc, enabled(&old), same, &old))
 }
 

@@ -28,13 +28,13 @@ pub struct InstallArgs {
     /// The program to install for
     #[arg(value_enum)]
     program: Program,
-    /// Say what would be done, and do nothing
+    /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Take away what was installed, and nothing else
+    /// Remove what was installed, and nothing else
     #[arg(long, conflicts_with = "zip")]
     uninstall: bool,
-    /// Mend's library, if it is not beside this program or in ../lib
+    /// Mend's library, if it is not next to this program or in ../lib
     #[arg(long, value_name = "FILE", conflicts_with = "uninstall")]
     library: Option<PathBuf>,
     /// Write an archive for Krita's Tools ▸ Scripts ▸ Import Python Plugin from File… instead
@@ -108,7 +108,7 @@ fn install(args: &InstallArgs, say: &mut dyn FnMut(&str)) -> Result<()> {
     if args.dry_run {
         say("Nothing was changed: this was a dry run.");
     } else if args.uninstall {
-        say("Done. Restart the program for its menus to follow.");
+        say("Done. Restart the program to update its menus.");
     } else {
         for line in next_steps(&done, library.as_ref()) {
             say(&line);

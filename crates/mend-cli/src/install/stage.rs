@@ -13,7 +13,7 @@ pub fn failed(path: &Path, what: &str, error: &io::Error) -> Error {
     Error::new(
         ErrorKind::Io,
         format!(
-            "{} cannot be {what}: {error}; see that you may write there, and that the program is \
+            "{} cannot be {what}: {error}; check that you may write there and that the program is \
              not running",
             path.display()
         ),
@@ -75,8 +75,9 @@ impl Staged {
             Error::new(
                 ErrorKind::Io,
                 format!(
-                    "{} cannot be replaced: {}; not everything is in its place now: end the \
-                     program if it runs, then do this again, or take all away with --uninstall",
+                    "{} cannot be replaced: {}; the installation is incomplete now: quit the \
+                     program if it is running and install again, or remove everything with \
+                     --uninstall",
                     path.display(),
                     e.error
                 ),

@@ -78,7 +78,7 @@ pub fn note(name: impl std::fmt::Display, from: (u32, u32), to: (u32, u32)) -> S
         to.0,
         to.1,
         if stretched {
-            ", which is of another shape: look whether it fits"
+            ", which has another shape: check that it fits"
         } else {
             ""
         }

@@ -66,7 +66,7 @@ impl Levels {
                 Some(_) => (
                     Self::Above(black),
                     Some(format!(
-                        "{strongest}: all that is not its background is taken as full"
+                        "{strongest}: everything but its background is taken as full"
                     )),
                 ),
                 None => (
@@ -83,13 +83,15 @@ impl Levels {
                 Some(n) if n > 1 || most < 1.0 => {
                     return (
                         Self::Above(floor),
-                        Some("it is in colour: all that is not black is taken as full".into()),
+                        Some(
+                            "it is in colour: everything that is not black is taken as full".into(),
+                        ),
                     );
                 }
                 None if most < 1.0 => {
                     return (
                         Self::Stretch(black, most),
-                        Some("it is in colour: its strongest is taken as full".into()),
+                        Some("it is in colour: its strongest value is taken as full".into()),
                     );
                 }
                 _ => {}
@@ -128,8 +130,8 @@ fn doubt(seen: &Survey, invert: bool, depth: Depth) -> Option<String> {
     };
     if strength < 0.98 {
         return Some(format!(
-            "its {end} value is {}, so that every pixel is replaced only in part; to replace them \
-             wholly say --mask-threshold {}",
+            "its {end} value is {}, so every pixel is replaced only in part; to replace them \
+             completely, use --mask-threshold {}",
             level(value, depth),
             share((least + most) / 2.0)
         ));
@@ -137,9 +139,9 @@ fn doubt(seen: &Survey, invert: bool, depth: Depth) -> Option<String> {
     let selected = seen.count - seen.black;
     (!invert && seen.faint > selected / 2).then(|| {
         format!(
-            "{} of the {selected} pixels that it selects are nearly black, so that next to nothing \
-             of them is replaced; --mask-threshold says from which value on a pixel is replaced \
-             wholly, such as {} or 50%",
+            "{} of the {selected} pixels that it selects are nearly black, so almost nothing of \
+             them is replaced; --mask-threshold sets the value from which on a pixel is replaced \
+             completely, such as {} or 50%",
             seen.faint,
             share(match depth {
                 Depth::U8 => 1.0 / 255.0,
@@ -154,7 +156,7 @@ pub fn covers(seen: &Survey, invert: bool, depth: Depth) -> Option<String> {
     let (least, most) = seen.range?;
     if seen.coloured && least == most {
         return Some(
-            "in the mask white and every pure colour count as full: give one on black, or say \
+            "in the mask, white and every pure colour count as full: give a mask on black, or use \
              --invert-mask to fill where it is not white"
                 .into(),
         );
@@ -162,15 +164,15 @@ pub fn covers(seen: &Survey, invert: bool, depth: Depth) -> Option<String> {
     let middle = share((least + most) / 2.0);
     if !invert && least > 0.0 && least < most {
         return Some(format!(
-            "nothing in the mask is black, its darkest value is {}: --mask-threshold {middle} takes \
-             what is darker than that as black, and --invert-mask fills where it is dark",
+            "nothing in the mask is black, its darkest value is {}: --mask-threshold {middle} \
+             takes everything darker as black, and --invert-mask fills where it is dark",
             level(least, depth),
         ));
     }
     (invert && most < 1.0 && least < most).then(|| {
         format!(
-            "nothing in the mask is white, its lightest value is {}: --mask-threshold {middle} takes \
-             what is lighter than that as white",
+            "nothing in the mask is white, its lightest value is {}: --mask-threshold {middle} \
+             takes everything lighter as white",
             level(most, depth)
         )
     })

@@ -172,8 +172,8 @@ pub fn read(source: &Source<'_>, how: How) -> Result<Mask> {
     .ok_or_else(|| Error::new(ErrorKind::Internal, "the mask was not read"))?;
     if picture.lossy && how.threshold.is_none() {
         mask.notes.push(format!(
-            "{} is compressed with loss: its nearly black and nearly white count as black and \
-             white; a PNG mask is exact",
+            "{} is compressed with loss: its nearly black and nearly white values count as black \
+             and white; a PNG mask is exact",
             source.path.display()
         ));
     }

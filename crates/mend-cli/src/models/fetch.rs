@@ -72,8 +72,8 @@ pub fn run(app: &App, store: &Store, args: &FetchArgs) -> Result<()> {
     } else if !app.terminal.quiet {
         if !first.is_empty() {
             app.terminal.print(&format!(
-                "No published SHA-256 is known of {}: what came over the net was believed, and its \
-                 SHA-256 was written down.\n",
+                "No published SHA-256 is known for {}: what was downloaded was accepted, and its \
+                 SHA-256 was recorded.\n",
                 escaped(first.join(", "))
             ))?;
         }
@@ -95,8 +95,8 @@ fn find(args: &FetchArgs) -> Result<Model> {
         Error::new(
             ErrorKind::Argument,
             format!(
-                "unknown model '{}'{}; there are {}. A model from elsewhere is taken in with 'mend \
-                 models import'",
+                "unknown model '{}'{}; there are {}. Use 'mend models import' for a model from \
+                 elsewhere",
                 args.id.escape_default(),
                 did_you_mean(&args.id, &ids),
                 ids.join(", ")
@@ -151,8 +151,7 @@ impl<'a> Fetch<'a> {
             return Err(Error::new(
                 ErrorKind::Model,
                 format!(
-                    "'{0}': a model of that name was imported; 'mend models remove {0}' takes it \
-                     away",
+                    "'{0}': a model of that name was imported; 'mend models remove {0}' removes it",
                     model.id
                 ),
             ));

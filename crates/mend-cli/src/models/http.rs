@@ -108,7 +108,7 @@ fn run(request: &Request, tell: &SyncSender<Event>) -> Result<(), Failure> {
             }
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
             Err(e) => {
-                let what = format!("the connection broke off ({e})");
+                let what = format!("the connection was lost ({e})");
                 return Err(Failure { what, again: true });
             }
         }
@@ -214,7 +214,7 @@ fn proxy(url: &Url) -> Result<Option<Proxy>, Failure> {
     // Its value may hold a password.
     let wrong = |_| {
         lasting(format!(
-            "the environment variable {name} names no proxy; correct it"
+            "the environment variable {name} does not name a proxy; correct it"
         ))
     };
     let proxy = Proxy::new(value.trim()).map_err(wrong)?;

@@ -25,10 +25,10 @@ Nothing but 'fetch' uses the network. The models folder is --models, or the envi
 MEND_MODELS, or the user's own (see 'mend models path').";
 
 const FETCH: &str = "\
-A fetch that was broken off goes on where it stopped. What a server sends is compared with the size and
-the SHA-256 that were published; where none is known, the first fetch is believed and written down.
-Proxies are taken from HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY. A mirror (--from, or the
-environment variable MEND_MODELS_URL) stands in for https://huggingface.co: below it are the same paths.";
+An interrupted fetch continues where it stopped. What a server sends is compared with the published size
+and SHA-256; where none is known, the first fetch is accepted and recorded. Proxies come from
+HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY. A mirror (--from, or the environment variable
+MEND_MODELS_URL) replaces https://huggingface.co and has the same paths.";
 
 /// What `mend models` is told.
 #[derive(Debug, Args)]
@@ -66,16 +66,16 @@ impl ModelsArgs {
 enum Job {
     /// List the models that are installed and those that can be fetched
     List(ListArgs),
-    /// Download a model of the catalogue, or put an installed one right
+    /// Download a model from the catalogue, or repair an installed one
     #[command(after_help = FETCH)]
     Fetch(FetchArgs),
-    /// Take in a model that is on this machine: a diffusers folder or a model's file
+    /// Import a model that is on this machine: a diffusers folder or a model's file
     Import(ImportArgs),
     /// Compare installed models with their manifests, file by file
     Verify(VerifyArgs),
     /// Delete an installed model, or what a broken fetch left of one
     Remove(RemoveArgs),
-    /// Print the models folder, or where a model lies
+    /// Print the models folder, or where a model is
     Path(PathArgs),
 }
 
@@ -99,24 +99,24 @@ struct ListArgs {
 
 #[derive(Debug, Args)]
 pub struct FetchArgs {
-    /// The model's id, of `mend models list`
+    /// The model's id, from `mend models list`
     id: String,
-    /// A mirror, in place of https://huggingface.co
+    /// A mirror to use instead of https://huggingface.co
     #[arg(long, value_name = "URL")]
     from: Option<String>,
-    /// A catalogue of one's own, in JSON
+    /// A catalogue of your own, in JSON
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
-    /// Tries in a row that may bring nothing
+    /// Tries in a row that may fail
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     tries: u32,
-    /// Seconds before the second try; they double
+    /// Seconds before the second try; they double each time
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds)]
     wait: f64,
-    /// Seconds of silence that count as broken off
+    /// Seconds of silence after which a connection counts as lost
     #[arg(long, value_name = "S", default_value_t = 60.0, value_parser = seconds)]
     timeout: f64,
-    /// Tell progress as lines of JSON on standard error
+    /// Report progress as lines of JSON on standard error
     #[arg(long)]
     progress: bool,
     #[command(flatten)]
@@ -127,10 +127,10 @@ pub struct FetchArgs {
 struct ImportArgs {
     /// The folder or the file
     path: PathBuf,
-    /// The id that it gets, if not one of its name
+    /// The id to give it, if not one made from its name
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// Leave the files where they are, and only remember where
+    /// Leave the files where they are, and only record their place
     #[arg(long)]
     link: bool,
     #[command(flatten)]
@@ -139,7 +139,7 @@ struct ImportArgs {
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
-    /// The models; all that are installed if none is named
+    /// The models; without one, all that are installed
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     #[command(flatten)]
@@ -229,7 +229,7 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
             ),
             Found::Partial(id) => {
                 let id = escaped(id);
-                format!("  {id:<18} half fetched; 'mend models fetch {id}' goes on\n")
+                format!("  {id:<18} half fetched; 'mend models fetch {id}' continues\n")
             }
             Found::Broken(id, e) => {
                 format!("  {:<18} cannot be used: {}\n", escaped(id), escaped(e))
@@ -237,7 +237,7 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
         });
     }
     if found.is_empty() {
-        text.push_str("  none; no model is needed for the engines that have none\n");
+        text.push_str("  none; some engines need no model\n");
     }
     text.push_str("Can be fetched:\n");
     for model in &models {
@@ -353,8 +353,8 @@ fn verify(app: &App, store: &Store, ids: &[String]) -> Result<()> {
     let error = Error::new(
         ErrorKind::Model,
         format!(
-            "{wrong} of the files are not as they were installed; 'mend models fetch ID' puts a \
-             fetched model right, an imported one has to be removed and imported again"
+            "{wrong} of the files are not as they were installed; 'mend models fetch ID' repairs a \
+             fetched model; an imported one must be removed and imported again"
         ),
     );
     if app.terminal.json {
@@ -387,7 +387,7 @@ fn remove(app: &App, store: &Store, id: &str) -> Result<()> {
             .print(&format!("{id}: {} files removed, {size}\n", removed.files))?;
         if !removed.left.is_empty() {
             app.terminal.note(&format!(
-                "{} stay in its folder, for Mend did not put them there",
+                "{} stay in its folder, because Mend did not put them there",
                 removed.left.join(", ")
             ));
         }

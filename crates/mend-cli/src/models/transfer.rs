@@ -305,7 +305,7 @@ impl Transfer<'_> {
                     return Ok(Go::Whole);
                 }
                 Event::End | Event::Head(_) => {
-                    let what = "the connection broke off".into();
+                    let what = "the connection was lost".into();
                     return Ok(Go::Again(what, Duration::ZERO));
                 }
                 Event::Failed(f) if f.again => return Ok(Go::Again(f.what, Duration::ZERO)),
@@ -396,7 +396,7 @@ fn kept(part: &Path) -> String {
     match fs::metadata(part).map_or(0, |m| m.len()) {
         0 => "the same command tries again".into(),
         n => format!(
-            "{} are kept, and the same command goes on from there",
+            "{} are kept, and the same command continues from there",
             bytes(n)
         ),
     }
@@ -430,8 +430,8 @@ pub fn room(near: &Path, needed: u64) -> Result<()> {
         return Err(Error::new(
             ErrorKind::Io,
             format!(
-                "{}: {} more are needed, and the disk has {} free; make room, or take another folder \
-                 with --models",
+                "{}: {} more are needed, and the disk has {} free; make room, or use another \
+                 folder with --models",
                 folder.display(),
                 bytes(needed),
                 bytes(free)

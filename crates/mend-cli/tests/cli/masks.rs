@@ -438,5 +438,5 @@ fn masks_that_are_no_plain_files_are_refused_at_once() {
         &["fill", "photo.png", "--mask", "pipe.png", "-o", "o.png"],
     );
     assert_eq!(run.code, 1);
-    assert!(run.stderr.contains("no plain file"), "{run:?}");
+    assert!(run.stderr.contains("not a plain file"), "{run:?}");
 }

@@ -116,7 +116,7 @@ fn what_a_pipe_cannot_do_is_said() {
         (
             &["fill", "-", "photo.png", "--mask", "m.png", "-o", "new"],
             2,
-            "stands for one",
+            "means one",
         ),
         (
             &["fill", "photo.png", "--mask", "m.png", "-o", "-", "--json"],

@@ -178,7 +178,12 @@ fn a_full_disk_is_named_and_leaves_nothing() {
     let out = dir.path().join("out");
     fs::create_dir(&out).unwrap();
     fs::write(out.join("o.png"), b"old").unwrap();
-    does_not_fit(dir.path(), &out, "trap '' XFSZ; ulimit -f 2;", "so large");
+    does_not_fit(
+        dir.path(),
+        &out,
+        "trap '' XFSZ; ulimit -f 2;",
+        "files this large",
+    );
     assert_eq!(fs::read(out.join("o.png")).unwrap(), b"old");
 }
 

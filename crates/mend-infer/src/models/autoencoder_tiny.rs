@@ -46,8 +46,9 @@ impl Layers {
             return Err(Error::new(
                 ErrorKind::Model,
                 format!(
-                    "{}: there is no tensor '{}' of a convolution; this is no tiny autoencoder as \
-                     diffusers writes it: take madebyollin/taesd's diffusion_pytorch_model.safetensors",
+                    "{}: there is no tensor '{}' of a convolution; this is not a tiny autoencoder \
+                     as diffusers writes it: take madebyollin/taesd's \
+                     diffusion_pytorch_model.safetensors",
                     scope.weights().name(),
                     scope.path("0.weight")
                 ),

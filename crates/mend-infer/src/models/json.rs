@@ -16,7 +16,7 @@ impl<'a> Json<'a> {
     pub fn parse(file: &'a str, text: &str) -> Result<Self> {
         match crate::json::parse(text) {
             Ok(value @ Value::Object(_)) => Ok(Self { file, value }),
-            Ok(_) => Err(fault(file, "is no JSON object; download the file again")),
+            Ok(_) => Err(fault(file, "is not a JSON object; download the file again")),
             Err(e) => Err(fault(
                 file,
                 format!("is damaged ({e}); download the file again"),

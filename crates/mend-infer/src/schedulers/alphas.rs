@@ -38,7 +38,7 @@ pub(super) fn alphas_cumprod(config: &Config) -> Result<Vec<f64>> {
         // Levels that are equal, or too far for f32 samples, would be divided by.
         if product >= before || product < LEAST {
             let what = format!("to 'beta_end' over {n} steps make no noise, or nothing but noise");
-            return Err(wrong("beta_start", what + "; get the model's file anew"));
+            return Err(wrong("beta_start", what + "; get the model's file again"));
         }
         all.push(product);
     }

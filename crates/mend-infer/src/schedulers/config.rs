@@ -163,7 +163,7 @@ impl Config {
     /// names the option that is not built in.
     pub fn from_json(json: &Value) -> Result<Self> {
         let Value::Object(map) = json else {
-            return Err(bad("is no JSON object; get the file anew"));
+            return Err(bad("is not a JSON object; get the file again"));
         };
         for key in [
             "thresholding",

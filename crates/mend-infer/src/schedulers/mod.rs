@@ -212,7 +212,7 @@ fn check(i: usize, steps: usize, model_output: &[f32], sample: &[f32]) -> Result
     if i >= steps {
         return Err(Error::new(
             ErrorKind::Argument,
-            format!("scheduler: there is no step {i}, for the run has {steps}; count from 0"),
+            format!("scheduler: there is no step {i}, because the run has {steps}; count from 0"),
         ));
     }
     if model_output.len() != sample.len() {

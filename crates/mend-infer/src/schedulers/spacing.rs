@@ -36,8 +36,8 @@ pub fn start(steps: usize, strength: f64) -> Result<usize> {
         return Err(wrong(
             "strength",
             format!(
-                "{strength} leaves none of {steps} {plural} to run, for that share of them is run: give \
-                 {}a strength of {share}{}",
+                "{strength} leaves none of {steps} {plural} to run, because only that share of \
+                 them is run: give {}a strength of {share}{}",
                 enough.unwrap_or_default(),
                 if share < 1.0 { " or more" } else { "" }
             ),

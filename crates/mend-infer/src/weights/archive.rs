@@ -43,7 +43,7 @@ impl<'a> Archive<'a> {
             return Err(wrong("its directory is beyond all measure"));
         }
         if start.checked_add(len).is_none_or(|end| end > source.len()) {
-            return Err(wrong("its directory lies outside of the file"));
+            return Err(wrong("its directory is outside of the file"));
         }
         let len = usize::try_from(len).map_err(|_| wrong("its directory is too long"))?;
         let mut bytes = memory::filled(len, 0u8, "the directory of a model file")?;
@@ -78,7 +78,7 @@ impl<'a> Archive<'a> {
         let mut local = [0; LOCAL];
         let inside = |end: Option<u64>| end.is_some_and(|end| end <= self.source.len());
         if !inside(member.header.checked_add(LOCAL as u64)) {
-            return Err(wrong("should lie outside of the file"));
+            return Err(wrong("would be outside of the file"));
         }
         self.source.read(member.header, &mut local)?;
         if !local.starts_with(b"PK\x03\x04") {
@@ -121,7 +121,7 @@ fn directory(source: &Source) -> Result<(u64, u64)> {
     let from = u64_at(locator, 8);
     let mut record = [0; 56];
     if from.checked_add(56).is_none_or(|end| end > source.len()) {
-        return Err(wrong("its directory's record lies outside of the file"));
+        return Err(wrong("its directory's record is outside of the file"));
     }
     source.read(from, &mut record)?;
     match record.starts_with(b"PK\x06\x06") {
@@ -181,8 +181,8 @@ pub(super) fn broken(source: &Source, what: &str) -> Error {
     damaged(
         source.name(),
         format!(
-            "this zip archive is no checkpoint of PyTorch's, or a damaged one: {what}; download it \
-             again, or take the model in safetensors format"
+            "this zip archive is not a checkpoint of PyTorch's, or a damaged one: {what}; download \
+             it again, or take the model in safetensors format"
         ),
     )
 }

@@ -57,7 +57,7 @@ pub(super) fn find(folder: &Path, stem: &str) -> Result<PathBuf> {
     }
     let looked = names.join(", ");
     let advice = match pickle_in(folder) {
-        Some(file) => format!("'{file}' lies there and is a pickle: {PICKLE}"),
+        Some(file) => format!("'{file}' is there and is a pickle: {PICKLE}"),
         None => "download the model in safetensors format".into(),
     };
     Err(damaged(

@@ -164,13 +164,13 @@ fn text(source: &Source) -> Result<Vec<u8>> {
     if !sound && let Some((format, advice)) = other_format(first) {
         return Err(damaged(
             name,
-            format!("this is {format} and no safetensors file; {advice}"),
+            format!("this is {format} and not a safetensors file; {advice}"),
         ));
     }
     let wrong = |what: String| {
         damaged(
             name,
-            format!("{what}; this is no safetensors file, or a damaged one: download it again"),
+            format!("{what}; this is not a safetensors file, or a damaged one: download it again"),
         )
     };
     if got < 9 {
@@ -182,7 +182,7 @@ fn text(source: &Source) -> Result<Vec<u8>> {
         )));
     }
     if !opens {
-        return Err(wrong("the header is no JSON object".into()));
+        return Err(wrong("the header is not a JSON object".into()));
     }
     if len > has - PREFIX {
         return Err(short(source, PREFIX + len));
@@ -282,7 +282,7 @@ impl<'de> Visitor<'de> for EntriesVisitor {
         while let Some(name) = map.next_key::<String>()? {
             let name: Arc<str> = name.into();
             if !seen.insert(name.clone()) {
-                let twice = format!("'{}' stands there twice", clip(&name));
+                let twice = format!("'{}' appears twice", clip(&name));
                 return Err(de::Error::custom(twice));
             }
             if &*name == "__metadata__" {

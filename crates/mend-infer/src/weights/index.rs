@@ -34,7 +34,7 @@ pub(super) fn open(path: &Path, source: &Source) -> Result<Weights> {
     let Index(map) = crate::json::parse(&text).map_err(|e| {
         damaged(
             name,
-            format!("this is no index of a model in several files ({e}); download it again"),
+            format!("this is not an index of a model in several files ({e}); download it again"),
         )
     })?;
 
@@ -60,8 +60,8 @@ pub(super) fn open(path: &Path, source: &Source) -> Result<Weights> {
             return Err(damaged(
                 name,
                 format!(
-                    "tensor '{}' should lie in '{file}' and does not; the files belong to \
-                     different models: download all of them again",
+                    "tensor '{}' should be in '{file}' and is not; the files belong to different \
+                     models: download all of them again",
                     clip(tensor)
                 ),
             ));
@@ -129,7 +129,7 @@ impl<'de> Visitor<'de> for IndexVisitor {
             if key != "weight_map" {
                 map.next_value::<IgnoredAny>()?;
             } else if found.is_some() {
-                return Err(de::Error::custom("'weight_map' stands there twice"));
+                return Err(de::Error::custom("'weight_map' appears twice"));
             } else {
                 found = Some(map.next_value::<Files>()?.0);
             }
@@ -165,7 +165,7 @@ impl<'de> Visitor<'de> for FilesVisitor {
         while let Some((tensor, file)) = map.next_entry::<String, String>()? {
             let name = clip(&tensor);
             if files.insert(tensor, file).is_some() {
-                return Err(de::Error::custom(format!("'{name}' stands there twice")));
+                return Err(de::Error::custom(format!("'{name}' appears twice")));
             }
         }
         Ok(Files(files))

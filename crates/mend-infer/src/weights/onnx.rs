@@ -335,8 +335,8 @@ impl<'a> Reader<'a> {
         damaged(
             self.source.name(),
             format!(
-                "this is no ONNX file, or a damaged one: {what}; download it again, or take the \
-                 model in safetensors format"
+                "this is not an ONNX file, or a damaged one: {what}; download it again, or take \
+                 the model in safetensors format"
             ),
         )
     }
@@ -381,7 +381,7 @@ impl<'a> Reader<'a> {
                 part.at = end;
                 Ok(())
             }
-            None => Err(self.wrong("a field of it is longer than what it lies in")),
+            None => Err(self.wrong("a field of it is longer than what contains it")),
         }
     }
 
@@ -440,6 +440,6 @@ impl<'a> Reader<'a> {
             // From the buffer, mostly: a file has many names.
             bytes.push(self.byte(at)?);
         }
-        String::from_utf8(bytes).map_err(|_| self.wrong("a name in it is no UTF-8"))
+        String::from_utf8(bytes).map_err(|_| self.wrong("a name in it is not UTF-8"))
     }
 }

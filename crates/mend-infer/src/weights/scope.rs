@@ -139,7 +139,7 @@ impl<'a> Scope<'a> {
         };
         value.filter(|v| v.is_finite()).ok_or_else(|| {
             let what = format!(
-                "tensor '{}' is no single finite number",
+                "tensor '{}' is not a single finite number",
                 clip(&self.path(name))
             );
             damaged(self.weights.name(), what)
@@ -153,7 +153,7 @@ impl<'a> Scope<'a> {
             _ => damaged(
                 self.weights.name(),
                 format!(
-                    "there is none of the tensors {}; the file belongs to another model: use the \
+                    "none of the tensors {} is there; the file belongs to another model: use the \
                      one that belongs here",
                     names.join(", ")
                 ),

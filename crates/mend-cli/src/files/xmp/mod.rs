@@ -232,7 +232,7 @@ fn walk(text: &str) -> Option<Walk> {
                         walk.settle(property.take()?, span.end);
                     }
                     Place::Foreign if stack.last().is_none_or(|(p, _)| *p != Place::Foreign) => {
-                        walk.cut(from..span.end, "what is no property");
+                        walk.cut(from..span.end, "what is not a property");
                     }
                     Place::Description => walk.descriptions.push(from..span.end),
                     Place::Rdf => walk.end = start,
@@ -242,11 +242,11 @@ fn walk(text: &str) -> Option<Walk> {
             Event::Text(t) => match &mut property {
                 Some(p) => p.values.push_str(&t),
                 None if t.trim().is_empty() => {}
-                None => walk.cut(span, "what is no property"),
+                None => walk.cut(span, "what is not a property"),
             },
             Event::CData(t) => match &mut property {
                 Some(p) => p.values.push_str(&t),
-                None => walk.cut(span, "what is no property"),
+                None => walk.cut(span, "what is not a property"),
             },
             Event::GeneralRef(r) => {
                 let c = match r.resolve_char_ref().ok()? {
@@ -255,7 +255,7 @@ fn walk(text: &str) -> Option<Walk> {
                 };
                 match &mut property {
                     Some(p) => p.values.push_str(&c),
-                    None => walk.cut(span, "what is no property"),
+                    None => walk.cut(span, "what is not a property"),
                 }
             }
             // Nothing of a packet stands in comments, and anything may.

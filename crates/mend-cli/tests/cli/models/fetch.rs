@@ -320,7 +320,7 @@ fn killed_interrupted_or_at_once_it_goes_on() {
             assert!(interrupted.elapsed() < Duration::from_secs(2), "{run:?}");
             assert_eq!(run.code, 130, "{run:?}");
             assert!(
-                run.stderr.contains("the same command goes on from there"),
+                run.stderr.contains("the same command continues from there"),
                 "{run:?}"
             );
         }

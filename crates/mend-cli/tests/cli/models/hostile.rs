@@ -171,7 +171,7 @@ fn names_that_lead_out_are_refused() {
         let run = place.fetch(&[]);
         assert_eq!(run.code, 1, "{path:?}: {run:?}");
         assert!(
-            run.stderr.contains("catalog.json: this is no catalogue"),
+            run.stderr.contains("catalog.json: this is not a catalogue"),
             "{run:?}"
         );
         assert_eq!(tree(place.dir.path()), ["catalog.json"], "{path:?}");

@@ -154,7 +154,7 @@ fn what_is_no_model_is_refused_and_leaves_nothing() {
         (
             &["import", "m.ckpt"][..],
             1,
-            "this zip archive is no checkpoint",
+            "this zip archive is not a checkpoint",
         ),
         (&["import", "fake.safetensors"], 1, "a Python pickle"),
         (&["import", "cut.safetensors"], 1, "cut short"),
@@ -166,17 +166,17 @@ fn what_is_no_model_is_refused_and_leaves_nothing() {
         (&["import", "sdxl"], 1, "which Mend cannot use"),
         (&["import", "pickled"], 1, "a Python pickle"),
         (&["import", "none"], 1, "there is no such file"),
-        (&["import", "."], 1, "no diffusers folder"),
-        (&["import", "taken.safetensors"], 1, "is there already"),
+        (&["import", "."], 1, "not a diffusers folder"),
+        (&["import", "taken.safetensors"], 1, "already exists"),
         (
             &["import", "taken.safetensors", "--id", "../x"],
             2,
-            "is no id of a model",
+            "is not an id of a model",
         ),
         (
             &["import", "taken.safetensors", "--id", "con"],
             2,
-            "is no id of a model",
+            "is not an id of a model",
         ),
         (
             &["fetch", "sd15-inpaintin"],

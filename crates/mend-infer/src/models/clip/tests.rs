@@ -320,7 +320,7 @@ fn damaged_tokenizers_name_file_and_line() {
     assert!(folder.ids().is_ok());
     for (text, what) in [
         ("{\"pad_token\": \"?\"}", "\"?\""),
-        ("{\"pad_token\": 3}", "no text"),
+        ("{\"pad_token\": 3}", "not a text"),
         ("{", "line 1"),
     ] {
         folder.with("tokenizer_config.json", text);

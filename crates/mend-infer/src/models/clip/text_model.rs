@@ -204,8 +204,8 @@ impl Embeddings {
         let tokens = || texts.iter().flat_map(|t| t.as_ref());
         if let Some(token) = tokens().find(|t| **t as usize >= vocabulary) {
             return wrong(format!(
-                "token {token} is none of the text encoder's {vocabulary}; the tokenizer belongs to \
-                 another model: use the one that came with the text encoder"
+                "token {token} is not one of the text encoder's {vocabulary}; the tokenizer \
+                 belongs to another model: use the one that came with the text encoder"
             ));
         }
         run.write(&[texts.len(), length, hidden], |out| {

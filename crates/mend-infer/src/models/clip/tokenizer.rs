@@ -82,7 +82,7 @@ impl CLIPTokenizer {
                         format!("'pad_token' is {shown:?}, which is not in the vocabulary"),
                     )
                 }),
-                Some(None) => Err(damaged(&file, "'pad_token' is no text")),
+                Some(None) => Err(damaged(&file, "'pad_token' is not a text")),
             };
         }
         Ok(tokenizer)

@@ -73,8 +73,9 @@ impl Config {
 
 fn no_lama(weights: &Weights) -> String {
     format!(
-        "{}: this is no big-LaMa: there is no 'generator.model.1.ffc.convl2l.weight' with all that \
-         belongs to it; take big-lama.pt, the checkpoint best.ckpt, or the same as safetensors{}",
+        "{}: this is not big-LaMa: there is no 'generator.model.1.ffc.convl2l.weight' with all \
+         that belongs to it; take big-lama.pt, the checkpoint best.ckpt, or the same as \
+         safetensors{}",
         weights.name(),
         weights.refused()
     )

@@ -64,7 +64,7 @@ impl Adapter {
         if !about.is_file() || about.len() > LONGEST {
             return Err(wrong(
                 &name,
-                "this is no configuration of peft's; get it anew",
+                "this is not a configuration of peft's; get it again",
             ));
         }
         let text = fs::read(&path).map_err(|e| io(&name, &e))?;

@@ -161,8 +161,8 @@ impl Lora {
         match lost.is_empty() {
             true => Ok(()),
             false => Err(self.wrong(format!(
-                "{} for layers that the model has not; the LoRA is for another model: take one for \
-                 this, or another model",
+                "{} for layers that the model does not have; the LoRA is for another model: use \
+                 one for this model, or another model",
                 some(&lost)
             ))),
         }

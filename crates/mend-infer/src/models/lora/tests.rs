@@ -207,7 +207,7 @@ fn what_is_no_lora_for_the_model_is_named() {
         ),
         (
             ErrorKind::Model,
-            "has not",
+            "does not have",
             said(&rename("mid_block_conv", "mid_block_conv2")),
         ),
         (

@@ -79,7 +79,7 @@ impl Config {
 
 fn no_migan(weights: &Weights) -> String {
     format!(
-        "{}: this is no MI-GAN: there is no 'encoder.b512.fromrgb.weight' or 'b256' with all that \
+        "{}: this is not MI-GAN: there is no 'encoder.b512.fromrgb.weight' or 'b256' with all that \
          belongs to it; take migan_512_places2.pt, migan_traced.pt or migan_pipeline_v2.onnx{}",
         weights.name(),
         weights.refused()

@@ -97,9 +97,9 @@ impl Checkpoint {
             return Err(Error::new(
                 ErrorKind::Model,
                 format!(
-                    "{}: this is no network of RAD's: there is neither a 'conv_in.weight' nor an \
-                     'input_blocks.0.0.weight' with all that belongs to it; take the authors' folder \
-                     with unet/, or weights of ADM's{}",
+                    "{}: this is not a network of RAD's: there is neither a 'conv_in.weight' nor \
+                     an 'input_blocks.0.0.weight' with all that belongs to it; take the authors' \
+                     folder with unet/, or weights of ADM's{}",
                     weights.name(),
                     weights.refused()
                 ),
@@ -172,9 +172,9 @@ fn config(folder: &Path) -> Result<(String, String)> {
              unet/diffusion_pytorch_model.safetensors: take the whole folder, or name the file of the \
              weights",
         )),
-        Ok(about) if !about.is_file() || about.len() > LONGEST => {
-            Err(wrong("this is no configuration; download the file again"))
-        }
+        Ok(about) if !about.is_file() || about.len() > LONGEST => Err(wrong(
+            "this is not a configuration; download the file again",
+        )),
         _ => match fs::read_to_string(&path) {
             Ok(text) => Ok((name, text)),
             Err(e) => Err(Error::new(

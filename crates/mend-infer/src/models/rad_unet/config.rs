@@ -156,7 +156,7 @@ impl Config {
             return Err(Error::new(
                 ErrorKind::Model,
                 format!(
-                    "{}: this is no network of RAD's or ADM's whose sizes its tensors tell (3 \
+                    "{}: this is not a network of RAD's or ADM's whose sizes its tensors tell (3 \
                      channels in, 6 out, norms of {GROUPS} groups, heads of {HEAD_DIM}); give the \
                      folder with its config.json",
                     weights.name()

@@ -100,7 +100,8 @@ fn read(path: &Path) -> Result<Option<String>> {
     let bytes = match fs::metadata(path) {
         Ok(about) if about.is_file() && about.len() <= LONGEST => fs::read(path),
         Ok(_) => {
-            let what = "is no configuration of the checkpoint beside it; move it away".to_owned();
+            let what =
+                "is not a configuration of the checkpoint beside it; move it away".to_owned();
             return Err(named(ErrorKind::Model, what));
         }
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -159,7 +159,7 @@ impl PixelRun {
         fresh: &mut dyn FnMut(&mut [f32]),
     ) -> Result<()> {
         if i >= self.steps() {
-            let what = format!("there is no step {i}, for the run has {}", self.steps());
+            let what = format!("there is no step {i}, because the run has {}", self.steps());
             return Err(Error::new(ErrorKind::Argument, what));
         }
         self.check(&[x.len()], CHANNELS)?;

@@ -72,7 +72,7 @@ pub(super) fn split(
             .length
             .is_some_and(|length| length != (to - from) as u64)
         {
-            let why = "its length in the file beside is not that of its shape";
+            let why = "its length in the file beside it does not match its shape";
             header.refused.insert(name.to_string(), why);
             continue;
         }
@@ -95,7 +95,7 @@ pub(in super::super) fn open(
     if files.len() > FILES {
         return Err(damaged(
             name,
-            "its weights lie in more files than any model's",
+            "its weights are in more files than those of any model",
         ));
     }
     for (file, header) in files {
@@ -108,8 +108,8 @@ pub(in super::super) fn open(
             return Err(damaged(
                 name,
                 format!(
-                    "its weights lie in the file '{}', expected a plain name in its own folder; take the \
-                     model from where it was published, with all its files",
+                    "its weights are in the file '{}', expected a plain name in its own folder; \
+                     take the model from where it was published, with all its files",
                     clip(&file)
                 ),
             ));

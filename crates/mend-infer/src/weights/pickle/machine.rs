@@ -240,7 +240,7 @@ impl<'a> Machine<'a> {
             }
             other => {
                 return broken(format!(
-                    "operation {other:#04x} is none that PyTorch's checkpoints have"
+                    "operation {other:#04x} is not one that PyTorch's checkpoints use"
                 ));
             }
         }
@@ -290,7 +290,7 @@ impl<'a> Machine<'a> {
         let len = self.length::<N>()?;
         let start = self.at;
         if std::str::from_utf8(self.take(len)?).is_err() {
-            return broken("a text in it is no UTF-8");
+            return broken("a text in it is not UTF-8");
         }
         self.place(start, len)
             .and_then(|text| self.push(Value::Text(text)))
@@ -317,7 +317,7 @@ impl<'a> Machine<'a> {
         };
         let start = self.at;
         if std::str::from_utf8(self.take(len)?).is_err() {
-            return broken("a class's name is no UTF-8");
+            return broken("a class's name is not UTF-8");
         }
         self.take(1)?;
         self.place(start, len)

@@ -83,8 +83,8 @@ pub(super) fn read(source: &Source) -> Result<Header> {
         return Err(super::damaged(
             source.name(),
             format!(
-                "this pickle holds no tensors that can be had without running it: it describes {}; \
-                 take the model in safetensors format",
+                "this pickle holds no tensors that can be read without running it: it describes \
+                 {}; take the model in safetensors format",
                 clip(&describe(&machine, root))
             ),
         ));
@@ -292,10 +292,7 @@ fn place(
             None => {
                 let path = format!("{prefix}data/{key}");
                 let Some(member) = archive.member(&path)? else {
-                    return Err(wrong(format!(
-                        "lies in '{}', which is missing",
-                        clip(&path)
-                    )));
+                    return Err(wrong(format!("is in '{}', which is missing", clip(&path))));
                 };
                 members.insert(key, member);
                 member
@@ -304,7 +301,7 @@ fn place(
         let size = dtype.bitsize() as u64 / 8;
         if count.checked_mul(size) != Some(member.1) {
             return Err(wrong(format!(
-                "lies in a storage of {} bytes, expected {count} numbers of {size} bytes",
+                "is in a storage of {} bytes, expected {count} numbers of {size} bytes",
                 member.1
             )));
         }
@@ -327,7 +324,7 @@ fn place(
         if all.max(read) > source.len().saturating_mul(SHARED) {
             return Err(broken(
                 source,
-                "its tensors lie in the same bytes many times over",
+                "its tensors share the same bytes many times over",
             ));
         }
         let place = [member.0 + tensor.offset * size, span * size];

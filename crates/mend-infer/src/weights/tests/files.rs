@@ -134,7 +134,7 @@ fn a_folder_gives_the_first_form_that_is_there() {
     folder.put("model.bin", b"PK\x03\x04");
     let message = folder.refused("model");
     assert!(
-        message.contains("'model.bin' lies there and is a pickle"),
+        message.contains("'model.bin' is there and is a pickle"),
         "{message}"
     );
 
@@ -234,15 +234,15 @@ fn an_index_reaches_no_other_files() {
         ),
         (
             r#"{"y":"a.safetensors"}"#,
-            "tensor 'y' should lie in 'a.safetensors'",
+            "tensor 'y' should be in 'a.safetensors'",
         ),
         (
             r#"{"x":"a.safetensors","x":"a.safetensors"}"#,
-            "'x' stands there twice",
+            "'x' appears twice",
         ),
-        (r#"{"x":1}"#, "no index"),
+        (r#"{"x":1}"#, "not an index"),
         ("{}", "'weight_map' is empty"),
-        ("[]", "no index"),
+        ("[]", "not an index"),
     ] {
         folder.put(
             "m.safetensors.index.json",
@@ -254,6 +254,6 @@ fn an_index_reaches_no_other_files() {
     }
     for text in ["", "{}", "[1]", r#"{"weight_map":{},"weight_map":{}}"#] {
         folder.put("m.safetensors.index.json", text);
-        assert!(folder.refused("m").contains("no index"), "{text}");
+        assert!(folder.refused("m").contains("not an index"), "{text}");
     }
 }

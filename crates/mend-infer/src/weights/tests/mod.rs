@@ -280,7 +280,7 @@ fn damaged_headers_are_refused_with_what_is_wrong() {
                 &entry("a", "F32", "[1]", 0, 4),
             ),
             4,
-            "'a' stands there twice",
+            "'a' appears twice",
         ),
         (
             two(&entry("a", "F32", "[1]", 0, 4), r#""__metadata__":{"a":1}"#),

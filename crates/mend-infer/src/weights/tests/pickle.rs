@@ -451,9 +451,9 @@ fn hostile_pickles_are_refused() {
         (b"\x80\x02X\x01\x00\x00\x00\xff.", "UTF-8"),
         (b"\x80\x02cos\nsystem", "no end"),
         (b"\x80\x02}(K\x01u.", "no value"),
-        (b"\x80\x02K\x01)R.", "no function"),
+        (b"\x80\x02K\x01)R.", "not a function"),
         (b"\x80\x02K\x01)\x81.", "no class"),
-        (b"\x80\x02K\x01Q.", "no storage"),
+        (b"\x80\x02K\x01Q.", "not a storage"),
         (b"\x80\x02ios\nsystem\n.", "0x69"),
         (b"\x80\x02\x82\x01.", "0x82"),
         (
@@ -515,7 +515,7 @@ fn damaged_onnx_files_are_refused() {
     };
     for len in (0..whole.len()).step_by(997) {
         assert!(
-            told(&whole[..len]).contains("this is no ONNX file"),
+            told(&whole[..len]).contains("this is not an ONNX file"),
             "{len}"
         );
     }

@@ -18,7 +18,7 @@ impl Machine<'_> {
     /// Of any other nothing but the name is kept.
     pub(super) fn reduce(&mut self, of: Value, args: Value) -> Step<()> {
         if !matches!(of, Value::Node(_)) {
-            return broken("it calls what is no function");
+            return broken("it calls something that is not a function");
         }
         let args = match args {
             Value::Node(i) => match self.node(i) {
@@ -70,7 +70,7 @@ impl Machine<'_> {
                 let count = count as u64;
                 self.make(Node::Storage { dtype, key, count })
             }
-            _ => broken("it refers to something outside that is no storage"),
+            _ => broken("it refers to something outside that is not a storage"),
         }
     }
 
@@ -106,7 +106,7 @@ impl Machine<'_> {
     /// A tuple of sizes.
     fn sizes(&self, number: u32) -> Step<Vec<u64>> {
         let Some(Node::List(items)) = self.node(number) else {
-            return broken("a tensor's shape is none");
+            return broken("a tensor's shape is invalid");
         };
         if items.len() > RANK {
             return broken(format!("a tensor has {} dimensions", items.len()));
@@ -118,7 +118,7 @@ impl Machine<'_> {
             _ => None,
         };
         let sizes: Option<Vec<u64>> = items.iter().map(size).collect();
-        sizes.map_or_else(|| broken("a tensor's shape is none"), Ok)
+        sizes.map_or_else(|| broken("a tensor's shape is invalid"), Ok)
     }
 }
 

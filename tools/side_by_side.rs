@@ -1,4 +1,4 @@
-//! Puts a photo, its mask and its fill beside each other in one small JPEG, as the README shows them.
+//! Puts a photo, its mask and its fill beside each other in one small JPEG, as the pages show them.
 //!
 //! ```text
 //! cargo run --release --example side_by_side -- BEFORE MASK AFTER OUT.jpg
