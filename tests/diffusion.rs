@@ -306,7 +306,10 @@ fn a_budget_is_kept_by_letting_go_and_streaming_with_the_same_pixels() {
     for (budget, ways) in [
         (most, ["the UNet stays", "all weights held"]),
         (most - 1, ["released before", "all weights held"]),
-        (least, ["released before", "read from the file in each step"]),
+        (
+            least,
+            ["released before", "read from the file in each step"],
+        ),
     ] {
         let inpainter = with(Some(budget));
         let plan = photo.plan(&inpainter, &params).unwrap();

@@ -9,11 +9,11 @@
 //! floats, `[3][side][side]`.
 #![forbid(unsafe_code)]
 
-use mend::{Error, ErrorKind, Result};
 use mend_infer::kernels::{Context, Path as Instructions};
 use mend_infer::models::{lama, migan};
 use mend_infer::nn::{Arena, Run, Tensor, from_vec, values};
 use mend_infer::weights::Weights;
+use mend_infer::{Error, ErrorKind, Result};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;

@@ -9,11 +9,11 @@
 //! pass's values as 32-bit floats, `[6][side][side]`.
 #![forbid(unsafe_code)]
 
-use mend::{Error, ErrorKind, Result};
 use mend_infer::kernels::{Context, Path as Instructions};
 use mend_infer::models::RadUnet;
 use mend_infer::models::rad_unet::Checkpoint;
 use mend_infer::nn::{Arena, LevelMap, Run, from_vec, values};
+use mend_infer::{Error, ErrorKind, Result};
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
