@@ -14,6 +14,7 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -359,6 +360,14 @@ def lama():
         mask = torch.zeros(1, 1, h, w)
         mask[..., h // 4 : h // 2, w // 3 : w // 3 + 9] = 1
         out[f"{case}.image"], out[f"{case}.mask"], out[f"{case}.out"] = image, mask, net(image, mask)
+    # Sides that are no multiples of 8, as the original's `pad_img_to_modulo` and its cut back have them.
+    h, w = 39, 61
+    image = torch.rand(1, 3, h, w, generator=g)
+    mask = torch.zeros(1, 1, h, w)
+    mask[..., h // 4 : h // 2, w // 2 : w - 2] = 1
+    around = ((0, 0), (0, 0), (0, -h % 8), (0, -w % 8))
+    padded = [torch.from_numpy(np.pad(x.numpy(), around, mode="symmetric")) for x in (image, mask)]
+    out["ragged.image"], out["ragged.mask"], out["ragged.out"] = image, mask, net(*padded)[..., :h, :w]
     save("lama", stored(net), out, config)
     return net
 
