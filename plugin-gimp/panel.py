@@ -67,10 +67,7 @@ class Panel:
 
     def fields(self, essential):
         """The parameters for the chosen engine: those that are shown at once, or the others."""
-        return [
-            field for field in self.settings.fields()
-            if field.name not in fill.OWN and field.essential == essential
-        ]
+        return [field for field in self.settings.fields() if field.essential == essential]
 
     def for_item(self, item):
         """Leaves only what can be done with this drawable."""
@@ -79,7 +76,7 @@ class Panel:
 
     def asked(self):
         """The fill that the settings ask for."""
-        return Asked(self.settings.parameters(without=fill.OWN), self.output, self.sample)
+        return Asked(self.settings.parameters(), self.output, self.sample)
 
     def stored(self):
         """All of it, for `Memory`."""
@@ -95,9 +92,9 @@ class Panel:
         except fill.Refusal as refusal:
             good, text = False, str(refusal)
         except native.MendError as error:
-            good, text = False, fill.sentence(error.message)
+            good, text = False, job.sentence(error.message)
         except MemoryError:
-            good, text = False, fill.NO_MEMORY
+            good, text = False, job.NO_MEMORY
         summaries = {e.id: e.summary for e in job.engines(self.description)}
         return Verdict(good, text, summaries.get(engine, ""))
 

@@ -75,7 +75,8 @@ class Dialog(QtWidgets.QDialog):
         self._front, self._behind = Form(), Form()
         self._summary, self._undo, self._advised = Note(), Note(), Note()
         every = [field for engine in krita_job.offered(self._description)
-                 for field in krita_job.fields(self._description, engine)]
+                 for field in job.fields_of(self._description, engine)
+                 if field.name not in job.ASKED_OTHERWISE]
         place = {name: n for n, name in enumerate(job.ESSENTIAL)}
         for field in sorted(every, key=lambda f: place.get(f.name, len(place))):
             self._add(field)
@@ -108,8 +109,7 @@ class Dialog(QtWidgets.QDialog):
         return inside
 
     def _add(self, field):
-        key = _key(field)
-        if key in self._rows:
+        if field.key in self._rows:
             return
         if field.type == "integer":
             widget = Whole(field)
@@ -120,7 +120,7 @@ class Dialog(QtWidgets.QDialog):
         elif field.type == "choice":
             widget = Choice(job.choices(field, self._description))
         elif field.type == "extent":
-            widget = Extent(field, krita_job.limits(self._description, field.name, key[0] or None))
+            widget = Extent(field)
         else:
             widget = Text(field)
         widget.setObjectName("mend_" + field.name)
@@ -129,7 +129,7 @@ class Dialog(QtWidgets.QDialog):
             part.setToolTip("<qt>%s</qt>" % escaped(field.help))
         label.setBuddy(widget)
         (self._front if field.essential else self._behind).add(label, widget)
-        self._rows[key] = (field, label, widget)
+        self._rows[field.key] = (field, label, widget)
         widget.changed.connect(lambda: self._set(field, widget))
         if field.name == "engine":
             self._front.add("", self._summary)
@@ -174,9 +174,9 @@ class Dialog(QtWidgets.QDialog):
         return row and row[2]
 
     def _row(self, name):
-        for field in krita_job.fields(self._description, self._settings.engine):
+        for field in self._settings.fields():
             if field.name == name:
-                return self._rows[_key(field)]
+                return self._rows[field.key]
         return None
 
     def options(self):
@@ -189,9 +189,9 @@ class Dialog(QtWidgets.QDialog):
 
     def _show(self, options):
         self._settings = krita_job.settings(self._description, options)
-        for (whose, name), (field, _, widget) in self._rows.items():
+        for field, _, widget in self._rows.values():
             blocked = widget.blockSignals(True)
-            widget.set(options.values.get(whose, {}).get(name, field.default))
+            widget.set(self._settings.get(field))
             widget.blockSignals(blocked)
         self._result.set(options.result)
         self._source.set(options.source)
@@ -209,7 +209,7 @@ class Dialog(QtWidgets.QDialog):
     def _dress(self):
         """Shows what means something for the values as they are."""
         engine = self._settings.engine
-        has = {_key(f) for f in krita_job.fields(self._description, engine)}
+        has = {field.key for field in self._settings.fields()}
         for key, (_, label, widget) in self._rows.items():
             label.setVisible(key in has)
             widget.setVisible(key in has)
@@ -278,7 +278,8 @@ class Dialog(QtWidgets.QDialog):
                     self._runs = plan["engine"]
                 self._planned.setText(job.plan_text(plan, self._description))
             except Exception as error:
-                problem = krita_job.sentence(str(error))
+                memory = isinstance(error, MemoryError)
+                problem = job.NO_MEMORY if memory else job.sentence(str(error))
         if problem is not None:
             self._planned.setText(problem)
         self._start.setEnabled(problem is None)
@@ -294,12 +295,6 @@ class Dialog(QtWidgets.QDialog):
 
     def _help(self):
         Manual(self).open()
-
-
-def _key(field):
-    """Whose a parameter is, as job.Settings has it, and its name."""
-    own = field.engines and field.name not in job.WISHES
-    return (field.engines[0] if own else "", field.name)
 
 
 class Manual(QtWidgets.QDialog):

@@ -11,7 +11,7 @@ import traceback
 
 from krita import Extension, Krita
 
-from . import job, krita_job, native, raw
+from . import job, krita_job, masks, native, raw
 from .colours import Colours
 from .dialog import Dialog, Progress
 from .krita_job import IN_PLACE, LAYER, VISIBLE, Refused
@@ -35,7 +35,9 @@ def _guarded(method):
         try:
             method(self)
         except (native.MendError, Changed, Refused) as error:
-            self.say(krita_job.sentence(str(error)))
+            self.say(job.sentence(str(error)))
+        except MemoryError:
+            self.say(job.NO_MEMORY)
         except Exception:
             self.say(
                 "Mend failed in a way that it does not know. If the layers changed, Undo takes "
@@ -102,12 +104,12 @@ class Inpaint(Extension):
     @_guarded
     def remove_object(self):
         """Fills the selection and a narrow rim around it, without a question."""
-        self._one_click(krita_job.REMOVE)
+        self._one_click(job.REMOVE_OBJECT)
 
     @_guarded
     def fill_quickly(self):
         """Fills the selection from what is close to it, without a question."""
-        self._one_click(krita_job.QUICK)
+        self._one_click(job.FILL_QUICKLY)
 
     def _one_click(self, values):
         # Nothing of it is remembered: "Inpaint Again" repeats what the user chose.
@@ -282,7 +284,7 @@ class Fill(QtCore.QObject):
             self._holes.append((piece.hole.moved(window.x, window.y), before, started))
             works.append(Work(piece, bytearray(data), pixel_format, covered))
         parameters = krita_job.request(self._host._description, self._options)
-        self._run = Run(self._mend, parameters, works)
+        self._run = Run(self._mend, parameters, works, plan["seconds"])
         self._working = working
 
     def start(self):
@@ -310,7 +312,7 @@ class Fill(QtCore.QObject):
         progress = self._progress
         if self._run.is_alive():
             if progress is not None:
-                progress.tell(self._run.shown_share, self._run.seconds_left)
+                progress.tell(self._run.countdown.shown, self._run.countdown.left)
             return
         self._timer.stop()
         if progress is None:
@@ -369,18 +371,18 @@ class Fill(QtCore.QObject):
         """Filled pixels in the image's colour space, zero where there is no fill."""
         if self._working == space:
             return pixels
-        visible = raw.visible_pixels(
+        visible = masks.visible(
             pixels, self._working.pixel_bytes, raw.DEPTH_BYTES[self._working.depth])
         out = self._back(pixels, rect, space)
-        return raw.choose(bytes(len(out)), out, visible, space.pixel_bytes)
+        return masks.choose(bytes(len(out)), out, visible, space.pixel_bytes)
 
     def _in_place(self, pixels, rect, before, started):
         """Filled pixels in the layer's colour space, the old bytes where nothing was filled."""
         if not self._converted:
             return pixels
-        changed = raw.changed_pixels(started, pixels, self._working.pixel_bytes)
+        changed = masks.changed(started, pixels, self._working.pixel_bytes)
         out = self._back(pixels, rect, self._space)
-        return raw.choose(before, out, changed, self._space.pixel_bytes)
+        return masks.choose(before, out, changed, self._space.pixel_bytes)
 
     def _back(self, pixels, rect, space):
         if not self._converted:

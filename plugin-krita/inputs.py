@@ -49,7 +49,10 @@ class Whole(QtWidgets.QWidget):
     def get(self):
         if not self._wide:
             return self._edit.value()
-        return krita_job.sound(self._field, self._edit.text() or self._field.default)
+        try:
+            return self._field.within(int(self._edit.text()))
+        except ValueError:
+            return self._field.default
 
     def set(self, value):
         if self._wide:
@@ -129,7 +132,7 @@ class Extent(QtWidgets.QWidget):
 
     changed = QtCore.pyqtSignal()
 
-    def __init__(self, field, limits):
+    def __init__(self, field):
         super().__init__()
         row = _row(self)
         self._unit = QtWidgets.QComboBox()
@@ -139,7 +142,7 @@ class Extent(QtWidgets.QWidget):
             self._unit.addItem(label, name)
         self._amount = QtWidgets.QSpinBox()
         self._amount.setAccelerated(True)
-        self._limits = {"px": limits.get("max_pixels", 65536), "%": limits.get("max_percent", 1000)}
+        self._limits = {"px": field.max_pixels or 65536, "%": field.max_percent or 1000}
         self._kept = {"px": 64, "%": 100}
         row.addWidget(self._unit, 1)
         row.addWidget(self._amount, 1)

@@ -45,15 +45,6 @@ def _cramped(plan, window, canvas):
     return False
 
 
-def bands(rect, pixel_bytes, most=1 << 28):
-    """`rect` in horizontal bands of at most `most` bytes: Krita counts bytes in 32-bit numbers."""
-    rows = max(most // max(rect.width * pixel_bytes, 1), 1)
-    return [
-        Rect(rect.x, y, rect.width, min(rows, rect.bottom - y))
-        for y in range(rect.y, rect.bottom, rows)
-    ]
-
-
 # --- Refusals ------------------------------------------------------------------------------------
 
 
@@ -237,23 +228,14 @@ class Options(NamedTuple):
     source: str = OWN
 
 
-# Where the fill goes is asked for in Krita's words.
-ASKED_OTHERWISE = ("result",)
-
-
 def settings(description, options):
     """The parameters' values, to be read and changed."""
     return job.Settings(description, options.values)
 
 
-def fields(description, engine):
-    """What the dialog has for an engine, or for "auto"."""
-    return [f for f in job.fields_of(description, engine) if f.name not in ASKED_OTHERWISE]
-
-
 def offered(description):
     """The engines that can be chosen here, by their ids, "auto" among them."""
-    for field in fields(description, "auto"):
+    for field in job.common_fields(description):
         if field.name == "engine":
             return [choice[0] for choice in job.choices(field, description)]
     return ["auto"]
@@ -261,38 +243,12 @@ def offered(description):
 
 def changed(settings):
     """How many of the chosen engine's values that stand behind "More" are not the defaults."""
-    return sum(
-        1 for f in fields(settings.description, settings.engine)
-        if not f.essential and settings.get(f) != f.default
-    )
-
-
-# The one-click actions, as in GIMP: a little more than what was selected, for objects have rims;
-# and the engine that needs no model with less of the surroundings.
-REMOVE = {"grow": 4}
-QUICK = {"engine": "exemplar", "context": "32"}
+    return sum(1 for field in settings.changed() if not field.essential)
 
 
 def one_click(options, values):
     """Everything at its default but `values`; the fill goes where the user's last one went."""
     return options._replace(values={"": dict(values)})
-
-
-def sound(field, value):
-    """`value` if the field takes it, else the field's default."""
-    try:
-        if field.type in ("integer", "number"):
-            value = int(value) if field.type == "integer" else float(value)
-            low = field.min if field.min is not None else value
-            high = field.max if field.max is not None else value
-            return min(max(value, low), high) if value == value else field.default
-        if field.type == "flag":
-            return value if isinstance(value, bool) else field.default
-        if field.type == "choice":
-            return value if value in [c[0] for c in field.choices] else field.default
-        return value if isinstance(value, str) and "\0" not in value else field.default
-    except (TypeError, ValueError, OverflowError):
-        return field.default
 
 
 def recall(text, description):
@@ -321,18 +277,9 @@ def remember(options):
 
 def request(description, options):
     """The library's parameters: those of the chosen engine that are not its defaults."""
-    wanted = settings(description, options).parameters(without=ASKED_OTHERWISE)
+    wanted = settings(description, options).parameters()
     wanted["result"] = "layer" if options.result == LAYER else "image"
     return wanted
-
-
-def limits(description, name, engine=None):
-    """The description of the parameter `name`, of `engine` or of all, {} where there is none."""
-    every = list(description.get("params", []))
-    for e in description.get("engines", []):
-        if engine in (None, e["id"]):
-            every += e.get("params", [])
-    return next((p for p in every if p.get("name") == name), {})
 
 
 def extent_parts(text):
@@ -369,26 +316,6 @@ def title_text(facts):
         hole.width, hole.height, name)
 
 
-def seconds_left(told, since):
-    """The seconds left, `since` seconds after it was `told`: it counts down by the clock, ever more
-    slowly where it has turned out too short."""
-    if told is None:
-        return None
-    half = told / 2
-    return told - since if since <= half else half * half / since
-
-
-def sentence(text):
-    """The library's message as a dialog writes it."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else text + "."
-
-
 def notes_text(reports):
     """What the library wants the user to know of a finished fill."""
-    notes = []
-    for report in reports:
-        for note in report.get("notes", []):
-            if note not in notes:
-                notes.append(note)
-    return " ".join(sentence(note) for note in notes)
+    return " ".join(job.sentence(note) for note in job.notes_of(reports))

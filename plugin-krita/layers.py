@@ -8,10 +8,14 @@ pixels are only ever set on layers that are not in the document yet; adding and 
 undo steps.
 """
 
-from . import krita_job, raw
-from .job import Rect, cut
+from . import raw
+from .job import Rect, bands, cut
 from .krita_job import Facts
 from .raw import Space
+
+
+# Krita counts bytes in 32-bit numbers.
+AT_ONCE = 1 << 28
 
 
 class Changed(Exception):
@@ -63,7 +67,7 @@ class Target:
 
     def _transparency(self, space, hole):
         worst = raw.OPAQUE
-        for band in krita_job.bands(hole, space.pixel_bytes, 1 << 24):
+        for band in bands(hole, space.pixel_bytes, 1 << 24):
             data = _pixels(self.node, band, space.pixel_bytes)
             worst = max(worst, raw.transparency(data, space, self.mask(band, keep=False)))
             if worst == raw.TRANSLUCENT:
@@ -177,7 +181,7 @@ def _space(node):
 
 def _pixels(source, rect, pixel_bytes):
     return b"".join(
-        bytes(source.pixelData(*band)) for band in krita_job.bands(rect, pixel_bytes)
+        bytes(source.pixelData(*band)) for band in bands(rect, pixel_bytes, AT_ONCE)
     )
 
 

@@ -10,7 +10,7 @@ import operator
 import sys
 from typing import NamedTuple
 
-from . import job, native
+from . import job, masks, native
 
 
 # --- Colour spaces -------------------------------------------------------------------------------
@@ -77,48 +77,10 @@ def linear_by_name(profile):
 
 # --- Arithmetic on raw pixels --------------------------------------------------------------------
 
-_NONZERO = bytes([0] + [255] * 255)
-
-
-def _number(data):
-    return int.from_bytes(data, "little")
-
-
-def _or_of_columns(data, step):
-    """A byte a pixel: not 0 where one of the pixel's `step` bytes is not 0."""
-    found = 0
-    for i in range(step):
-        found |= _number(data[i::step])
-    return found.to_bytes(len(data) // step, "little")
-
-
-def changed_pixels(before, after, pixel_bytes):
-    """255 for every pixel whose bytes differ, 0 for the others."""
-    differ = (_number(before) ^ _number(after)).to_bytes(len(before), "little")
-    return _or_of_columns(differ, pixel_bytes).translate(_NONZERO)
-
-
-def visible_pixels(data, pixel_bytes, alpha_bytes):
-    """255 for every pixel whose alpha (its last bytes) is not 0, 0 for the others."""
-    found = 0
-    for i in range(pixel_bytes - alpha_bytes, pixel_bytes):
-        found |= _number(data[i::pixel_bytes])
-    return found.to_bytes(len(data) // pixel_bytes, "little").translate(_NONZERO)
-
-
 def surrounded(data, space, mask):
     """Whether a pixel that `mask` leaves out is not wholly transparent."""
-    seen = _number(visible_pixels(data, space.pixel_bytes, DEPTH_BYTES[space.depth]))
-    return bool(seen & ~_number(job.hard(mask)))
-
-
-def choose(keep, take, chosen, pixel_bytes):
-    """`take` where `chosen` is 255, `keep` where it is 0."""
-    wide = bytearray(len(keep))
-    for i in range(pixel_bytes):
-        wide[i::pixel_bytes] = chosen
-    old = _number(keep)
-    return (old ^ ((old ^ _number(take)) & _number(wide))).to_bytes(len(keep), "little")
+    seen = masks.visible(data, space.pixel_bytes, DEPTH_BYTES[space.depth])
+    return masks.overlap(seen, masks.inverse(job.hard(mask)))
 
 
 def corrected(target, aim, got):

@@ -8,9 +8,9 @@ import os
 import sys
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "plugin-gimp"))
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import plugins
+
+plugins.import_gimp()
 
 import fill  # noqa: E402
 import job  # noqa: E402
@@ -326,26 +326,6 @@ class Pixels(unittest.TestCase):
             ("cairo-ARGB32", None), ("", None),
         ]:
             self.assertEqual(fill.pixel_format(encoding), expected, encoding)
-
-    def test_kept_mixes_by_pixel(self):
-        before, after = bytes(range(12)), bytes(range(100, 112))
-        self.assertEqual(
-            fill.kept(before, after, b"\x00\xff\x00\xff", 3),
-            before[:3] + after[3:6] + before[6:9] + after[9:],
-        )
-
-    def test_bands_cover_the_rectangle_once(self):
-        rect = Rect(3, 5, 1000, 4001)
-        strips = fill.bands(rect, 16000)
-        self.assertEqual(sum(s.height for s in strips), 4001)
-        self.assertEqual(strips[0].y, 5)
-        self.assertTrue(all(a.bottom == b.y for a, b in zip(strips, strips[1:])))
-        self.assertEqual(fill.bands(Rect(0, 0, 10, 3), 1 << 30), [
-            Rect(0, 0, 10, 1), Rect(0, 1, 10, 1), Rect(0, 2, 10, 1)])
-
-    def test_the_librarys_words_become_sentences(self):
-        self.assertEqual(fill.sentence("the mask is empty; select"), "The mask is empty; select.")
-        self.assertEqual(fill.sentence(""), ".")
 
 
 if __name__ == "__main__":

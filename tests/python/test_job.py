@@ -7,8 +7,9 @@ import random
 import sys
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "plugin-gimp"))
+import plugins
+
+plugins.import_gimp()
 
 import job  # noqa: E402
 from job import Rect  # noqa: E402
@@ -88,6 +89,22 @@ class Pieces(unittest.TestCase):
 
 
 class Bytes(unittest.TestCase):
+    def test_bands_cover_the_rectangle_once(self):
+        for rect, pixel_bytes, most in (
+            (Rect(3, 5, 1000, 4001), 16, 4 << 20), (Rect(3, 5, 1000, 777), 16, 1 << 20),
+        ):
+            bands = job.bands(rect, pixel_bytes, most)
+            self.assertGreater(len(bands), 5)
+            y = rect.y
+            for band in bands:
+                self.assertEqual((band.x, band.y, band.width), (3, y, 1000))
+                self.assertLessEqual(band.area * pixel_bytes, most)
+                y = band.bottom
+            self.assertEqual(y, rect.bottom)
+        # A row is the least.
+        self.assertEqual(job.bands(Rect(0, 0, 1 << 20, 2), 16, 4), [
+            Rect(0, 0, 1 << 20, 1), Rect(0, 1, 1 << 20, 1)])
+
     def test_cut(self):
         data = bytes(range(60))  # 5 rows of 3 pixels of 4 bytes
         self.assertEqual(job.cut(data, 12, Rect(1, 2, 2, 2), 4),
@@ -120,39 +137,45 @@ DESCRIPTION = {
 }
 
 
+def _choices(*names):
+    return [{"id": name, "label": name.title()} for name in names]
+
+
 def _param(name, kind, default, **more):
     return dict({"name": name, "label": name, "help": "h", "type": kind, "default": default}, **more)
 
 
-# Two engines that mean different things by one name.
+# Two engines that mean different things by one name: by each kind of parameter.
 TWO = {
     "params": [
         _param("engine", "choice", "auto",
-               choices=[{"id": i, "label": i} for i in ("auto", "first", "second")]),
+               choices=_choices("auto", "first", "second")),
         _param("grow", "integer", "0", min=0, max=256),
     ],
     "engines": [
         {"id": "first", "label": "First", "available": True, "params": [
-            _param("prompt", "text", ""), _param("steps", "integer", "20", min=1, max=99)]},
+            _param("prompt", "text", ""), _param("steps", "integer", "20", min=1, max=99),
+            _param("scheduler", "choice", "karras", choices=_choices("euler", "karras", "ddim"))]},
         {"id": "second", "label": "Second", "available": True, "params": [
             _param("steps", "integer", "25", min=1, max=99),
-            _param("scheduler", "choice", "ddim", choices=[{"id": "ddim", "label": "DDIM"}])]},
+            _param("scheduler", "choice", "ddim", choices=_choices("ddpm", "ddim")),
+            _param("grow", "integer", "2", min=1, max=8)]},
     ],
 }
 
 
 class Dialog(unittest.TestCase):
     def test_fields(self):
-        fields = {f.name: f for f in job.fields(DESCRIPTION)}
-        self.assertEqual(list(fields), ["engine", "seed", "context", "sharp", "steps"])
-        self.assertEqual([fields[n].default for n in fields], ["auto", 0, "auto", True, 2.5])
-        self.assertEqual(fields["sharp"].engines, ("exemplar", "big"))
-        self.assertTrue(fields["steps"].shown_for("big") and fields["steps"].shown_for("auto"))
-        self.assertFalse(fields["steps"].shown_for("exemplar"))
-        self.assertTrue(fields["seed"].shown_for("exemplar"))
+        found = [(f.engine, f.name, f.default) for f in job.all_fields(DESCRIPTION)]
+        self.assertEqual(found, [
+            ("", "engine", "auto"), ("", "seed", 0), ("", "context", "auto"),
+            ("exemplar", "sharp", True), ("big", "steps", 2.5), ("big", "sharp", True),
+        ])
+        context = job.all_fields(DESCRIPTION)[2]
+        self.assertEqual((context.max_pixels, context.max_percent), (10, 10.0))
 
     def test_engines_that_cannot_run_are_not_offered_and_say_why(self):
-        engine = job.fields(DESCRIPTION)[0]
+        engine = job.common_fields(DESCRIPTION)[0]
         self.assertEqual([i for i, _ in job.choices(engine, DESCRIPTION)], ["auto", "exemplar"])
         self.assertEqual(job.engines(DESCRIPTION)[1].why_not, "run 'mend models get big'")
 
@@ -161,8 +184,11 @@ class Dialog(unittest.TestCase):
             return [(f.name, f.default) for f in job.fields_of(TWO, engine)]
 
         common = [("engine", "auto"), ("grow", 0)]
-        self.assertEqual(own("first"), common + [("prompt", ""), ("steps", 20)])
-        self.assertEqual(own("second"), common + [("steps", 25), ("scheduler", "ddim")])
+        self.assertEqual(
+            own("first"), common + [("prompt", ""), ("steps", 20), ("scheduler", "karras")])
+        # What an engine describes anew is its own.
+        self.assertEqual(
+            own("second"), common[:1] + [("steps", 25), ("scheduler", "ddim"), ("grow", 2)])
         # Automatic asks for what is wanted, and for nothing that only one engine knows.
         self.assertEqual(own("auto"), common + [("prompt", "")])
         gone = dict(TWO, engines=[dict(e, available=e["id"] != "first") for e in TWO["engines"]])
@@ -171,6 +197,29 @@ class Dialog(unittest.TestCase):
             [f.name for f in job.fields_of(TWO, "first") if f.essential],
             ["engine", "grow", "prompt"],
         )
+
+    def test_an_engines_value_is_judged_by_that_engine(self):
+        for engine, name, value, expected in [
+            ("first", "scheduler", "karras", "karras"), ("second", "scheduler", "karras", None),
+            ("first", "scheduler", "ddpm", None), ("second", "scheduler", "ddpm", "ddpm"),
+            ("first", "grow", 0, 0), ("second", "grow", 0, None), ("first", "grow", 200, 200),
+        ]:
+            field = next(f for f in job.fields_of(TWO, engine) if f.name == name)
+            self.assertEqual(field.sound(value), expected, (engine, name, value))
+        # Nor does what one of them cannot have come back from a file, or under the other's name.
+        stored = {"": {"engine": "second", "grow": 9}, "second": {"scheduler": "karras", "steps": 30},
+                  "first": {"scheduler": "euler", "grow": 5}}
+        settings = job.Settings(TWO, stored)
+        self.assertEqual(settings.parameters(), {"engine": "second", "steps": "30"})
+        self.assertEqual(settings.stored(), {
+            "": {"engine": "second", "grow": 9}, "second": {"steps": 30},
+            "first": {"scheduler": "euler"}})
+
+    def test_a_prompt_waits_for_the_engine_that_reads_it(self):
+        gone = dict(TWO, engines=[dict(e, available=False) for e in TWO["engines"]])
+        settings = job.Settings(gone, {"": {"prompt": "a boat"}})
+        self.assertEqual(settings.parameters(), {})
+        self.assertEqual(job.Settings(TWO, settings.stored()).parameters(), {"prompt": "a boat"})
 
     def test_each_engine_keeps_its_values_and_is_sent_no_others(self):
         settings = job.Settings(TWO)
@@ -182,22 +231,23 @@ class Dialog(unittest.TestCase):
         set_value("engine", "first")
         set_value("steps", 30)
         set_value("prompt", "a boat")
+        set_value("grow", 9)
         set_value("engine", "second")
         self.assertEqual(settings.parameters(), {"engine": "second"})
         set_value("steps", 20)
+        set_value("scheduler", "ddpm")
         set_value("grow", 4)
-        expected = {"engine": "second", "steps": "20", "grow": "4"}
+        expected = {"engine": "second", "steps": "20", "scheduler": "ddpm", "grow": "4"}
         self.assertEqual(settings.parameters(), expected)
-        self.assertEqual(settings.parameters(without=("grow", "engine")), {"steps": "20"})
         again = job.Settings(TWO, json.loads(json.dumps(settings.stored())))
         self.assertEqual(again.parameters(), expected)
         engine = again.fields()[0]
         again.set(engine, "first")
         self.assertEqual(
-            again.parameters(), {"engine": "first", "steps": "30", "prompt": "a boat", "grow": "4"}
+            again.parameters(), {"engine": "first", "steps": "30", "prompt": "a boat", "grow": "9"}
         )
         again.set(engine, "auto")
-        self.assertEqual(again.parameters(), {"prompt": "a boat", "grow": "4"})
+        self.assertEqual(again.parameters(), {"prompt": "a boat", "grow": "9"})
         again.reset()
         self.assertEqual(again.stored(), {})
 
@@ -214,7 +264,7 @@ class Dialog(unittest.TestCase):
         self.assertEqual((settings.engine, settings.stored()), ("auto", {"second": {"steps": 9}}))
 
     def test_sound_values(self):
-        fields = {f.name: f for f in job.fields(DESCRIPTION)}
+        fields = {f.name: f for f in job.all_fields(DESCRIPTION)}
         for name, value, expected in [
             ("seed", "7", 7), ("seed", 10, None), ("seed", -1, None), ("seed", "abc", None),
             ("steps", "2.5", 2.5), ("steps", float("nan"), None), ("steps", 1e300, None),
@@ -224,14 +274,22 @@ class Dialog(unittest.TestCase):
         ]:
             self.assertEqual(fields[name].sound(value), expected, (name, value))
 
+    def test_numbers_come_into_their_range(self):
+        fields = {f.name: f for f in job.all_fields(DESCRIPTION)}
+        for name, value, expected in [
+            ("seed", 12, 9), ("seed", -3, 0), ("seed", 4, 4), ("steps", 12.5, 9.0),
+            ("steps", 0.5, 0.5),
+        ]:
+            got = fields[name].within(value)
+            self.assertEqual((got, type(got)), (expected, type(value)))
+
     def test_values_go_to_the_library_as_text(self):
-        got = job.parameters(
-            job.fields(DESCRIPTION),
-            {"seed": 3.0, "sharp": False, "steps": 2, "context": "5%", "output": "ignored"},
-        )
-        self.assertEqual(
-            got, {"seed": "3", "sharp": "false", "steps": "2.0", "context": "5%"}
-        )
+        fields = {f.name: f for f in job.all_fields(DESCRIPTION)}
+        for name, value, text in [
+            ("seed", 3.0, "3"), ("sharp", False, "false"), ("sharp", True, "true"),
+            ("steps", 2, "2.0"), ("context", "5%", "5%"), ("engine", "big", "big"),
+        ]:
+            self.assertEqual(fields[name].text(value), text)
 
 
 class Words(unittest.TestCase):
@@ -265,7 +323,7 @@ class Words(unittest.TestCase):
         countdown.report(0.25)
         self.assertEqual((countdown.left, countdown.share), (60.0, 0.25))
         countdown.report(0.2)  # a report of the past
-        self.assertEqual(countdown.left, 60.0)
+        self.assertEqual((countdown.left, countdown.reported), (60.0, 0.25))
         # Too long at the end: never done before it is, and never less than nothing.
         now[0] += 500.0
         self.assertEqual(countdown.left, 0.0)
@@ -274,6 +332,24 @@ class Words(unittest.TestCase):
         self.assertEqual((countdown.left, countdown.share), (0.0, 1.0))
         quick = job.Countdown(0.0, lambda: now[0])
         self.assertEqual((quick.left, quick.share), (0.0, 0.0))
+
+    def test_a_bar_never_goes_back(self):
+        now = [0.0]
+        countdown = job.Countdown(10.0, lambda: now[0])
+        shown = []
+        for share in (0.0, 0.0, 0.1, 0.1, 0.2, 0.9):
+            now[0] += 5.0
+            countdown.report(share)
+            shown.append(countdown.shown)
+        self.assertEqual(sorted(shown), shown)
+        self.assertGreater(shown[1], 0.4)
+        self.assertEqual((countdown.reported, shown[-1]), (0.9, 0.9))
+
+    def test_the_librarys_words(self):
+        self.assertEqual(job.sentence("the mask is empty; select"), "The mask is empty; select.")
+        self.assertEqual(job.sentence(""), ".")
+        reports = [{"notes": ["a", "b"]}, {}, {"notes": ["b", "c", "c"]}]
+        self.assertEqual(job.notes_of(reports), ["a", "b", "c"])
 
     def test_what_is_missing_takes_one_line(self):
         text = job.missing_text(DESCRIPTION)

@@ -22,10 +22,12 @@ for name in [WANTED] if WANTED else ["PyQt5", "PyQt6"]:
     except ImportError:
         HAVE = False
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_krita_job import DESCRIPTION, package  # noqa: E402
+import plugins  # noqa: E402
+from test_krita_job import DESCRIPTION  # noqa: E402
 
-package()
+plugins.import_gimp()
+plugins.import_krita()
+from test_job import TWO  # noqa: E402
 from mend_inpaint import krita_job  # noqa: E402
 from mend_inpaint.krita_job import Options  # noqa: E402
 
@@ -103,6 +105,27 @@ class DialogTest(unittest.TestCase):
         dialog.input("engine").set("b")
         self.assertEqual(krita_job.request(DESCRIPTION, dialog.options()),
                          {"engine": "b", "steps": "30", "prompt": "a wall", "result": "layer"})
+
+    def test_each_choice_starts_at_its_engines_default(self):
+        dialog = self.dialog(description=TWO)
+        for engine, names, default in (
+            ("first", ["euler", "karras", "ddim"], "karras"), ("second", ["ddpm", "ddim"], "ddim"),
+        ):
+            dialog.input("engine").set(engine)
+            scheduler = dialog.input("scheduler")
+            self.assertEqual([scheduler.itemData(i) for i in range(scheduler.count())], names)
+            self.assertEqual(scheduler.get(), default)
+        self.assertEqual(krita_job.request(TWO, dialog.options()),
+                         {"engine": "second", "result": "layer"})
+        # What an engine describes anew stands in place of what all have.
+        dialog.input("grow").set(4)
+        dialog.input("engine").set("first")
+        self.assertEqual(dialog.input("grow").get(), 0)
+        self.assertEqual(krita_job.request(TWO, dialog.options()),
+                         {"engine": "first", "result": "layer"})
+        dialog._reset()
+        dialog.input("engine").set("first")
+        self.assertEqual(dialog.input("scheduler").get(), "karras")
 
     def test_more_says_what_it_hides(self):
         dialog = self.dialog()

@@ -7,9 +7,9 @@ import sys
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "plugin-gimp"))
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import plugins
+
+plugins.import_gimp()
 
 import fill  # noqa: E402
 import native  # noqa: E402
@@ -56,6 +56,27 @@ class Panel(unittest.TestCase):
             for f in everything.fields(False):
                 everything.settings.set(f, f.default)
             self.assertEqual(everything.asked().parameters, {"engine": engine["id"]})
+
+    def test_every_engine_keeps_its_own_values_and_the_library_takes_them(self):
+        everything = self.panel(self.everything)
+        wanted = {}
+        for engine in self.everything["engines"]:
+            wanted[engine["id"]] = {"engine": engine["id"]}
+            everything.settings.set(chosen(everything, "engine"), engine["id"])
+            for f in everything.settings.fields():
+                if not f.engine or f.type == "text":
+                    continue
+                # The choice that stands first is not always the default, nor is the lowest number.
+                values = [name for name, _ in f.choices] or [f.min, f.max]
+                value = next(v for v in values if v != f.default)
+                everything.settings.set(f, value)
+                wanted[engine["id"]][f.name] = f.text(value)
+        again = self.panel(self.everything, json.loads(json.dumps(everything.stored())))
+        for engine, parameters in wanted.items():
+            again.settings.set(chosen(again, "engine"), engine)
+            self.assertEqual(again.asked().parameters, parameters)
+            self.inpainter.check(parameters)
+        self.assertNotEqual(wanted["rad"]["scheduler"], wanted["diffusion"]["scheduler"])
 
     def test_a_verdict_for_every_state(self):
         gimp = Gimp()

@@ -10,7 +10,7 @@ from ctypes import byref, c_char_p, c_double, c_int, c_void_p
 PLUGIN = os.path.join(os.environ["GIMP2_DIRECTORY"], "plug-ins", "mend-inpaint")
 sys.path.insert(0, PLUGIN)
 
-import fill  # noqa: E402
+import arguments  # noqa: E402
 import libgimp as lib  # noqa: E402
 from libgimp import Buffer, Rectangle, babl, gegl, gimp  # noqa: E402
 
@@ -242,14 +242,12 @@ def call(procedure, image, drawable, mode="noninteractive", output="in-place", *
     given = [(lib.INT32, first), (lib.IMAGE, image), (lib.DRAWABLE, drawable)]
     if procedure in ("plug-in-mend-inpaint", "plug-in-mend-plan"):
         with open(os.path.join(PLUGIN, "describe.json")) as file:
-            fields = fill.fields(json.load(file))
+            fields = arguments.placed(json.load(file))
         values = {key.replace("_", "-"): value for key, value in values.items()}
         given.append((lib.STRING, output))
-        kinds = {"engine": lib.STRING, "seed": lib.INT32, "context": lib.STRING, "grow": lib.INT32,
-                 "feather": lib.INT32}
-        default = {field.name: field.default for field in fields}
-        for name, kind in kinds.items():
-            given.append((kind, values.pop(name, default[name])))
+        for field in fields:
+            kind = lib.INT32 if field.type == "integer" else lib.STRING
+            given.append((kind, values.pop(field.name, field.default)))
         # Names with "=" are lines of the last argument as they stand.
         lines = [k + v if k.endswith("=") else "%s=%s" % (k, v) for k, v in values.items()]
         given.append((lib.STRING, "\n".join(lines)))

@@ -232,7 +232,7 @@ def cancelled():
         remember(result)
         before, tree, name = picture.seen(), layers(picture.doc.rootNode()), undo_name()
         APP.action("mend_inpaint_again").trigger()
-        yield lambda: running() and plugin()._fill._run.share > 0.01
+        yield lambda: running() and plugin()._fill._run.countdown.reported > 0.01
         APP.action("mend_inpaint_again").trigger()  # a second one meanwhile
         yield 50
         boxes = shown("mend_inpaint_message")
@@ -242,10 +242,10 @@ def cancelled():
         if result == "layer":
             yield from photograph(shown("mend_inpaint_progress")[0], "krita-progress.png")
         thread = plugin()._fill._run
-        done = thread.share
+        done = thread.countdown.reported
         shown("mend_inpaint_progress")[0].findChild(QPushButton).click()
         yield idle
-        check(thread.share - done < 0.1, "it went on from", done, "to", thread.share)
+        check(thread.countdown.reported - done < 0.1, "it went on from", done, "to", thread.countdown.reported)
         yield 100
         check(not shown("mend_inpaint_message") and not shown("mend_inpaint_progress"), "windows left")
         check(picture.seen() == before, "the picture changed")
@@ -268,7 +268,7 @@ def responsive():
     thread = plugin()._fill._run
     seen, ticks = [], []
     timer = QTimer()
-    timer.timeout.connect(lambda: (ticks.append(time.monotonic()), seen.append(thread.share)))
+    timer.timeout.connect(lambda: (ticks.append(time.monotonic()), seen.append(thread.countdown.reported)))
     timer.start(10)
     yield lambda: not thread.is_alive()
     timer.stop()

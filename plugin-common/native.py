@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Mend's C library through ctypes: the one file that knows its functions and structs.
 
-The same bytes serve every host. Python's standard library only, 3.8 or newer. A test compares
+One copy serves every host. Python's standard library only, 3.8 or newer. A test compares
 SIGNATURES and the structs with include/mend.h.
 
     inpainter = Inpainter()                     # finds and loads the library, starts nothing

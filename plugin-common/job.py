@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What a plug-in decides before and after the library runs; knows no host.
 
-Rectangles, what to send and where to put it, the fields of a dialog, and words for people. The same
-bytes serve every host. Python's standard library only, 3.8 or newer.
+Rectangles, what to send and where to put it, the fields of a dialog, and words for people. One copy
+serves every host. Python's standard library only, 3.8 or newer.
 """
 
 import re
 import time
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Tuple, Union
 
 
 # --- Rectangles ----------------------------------------------------------------------------------
@@ -113,6 +113,15 @@ def cut(data, stride, rect, pixel_bytes=1):
     )
 
 
+def bands(rect, pixel_bytes, most):
+    """`rect` in horizontal bands of at most `most` bytes, and of one row at least."""
+    rows = max(most // max(rect.width * pixel_bytes, 1), 1)
+    return [
+        Rect(rect.x, y, rect.width, min(rows, rect.bottom - y))
+        for y in range(rect.y, rect.bottom, rows)
+    ]
+
+
 _HARD = bytes([0] + [255] * 255)
 
 
@@ -124,27 +133,52 @@ def hard(mask):
 # --- The dialog, from mend_describe --------------------------------------------------------------
 
 
-class Field(NamedTuple):
-    """One parameter as a dialog shows it."""
+# What most fills need no more than. "prompt" is there only with an engine that reads one.
+ESSENTIAL = ("engine", "prompt", "grow")
+# Engines' parameters that say what is wanted, and not how an engine is to work: one value for all.
+WISHES = ("prompt",)
+# Parameters that the plug-ins set themselves: where a fill goes is asked for in the host's words.
+ASKED_OTHERWISE = ("result",)
+# The actions without a dialog, by the parameters that they set: one for selections that hug an
+# object, which has a rim, and one from what is close, by the engine that needs no model.
+REMOVE_OBJECT = {"grow": "4"}
+FILL_QUICKLY = {"engine": "exemplar", "context": "32"}
 
+_FLAGS = {
+    "true": True, "1": True, "yes": True, "on": True,
+    "false": False, "0": False, "no": False, "off": False,
+}  # fmt: skip
+_EXTENT = re.compile(r"auto|\d+\s*(px)?|\d+(\.\d*)?\s*%")
+
+
+class Field(NamedTuple):
+    """One parameter of one engine, or of all, as a dialog shows it.
+
+    Engines may mean different things by one name, with other choices, ranges and defaults: a field
+    is one engine's, and is known by engine and name.
+    """
+
+    engine: str  # whose it is; "": every engine has it
     name: str
     label: str
     help: str
     type: str  # integer, number, flag, text, choice, extent
-    default: object  # int, float, bool or str by type
+    default: Union[int, float, bool, str]
     min: Optional[float]
     max: Optional[float]
     choices: Tuple[Tuple[str, str], ...]  # (id, label) of a choice
-    engines: Tuple[str, ...]  # the engines that have it; empty: all
+    max_pixels: Optional[int]  # of an extent
+    max_percent: Optional[float]
+
+    @property
+    def key(self):
+        """Under which its value is kept: (whose it is, name). A wish is nobody's own."""
+        return ("" if self.name in WISHES else self.engine, self.name)
 
     @property
     def essential(self):
         """Whether a dialog shows it at once, and not behind "More"."""
         return self.name in ESSENTIAL
-
-    def shown_for(self, engine):
-        """Whether the field means something for this engine. "auto" may choose any of them."""
-        return not self.engines or engine == "auto" or engine in self.engines
 
     def text(self, value):
         """`value` in the form that the library reads, the same in every locale.
@@ -166,9 +200,7 @@ class Field(NamedTuple):
         try:
             if self.type in ("integer", "number"):
                 made = (int if self.type == "integer" else float)(value)
-                low = self.min is None or made >= self.min
-                high = self.max is None or made <= self.max
-                return made if low and high and made == made else None
+                return made if made == self.within(made) else None
             if self.type == "flag":
                 return value if isinstance(value, bool) else _FLAGS.get(value)
             text = str(value)
@@ -180,15 +212,13 @@ class Field(NamedTuple):
         except (TypeError, ValueError, OverflowError):
             return None
 
-
-# What most fills need no more than. "prompt" is there only with an engine that reads one.
-ESSENTIAL = ("engine", "prompt", "grow")
-# Engines' parameters that say what is wanted, and not how an engine is to work: one value for all.
-WISHES = ("prompt",)
-
-_FLAGS = {"true": True, "1": True, "yes": True, "on": True,
-          "false": False, "0": False, "no": False, "off": False}
-_EXTENT = re.compile(r"auto|\d+\s*(px)?|\d+(\.\d*)?\s*%")
+    def within(self, number):
+        """The number of this field's range that is nearest to `number`."""
+        if self.min is not None and number < self.min:
+            number = type(number)(self.min)
+        if self.max is not None and number > self.max:
+            number = type(number)(self.max)
+        return number
 
 
 class Engine(NamedTuple):
@@ -211,31 +241,42 @@ def _default(kind, text):
     return str(text)
 
 
-def _field(param, engines_with_it):
+def _field(engine, param):
     return Field(
-        param["name"], param["label"], param["help"], param["type"],
-        _default(param["type"], param["default"]), param.get("min"), param.get("max"),
-        tuple((c["id"], c["label"]) for c in param.get("choices", [])), engines_with_it,
+        engine,
+        param["name"],
+        param["label"],
+        param["help"],
+        param["type"],
+        _default(param["type"], param["default"]),
+        param.get("min"),
+        param.get("max"),
+        tuple((c["id"], c["label"]) for c in param.get("choices", [])),
+        param.get("max_pixels"),
+        param.get("max_percent"),
     )
 
 
-def fields(description):
-    """Every name that some engine knows, once, the common ones first.
+def common_fields(description):
+    """The parameters that every engine has."""
+    return [_field("", param) for param in description.get("params", [])]
 
-    Engines may mean different things by one name, with other defaults: what is shown for one engine
-    and sent to it comes from `fields_of`.
-    """
-    found = {}
-    for param in description.get("params", []):
-        found[param["name"]] = _field(param, ())
-    for engine in description.get("engines", []):
-        for param in engine.get("params", []):
-            have = found.get(param["name"])
-            if have is None:
-                found[param["name"]] = _field(param, (engine["id"],))
-            elif have.engines:
-                found[have.name] = have._replace(engines=have.engines + (engine["id"],))
-    return list(found.values())
+
+def own_fields(description, engine):
+    """The parameters of one engine alone, as that engine describes them."""
+    return [
+        _field(engine, param)
+        for one in description.get("engines", [])
+        if one["id"] == engine
+        for param in one.get("params", [])
+    ]
+
+
+def all_fields(description):
+    """Every parameter of every engine, the common ones first."""
+    return common_fields(description) + [
+        field for engine in engines(description) for field in own_fields(description, engine.id)
+    ]
 
 
 def fields_of(description, engine):
@@ -243,23 +284,25 @@ def fields_of(description, engine):
 
     "auto" has the common ones, and the prompt where an engine that can run here reads one.
     """
-    found = [_field(param, ()) for param in description.get("params", [])]
-    for one in description.get("engines", []):
-        if one["id"] == engine:
-            return found + [_field(param, (engine,)) for param in one.get("params", [])]
-    wishes = [
-        _field(param, (one["id"],))
-        for one in description.get("engines", []) if one.get("available", True)
-        for param in one.get("params", []) if param["name"] in WISHES
-    ]
-    return found + wishes[:1]
+    every = engines(description)
+    if engine in [one.id for one in every]:
+        own = own_fields(description, engine)
+    else:
+        able = [one.id for one in every if one.available]
+        own = [f for one in able for f in own_fields(description, one) if f.name in WISHES][:1]
+    named = {field.name for field in own}
+    # What an engine describes anew is that engine's.
+    return [f for f in common_fields(description) if f.name not in named] + own
 
 
 def engines(description):
     """The engines, with those that cannot run here and why."""
     return [
         Engine(
-            e["id"], e["label"], e.get("summary", ""), bool(e.get("available", True)),
+            e["id"],
+            e["label"],
+            e.get("summary", ""),
+            bool(e.get("available", True)),
             str(e.get("reason") or e.get("missing") or "") or "not available here",
         )
         for e in description.get("engines", [])
@@ -274,16 +317,6 @@ def choices(field, description):
     return tuple(c for c in field.choices if c[0] not in out)
 
 
-def parameters(all_fields, values):
-    """`values` by name, in the form of the library; names with `_` for `-` are taken too."""
-    given = {str(name).replace("_", "-"): value for name, value in values.items()}
-    return {
-        field.name: field.text(given[field.name])
-        for field in all_fields
-        if field.name in given and given[field.name] is not None
-    }
-
-
 class Settings:
     """What a user chose: a value of the common parameters, and one for each engine of its own.
 
@@ -293,18 +326,21 @@ class Settings:
     def __init__(self, description, stored=None):
         self.description = description
         self.reset()
+        known = {}
+        for field in all_fields(description):
+            if field.name not in ASKED_OTHERWISE:
+                known.setdefault(field.key, field)
         plain = stored if isinstance(stored, dict) else {}
-        for scope, values in plain.items():
+        for whose, values in plain.items():
             for name, value in values.items() if isinstance(values, dict) else ():
-                self._restore(scope, name, value)
+                if (whose, name) in known:
+                    self._restore(known[whose, name], value)
 
-    def _restore(self, scope, name, value):
-        for field in fields_of(self.description, scope or "auto"):
-            if field.name == name and self._scope(field, scope) == scope:
-                value = field.sound(value)
-                pairs = dict(choices(field, self.description))
-                if value is not None and (field.type != "choice" or value in pairs):
-                    self._values.setdefault(scope, {})[name] = value
+    def _restore(self, field, value):
+        value = field.sound(value)
+        offered = dict(choices(field, self.description))
+        if value is not None and (field.type != "choice" or value in offered):
+            self.set(field, value)
 
     def reset(self):
         """Every value back to its default."""
@@ -317,28 +353,33 @@ class Settings:
 
     def fields(self):
         """What can be set for the chosen engine."""
-        return fields_of(self.description, self.engine)
-
-    @staticmethod
-    def _scope(field, engine):
-        return engine if field.engines and field.name not in WISHES else ""
+        return [
+            field
+            for field in fields_of(self.description, self.engine)
+            if field.name not in ASKED_OTHERWISE
+        ]
 
     def get(self, field):
-        """The value of one of `fields()`, of its type."""
-        return self._values.get(self._scope(field, self.engine), {}).get(field.name, field.default)
+        """A field's value, of its type."""
+        whose, name = field.key
+        return self._values.get(whose, {}).get(name, field.default)
 
     def set(self, field, value):
-        """Sets one of `fields()`."""
-        self._values.setdefault(self._scope(field, self.engine), {})[field.name] = value
+        """Sets a field's value; what other engines have under the same name stays as it is."""
+        whose, name = field.key
+        self._values.setdefault(whose, {})[name] = value
 
-    def parameters(self, without=()):
-        """What goes to the library: what differs from the chosen engine's own defaults."""
-        changed = [f for f in self.fields() if f.name not in without and self.get(f) != f.default]
-        return {field.name: field.text(self.get(field)) for field in changed}
+    def changed(self):
+        """The chosen engine's fields whose values are not that engine's own defaults."""
+        return [field for field in self.fields() if self.get(field) != field.default]
+
+    def parameters(self):
+        """What goes to the library: what the chosen engine has, where it is not the default."""
+        return {field.name: field.text(self.get(field)) for field in self.changed()}
 
     def stored(self):
         """All of it, for JSON."""
-        return {scope: dict(values) for scope, values in self._values.items() if values}
+        return {whose: dict(values) for whose, values in self._values.items() if values}
 
 
 # --- Words ---------------------------------------------------------------------------------------
@@ -363,6 +404,25 @@ def bytes_text(count):
     if mib < 1000:
         return "%d MB" % round(mib)
     return "%.1f GB" % (mib / 1024.0)
+
+
+NO_MEMORY = "There is not enough memory for these pixels: select a smaller region."
+
+
+def sentence(text):
+    """The library's message as a dialog writes it."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def notes_of(reports):
+    """What the library wants the user to know of a fill's reports, each thing once."""
+    notes = []
+    for report in reports:
+        for note in report.get("notes", []):
+            if note not in notes:
+                notes.append(note)
+    return notes
 
 
 def plan_text(plan, description=None):
@@ -398,33 +458,48 @@ class Countdown:
 
     def __init__(self, predicted_seconds, clock=time.monotonic):
         self._predicted, self._clock = max(float(predicted_seconds), 0.0), clock
-        self._start = clock()
-        self._told, self._at, self._left = 0.0, self._start, self._predicted
+        self._start, self._shown = clock(), 0.0
+        # The last report, when it came, the seconds left then. One object, for reports may come from
+        # another thread than the one that asks.
+        self._last = (0.0, self._start, self._predicted)
 
     def report(self, share):
         """`share` of the whole is done, 0.0 to 1.0."""
-        if share <= self._told:
+        if share <= self._last[0]:
             return
         now = self._clock()
         taken = (now - self._start) / share
         # The plan knows the work but not what else the machine does: what was seen soon counts more.
         seen = min(share * 4.0, 1.0)
-        self._left = (1.0 - share) * (self._predicted * (1.0 - seen) + taken * seen)
-        self._told, self._at = share, now
+        left = (1.0 - share) * (self._predicted * (1.0 - seen) + taken * seen)
+        self._last = (share, now, left)
+
+    @property
+    def reported(self):
+        """The share done at the last report."""
+        return self._last[0]
 
     @property
     def left(self):
         """Seconds that are left."""
-        return max(self._left - (self._clock() - self._at), 0.0)
+        _, at, left = self._last
+        return max(left - (self._clock() - at), 0.0)
 
     @property
     def share(self):
         """The share done, which never falls back behind a report and never runs up to the end."""
-        if self._left <= 0.0 or self._told >= 1.0:
-            return self._told
+        told, at, left = self._last
+        if left <= 0.0 or told >= 1.0:
+            return told
         # As far as the time goes, and slower and slower where it was too short.
-        passed = (self._clock() - self._at) / self._left
-        return self._told + (1.0 - self._told) * 0.9 * passed / (1.0 + passed)
+        passed = (self._clock() - at) / left
+        return told + (1.0 - told) * 0.9 * passed / (1.0 + passed)
+
+    @property
+    def shown(self):
+        """The share done for a bar, which never goes back."""
+        self._shown = max(self._shown, self.share)
+        return self._shown
 
 
 def left_text(seconds):
