@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """What a plug-in decides before and after the library runs; knows no host.
 
-Rectangles, what to send and where to put it, the fields of a dialog, and words for people. One copy
-serves every host. Python's standard library only, 3.8 or newer.
+Rectangles, what to send and where to put it, and words for people. One copy serves every
+host. Python's standard library only, 3.8 or newer.
 """
 
-import re
 import time
-from typing import NamedTuple, Optional, Tuple, Union
-
+from typing import NamedTuple
 
 # --- Rectangles ----------------------------------------------------------------------------------
 
@@ -71,7 +69,8 @@ class Rect(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """Pixels that go to the library in one call, in the coordinates of the mask that was planned."""
+    """Pixels that go to the library in one call, in the coordinates of the mask that was
+    planned."""
 
     rect: Rect  # what is read: the holes and their context
     hole: Rect  # what is written
@@ -108,9 +107,7 @@ def cut(data, stride, rect, pixel_bytes=1):
     start = rect.y * stride + rect.x * pixel_bytes
     if row == stride:
         return bytes(data[start : start + row * rect.height])
-    return b"".join(
-        data[i : i + row] for i in range(start, start + rect.height * stride, stride)
-    )
+    return b"".join(data[i : i + row] for i in range(start, start + rect.height * stride, stride))
 
 
 def bands(rect, pixel_bytes, most):
@@ -130,258 +127,6 @@ def hard(mask):
     return bytes(mask).translate(_HARD)
 
 
-# --- The dialog, from mend_describe --------------------------------------------------------------
-
-
-# What most fills need no more than. "prompt" is there only with an engine that reads one.
-ESSENTIAL = ("engine", "prompt", "grow")
-# Engines' parameters that say what is wanted, and not how an engine is to work: one value for all.
-WISHES = ("prompt",)
-# Parameters that the plug-ins set themselves: where a fill goes is asked for in the host's words.
-ASKED_OTHERWISE = ("result",)
-# The actions without a dialog, by the parameters that they set: one for selections that hug an
-# object, which has a rim, and one from what is close, by the engine that needs no model.
-REMOVE_OBJECT = {"grow": "4"}
-FILL_QUICKLY = {"engine": "exemplar", "context": "32"}
-
-_FLAGS = {
-    "true": True, "1": True, "yes": True, "on": True,
-    "false": False, "0": False, "no": False, "off": False,
-}  # fmt: skip
-_EXTENT = re.compile(r"auto|\d+\s*(px)?|\d+(\.\d*)?\s*%")
-
-
-class Field(NamedTuple):
-    """One parameter of one engine, or of all, as a dialog shows it.
-
-    Engines may mean different things by one name, with other choices, ranges and defaults: a field
-    is one engine's, and is known by engine and name.
-    """
-
-    engine: str  # whose it is; "": every engine has it
-    name: str
-    label: str
-    help: str
-    type: str  # integer, number, flag, text, choice, extent
-    default: Union[int, float, bool, str]
-    min: Optional[float]
-    max: Optional[float]
-    choices: Tuple[Tuple[str, str], ...]  # (id, label) of a choice
-    max_pixels: Optional[int]  # of an extent
-    max_percent: Optional[float]
-
-    @property
-    def key(self):
-        """Under which its value is kept: (whose it is, name). A wish is nobody's own."""
-        return ("" if self.name in WISHES else self.engine, self.name)
-
-    @property
-    def essential(self):
-        """Whether a dialog shows it at once, and not behind "More"."""
-        return self.name in ESSENTIAL
-
-    def text(self, value):
-        """`value` in the form that the library reads, the same in every locale.
-
-        Text stays as it is: what it must be is the library's to say.
-        """
-        if isinstance(value, str):
-            return value
-        if self.type == "flag":
-            return "true" if value else "false"
-        if self.type == "integer":
-            return str(int(value))
-        if self.type == "number":
-            return repr(float(value))
-        return str(value)
-
-    def sound(self, value):
-        """`value` as this field's type, or None where it is none that the field takes."""
-        try:
-            if self.type in ("integer", "number"):
-                made = (int if self.type == "integer" else float)(value)
-                return made if made == self.within(made) else None
-            if self.type == "flag":
-                return value if isinstance(value, bool) else _FLAGS.get(value)
-            text = str(value)
-            if self.type == "choice":
-                return text if text in dict(self.choices) else None
-            if self.type == "extent":
-                return text if _EXTENT.fullmatch(text.strip()) else None
-            return None if "\0" in text else text
-        except (TypeError, ValueError, OverflowError):
-            return None
-
-    def within(self, number):
-        """The number of this field's range that is nearest to `number`."""
-        if self.min is not None and number < self.min:
-            number = type(number)(self.min)
-        if self.max is not None and number > self.max:
-            number = type(number)(self.max)
-        return number
-
-
-class Engine(NamedTuple):
-    """One engine as a dialog offers it."""
-
-    id: str
-    label: str
-    summary: str
-    available: bool
-    why_not: str  # what is missing and how to get it, where not available
-
-
-def _default(kind, text):
-    if kind == "integer":
-        return int(text)
-    if kind == "number":
-        return float(text)
-    if kind == "flag":
-        return _FLAGS.get(text, False)
-    return str(text)
-
-
-def _field(engine, param):
-    return Field(
-        engine,
-        param["name"],
-        param["label"],
-        param["help"],
-        param["type"],
-        _default(param["type"], param["default"]),
-        param.get("min"),
-        param.get("max"),
-        tuple((c["id"], c["label"]) for c in param.get("choices", [])),
-        param.get("max_pixels"),
-        param.get("max_percent"),
-    )
-
-
-def common_fields(description):
-    """The parameters that every engine has."""
-    return [_field("", param) for param in description.get("params", [])]
-
-
-def own_fields(description, engine):
-    """The parameters of one engine alone, as that engine describes them."""
-    return [
-        _field(engine, param)
-        for one in description.get("engines", [])
-        if one["id"] == engine
-        for param in one.get("params", [])
-    ]
-
-
-def all_fields(description):
-    """Every parameter of every engine, the common ones first."""
-    return common_fields(description) + [
-        field for engine in engines(description) for field in own_fields(description, engine.id)
-    ]
-
-
-def fields_of(description, engine):
-    """The parameters that a fill by `engine` has, as that engine describes them.
-
-    "auto" has the common ones, and the prompt where an engine that can run here reads one.
-    """
-    every = engines(description)
-    if engine in [one.id for one in every]:
-        own = own_fields(description, engine)
-    else:
-        able = [one.id for one in every if one.available]
-        own = [f for one in able for f in own_fields(description, one) if f.name in WISHES][:1]
-    named = {field.name for field in own}
-    # What an engine describes anew is that engine's.
-    return [f for f in common_fields(description) if f.name not in named] + own
-
-
-def engines(description):
-    """The engines, with those that cannot run here and why."""
-    return [
-        Engine(
-            e["id"],
-            e["label"],
-            e.get("summary", ""),
-            bool(e.get("available", True)),
-            str(e.get("reason") or e.get("missing") or "") or "not available here",
-        )
-        for e in description.get("engines", [])
-    ]
-
-
-def choices(field, description):
-    """The (id, label) pairs of a choice, without engines that cannot run here."""
-    if field.name != "engine":
-        return field.choices
-    out = {e.id for e in engines(description) if not e.available}
-    return tuple(c for c in field.choices if c[0] not in out)
-
-
-class Settings:
-    """What a user chose: a value of the common parameters, and one for each engine of its own.
-
-    `stored` is what `stored()` gave in another session; what no longer fits counts as not set.
-    """
-
-    def __init__(self, description, stored=None):
-        self.description = description
-        self.reset()
-        known = {}
-        for field in all_fields(description):
-            if field.name not in ASKED_OTHERWISE:
-                known.setdefault(field.key, field)
-        plain = stored if isinstance(stored, dict) else {}
-        for whose, values in plain.items():
-            for name, value in values.items() if isinstance(values, dict) else ():
-                if (whose, name) in known:
-                    self._restore(known[whose, name], value)
-
-    def _restore(self, field, value):
-        value = field.sound(value)
-        offered = dict(choices(field, self.description))
-        if value is not None and (field.type != "choice" or value in offered):
-            self.set(field, value)
-
-    def reset(self):
-        """Every value back to its default."""
-        self._values = {}
-
-    @property
-    def engine(self):
-        """The chosen engine's id, or "auto"."""
-        return self._values.get("", {}).get("engine", "auto")
-
-    def fields(self):
-        """What can be set for the chosen engine."""
-        return [
-            field
-            for field in fields_of(self.description, self.engine)
-            if field.name not in ASKED_OTHERWISE
-        ]
-
-    def get(self, field):
-        """A field's value, of its type."""
-        whose, name = field.key
-        return self._values.get(whose, {}).get(name, field.default)
-
-    def set(self, field, value):
-        """Sets a field's value; what other engines have under the same name stays as it is."""
-        whose, name = field.key
-        self._values.setdefault(whose, {})[name] = value
-
-    def changed(self):
-        """The chosen engine's fields whose values are not that engine's own defaults."""
-        return [field for field in self.fields() if self.get(field) != field.default]
-
-    def parameters(self):
-        """What goes to the library: what the chosen engine has, where it is not the default."""
-        return {field.name: field.text(self.get(field)) for field in self.changed()}
-
-    def stored(self):
-        """All of it, for JSON."""
-        return {whose: dict(values) for whose, values in self._values.items() if values}
-
-
 # --- Words ---------------------------------------------------------------------------------------
 
 
@@ -390,9 +135,9 @@ def seconds_text(seconds):
     if seconds < 1:
         return "less than a second"
     if seconds < 90:
-        n = int(round(seconds))
+        n = round(seconds)
         return "about %d second%s" % (n, "" if n == 1 else "s")
-    n = int(round(seconds / 60))
+    n = round(seconds / 60)
     return "about %d minute%s" % (n, "" if n == 1 else "s")
 
 
@@ -433,34 +178,26 @@ def plan_text(plan, description=None):
     labels = {e["id"]: e["label"] for e in (description or {}).get("engines", [])}
     where = "1 region" if count == 1 else "%d regions" % count
     return "%s, %s: %s, %s of memory" % (
-        labels.get(plan["engine"], plan["engine"]), where, seconds_text(plan["seconds"]),
+        labels.get(plan["engine"], plan["engine"]),
+        where,
+        seconds_text(plan["seconds"]),
         bytes_text(plan["peak_bytes"]),
-    )
-
-
-def missing_text(description):
-    """One line on the engines that cannot run here; empty where all can."""
-    missing = [engine.label for engine in engines(description) if not engine.available]
-    if not missing:
-        return ""
-    return "Not here without a model: %s. “mend engines” says what each of them needs." % (
-        ", ".join(missing)
     )
 
 
 class Countdown:
     """How far a fill is, from its plan and its reports, and in between.
 
-    Reports come when a piece of work is done, and a large one can take a while: the time that is left
-    goes on falling meanwhile, and the share done goes on growing towards the next report. `clock`
-    gives seconds.
+    Reports come when a piece of work is done, and a large one can take a while: the time that is
+    left goes on falling meanwhile, and the share done goes on growing towards the next report.
+    `clock` gives seconds.
     """
 
     def __init__(self, predicted_seconds, clock=time.monotonic):
         self._predicted, self._clock = max(float(predicted_seconds), 0.0), clock
         self._start, self._shown = clock(), 0.0
-        # The last report, when it came, the seconds left then. One object, for reports may come from
-        # another thread than the one that asks.
+        # The last report, when it came, the seconds left then. One object, for reports may come
+        # from another thread than the one that asks.
         self._last = (0.0, self._start, self._predicted)
 
     def report(self, share):
@@ -469,7 +206,8 @@ class Countdown:
             return
         now = self._clock()
         taken = (now - self._start) / share
-        # The plan knows the work but not what else the machine does: what was seen soon counts more.
+        # The plan knows the work but not what else the machine does: what was seen soon counts
+        # more.
         seen = min(share * 4.0, 1.0)
         left = (1.0 - share) * (self._predicted * (1.0 - seen) + taken * seen)
         self._last = (share, now, left)

@@ -10,8 +10,8 @@ import json
 import os
 
 import fill
-import job
 import native
+import params
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -91,8 +91,8 @@ def _taken(field):
 def named(description):
     """Every parameter of every engine as an Argument, the common ones first."""
     by_name = {}
-    for field in job.all_fields(description):
-        if field.name not in job.ASKED_OTHERWISE:
+    for field in params.all_fields(description):
+        if field.name not in params.ASKED_OTHERWISE:
             by_name.setdefault(field.name, []).append(field)
     return [Argument(fields) for fields in by_name.values()]
 
@@ -105,14 +105,14 @@ def from_named(description, value_of):
 
 # --- GIMP 2.10: arguments by place ---------------------------------------------------------------
 
-# Scripts count arguments, so these stay as they are; what engines bring is given by name in the last
-# argument, with "sample" beside it.
+# Scripts count arguments, so these stay as they are; what engines bring is given by name in the
+# last argument, with "sample" beside it.
 PLACED = ("engine", "seed", "context", "grow", "feather")
 
 
 def placed(description):
     """The fields that have an argument of their own, in the order of `PLACED`."""
-    fields = [f for f in job.common_fields(description) if f.name in PLACED]
+    fields = [f for f in params.common_fields(description) if f.name in PLACED]
     return sorted(fields, key=lambda f: PLACED.index(f.name))
 
 

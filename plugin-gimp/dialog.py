@@ -8,8 +8,8 @@ introspection, GTK 2 by its C functions.
 import os
 
 import fill
-import job
 import panel
+import params
 import widgets
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -42,7 +42,7 @@ class View:
 
     def __init__(self, settings, host, inpainter):
         self.panel, self.host, self.inpainter = settings, host, inpainter
-        self.timer, self.drawn_for, self.good = None, [], False
+        self.timer, self.drawn_for, self.good, self.closed = None, [], False, False
         self.window = window = widgets.Window(TITLE)
         self.window.note(window.head, fill.target_text(host.item))
         # The engine's own rows change with the engine; the others stay, and keep the focus.
@@ -53,7 +53,7 @@ class View:
         self.inside = window.more(window.form, "_More", self._opened)
         window.put(self.inside, self.boxes["more"])
         window.put(self.inside, self.boxes["own more"])
-        missing = job.missing_text(settings.description)
+        missing = params.missing_text(settings.description)
         if missing:
             window.note(self.inside, missing)
         self.said = window.note(window.foot, "")
@@ -89,7 +89,7 @@ class View:
             widgets.cancel(self.timer)
             self.timer = None
         self.window.close()
-        self.window = None
+        self.closed = True
 
     # --- Rows
 
@@ -139,7 +139,7 @@ class View:
 
         label = field.label + ":"
         if field.type == "choice":
-            widget = widgets.combo(job.choices(field, self.panel.description), value, changed)
+            widget = widgets.combo(params.choices(field, self.panel.description), value, changed)
         elif field.type == "flag":
             widget = widgets.check(value, changed)
         elif field.type in ("integer", "number"):
@@ -188,5 +188,5 @@ class View:
             widgets.later(milliseconds, self._fit)
 
     def _fit(self):
-        if self.window:
+        if not self.closed:
             self.window.fit(HEIGHT)

@@ -10,7 +10,7 @@ What differs between the two versions is an adapter with these members (all rect
     canvas                      the canvas in its own coordinates
     selection_bounds()          in canvas coordinates, or None when nothing is selected
     selection(rect)             8-bit selection of a rectangle of the canvas
-    grown(rect, mask, by)       `mask` over `rect`, its selected part widened as GIMP widens selections
+    grown(rect, mask, by)       `mask` over `rect`, its selected part widened as GIMP widens them
     encoding                    babl's name of the layer's pixel encoding
     read(rect, encoding)        pixels of the layer, in layer coordinates; encoding None: its own
     visible()                   (encoding, read) of all visible layers as one, in canvas coordinates
@@ -27,23 +27,19 @@ from typing import NamedTuple, Optional
 import job
 import masks
 import native
+import params
 from job import Rect
 
 IN_PLACE, NEW_LAYER = "in-place", "new-layer"
-OUTPUTS = (
-    (IN_PLACE, "Change the layer"),
-    (NEW_LAYER, "New layer above it"),
-)
+OUTPUTS = ((IN_PLACE, "Change the layer"), (NEW_LAYER, "New layer above it"))
 
 LAYER, VISIBLE = "layer", "visible"
-SAMPLES = (
-    (LAYER, "This layer"),
-    (VISIBLE, "All visible layers"),
-)
+SAMPLES = ((LAYER, "This layer"), (VISIBLE, "All visible layers"))
+
 
 def check_parameters(inpainter, parameters):
     """Raises MendError or Refusal for a name or a value that cannot be, whatever else is wrong."""
-    for name in job.ASKED_OTHERWISE:
+    for name in params.ASKED_OTHERWISE:
         if name in parameters:
             raise Refusal("'%s' is for programs: here 'output' says where the fill goes." % name)
     inpainter.check(parameters)
@@ -51,6 +47,13 @@ def check_parameters(inpainter, parameters):
 
 class Refusal(Exception):
     """Nothing was changed; the text says what to do."""
+
+
+def there(rect):
+    """The rectangle of what is to be filled. Raises Refusal where it is gone."""
+    if rect is None:
+        raise Refusal("What was to be filled is gone: select a layer, and try again.")
+    return rect
 
 
 class Item(NamedTuple):
@@ -70,12 +73,18 @@ class Item(NamedTuple):
 # Encodings that the library reads as they are: nothing is converted and the layer's own colour
 # space is kept. "~" is GIMP's perceptual curve, which is an encoding like sRGB's.
 _LAYOUTS = {
-    "RGB": (native.RGB, True), "RGBA": (native.RGBA, True),
-    "R'G'B'": (native.RGB, False), "R'G'B'A": (native.RGBA, False),
-    "R~G~B~": (native.RGB, False), "R~G~B~A": (native.RGBA, False),
-    "Y": (native.GRAY, True), "YA": (native.GRAYA, True),
-    "Y'": (native.GRAY, False), "Y'A": (native.GRAYA, False),
-    "Y~": (native.GRAY, False), "Y~A": (native.GRAYA, False),
+    "RGB": (native.RGB, True),
+    "RGBA": (native.RGBA, True),
+    "R'G'B'": (native.RGB, False),
+    "R'G'B'A": (native.RGBA, False),
+    "R~G~B~": (native.RGB, False),
+    "R~G~B~A": (native.RGBA, False),
+    "Y": (native.GRAY, True),
+    "YA": (native.GRAYA, True),
+    "Y'": (native.GRAY, False),
+    "Y'A": (native.GRAYA, False),
+    "Y~": (native.GRAY, False),
+    "Y~A": (native.GRAYA, False),
 }
 _DEPTHS = {"u8": native.U8, "u16": native.U16, "half": native.F16, "float": native.F32}
 # Anything else (32-bit integers, doubles, indexed colours) goes through this, which holds it.
@@ -113,8 +122,8 @@ def check_item(item, output, sample=LAYER):
         raise Refusal("sample cannot be '%s': give layer or visible." % sample)
     if sample == VISIBLE and not item.is_layer:
         raise Refusal(
-            "“%s” is a mask or channel, which is filled from its own values: choose “%s” to fill from."
-            % (item.name, dict(SAMPLES)[LAYER])
+            "“%s” is a mask or channel, which is filled from its own values: choose “%s” to fill "
+            "from." % (item.name, dict(SAMPLES)[LAYER])
         )
     here = "“%s”" % item.name
     other = "or choose “%s” as the result" % dict(OUTPUTS)[NEW_LAYER]
@@ -153,15 +162,15 @@ class Selection(NamedTuple):
         return cls(bounds, b"" if bounds is None else bytes(host.selection(bounds)))
 
     def over(self, rect):
-        """8 bits a pixel over another rectangle of the canvas: nothing is selected beside `bounds`."""
-        both = rect.intersect(self.bounds)
+        """8 bits a pixel over another rectangle of the canvas: nothing is selected beside
+        `bounds`."""
+        bounds = self.bounds or Rect(0, 0, 0, 0)
+        both = rect.intersect(bounds)
         if both.empty:
             return bytes(rect.area)
-        rows = job.cut(self.soft, self.bounds.width, both.moved(-self.bounds.x, -self.bounds.y))
+        rows = job.cut(self.soft, bounds.width, both.moved(-bounds.x, -bounds.y))
         before, after = bytes(both.x - rect.x), bytes(rect.right - both.right)
-        lines = [
-            before + rows[i : i + both.width] + after for i in range(0, len(rows), both.width)
-        ]
+        lines = [before + rows[i : i + both.width] + after for i in range(0, len(rows), both.width)]
         above, below = both.y - rect.y, rect.bottom - both.bottom
         return bytes(above * rect.width) + b"".join(lines) + bytes(below * rect.width)
 
@@ -178,8 +187,8 @@ class Hole(NamedTuple):
 
 
 def find_hole(host, grow=0, sample=LAYER, output=IN_PLACE, selection=None):
-    """The selected part, `grow` pixels wider, of a Selection, or of the one that is there now. Raises
-    Refusal when there is none."""
+    """The selected part, `grow` pixels wider, of a Selection, or of the one that is there now.
+    Raises Refusal when there is none."""
     selection = selection or Selection.now(host)
     bounds = selection.bounds
     if bounds is None:
@@ -237,8 +246,8 @@ STRIP = 4 << 20
 class Keeper:
     """Gives unselected pixels their bits back after GIMP composited a layer in place.
 
-    `read(rect)` and `write(rect, bytes)` move the layer's own bytes. What GIMP pushed for undo holds
-    the box's bits as they were; redo brings back what is there when the user undoes.
+    `read(rect)` and `write(rect, bytes)` move the layer's own bytes. What GIMP pushed for undo
+    holds the box's bits as they were; redo brings back what is there when the user undoes.
     """
 
     def __init__(self, hole, size, read):
@@ -257,7 +266,8 @@ class Keeper:
 
 
 def shown(pixels, pixel_fmt):
-    """255 for each pixel that is not wholly transparent, else 0; None where pixels have no alpha."""
+    """255 for each pixel that is not wholly transparent, else 0; None where pixels have no
+    alpha."""
     if pixel_fmt & 0x0F not in (native.RGBA, native.GRAYA, native.BGRA):
         return None
     size, alpha = native.pixel_bytes(pixel_fmt), native.DEPTH_BYTES[pixel_fmt & 0xF0]
@@ -272,7 +282,8 @@ def check_surroundings(pixels, pixel_fmt, mask, name, sample):
     if sample == VISIBLE:
         raise Refusal("Nothing is visible around the selection: show the layers to fill from.")
     raise Refusal(
-        "“%s” is transparent all around the selection: is it the wrong layer? Select the layer that "
+        "“%s” is transparent all around the selection: is it the wrong layer? Select the layer "
+        "that "
         "shows what is to go, or fill from “%s”." % (name, dict(SAMPLES)[VISIBLE])
     )
 
@@ -294,7 +305,8 @@ class Source:
         self.pixel_bytes = native.pixel_bytes(self.format)
 
     def read(self, rect, mask):
-        """The pixels of a piece whose hole `mask` has. Raises Refusal for one with no surroundings."""
+        """The pixels of a piece whose hole `mask` has. Raises Refusal for one with no
+        surroundings."""
         pixels = bytearray(self._read(rect, self.encoding))
         check_surroundings(pixels, self.format, mask, self.name, self.sample)
         return pixels
@@ -306,7 +318,8 @@ def ask_plan(inpainter, parameters, hole):
 
 
 def plan(host, inpainter, parameters, output=IN_PLACE, sample=LAYER):
-    """The library's plan for the present selection. Raises what `fill` would raise before it runs."""
+    """The library's plan for the present selection. Raises what `fill` would raise before it
+    runs."""
     check_parameters(inpainter, parameters)
     check_item(host.item, output, sample)
     hole = find_hole(host, int(parameters.get("grow", 0)), sample, output)
@@ -315,7 +328,8 @@ def plan(host, inpainter, parameters, output=IN_PLACE, sample=LAYER):
         source = Source(host, output, sample)
         for piece in job.pieces(found):
             mask = job.cut(hole.mask.data, hole.mask.width, piece.rect)
-            # A dialog asks again and again: only what looks bad in one byte a pixel is read exactly.
+            # A dialog asks again and again: only what looks bad in one byte a pixel is read
+            # exactly.
             rough = job.hard(host.read(piece.rect, "A u8"))
             if not masks.overlap(rough, masks.inverse(mask)):
                 source.read(piece.rect, mask)
@@ -323,8 +337,8 @@ def plan(host, inpainter, parameters, output=IN_PLACE, sample=LAYER):
 
 
 def fill(host, inpainter, parameters, output, sample=LAYER, selection=None):
-    """Fills the selection of the layer: `selection`, or the one that is there now. Gives back (the new
-    layer or None, the library's notes).
+    """Fills the selection of the layer: `selection`, or the one that is there now. Gives back (the
+    new layer or None, the library's notes).
 
     Raises Refusal or MendError; the image is untouched then. The library is handed hard masks: GIMP
     itself applies the selection when the result is written, so that softness counts once.
@@ -374,7 +388,10 @@ class Work:
     def run(self, cancel, report):
         """Fills it and gives the library's report; `report(share)` hears how much is done."""
         return self.inpainter.inpaint(
-            self.parameters, self.image, self.mask, cancel=cancel,
+            self.parameters,
+            self.image,
+            self.mask,
+            cancel=cancel,
             progress=lambda progress: report(progress.share),
         )
 
@@ -400,7 +417,7 @@ def watched(host, work, countdown, done):
     def run():
         try:
             ended.append((work.run(cancel, report), None))
-        except BaseException as error:  # noqa: B902 - raised again on the other thread
+        except BaseException as error:
             ended.append((None, error))
 
     thread = threading.Thread(target=run, name="fill", daemon=True)
@@ -423,12 +440,14 @@ def watched(host, work, countdown, done):
 
 
 def check_alpha(host, hole, rect):
-    """Raises Refusal where a lock on transparency would hide the fill; `rect` in layer coordinates."""
+    """Raises Refusal where a lock on transparency would hide the fill; `rect` in layer
+    coordinates."""
     encoding = host.encoding if pixel_format(host.encoding) is not None else FALLBACK
     opaque = shown(host.read(rect, encoding), pixel_format(encoding))
     if opaque is not None and masks.overlap(masks.inverse(opaque), job.hard(hole.soft)):
         raise Refusal(
-            "The transparency of “%s” is locked, so that a fill of its transparent pixels would not "
+            "The transparency of “%s” is locked, so that a fill of its transparent pixels would "
+            "not "
             "show: unlock its alpha channel in the Layers dialog." % host.item.name
         )
 

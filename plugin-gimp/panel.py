@@ -8,6 +8,7 @@ from typing import NamedTuple
 import fill
 import job
 import native
+import params
 
 
 class Asked(NamedTuple):
@@ -34,7 +35,8 @@ class Memory:
             return {}
 
     def write(self, stored):
-        """Keeps `stored`. A folder that cannot be written keeps nothing: the fill counts for more."""
+        """Keeps `stored`. A folder that cannot be written keeps nothing: the fill counts for
+        more."""
         try:
             with open(self.path + ".new", "w", encoding="utf-8") as file:
                 json.dump(stored, file, indent=1)
@@ -56,7 +58,7 @@ class Panel:
 
     def __init__(self, description, stored):
         self.description = description
-        self.settings = job.Settings(description, stored.get("settings"))
+        self.settings = params.Settings(description, stored.get("settings"))
         self.output = _one_of(fill.OUTPUTS, stored.get("output"))
         self.sample = _one_of(fill.SAMPLES, stored.get("sample"))
 
@@ -95,7 +97,7 @@ class Panel:
             good, text = False, job.sentence(error.message)
         except MemoryError:
             good, text = False, job.NO_MEMORY
-        summaries = {e.id: e.summary for e in job.engines(self.description)}
+        summaries = {e.id: e.summary for e in params.engines(self.description)}
         return Verdict(good, text, summaries.get(engine, ""))
 
 

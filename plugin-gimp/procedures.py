@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The procedures of every GIMP: their names and words, what each of them fills with, and what it says
-at the end. Knows no GIMP.
+"""The procedures of every GIMP: their names and words, what each of them fills with, and what it
+says at the end. Knows no GIMP.
 """
 
 import traceback
@@ -10,10 +10,11 @@ import fill
 import job
 import native
 import panel
+import params
 
 INPAINT, AGAIN = "plug-in-mend-inpaint", "plug-in-mend-inpaint-again"
 REMOVE, QUICK = "plug-in-mend-remove-object", "plug-in-mend-fill-quickly"
-PRESETS = {REMOVE: job.REMOVE_OBJECT, QUICK: job.FILL_QUICKLY}
+PRESETS = {REMOVE: params.REMOVE_OBJECT, QUICK: params.FILL_QUICKLY}
 MENU = "<Image>/Filters/Enhance"
 AUTHORS, YEAR = "The Mend authors", "2026"
 # GimpRunMode, the same numbers in every GIMP.
@@ -55,7 +56,8 @@ WORDS = {
 def asked_for(name, mode, host, inpainter, folder, from_script):
     """What is to be filled how; None when the user left the dialog.
 
-    `folder` is the user's GIMP folder; `from_script()` gives what the procedure's arguments ask for.
+    `folder` is the user's GIMP folder; `from_script()` gives what the procedure's arguments ask
+    for.
     """
     if name in PRESETS:
         return panel.Asked(dict(PRESETS[name]), fill.IN_PLACE, fill.LAYER)
@@ -82,7 +84,9 @@ def run(name, mode, host, inpainter, folder, from_script):
     if name == INPAINT and mode == INTERACTIVE:
         selection = None
     host.progress(0.0, "")
-    layer, notes = fill.fill(host, inpainter, *asked, selection=selection)
+    layer, notes = fill.fill(
+        host, inpainter, asked.parameters, asked.output, asked.sample, selection
+    )
     if not host.item.is_layer and name != INPAINT:
         # A dialog has said it before.
         notes = [fill.filled_text(host.item), *notes]

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The dialog, drawn from what the library says of itself, and the progress window. No Krita here."""
+"""The dialog, drawn from what the library says of itself, and the progress window. No Krita
+here."""
 
 import os
 
-from . import job, krita_job
+from . import job, krita_job, params
 from .inputs import Choice, Extent, Flag, Form, Message, Note, Number, Text, Whole, escaped, line
 from .krita_job import IN_PLACE, LAYER, OWN, VISIBLE, Options
 from .qt import QtCore, QtWidgets
@@ -36,8 +37,8 @@ class Dialog(QtWidgets.QDialog):
         self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
         self._description, self._plan_of = description, plan_of
         self._refusal, self._advice = refusal, advice
-        self._engines = {e.id: e for e in job.engines(description)}
-        self._runs = None  # the engine that the plan names
+        self._engines = {e.id: e for e in params.engines(description)}
+        self._runs = ""  # the engine that the plan names
         self._settings = krita_job.settings(description, options)
         self._rows = {}  # (whose it is, name): (field, label, input)
 
@@ -74,10 +75,13 @@ class Dialog(QtWidgets.QDialog):
         """All that scrolls."""
         self._front, self._behind = Form(), Form()
         self._summary, self._undo, self._advised = Note(), Note(), Note()
-        every = [field for engine in krita_job.offered(self._description)
-                 for field in job.fields_of(self._description, engine)
-                 if field.name not in job.ASKED_OTHERWISE]
-        place = {name: n for n, name in enumerate(job.ESSENTIAL)}
+        every = [
+            field
+            for engine in krita_job.offered(self._description)
+            for field in params.fields_of(self._description, engine)
+            if field.name not in params.ASKED_OTHERWISE
+        ]
+        place = {name: n for n, name in enumerate(params.ESSENTIAL)}
         for field in sorted(every, key=lambda f: place.get(f.name, len(place))):
             self._add(field)
         self._add_where()
@@ -88,12 +92,16 @@ class Dialog(QtWidgets.QDialog):
         self._more.setAutoRaise(True)
         self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._more.toggled.connect(self._open)
-        missing = job.missing_text(self._description)
+        missing = params.missing_text(self._description)
         if missing:
             note = Note(missing)
-            note.setToolTip("\n".join(
-                "%s: %s" % (e.label, e.why_not)
-                for e in self._engines.values() if not e.available))
+            note.setToolTip(
+                "\n".join(
+                    "%s: %s" % (e.label, e.why_not)
+                    for e in self._engines.values()
+                    if not e.available
+                )
+            )
             self._behind.add_wide(note)
 
         inside = QtWidgets.QWidget()
@@ -118,7 +126,7 @@ class Dialog(QtWidgets.QDialog):
         elif field.type == "flag":
             widget = Flag(field)
         elif field.type == "choice":
-            widget = Choice(job.choices(field, self._description))
+            widget = Choice(params.choices(field, self._description))
         elif field.type == "extent":
             widget = Extent(field)
         else:
@@ -341,8 +349,9 @@ class Progress(QtWidgets.QProgressDialog):
         if self.wasCanceled():
             return
         left = job.left_text(seconds_left)
-        self.setLabelText("Filling the selection\u2026 %s" % left if left else
-                          "Filling the selection\u2026")
+        self.setLabelText(
+            "Filling the selection\u2026 %s" % left if left else "Filling the selection\u2026"
+        )
         self.setValue(min(int(share * 1000), 999))
 
     def done_with(self):

@@ -8,10 +8,9 @@ Python's standard library only, 3.8 or newer.
 import json
 from typing import NamedTuple
 
-from . import job
+from . import job, params
 from .job import Rect
 from .raw import OPAQUE, TRANSLUCENT, Space, known
-
 
 # --- Which pixels a plan needs -------------------------------------------------------------------
 
@@ -106,9 +105,10 @@ def no_layer_fill(facts):
     """Why the active layer's own pixels cannot be filled, and what to do; None where they can."""
     if facts.kind != "paintlayer":
         return (
-            "\u201c%s\u201d %s, which has no pixels of its own to fill. Choose a paint layer in the "
-            "Layers docker, or fill from all visible layers." % (facts.name, _KINDS.get(
-                facts.kind, "is no paint layer"))
+            "\u201c%s\u201d %s, which has no pixels of its own to fill. Choose a paint layer in "
+            "the "
+            "Layers docker, or fill from all visible layers."
+            % (facts.name, _KINDS.get(facts.kind, "is no paint layer"))
         )
     if facts.hidden:
         return (
@@ -118,7 +118,8 @@ def no_layer_fill(facts):
     if not known(facts.space):
         return (
             "Layers in %s/%s cannot be filled. Convert the layer to RGB with Layer \u25b8 Convert "
-            "\u25b8 Convert Layer Color Space, and try again." % (facts.space.model, facts.space.depth)
+            "\u25b8 Convert Layer Color Space, and try again."
+            % (facts.space.model, facts.space.depth)
         )
     return None
 
@@ -130,7 +131,8 @@ class Refused(Exception):
 def nothing_around(facts):
     """That the layer has no pixels to fill from: most often it is the wrong one."""
     return (
-        "The active layer is \u201c%s\u201d, and it is empty around the selection: there is nothing "
+        "The active layer is \u201c%s\u201d, and it is empty around the selection: there is "
+        "nothing "
         "to fill from. Choose the layer with the picture in the Layers docker, or fill from all "
         "visible layers." % facts.name
     )
@@ -175,7 +177,8 @@ def no_in_place(facts):
         )
     if facts.locked:
         return (
-            "The layer \u201c%s\u201d is locked. Unlock it in the Layers docker, or put the fill on "
+            "The layer \u201c%s\u201d is locked. Unlock it in the Layers docker, or put the fill "
+            "on "
             "a new layer above it." % facts.name
         )
     if facts.alpha_locked and facts.transparency != OPAQUE:
@@ -223,21 +226,21 @@ OWN, VISIBLE = "own", "visible"
 class Options(NamedTuple):
     """A fill as the user asked for it."""
 
-    values: dict  # as job.Settings stores them
+    values: dict  # as params.Settings stores them
     result: str = LAYER
     source: str = OWN
 
 
 def settings(description, options):
     """The parameters' values, to be read and changed."""
-    return job.Settings(description, options.values)
+    return params.Settings(description, options.values)
 
 
 def offered(description):
     """The engines that can be chosen here, by their ids, "auto" among them."""
-    for field in job.common_fields(description):
+    for field in params.common_fields(description):
         if field.name == "engine":
-            return [choice[0] for choice in job.choices(field, description)]
+            return [choice[0] for choice in params.choices(field, description)]
     return ["auto"]
 
 
@@ -261,7 +264,7 @@ def recall(text, description):
     source = kept["source"] if kept.get("source") in (OWN, VISIBLE) else OWN
     result = kept["result"] if kept.get("result") in (LAYER, IN_PLACE) else LAYER
     return Options(
-        job.Settings(description, kept.get("values")).stored(),
+        params.Settings(description, kept.get("values")).stored(),
         LAYER if source == VISIBLE else result,
         source,
     )
@@ -283,11 +286,12 @@ def request(description, options):
 
 
 def extent_parts(text):
-    """("auto", 0), ("px", pixels) or ("%", per cent) of an extent's text; what is no extent: auto."""
+    """("auto", 0), ("px", pixels) or ("%", per cent) of an extent's text; "auto" where it is "
+    "none."""
     text = str(text).strip()
     try:
         if text.endswith("%"):
-            return "%", max(int(round(float(text[:-1]))), 0)
+            return "%", max(round(float(text[:-1])), 0)
         if text != "auto":
             return "px", max(int(text[:-2] if text.endswith("px") else text), 0)
     except (ValueError, OverflowError):
@@ -313,7 +317,10 @@ def title_text(facts):
     hole = facts.selection.intersect(facts.canvas)
     name = facts.name if len(facts.name) <= 40 else facts.name[:39] + "\u2026"
     return "Fills the selection, %d \u00d7 %d pixels, on \u201c%s\u201d." % (
-        hole.width, hole.height, name)
+        hole.width,
+        hole.height,
+        name,
+    )
 
 
 def notes_text(reports):

@@ -8,11 +8,12 @@ pixels are only ever set on layers that are not in the document yet; adding and 
 undo steps.
 """
 
+from typing import Any
+
 from . import raw
 from .job import Rect, bands, cut
 from .krita_job import Facts
 from .raw import Space
-
 
 # Krita counts bytes in 32-bit numbers.
 AT_ONCE = 1 << 28
@@ -28,9 +29,10 @@ class Target:
     def __init__(self, krita):
         """`krita`: Krita.instance()."""
         self._krita = krita
-        self.document = document = krita.activeDocument()
-        self.node = document.activeNode() if document else None
-        self._selection = None
+        document = krita.activeDocument()
+        self.document: Any = document
+        self.node: Any = document.activeNode() if document else None
+        self._selection: Any = None
         self._masks = {}
         self.canvas = Rect(0, 0, 0, 0)
         if document:
@@ -51,13 +53,19 @@ class Target:
             return Facts(layer=False, canvas=self.canvas, selection=selection)
         around = list(_groups(node))
         facts = Facts(
-            kind=node.type(), name=node.name(),
-            locked=node.locked(), locked_group=any(n.locked() for n in around),
+            kind=node.type(),
+            name=node.name(),
+            locked=node.locked(),
+            locked_group=any(n.locked() for n in around),
             hidden=not node.visible() or any(not n.visible() for n in around),
             hidden_group=any(not n.visible() for n in around),
             alpha_locked=node.alphaLocked(),
-            space=_space(node), canvas=self.canvas, selection=selection,
-            opacity=node.opacity(), blending=node.blendingMode(), masks=_has_effects(node),
+            space=_space(node),
+            canvas=self.canvas,
+            selection=selection,
+            opacity=node.opacity(),
+            blending=node.blendingMode(),
+            masks=_has_effects(node),
             animated=node.animated(),
         )
         hole = selection.intersect(self.canvas)
@@ -180,9 +188,7 @@ def _space(node):
 
 
 def _pixels(source, rect, pixel_bytes):
-    return b"".join(
-        bytes(source.pixelData(*band)) for band in bands(rect, pixel_bytes, AT_ONCE)
-    )
+    return b"".join(bytes(source.pixelData(*band)) for band in bands(rect, pixel_bytes, AT_ONCE))
 
 
 def _groups(node):

@@ -41,7 +41,7 @@ class Mend:
 
     def registered(self):
         """What the procedures' arguments follow."""
-        return arguments.registered(lambda: self.inpainter.describe())
+        return arguments.registered(self.inpainter.describe)
 
 
 def add_argument(procedure, argument):
@@ -145,7 +145,10 @@ class MendInpaint(Gimp.PlugIn):
             add_arguments(procedure, mend.registered())
         procedure.add_menu_path(procedures.MENU)
         procedure.add_drawable_return_value(
-            "filled", "Filled", "What holds the fill: the new layer or the drawable itself", False,
+            "filled",
+            "Filled",
+            "What holds the fill: the new layer or the drawable itself",
+            False,
             READWRITE,
         )
         return procedure

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The plug-ins' files as `mend install` lays them out, for tests and for what reads the sources.
 
-    python3 tests/python/plugins.py FOLDER    copies of them: FOLDER/gimp2, FOLDER/gimp3 and
-                                              FOLDER/krita/mend_inpaint
+python3 tests/python/plugins.py FOLDER    copies of them: FOLDER/gimp2, FOLDER/gimp3 and
+                                          FOLDER/krita/mend_inpaint
 """
 
 import importlib.util
 import os
 import shutil
 import sys
+from typing import Any
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Whose files lie together in each plug-in's folder.
@@ -52,9 +53,11 @@ def import_krita():
             os.path.join(places[-1], "__init__.py"),
             submodule_search_locations=places,
         )
+        assert spec is not None, places
+        loader: Any = spec.loader
         module = importlib.util.module_from_spec(spec)
         sys.modules["mend_inpaint"] = module
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     return sys.modules["mend_inpaint"]
 
 

@@ -8,11 +8,11 @@ import plugins
 
 plugins.import_gimp()
 
-import arguments  # noqa: E402
-import fill  # noqa: E402
-import native  # noqa: E402
-from test_job import TWO  # noqa: E402
-from test_native import library_file  # noqa: E402
+import arguments
+import fill
+import native
+from test_native import library_file
+from test_params import TWO
 
 
 def choice(*names):
@@ -50,43 +50,66 @@ class Named(unittest.TestCase):
         for engine, steps, scheduler in (("first", 20, "karras"), ("second", 25, "ddim")):
             for other_steps, other_scheduler in ((20, "karras"), (25, "ddim"), (7, "ddpm")):
                 got = self.sent(TWO, engine=engine, steps=other_steps, scheduler=other_scheduler)
-                self.assertEqual(got, {
-                    "engine": engine, "steps": str(other_steps), "scheduler": other_scheduler})
+                self.assertEqual(
+                    got, {"engine": engine, "steps": str(other_steps), "scheduler": other_scheduler}
+                )
             self.assertEqual(self.sent(TWO, engine=engine, steps=steps)["steps"], str(steps))
             self.assertNotIn("scheduler", self.sent(TWO, engine=engine))
             self.assertNotEqual(self.arguments(TWO)["scheduler"].default, scheduler)
 
     def test_what_the_engine_has_not_goes_on_where_it_was_set(self):
-        self.assertEqual(self.sent(TWO, engine="second", prompt="a boat"),
-                         {"engine": "second", "prompt": "a boat"})
+        self.assertEqual(
+            self.sent(TWO, engine="second", prompt="a boat"),
+            {"engine": "second", "prompt": "a boat"},
+        )
 
     def test_no_engine_has_the_default_that_stands_for_each_ones_own(self):
         description = described(
-            a=[param("steps", "integer", "20", min=1, max=9), param("noise", "number", "0.5", min=0.0),
-               param("sharp", "flag", "true"), param("size", "integer", "3")],
-            b=[param("steps", "integer", "5", min=-4, max=9), param("noise", "number", "-1.5"),
-               param("sharp", "flag", "false"), param("size", "text", "large")],
+            a=[
+                param("steps", "integer", "20", min=1, max=9),
+                param("noise", "number", "0.5", min=0.0),
+                param("sharp", "flag", "true"),
+                param("size", "integer", "3"),
+            ],
+            b=[
+                param("steps", "integer", "5", min=-4, max=9),
+                param("noise", "number", "-1.5"),
+                param("sharp", "flag", "false"),
+                param("size", "text", "large"),
+            ],
         )
         got = {name: (a.type, a.default) for name, a in self.arguments(description).items()}
-        self.assertEqual(got, {
-            "engine": ("choice", "auto"), "steps": ("integer", -5), "noise": ("number", -2.5),
-            "sharp": ("text", ""), "size": ("text", ""),
-        })
-        self.assertEqual(self.sent(description, sharp="false", steps=0, noise=-1.5, size="3"),
-                         {"sharp": "false", "steps": "0", "noise": "-1.5", "size": "3"})
+        self.assertEqual(
+            got,
+            {
+                "engine": ("choice", "auto"),
+                "steps": ("integer", -5),
+                "noise": ("number", -2.5),
+                "sharp": ("text", ""),
+                "size": ("text", ""),
+            },
+        )
+        self.assertEqual(
+            self.sent(description, sharp="false", steps=0, noise=-1.5, size="3"),
+            {"sharp": "false", "steps": "0", "noise": "-1.5", "size": "3"},
+        )
 
     def test_each_engines_values_are_told(self):
         blurb = self.arguments(TWO)["scheduler"].blurb
-        for words in ("first: one of euler, karras, ddim, by default karras.",
-                      "second: one of ddpm, ddim, by default ddim.", "An empty text leaves it"):
+        for words in (
+            "first: one of euler, karras, ddim, by default karras.",
+            "second: one of ddpm, ddim, by default ddim.",
+            "An empty text leaves it",
+        ):
             self.assertIn(words, blurb)
         # One default and other choices.
         description = described(
             a=[param("mode", "choice", "x", choices=choice("x", "y"))],
             b=[param("mode", "choice", "x", choices=choice("x", "z"))],
         )
-        self.assertEqual(self.arguments(description)["mode"].blurb,
-                         "Help. a: one of x, y. b: one of x, z.")
+        self.assertEqual(
+            self.arguments(description)["mode"].blurb, "Help. a: one of x, y. b: one of x, z."
+        )
         self.assertEqual(self.arguments(TWO)["prompt"].blurb, "h")
 
 
@@ -101,10 +124,15 @@ class Placed(unittest.TestCase):
         for values in (["auto", 0], ["", 0]):
             self.assertEqual(arguments.from_placed(TWO, values, ""), ({}, fill.LAYER))
         got = arguments.from_placed(
-            TWO, ["second", 4], "steps=20\n\n negative_prompt = a = b \nsample=visible\n")
-        self.assertEqual(got, (
-            {"engine": "second", "grow": "4", "steps": "20", "negative-prompt": "a = b"},
-            fill.VISIBLE))
+            TWO, ["second", 4], "steps=20\n\n negative_prompt = a = b \nsample=visible\n"
+        )
+        self.assertEqual(
+            got,
+            (
+                {"engine": "second", "grow": "4", "steps": "20", "negative-prompt": "a = b"},
+                fill.VISIBLE,
+            ),
+        )
         with self.assertRaisesRegex(fill.Refusal, "'steps 20'"):
             arguments.from_placed(TWO, ["auto", 0], "grow=1\nsteps 20")
 

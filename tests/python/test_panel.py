@@ -3,7 +3,6 @@
 
 import json
 import os
-import sys
 import tempfile
 import unittest
 
@@ -11,13 +10,13 @@ import plugins
 
 plugins.import_gimp()
 
-import fill  # noqa: E402
-import native  # noqa: E402
-import panel  # noqa: E402
-from fill import Item  # noqa: E402
-from job import Rect  # noqa: E402
-from test_fill import Gimp  # noqa: E402
-from test_native import library_file  # noqa: E402
+import fill
+import native
+import panel
+from fill import Item
+from job import Rect
+from test_fill import Gimp
+from test_native import library_file
 
 
 def chosen(settings, name):
@@ -31,8 +30,10 @@ class Panel(unittest.TestCase):
         cls.inpainter = native.Inpainter({"threads": "2", "models": "/nowhere"}, library)
         cls.description = cls.inpainter.describe()
         # As if every model were here.
-        cls.everything = dict(cls.description, engines=[
-            dict(e, available=True, reason=None) for e in cls.description["engines"]])
+        cls.everything = dict(
+            cls.description,
+            engines=[dict(e, available=True, reason=None) for e in cls.description["engines"]],
+        )
 
     def panel(self, description=None, stored=None):
         return panel.Panel(description or self.description, stored or {})
@@ -106,11 +107,18 @@ class Panel(unittest.TestCase):
             again = self.panel(stored=memory.read())
             self.assertEqual(again.asked(), ({"grow": "7"}, "new-layer", "layer"))
             self.assertEqual(os.listdir(folder), ["mend-inpaint.json"])
-            for text in ("", "[]", "{", json.dumps({"output": 3, "settings": [1], "sample": None}),
-                         json.dumps({"output": "in-place", "values": {"grow": "4"}})):
+            for text in (
+                "",
+                "[]",
+                "{",
+                json.dumps({"output": 3, "settings": [1], "sample": None}),
+                json.dumps({"output": "in-place", "values": {"grow": "4"}}),
+            ):
                 with open(memory.path, "w") as file:
                     file.write(text)
-                self.assertEqual(self.panel(stored=memory.read()).asked(), ({}, "in-place", "layer"))
+                self.assertEqual(
+                    self.panel(stored=memory.read()).asked(), ({}, "in-place", "layer")
+                )
         memory.write({})  # nowhere to write: nothing is raised
 
 

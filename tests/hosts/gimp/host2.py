@@ -19,17 +19,29 @@ BASES = {"rgb": 0, "gray": 1}
 TYPES = {("rgb", False): 0, ("rgb", True): 1, ("gray", False): 2, ("gray", True): 3}
 # GimpPrecision
 _PRECISIONS = {
-    "u8-linear": 100, "u8-non-linear": 150, "u16-linear": 200, "u16-non-linear": 250,
-    "u32-linear": 300, "u32-non-linear": 350, "half-linear": 500, "half-non-linear": 550,
-    "float-linear": 600, "float-non-linear": 650, "double-linear": 700, "double-non-linear": 750,
+    "u8-linear": 100,
+    "u8-non-linear": 150,
+    "u16-linear": 200,
+    "u16-non-linear": 250,
+    "u32-linear": 300,
+    "u32-non-linear": 350,
+    "half-linear": 500,
+    "half-non-linear": 550,
+    "float-linear": 600,
+    "float-non-linear": 650,
+    "double-linear": 700,
+    "double-non-linear": 750,
 }
 PRECISIONS = list(_PRECISIONS)
 ADD, REPLACE = 0, 2
 PIXELS = 0  # GimpUnit
 
 for _name, _result, _arguments in [
-    ("gimp_run_procedure2", ctypes.POINTER(lib.Param),
-     [c_char_p, ctypes.POINTER(c_int), c_int, ctypes.POINTER(lib.Param)]),
+    (
+        "gimp_run_procedure2",
+        ctypes.POINTER(lib.Param),
+        [c_char_p, ctypes.POINTER(c_int), c_int, ctypes.POINTER(lib.Param)],
+    ),
     ("gimp_destroy_params", None, [ctypes.POINTER(lib.Param), c_int]),
     ("gimp_get_pdb_error", c_char_p, []),
     ("gimp_image_new_with_precision", c_int, [c_int] * 4),
@@ -70,8 +82,17 @@ def load(path):
     return image
 
 
-def add_layer(image, width, height, base="rgb", alpha=False, offset=(0, 0), pixels=None,
-              encoding="R'G'B'A u8", parent=None):
+def add_layer(
+    image,
+    width,
+    height,
+    base="rgb",
+    alpha=False,
+    offset=(0, 0),
+    pixels=None,
+    encoding="R'G'B'A u8",
+    parent=None,
+):
     layer = gimp.gimp_layer_new(image, b"layer", width, height, TYPES[base, alpha], 100.0, 28)
     gimp.gimp_image_insert_layer(image, layer, parent or 0, 0)
     gimp.gimp_layer_set_offsets(layer, *offset)
@@ -116,9 +137,7 @@ def convert_indexed(image):
 
 
 def set_profile(image, path):
-    assert gimp.gimp_image_set_color_profile_from_file(
-        image, ("file://" + path).encode()
-    )
+    assert gimp.gimp_image_set_color_profile_from_file(image, ("file://" + path).encode())
 
 
 def float_selection(drawable):
@@ -173,7 +192,7 @@ def _get(drawable, box, pixel_format):
 
 def raw(drawable):
     """The layer's own bytes."""
-    return _get(drawable, (0, 0) + size(drawable), _format(drawable))
+    return _get(drawable, (0, 0, *size(drawable)), _format(drawable))
 
 
 def get(drawable, box, name):
@@ -273,5 +292,3 @@ def call(procedure, image, drawable, mode="noninteractive", output="in-place", *
         message = gimp.gimp_get_pdb_error().decode()
     gimp.gimp_destroy_params(back, count)
     return good, message, filled
-
-
