@@ -3,6 +3,7 @@
 says at the end. Knows no GIMP.
 """
 
+import sys
 import traceback
 from typing import NamedTuple
 
@@ -90,8 +91,12 @@ def run(name, mode, host, inpainter, folder, from_script):
     if not host.item.is_layer and name != INPAINT:
         # A dialog has said it before.
         notes = [fill.filled_text(host.item), *notes]
-    if notes and host.interactive:
-        host.message("\n".join(notes))
+    told = "\n".join(job.sentence(note) for note in notes)
+    if told and host.interactive:
+        host.message(told)
+    elif told:
+        # A script's user sees the terminal, if anything.
+        print(told, file=sys.stderr, flush=True)
     return True, layer
 
 
