@@ -184,10 +184,11 @@ def engines(description):
 
 
 def choices(field, description):
-    """The (id, label) pairs of a choice, without engines that cannot run here."""
+    """The (id, label) pairs of a choice, its default among them; engines that cannot run here are
+    left out."""
     if field.name != "engine":
         return field.choices
-    out = {e.id for e in engines(description) if not e.available}
+    out = {e.id for e in engines(description) if not e.available} - {field.default}
     return tuple(c for c in field.choices if c[0] not in out)
 
 
@@ -223,7 +224,10 @@ class Settings:
     @property
     def engine(self):
         """The chosen engine's id, or "auto"."""
-        return self._values.get("", {}).get("engine", "auto")
+        for field in common_fields(self.description):
+            if field.name == "engine":
+                return self.get(field)
+        return "auto"
 
     def fields(self):
         """What can be set for the chosen engine."""

@@ -187,6 +187,17 @@ class Parameters(unittest.TestCase):
             },
         )
 
+    def test_the_engine_that_is_the_default_is_the_chosen_one(self):
+        other = dict(TWO, params=[dict(TWO["params"][0], default="second"), *TWO["params"][1:]])
+        settings = params.Settings(other)
+        self.assertEqual([f.default for f in settings.fields()], ["second", 25, "ddim", 2])
+        self.assertEqual(settings.parameters(), {})
+        settings.set(settings.fields()[0], "auto")
+        self.assertEqual(settings.parameters(), {"engine": "auto"})
+        gone = dict(other, engines=[dict(e, available=False) for e in TWO["engines"]])
+        offered = params.choices(params.common_fields(gone)[0], gone)
+        self.assertEqual([name for name, _ in offered], ["auto", "second"])
+
     def test_a_prompt_waits_for_the_engine_that_reads_it(self):
         gone = dict(TWO, engines=[dict(e, available=False) for e in TWO["engines"]])
         settings = params.Settings(gone, {"": {"prompt": "a boat"}})
