@@ -86,7 +86,7 @@ def main():
             for threads in ["1", "3"]:
                 case(f"{engine} threads {threads}", photo, drawn, [*chosen, "--threads", threads])
             for option, values in OPTIONS.items():
-                case(f"{engine} {option}", photo, drawn, [*chosen, *values])
+                case(f"{engine} {option}", DATA / "rgba16.png", drawn, [*chosen, *values])
         for where in sorted(PHOTOS.glob("*.mask.png")):
             image = where.with_name(where.name.replace(".mask", ""))
             for engine in ["exemplar", "rethined", "attention"]:

@@ -62,21 +62,65 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     }
     refuse_raw(source, &mut decoder, &tags)?;
     let stored = Stored::of(source, &tags)?;
-    let compression = stored.compression;
-    let fax = compression == FAX && stored.bits == 1 && stored.samples == 1;
-    if !tiff_chunks::knows(compression) && !fax {
-        return Err(source.unsupported(format!(
-            "is compressed in a way that is not supported ({}): save it again with Deflate or LZW \
-             first",
-            tiff_chunks::compression_name(compression)
-        )));
-    }
+    refuse_compression(source, &stored)?;
     let mut format = PixelFormat::new(stored.layout, stored.depth);
     format.premultiplied = stored.alpha.is_some_and(|(_, premultiplied)| premultiplied);
     format.linear = matches!(stored.depth, Depth::F16 | Depth::F32);
     let bytes = source.admit(width, height, format.bytes())?;
     let mut picture = Picture::new(Kind::Tiff, width, height, format, Vec::new());
     picture.reading = stored.bytes_beside(width, height);
+    tell(source, &stored, &unreadable, &mut picture);
+    picture.meta.exif = exif::build(&tree(&mut decoder, &tags));
+    let blob = |tag: u16| tags.iter().find(|e| e.tag == tag).map(|e| e.data.clone());
+    picture.meta.icc = blob(ICC);
+    picture.meta.xmp = blob(XMP);
+    let mut others = Vec::new();
+    if want == Want::Pixels {
+        let icc = picture.meta.icc.as_deref();
+        let decoded = decoded(source, &mut decoder, &stored, &tags, icc)?;
+        if decoded.data.len() != bytes {
+            return Err(source.damaged("its tags contradict each other"));
+        }
+        (picture.data, others) = (decoded.data, decoded.others);
+        let name = source.path.display();
+        let notes = decoded.notes.iter().map(|what| format!("{name} {what}"));
+        picture.notes.extend(notes);
+    }
+    if stored.colours == Colours::Cmyk {
+        // It is not for what the picture has become.
+        picture.meta.icc = None;
+    }
+    refuse_pages(source, &mut decoder, &mut picture)?;
+    let tags = tags.into_iter();
+    let dropped = &mut picture.dropped;
+    picture.carry = Carry::Tiff(Box::new(TiffCarry {
+        compressed: stored.compression != 1,
+        others: (
+            stored.others.iter().map(|(_, kind)| *kind).collect(),
+            others,
+        ),
+        tags: tags.filter_map(|e| sifted(e, dropped)).collect(),
+    }));
+    Ok(picture)
+}
+
+/// Whether it is a fax's page, which `tiff` decodes.
+fn is_fax(stored: &Stored) -> bool {
+    stored.compression == FAX && stored.bits == 1 && stored.samples == 1
+}
+
+fn refuse_compression(source: &Source<'_>, stored: &Stored) -> Result<()> {
+    if tiff_chunks::knows(stored.compression) || is_fax(stored) {
+        return Ok(());
+    }
+    Err(source.unsupported(format!(
+        "is compressed in a way that is not supported ({}): save it again with Deflate or LZW first",
+        tiff_chunks::compression_name(stored.compression)
+    )))
+}
+
+/// What the user should know of how the picture is read.
+fn tell(source: &Source<'_>, stored: &Stored, unreadable: &[u16], picture: &mut Picture) {
     let name = source.path.display();
     if stored.colours == Colours::Palette {
         picture.notes.push(format!(
@@ -93,76 +137,56 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
             "{name} has tags that cannot be read and are left out: {unreadable:?}"
         ));
     }
-    // Lossy: JPEG of both kinds and WebP.
-    picture.lossy = [6, 7, 50001].contains(&compression);
+    // JPEG of both kinds and WebP.
+    picture.lossy = [6, 7, 50001].contains(&stored.compression);
     if picture.lossy {
         picture.notes.push(format!(
             "{name} is compressed with loss inside; a TIFF is written without loss"
         ));
     }
-    let sub = |decoder: &mut Decoder<_>, tag| -> Vec<Entry> {
+}
+
+/// The describing tags, with the directories that they point at.
+fn tree<R: Read + Seek>(decoder: &mut Decoder<R>, tags: &[Entry]) -> Tree {
+    let mut sub = |tag| -> Vec<Entry> {
         let pointer = tags.iter().find(|e| e.tag == tag).and_then(offsets);
         match pointer.as_deref() {
             Some([at, ..]) => directory_at(decoder, *at),
             _ => Vec::new(),
         }
     };
-    let tree = Tree {
-        main: tags
-            .iter()
-            .filter(|e| exif_tags::is_descriptive(e.tag))
-            .cloned()
-            .collect(),
-        exif: sub(&mut decoder, exif::EXIF_IFD),
-        gps: sub(&mut decoder, exif::GPS_IFD),
+    let main = tags.iter().filter(|e| exif_tags::is_descriptive(e.tag));
+    Tree {
+        main: main.cloned().collect(),
+        exif: sub(exif::EXIF_IFD),
+        gps: sub(exif::GPS_IFD),
         ..Tree::default()
-    };
-    picture.meta.exif = exif::build(&tree);
-    let blob = |tag: u16| tags.iter().find(|e| e.tag == tag).map(|e| e.data.clone());
-    picture.meta.icc = blob(ICC);
-    picture.meta.xmp = blob(XMP);
-    let mut others = Vec::new();
-    if want == Want::Pixels {
-        let icc = picture.meta.icc.as_deref();
-        let decoded = if fax {
-            Pixels {
-                data: fax_pixels(source, &mut decoder, width, height)?,
-                ..Pixels::default()
-            }
-        } else {
-            let little = decoder.byte_order() == ByteOrder::LittleEndian;
-            let found = (
-                offset_list(source, &mut decoder, [324, 273])?,
-                offset_list(source, &mut decoder, [325, 279])?,
-            );
-            let chunks = stored.chunks(source, &tags, (width, height), little, found)?;
-            let palette = tags.iter().find(|e| e.tag == 320).and_then(numbers);
-            let palette: Vec<_> = palette.iter().flatten().map(|v| *v as u16).collect();
-            tiff_pixels::pixels(source, &stored, &chunks, &palette, icc)?
-        };
-        if decoded.data.len() != bytes {
-            return Err(source.damaged("its tags contradict each other"));
-        }
-        (picture.data, others) = (decoded.data, decoded.others);
-        let notes = decoded.notes.iter().map(|what| format!("{name} {what}"));
-        picture.notes.extend(notes);
     }
-    if stored.colours == Colours::Cmyk {
-        // It is not for what the picture has become.
-        picture.meta.icc = None;
+}
+
+fn decoded<R: Read + Seek>(
+    source: &Source<'_>,
+    decoder: &mut Decoder<R>,
+    stored: &Stored,
+    tags: &[Entry],
+    icc: Option<&[u8]>,
+) -> Result<Pixels> {
+    let (width, height) = decoder.dimensions().map_err(|e| decode_error(source, e))?;
+    if is_fax(stored) {
+        return Ok(Pixels {
+            data: fax_pixels(source, decoder, width, height)?,
+            ..Pixels::default()
+        });
     }
-    refuse_pages(source, &mut decoder, &mut picture)?;
-    let tags = tags.into_iter();
-    let dropped = &mut picture.dropped;
-    picture.carry = Carry::Tiff(Box::new(TiffCarry {
-        compressed: compression != 1,
-        others: (
-            stored.others.iter().map(|(_, kind)| *kind).collect(),
-            others,
-        ),
-        tags: tags.filter_map(|e| sifted(e, dropped)).collect(),
-    }));
-    Ok(picture)
+    let little = decoder.byte_order() == ByteOrder::LittleEndian;
+    let found = (
+        offset_list(source, decoder, [324, 273])?,
+        offset_list(source, decoder, [325, 279])?,
+    );
+    let chunks = stored.chunks(source, tags, (width, height), little, found)?;
+    let palette = tags.iter().find(|e| e.tag == 320).and_then(numbers);
+    let palette: Vec<_> = palette.iter().flatten().map(|v| *v as u16).collect();
+    tiff_pixels::pixels(source, stored, &chunks, &palette, icc)
 }
 
 /// A tag as it goes on, if it does.
