@@ -1,8 +1,9 @@
 //! `mend_inpainter` and its methods.
 
 use super::error::mend_error;
-use super::guard::{Give, guard, guard_out, shield};
+use super::guard::{Give, guard, guard_out};
 use super::handle::{exclusive, free, shared};
+use super::shield::shield;
 use super::status::mend_status;
 use super::text::text;
 use crate::error::Result;

@@ -1,9 +1,10 @@
 //! `mend_request` and its methods.
 
 use super::error::mend_error;
-use super::guard::{Give, guard, guard_out, shield};
+use super::guard::{Give, guard, guard_out};
 use super::handle::{exclusive, free};
 use super::image::{Checked, mend_image};
+use super::shield::shield;
 use super::status::mend_status;
 use super::text::text;
 use crate::error::{Error, ErrorKind, Result};
