@@ -6,7 +6,7 @@
 use super::folder::Folder;
 use super::preview::preview;
 use super::settings::Settings;
-use crate::engines::pump::Told;
+use crate::engines::pump::StageReporter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Context;
 use crate::memory;
@@ -32,7 +32,7 @@ pub struct Pipeline<'a> {
     pub settings: &'a Settings,
     pub cx: &'a Context,
     pub draw: Draw<'a>,
-    pub told: &'a Told<'a>,
+    pub reporter: &'a StageReporter<'a>,
     /// Queries of a head that attention works on together.
     pub slice: usize,
     /// Bytes of a band of rows that the VAE works on.
@@ -60,7 +60,7 @@ impl Pipeline<'_> {
         let s = self.settings;
         let both = [s.negative_prompt.as_str(), s.prompt.as_str()];
         let prompts = &both[usize::from(s.guidance <= 1.0 || self.told_guidance())..];
-        let check = || self.told.layer();
+        let check = || self.reporter.layer();
         let arena = Arena::new();
         let run = Run::new(self.cx, &arena).check(&check);
         embed(&run, &net, &tokenizer, prompts, HiddenLayer::default())
@@ -100,7 +100,7 @@ impl Pipeline<'_> {
                 }
             }
             let image = from_vec(planes, &[1, 3, h, w])?;
-            let check = || self.told.layer();
+            let check = || self.reporter.layer();
             let arena = Arena::new();
             let run = self.vae_run(&arena, &check);
             let moments = net.encode(&run, &image)?;
@@ -171,7 +171,7 @@ impl Pipeline<'_> {
             let done = (i - first + 1) as f64 / count;
             let later = (i - first) as f64 / (count - 1.0).max(1.0);
             let end = shares.0 + (shares.1 - shares.0) * later;
-            self.told.begin("steps", (i - first) as u32, end);
+            self.reporter.begin("steps", (i - first) as u32, end);
             let scale = steps.scale_model_input(i) as f32;
             let per = self.folder.unet.in_channels * pixels;
             let mut input = memory::with_capacity(batch * per, what)?;
@@ -183,7 +183,7 @@ impl Pipeline<'_> {
                 }
             }
             let sample = from_vec(input, &[batch, per / pixels, height, width])?;
-            let check = || self.told.layer();
+            let check = || self.reporter.layer();
             let run = Run::new(self.cx, &arena).check(&check);
             let run = run.attention_slice(self.slice);
             let made =
@@ -204,7 +204,7 @@ impl Pipeline<'_> {
                 put_back(&mut clean, picture, &begin.mask, done);
             }
             if let Some(preview) = preview(&clean, height, width) {
-                self.told.show(preview);
+                self.reporter.show(preview);
             }
         }
         Ok(latents)
@@ -212,7 +212,7 @@ impl Pipeline<'_> {
 
     /// The picture of clean latents, not clamped: 0 to 1, about.
     pub fn decode(&self, latents: &[f32], height: usize, width: usize) -> Result<RgbImage> {
-        let check = || self.told.layer();
+        let check = || self.reporter.layer();
         let arena = Arena::new();
         let run = self.vae_run(&arena, &check);
         let made = match self.folder.tiny_weights()? {
