@@ -438,6 +438,11 @@ mend_status mend_request_new(struct mend_request **out, struct mend_error **err)
  * Sets a parameter by name, such as "seed" to "7" or "context" to "50%". mend_describe lists the
  * names, what values they take and their defaults; numbers are written with a point.
  *
+ * Engines may take different values for one name, and have different defaults. A value that no engine
+ * takes is refused here, and one that the engine does not take that "engine" was set to before. When
+ * the engine is set later, or chosen by itself, mend_plan and mend_inpaint refuse it with
+ * MEND_ERR_PARAMETER. What the engine has no parameter for is not used, and the notes say so.
+ *
  * Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the request
  * during the call.
  *
@@ -497,7 +502,8 @@ void mend_cancel_free(struct mend_cancel *cancel);
  * (why this engine), "regions" (an array, in the order they are filled, of {"rect", "hole":
  * {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
  * "way"}: what an engine with several parts holds, and how each is done to keep the memory budget),
- * "peak_bytes" (predicted memory) and "seconds" (predicted time). An empty mask has no regions.
+ * "peak_bytes" (predicted memory), "seconds" (predicted time) and "notes" (an array of strings for the
+ * user, such as which parameters the engine will not use). An empty mask has no regions.
  *
  * 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then judged from
  * the mask alone. *json receives the string; free it with mend_string_free. On failure *json is
@@ -544,7 +550,8 @@ mend_status mend_plan(const struct mend_inpainter *inpainter,
  *
  * MEND_ERR_IMAGE, MEND_ERR_MASK: one of the three cannot be used, the message says which and why;
  * so does MEND_ERR_MASK when the hole is the whole image. MEND_ERR_BUDGET: "max-memory" is too
- * small. MEND_ERR_MEMORY, MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
+ * small. MEND_ERR_PARAMETER: the engine does not take a value of the request. MEND_ERR_MEMORY,
+ * MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
  */
 mend_status mend_inpaint(const struct mend_inpainter *inpainter,
                          const struct mend_request *request,

@@ -137,6 +137,11 @@ impl Inpainter {
         &self.options
     }
 
+    /// Sets [`Options::max_memory`] for the fills that follow; what is loaded stays.
+    pub fn set_max_memory(&mut self, bytes: Option<u64>) {
+        self.options.max_memory = bytes;
+    }
+
     /// Engines, models and parameters as JSON: what dialogs and `--help` are drawn from.
     pub fn describe(&self) -> Json {
         let models = self.options.models_folder();

@@ -58,6 +58,11 @@ pub unsafe extern "C" fn mend_request_new(
 /// Sets a parameter by name, such as "seed" to "7" or "context" to "50%". mend_describe lists the
 /// names, what values they take and their defaults; numbers are written with a point.
 ///
+/// Engines may take different values for one name, and have different defaults. A value that no engine
+/// takes is refused here, and one that the engine does not take that "engine" was set to before. When
+/// the engine is set later, or chosen by itself, mend_plan and mend_inpaint refuse it with
+/// MEND_ERR_PARAMETER. What the engine has no parameter for is not used, and the notes say so.
+///
 /// Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the request
 /// during the call.
 ///
