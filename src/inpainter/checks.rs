@@ -75,18 +75,20 @@ pub fn check_hole(request: &Request, hole: &RunMask) -> Result<()> {
     }
 }
 
-/// What the checks of every region look at.
-pub(super) struct RegionChecks<'a> {
+/// What is to be filled, and how.
+pub(super) struct Case<'a> {
     pub request: &'a Request,
     pub settings: &'a Settings,
     /// The picture, where there is one yet.
     pub image: Option<&'a ImageView<'a>>,
     pub mask: &'a MaskView<'a>,
+    /// The mask as it was given.
+    pub runs: &'a RunMask,
     /// The mask as it was grown.
     pub hole: &'a RunMask,
 }
 
-impl RegionChecks<'_> {
+impl Case<'_> {
     /// Refuses regions that cannot be addressed, that have nothing to sample from or whose surroundings
     /// are no numbers. A hole in the void becomes nothing; where all are, something else was meant.
     ///

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Inpainter;
-use super::checks::{RegionChecks, check_hole, check_image};
+use super::checks::{Case, check_hole, check_image};
 use super::notes;
 use super::region::softness;
 use super::settings::Settings;
@@ -71,56 +71,62 @@ impl Inpainter {
         };
         let hole = grown.as_ref().unwrap_or(&runs);
         check_hole(request, hole)?;
-        let engine = choice.engine.open(&OpenOptions {
-            parameters: &parameters,
-            models: models.as_deref(),
-        })?;
-        let needs = engine.needs();
-        // What a source mask forbids may lie right beside a speck; and what grows is none.
-        let specks = match needs.specks && request.source().is_none() && settings.grow <= 1 {
-            true => plan::specks(hole)?,
-            false => None,
-        };
-        let planner = Planner {
-            budget: self.options.max_memory,
-            engine: engine.as_ref(),
-            needs: &needs,
-            costs: engine.costs(None),
-            request,
-            settings: &settings,
-            runs: &runs,
-            image,
-            hole,
-            specks: specks.as_ref(),
-        };
-        let draft = planner.within_budget()?;
-        let checks = RegionChecks {
+        let case = Case {
             request,
             settings: &settings,
             image,
             mask,
+            runs: &runs,
             hole,
         };
-        checks.check(&draft.regions)?;
-        let costs = engine.costs(draft.room);
-        let seconds = draft
-            .regions
-            .iter()
-            .map(|r| region_seconds(&needs, &costs, r).0);
-        let seconds = seconds.sum::<f64>() / (1.0 + 0.85 * (self.threads() as f64 - 1.0));
-        let work = Work {
-            id: about.id,
-            needs,
-            costs,
-            room: draft.room,
-            specks,
-            engine,
-        };
+        let engine = choice.engine.open(&OpenOptions {
+            parameters: &parameters,
+            models: models.as_deref(),
+        })?;
+        let (work, draft) = self.work(about.id, engine, &case)?;
+        let seconds = |r| region_seconds(&work.needs, &work.costs, r).0;
+        let seconds: f64 = draft.regions.iter().map(seconds).sum();
+        let seconds = seconds / (1.0 + 0.85 * (self.threads() as f64 - 1.0));
         Ok(Planned {
             plan: draft.plan(about.id, choice.reason, seconds, notes),
             settings,
             work: Some(work),
         })
+    }
+
+    /// How an engine fills the case.
+    fn work(
+        &self,
+        id: &'static str,
+        engine: Box<dyn Opened>,
+        case: &Case<'_>,
+    ) -> Result<(Work, Draft)> {
+        let needs = engine.needs();
+        // What a source mask forbids may lie right beside a speck; and what grows is none.
+        let grow = case.settings.grow;
+        let specks = match needs.specks && case.request.source().is_none() && grow <= 1 {
+            true => plan::specks(case.hole)?,
+            false => None,
+        };
+        let planner = Planner {
+            case,
+            budget: self.options.max_memory,
+            engine: engine.as_ref(),
+            needs: &needs,
+            costs: engine.costs(None),
+            specks: specks.as_ref(),
+        };
+        let draft = planner.within_budget()?;
+        case.check(&draft.regions)?;
+        let work = Work {
+            id,
+            needs,
+            costs: engine.costs(draft.room),
+            room: draft.room,
+            specks,
+            engine,
+        };
+        Ok((work, draft))
     }
 
     /// The engine that the request names, or the one that suits it.
@@ -152,18 +158,12 @@ fn nothing(engine: &str, reason: String) -> Plan {
 
 /// What all drafts that are tried have in common.
 struct Planner<'a> {
+    case: &'a Case<'a>,
     budget: Option<u64>,
     engine: &'a dyn Opened,
     needs: &'a Needs,
     /// Without a budget: the regions follow from these.
     costs: Costs,
-    request: &'a Request,
-    settings: &'a Settings,
-    runs: &'a RunMask,
-    /// What of the alpha is looked at, where there is a picture yet.
-    image: Option<&'a ImageView<'a>>,
-    /// The mask as it was grown.
-    hole: &'a RunMask,
     specks: Option<&'a Specks>,
 }
 
@@ -207,7 +207,7 @@ impl Draft {
 impl Planner<'_> {
     /// The draft with the most context that keeps the budget.
     fn within_budget(&self) -> Result<Draft> {
-        let context = self.settings.context;
+        let context = self.case.settings.context;
         let draft = self.draft(context)?;
         let Some(budget) = self.budget.filter(|budget| draft.peak_bytes() > *budget) else {
             return Ok(draft);
@@ -295,7 +295,7 @@ impl Planner<'_> {
 
     /// The regions with so much context: first those of specks.
     fn regions(&self, context: Extent) -> Result<Vec<Region>> {
-        let grow = self.settings.grow;
+        let grow = self.case.settings.grow;
         let of = |mask, grow| plan::regions(mask, grow, context, self.needs, &self.costs);
         let (mut regions, own) = match self.specks {
             Some(found) => {
@@ -303,10 +303,10 @@ impl Planner<'_> {
                 all.extend(of(&found.rest, 0)?);
                 (all, &found.rest)
             }
-            None => (of(self.runs, grow)?, self.hole),
+            None => (of(self.case.runs, grow)?, self.case.hole),
         };
         for r in regions.iter_mut().filter(|r| !r.specks) {
-            if let Some(bounds) = self.request.source().map(RunMask::bounds) {
+            if let Some(bounds) = self.case.request.source().map(RunMask::bounds) {
                 r.rect = r.rect.union(&bounds);
                 r.scale = self.needs.scale(r.rect.width, r.rect.height);
             }
@@ -322,8 +322,8 @@ impl Planner<'_> {
 
     /// Whether the alpha of a region differs from pixel to pixel.
     fn may_have_edge(&self, region: &Region) -> Result<bool> {
-        match self.image {
-            Some(image) => even_alpha(image, region.rect, self.hole).map(|even| !even),
+        match self.case.image {
+            Some(image) => even_alpha(image, region.rect, self.case.hole).map(|even| !even),
             None => Ok(false),
         }
     }
