@@ -58,7 +58,8 @@ pub struct Report {
     /// Seconds of the whole call.
     pub seconds: f64,
     /// Of those, what the engine's stages took, in the order in which they began; all regions'
-    /// together, to some hundredths of a second.
+    /// together, to some hundredths of a second. An engine whose weights are still here from an earlier
+    /// fill has no stage "load".
     pub stages: Vec<(&'static str, f64)>,
     /// What the caller should tell the user, such as that the mask was empty.
     pub notes: Vec<String>,

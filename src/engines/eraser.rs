@@ -237,7 +237,6 @@ impl<N: Network> Engine for Eraser<N> {
     }
 
     fn trim(&self) {
-        self.installed.trim();
         self.files.trim();
         self.warm.trim();
     }

@@ -31,11 +31,6 @@ impl Installed {
         // Neither of the two fails.
         names.unwrap_or_default()
     }
-
-    /// Lets them go.
-    pub fn trim(&self) {
-        self.0.trim();
-    }
 }
 
 /// The models folder and the models in it.

@@ -146,7 +146,6 @@ impl Engine for Diffusion {
     }
 
     fn trim(&self) {
-        self.installed.trim();
         self.folders.trim();
         self.warm.trim();
     }

@@ -159,7 +159,6 @@ impl Engine for Rad {
     }
 
     fn trim(&self) {
-        self.installed.trim();
         self.files.trim();
         self.warm.trim();
     }
