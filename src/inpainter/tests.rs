@@ -8,8 +8,9 @@ use crate::pixels::{Depth, Layout, PixelFormat};
 use crate::plan::{Costs, Needs};
 use crate::progress::Silent;
 use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Answers with the crop, one value of it replaced.
 #[derive(Clone)]
@@ -21,6 +22,8 @@ struct Stub {
     seen: Arc<Mutex<Vec<RgbImage>>>,
     /// How often it was opened.
     opened: Arc<AtomicUsize>,
+    /// The opening and the fill that are still to panic.
+    panics: Arc<[AtomicBool; 2]>,
 }
 
 impl Stub {
@@ -31,6 +34,7 @@ impl Stub {
             model: model.map(PathBuf::from),
             seen: Arc::default(),
             opened: Arc::default(),
+            panics: Arc::default(),
         })
     }
 }
@@ -47,6 +51,7 @@ impl Engine for Stub {
 
     fn open(&self, _: &OpenOptions<'_>) -> Result<Box<dyn Opened>> {
         self.opened.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics[0].swap(false, Ordering::SeqCst), "opening");
         Ok(Box::new(self.clone()))
     }
 }
@@ -72,6 +77,7 @@ impl Opened for Stub {
     }
 
     fn fill(&self, crop: &Crop<'_>, _: &mut Run<'_>) -> Result<RgbImage> {
+        assert!(!self.panics[1].swap(false, Ordering::SeqCst), "filling");
         let mut out = crop.image.clone();
         let at = crop.hole.data.iter().position(|h| *h != 0).unwrap();
         out.data[3 * at] = self.value;
@@ -84,6 +90,10 @@ impl Opened for Stub {
 fn fill(stub: &Arc<Stub>, width: u32, height: u32) -> (Vec<u8>, Result<Vec<u8>>) {
     let engine: Arc<dyn Engine> = stub.clone();
     let inpainter = Inpainter::with(Options::default(), vec![engine]);
+    fill_by(&inpainter, width, height)
+}
+
+fn fill_by(inpainter: &Inpainter, width: u32, height: u32) -> (Vec<u8>, Result<Vec<u8>>) {
     let mut request = Request::new();
     request.set("context", "4000").unwrap();
     let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
@@ -216,4 +226,18 @@ fn an_engine_is_opened_once_for_a_plan_and_its_fill() {
     assert_eq!((opened(), prepared.plan().peak_bytes), (3, 0));
     let filled = prepared.run(&mut Silent, &Cancel::new()).unwrap();
     assert_eq!((filled.report.regions, stub.seen.lock().len()), (0, 9));
+}
+
+/// As the C interface has it, where a panic becomes an error and the inpainter lives on.
+#[test]
+fn the_next_fill_works_after_one_that_panicked() {
+    let stub = Stub::new(Needs::ANY, 0.5, None);
+    let engine: Arc<dyn Engine> = stub.clone();
+    let inpainter = Inpainter::with(Options::default(), vec![engine]);
+    for panics in stub.panics.iter() {
+        panics.store(true, Ordering::SeqCst);
+        let broken = catch_unwind(AssertUnwindSafe(|| fill_by(&inpainter, 60, 45)));
+        assert!(broken.is_err());
+        assert!(fill_by(&inpainter, 60, 45).1.is_ok());
+    }
 }
