@@ -1,4 +1,4 @@
-//! Times the engines in the box on one photo at several sizes, with a hole of a tenth of it.
+//! Times the engines that need no model on one photo at several sizes, with a hole of a tenth of it.
 //!
 //! ```text
 //! cargo bench --bench engines [-- PHOTO] [--threads N] [--sizes 512,1024,2048,4096]

@@ -90,7 +90,7 @@ def compare(name, binary, args):
 
 
 def given(name, side):
-    """As in `examples/eraser.rs`."""
+    """As in `tools/eraser.rs`."""
     import torch
 
     row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LEVEL = 638.0  # as in `examples/rad.rs`
+LEVEL = 638.0  # as in `tools/rad.rs`
 
 
 def main():

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fills the photos of examples/photos and makes the README's pictures of them: before, mask, after.
+# Fills the photos of examples/photos and makes the pages' pictures of them: before, mask, after.
 #
 # usage: benches/removal.sh [OUT]          OUT is docs/images unless given
 #        benches/removal.sh OUT IMAGES     other photos, NAME.png or .jpg beside NAME.mask.png

@@ -20,16 +20,16 @@
  * What holds for every function:
  *
  * - A function returns a mend_status: MEND_OK, which is 0, or what went wrong. A failure changes
- *   nothing but *err, and sets what would be given back by pointer to NULL.
- * - A NULL where one is not allowed gives MEND_ERR_NULL. Every *_free takes NULL and does nothing.
+ *   only *err, and sets what would be returned through a pointer to NULL.
+ * - A NULL where none is allowed gives MEND_ERR_NULL. Every *_free accepts NULL and does nothing.
  * - Strings are UTF-8, end in a NUL byte, and are copied. Text in JSON is UTF-8 too.
- * - A pointer to a const handle may be used by any number of threads at once; one to a handle that
- *   is not const, by one thread while no other uses it.
- * - There is no global state: nothing to start, nothing to shut down. Nothing is
- *   printed, unless a defect is met (a line on stderr), and no signal is handled.
- * - Threads do not survive fork(): an inpainter that has filled before it gives
- *   MEND_ERR_UNSUPPORTED in the child, which makes one of its own.
- * - A defect inside the library comes back as MEND_ERR_INTERNAL; the program lives on.
+ * - Any number of threads may use a const handle at once. A handle that is not const may be used by
+ *   one thread while no other uses it.
+ * - There is no global state: nothing to start, nothing to shut down. Nothing is printed, except a
+ *   line on stderr if a defect is met, and no signal is handled.
+ * - Threads do not survive fork(): an inpainter that was used for a fill before fork() gives
+ *   MEND_ERR_UNSUPPORTED in the child, which must make one of its own.
+ * - A defect inside the library comes back as MEND_ERR_INTERNAL; the program continues.
  */
 
 
@@ -132,13 +132,13 @@ typedef struct mend_error mend_error;
 typedef struct mend_inpainter mend_inpainter;
 
 /**
- * What is asked of a fill: parameters by name, and images that go with them. What is not set has
- * its default. One request may serve any number of calls.
+ * What a fill is asked to do: parameters by name, and images that go with them. What is not set
+ * has its default. One request may serve any number of calls.
  */
 typedef struct mend_request mend_request;
 
 /**
- * What a call came to: MEND_OK or one of MEND_ERR_*. The values never change; later versions may
+ * The result of a call: MEND_OK or one of MEND_ERR_*. The values never change; later versions may
  * add some, so treat an unknown one as a failure.
  */
 typedef int32_t mend_status;
@@ -151,18 +151,18 @@ typedef int32_t mend_status;
  */
 typedef struct mend_image {
     /**
-     * The first byte of the top row. Need not be aligned. Never written through, but for the
-     * 'dst' of mend_inpaint. Not NULL.
+     * The first byte of the top row. It need not be aligned. The library never writes through it,
+     * except for the 'dst' of mend_inpaint. Not NULL.
      */
     void *data;
     /**
-     * Bytes from 'data' on that belong to the picture: at least stride * (height - 1) and the
+     * How many bytes from 'data' on belong to the picture: at least stride * (height - 1) plus the
      * bytes of one row; at most PTRDIFF_MAX.
      */
     size_t length;
     /**
-     * Bytes from the start of a row to the start of the next: at least a row's. Bytes between the
-     * rows are neither read nor written.
+     * Bytes from the start of a row to the start of the next, at least those of one row. Bytes
+     * between the rows are neither read nor written.
      */
     size_t stride;
     /**
@@ -181,12 +181,12 @@ typedef struct mend_image {
 } mend_image;
 
 /**
- * How far a fill has come. The library makes the struct; it and what it points to live only during
+ * The progress of a fill. The library makes the struct; it and what it points to live only during
  * the callback. Later versions may add members at its end.
  */
 typedef struct mend_progress {
     /**
-     * What is being done, in English: "fill", say. Never NULL.
+     * What is being done, in English, such as "fill". Never NULL.
      */
     const char *stage;
     /**
@@ -198,17 +198,17 @@ typedef struct mend_progress {
      */
     uint32_t steps;
     /**
-     * Estimated seconds left; below 0 while nothing can be said.
+     * Estimated seconds left; below 0 while there is no estimate.
      */
     double seconds_left;
     /**
-     * A small, rough picture of what the region being filled has come to (MEND_LAYOUT_RGB |
-     * MEND_DEPTH_U8; not to be written), in the first call after an engine has made a new one; else
-     * NULL, which it always is with engines that have none. Copy it to keep it.
+     * A small, rough picture of the region that is being filled (MEND_LAYOUT_RGB | MEND_DEPTH_U8;
+     * do not write to it). It is there in the first call after an engine has made a new one, and
+     * NULL otherwise; engines without previews always give NULL. Copy it to keep it.
      */
     const struct mend_image *preview;
     /**
-     * Where in 'src' the region lies, over which a preview is to be stretched: its left column.
+     * Where in 'src' the region is, over which a preview is to be stretched: its left column.
      * This and the next three are 0 without a preview.
      */
     uint32_t preview_x;
@@ -229,12 +229,12 @@ typedef struct mend_progress {
 /**
  * Receives progress, at most some ten times a second, on the thread that called mend_inpaint.
  *
- * 'user' is what mend_inpaint was given. Return exactly 1 to go on; anything else cancels the
- * fill. It must return: no longjmp, no C++ exception. A thread that is ended inside of it, as Python
- * ends its daemon threads when it exits, stays there asleep until the process ends.
+ * 'user' is what mend_inpaint was given. Return exactly 1 to continue; anything else cancels the
+ * fill. The callback must return: no longjmp, no C++ exception. A thread that is ended inside it, as
+ * Python ends its daemon threads when it exits, sleeps there until the process ends.
  *
- * It may call the library: plan or fill, with the same inpainter too (the outer fill waits
- * meanwhile), trim, raise a cancel. It may not free or set what the running call uses, nor change the
+ * It may call the library: it may plan or fill, even with the same inpainter (the outer fill waits),
+ * trim, or raise a cancel. It must not free or set what the running call uses, nor change the
  * pictures.
  */
 typedef int32_t (*mend_progress_fn)(const struct mend_progress *progress, void *user);
@@ -250,19 +250,19 @@ typedef int32_t (*mend_progress_fn)(const struct mend_progress *progress, void *
 #define MEND_ERR_NULL 1
 
 /**
- * An argument is malformed: a string that is not UTF-8, say.
+ * An argument is malformed, such as a string that is not UTF-8.
  */
 #define MEND_ERR_ARGUMENT 2
 
 /**
- * An image cannot be used: its size, stride, length or format, NaN pixels, or a destination that
- * does not fit its source.
+ * An image cannot be used because of its size, stride, length, format or NaN pixels, or because a
+ * destination does not match its source.
  */
 #define MEND_ERR_IMAGE 3
 
 /**
- * A mask cannot be used: its size is not the image's, its format is no mask's, or it leaves
- * nothing to fill from.
+ * A mask cannot be used: its size is not that of the image, its format is not one for masks, or it
+ * leaves nothing to fill from.
  */
 #define MEND_ERR_MASK 4
 
@@ -282,7 +282,7 @@ typedef int32_t (*mend_progress_fn)(const struct mend_progress *progress, void *
 #define MEND_ERR_MODEL 7
 
 /**
- * The system would not give the memory.
+ * The system did not provide the memory.
  */
 #define MEND_ERR_MEMORY 8
 
@@ -292,7 +292,7 @@ typedef int32_t (*mend_progress_fn)(const struct mend_progress *progress, void *
 #define MEND_ERR_BUDGET 9
 
 /**
- * The caller cancelled, by the progress callback or a mend_cancel.
+ * The caller cancelled, through the progress callback or a mend_cancel.
  */
 #define MEND_ERR_CANCELLED 10
 
@@ -367,18 +367,18 @@ mend_status mend_inpainter_new(struct mend_inpainter **out, struct mend_error **
 /**
  * Sets an option by name. The options, each with its default:
  *
- * - "threads", "0": how many threads a fill runs on, 0 to 1024; 0 takes as many as there are
+ * - "threads", "0": how many threads a fill runs on, 0 to 1024; 0 uses as many as there are
  *   processors. The result is the same on any number.
  * - "max-memory", "0": the most memory that a fill may take: bytes, or a number with a unit such
  *   as "1500M" or "2G" (K, M, G, T and KiB to TiB are powers of 1024; KB to TB powers of 1000);
- *   0 sets no bound.
- * - "models", "": the folder with the model files; empty takes the user's own.
+ *   0 sets no limit.
+ * - "models", "": the folder with the model files; if empty, the user's own.
  *
  * mend_describe lists them too. Both strings are copied. No pointer but 'err' may be NULL. No
  * other thread may use the inpainter during the call.
  *
- * MEND_ERR_PARAMETER for an unknown name or a value that is not accepted, and the message says
- * what is; MEND_ERR_ARGUMENT for a string that is not UTF-8. The inpainter stays as it was.
+ * MEND_ERR_PARAMETER for an unknown name or a value that is not accepted; the message says what is
+ * accepted. MEND_ERR_ARGUMENT for a string that is not UTF-8. The inpainter stays as it was.
  */
 mend_status mend_inpainter_set(struct mend_inpainter *inpainter,
                                const char *name,
@@ -386,24 +386,24 @@ mend_status mend_inpainter_set(struct mend_inpainter *inpainter,
                                struct mend_error **err);
 
 /**
- * Drops what the inpainter keeps loaded for the next fill, such as a model's weights: for a program
- * that has nothing to fill for a while.
+ * Releases what the inpainter keeps loaded for the next fill, such as a model's weights. Use it when
+ * your program has nothing to fill for a while.
  *
- * The next fill loads it again, with the same result. What a fill on another thread is using goes
- * when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one inpainter at
- * once. Since version 1.1 of the C interface, which is the version that pkg-config tells.
+ * The next fill loads it again, with the same result. What a fill on another thread is using is
+ * released when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one
+ * inpainter at once. Since version 1.1 of the C interface, the version that pkg-config reports.
  */
 mend_status mend_inpainter_trim(const struct mend_inpainter *inpainter, struct mend_error **err);
 
 /**
- * Frees an inpainter and what it loaded, and waits for its threads to end: none of the library's
- * code runs afterwards but what the caller runs. NULL does nothing. No call may be using it.
+ * Frees an inpainter and what it loaded, and waits for its threads to end: afterwards, the library
+ * runs only code that the caller calls. NULL does nothing. No call may be using it.
  */
 void mend_inpainter_free(struct mend_inpainter *inpainter);
 
 /**
- * Describes what there is to choose, as a JSON object in UTF-8: dialogs are drawn from it, so that
- * a new engine or parameter appears by itself.
+ * Describes what there is to choose, as a JSON object in UTF-8. Build dialogs from it, and a new
+ * engine or parameter appears by itself.
  *
  * - "version": as mend_version.
  * - "options": what mend_inpainter_set takes. "params": what mend_request_set takes, whatever the
@@ -415,8 +415,8 @@ void mend_inpainter_free(struct mend_inpainter *inpainter);
  * - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
  * - "models": an array of the models in the models folder and of those that can be fetched: "id",
  *   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it),
- *   "bytes", "licence" (null, or "name" and "url"); of installed ones "path", of others "get" (the
- *   command that brings it), of broken ones "error".
+ *   "bytes", "licence" (null, or "name" and "url"); installed ones also have "path", others "get"
+ *   (the command that gets it), and broken ones "error".
  *
  * Later versions may add members and types. *json receives the string; free it with
  * mend_string_free. On failure *json is NULL. No pointer but 'err' may be NULL. Any number of
@@ -436,12 +436,13 @@ mend_status mend_request_new(struct mend_request **out, struct mend_error **err)
 
 /**
  * Sets a parameter by name, such as "seed" to "7" or "context" to "50%". mend_describe lists the
- * names, what values they take and their defaults; numbers are written with a point.
+ * names, the values that they accept, and their defaults. Numbers have a decimal point.
  *
- * Engines may take different values for one name, and have different defaults. A value that no engine
- * takes is refused here, and one that the engine does not take that "engine" was set to before. When
- * the engine is set later, or chosen by itself, mend_plan and mend_inpaint refuse it with
- * MEND_ERR_PARAMETER. What the engine has no parameter for is not used, and the notes say so.
+ * Engines may accept different values for one name, and have different defaults. A value that no
+ * engine accepts is refused here; so is one that the engine does not accept to which "engine" was set
+ * before. If the engine is set later, or is chosen automatically, mend_plan and mend_inpaint refuse
+ * the value with MEND_ERR_PARAMETER. A parameter that the engine does not have is not used, and the
+ * notes say so.
  *
  * Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the request
  * during the call.
@@ -456,8 +457,8 @@ mend_status mend_request_set(struct mend_request *request,
                              struct mend_error **err);
 
 /**
- * Sets an image that goes with the request. There is one: "source", a mask of where the fill may
- * take its samples from (not 0: it may). Without it that is everywhere outside the hole.
+ * Sets an image that goes with the request. There is one: "source", a mask that is not 0 where the
+ * fill may take its samples from. Without it, samples come from everywhere outside the hole.
  *
  * The mask has one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, and the size of the image
  * that is filled later. Pixels and struct are copied. No pointer but 'err' may be NULL. No other
@@ -485,8 +486,8 @@ void mend_request_free(struct mend_request *request);
 mend_status mend_cancel_new(struct mend_cancel **out, struct mend_error **err);
 
 /**
- * Raises the flag: running and later calls that were given it end with MEND_ERR_CANCELLED, running
- * ones within about a tenth of a second. Raising it again does nothing.
+ * Raises the flag: running and later calls that were given it end with MEND_ERR_CANCELLED; running
+ * ones end within about a tenth of a second. Raising it again does nothing.
  *
  * Any thread, at any time between mend_cancel_new and mend_cancel_free. MEND_ERR_NULL for NULL.
  */
@@ -505,10 +506,10 @@ void mend_cancel_free(struct mend_cancel *cancel);
  * "peak_bytes" (predicted memory), "seconds" (predicted time) and "notes" (an array of strings for the
  * user, such as which parameters the engine will not use). An empty mask has no regions.
  *
- * 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then judged from
- * the mask alone. *json receives the string; free it with mend_string_free. On failure *json is
- * NULL. No pointer but 'image' and 'err' may be NULL. Any number of threads may use one inpainter
- * and one request at once.
+ * 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then made from the
+ * mask alone. *json receives the string; free it with mend_string_free. On failure *json is NULL. No
+ * pointer but 'image' and 'err' may be NULL. Any number of threads may use one inpainter and one
+ * request at once.
  *
  * Errors as mend_inpaint.
  */
@@ -522,35 +523,39 @@ mend_status mend_plan(const struct mend_inpainter *inpainter,
 /**
  * Fills the pixels of 'src' that 'mask' selects, and writes the picture to 'dst'.
  *
- * 'src': the picture, in any format. Pixels where the mask is full may hold anything (what is not
- * finite there is replaced whole, whatever the parameter "feather"); elsewhere near the hole they
- * must be finite. 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32
- * and the size of 'src'; 0 keeps the pixel, the largest value (255, 65535, 1.0) replaces it,
- * between is a partial replacement. 'dst': the size and format of 'src', and either the very same
- * memory (same 'data', same 'stride') or memory apart from 'src' and 'mask'. Apart, it receives a
- * copy of every pixel of 'src', and the fill. Every pixel whose mask is 0 (after the parameter
- * "grow" has widened it) has the same bits in 'dst' as in 'src'; bytes between the rows are not
- * touched. With the parameter "result" at "layer", 'dst' receives only the fill, to be laid over the
- * picture: its alpha is the fill's own times how much of the pixel is replaced, and every other
- * pixel is zero. On any failure, and when cancelled, 'dst' is not touched at all.
+ * 'src': the picture, in any format. Pixels where the mask is full may hold anything (values that
+ * are not finite are replaced entirely there, whatever the parameter "feather"); elsewhere near the
+ * hole they must be finite.
  *
- * An empty mask is no failure: nothing is filled, and the report says so. The same request on the
- * same picture gives the same bits, on any number of threads.
+ * 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, with the size of 'src'. 0 keeps the
+ * pixel, the largest value (255, 65535, 1.0) replaces it, and a value between replaces it in part.
  *
- * 'progress' is told how far the fill has come, with 'user', which may be anything; see
+ * 'dst': the size and format of 'src', and either exactly the same memory (same 'data', same
+ * 'stride') or memory that does not overlap 'src' and 'mask'. Separate memory receives a copy of
+ * every pixel of 'src', and the fill. Every pixel whose mask is 0 (after the parameter "grow" has
+ * widened it) has the same bits in 'dst' as in 'src'; bytes between the rows are not touched. If the
+ * parameter "result" is "layer", 'dst' receives only the fill, as a layer to put over the picture:
+ * its alpha is that of the fill times how much of the pixel is replaced, and every other pixel is
+ * zero. On any failure, and when cancelled, 'dst' is not touched at all.
+ *
+ * An empty mask is not a failure: nothing is filled, and the report says so. The same request on
+ * the same picture gives the same bits, on any number of threads.
+ *
+ * 'progress' is called with the progress of the fill and with 'user', which may be anything; see
  * mend_progress_fn. 'cancel' stops the fill when it is raised. *report receives a JSON object in
  * UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds", "stages"
  * (an array of {"name", "seconds"}, in the order in which they began) and "notes" (an array of
- * strings for the user, such as that the mask was empty); free it with mend_string_free; on failure
+ * strings for the user, such as that the mask was empty). Free it with mend_string_free; on failure
  * it is NULL.
  *
- * Nothing given is kept after the call. 'progress', 'user', 'cancel', 'report' and 'err' may be
- * NULL. Any number of threads may use one inpainter, one request and one cancel at once, each with
- * a 'dst' of its own; nobody may change 'src' or 'mask', or use 'dst', during the call.
+ * The library keeps nothing that it was given after the call. 'progress', 'user', 'cancel', 'report'
+ * and 'err' may be NULL. Any number of threads may use one inpainter, one request and one cancel at
+ * once, each with a 'dst' of its own. Nobody may change 'src' or 'mask', or use 'dst', during the
+ * call.
  *
- * MEND_ERR_IMAGE, MEND_ERR_MASK: one of the three cannot be used, the message says which and why;
- * so does MEND_ERR_MASK when the hole is the whole image. MEND_ERR_BUDGET: "max-memory" is too
- * small. MEND_ERR_PARAMETER: the engine does not take a value of the request. MEND_ERR_MEMORY,
+ * MEND_ERR_IMAGE, MEND_ERR_MASK: one of the three cannot be used; the message says which and why.
+ * MEND_ERR_MASK also if the hole is the whole image. MEND_ERR_BUDGET: "max-memory" is too small.
+ * MEND_ERR_PARAMETER: the engine does not accept a value of the request. MEND_ERR_MEMORY,
  * MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
  */
 mend_status mend_inpaint(const struct mend_inpainter *inpainter,

@@ -34,8 +34,8 @@ pub fn common_params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "context",
             label: "Context",
-            help: "How much of the picture around the hole is looked at: pixels (64), a share of \
-                   the hole's longer side (50%), or auto.",
+            help: "How much of the picture around the hole is used: pixels (64), a share of the \
+                   hole's longer side (50%), or auto.",
             kind: ParamKind::Extent {
                 max_pixels: 65536,
                 max_percent: 1000.0,
@@ -45,14 +45,14 @@ pub fn common_params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "grow",
             label: "Grow selection",
-            help: "Widens the mask by so many pixels first, to take in the rim of an object.",
+            help: "First widens the mask by this many pixels, to include the rim of an object.",
             kind: ParamKind::Integer { min: 0, max: 256 },
             default: "0",
         },
         ParamSpec {
             name: "feather",
             label: "Feather",
-            help: "Fades the fill in over so many pixels inside the mask's edge. Nothing outside \
+            help: "Fades the fill in over this many pixels inside the mask's edge. Nothing outside \
                    the mask changes.",
             kind: ParamKind::Integer { min: 0, max: 256 },
             default: "0",
@@ -60,8 +60,8 @@ pub fn common_params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "result",
             label: "Result",
-            help: "The whole picture with the fill in it, or only the fill on transparency, to be \
-                   laid over the picture: its alpha is how much of each pixel is replaced.",
+            help: "The whole picture with the fill, or only the fill as a transparent layer to put \
+                   over the picture. The layer's alpha is how much of each pixel is replaced.",
             kind: ParamKind::Choice(vec![("image", "Picture"), ("layer", "Layer")]),
             default: "image",
         },

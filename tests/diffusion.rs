@@ -1,12 +1,10 @@
 //! The diffusion engine through the public interface, with a tiny model of random weights.
 #![forbid(unsafe_code)]
 
-#[path = "../src/engines/diffusion/tests/tiny.rs"]
-mod tiny;
-
 use mend::pixels::{Depth, Layout, MaskView};
 use mend::progress::{Cancel, Silent, Step};
 use mend::{ErrorKind, ImageView, Inpainter, Options, PixelFormat, Progress, Report, Request};
+use mend_fixtures::tiny;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -307,8 +305,11 @@ fn a_budget_is_kept_by_letting_go_and_streaming_with_the_same_pixels() {
     assert!(e.message().contains(&said), "{e}");
     for (budget, ways) in [
         (most, ["the UNet stays", "all weights held"]),
-        (most - 1, ["let go before", "all weights held"]),
-        (least, ["let go before", "read from the file in each step"]),
+        (most - 1, ["released before", "all weights held"]),
+        (
+            least,
+            ["released before", "read from the file in each step"],
+        ),
     ] {
         let inpainter = with(Some(budget));
         let plan = photo.plan(&inpainter, &params).unwrap();

@@ -1,4 +1,4 @@
-//! The engine `rethined` through the public interface, with the weights in the box.
+//! The engine `rethined` through the public interface, with the built-in weights.
 #![forbid(unsafe_code)]
 
 use mend::pixels::{Depth, Layout, MaskView, PixelFormat};

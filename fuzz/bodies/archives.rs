@@ -1,7 +1,7 @@
 //! PyTorch's archives, pickles and ONNX files.
 
 use mend::ErrorKind;
-use mend::weights::Weights;
+use mend_infer::weights::Weights;
 
 /// The first byte says what the others are: a whole archive, a pickle in a sound one, an ONNX file.
 pub fn run(data: &[u8]) {

@@ -1,9 +1,8 @@
-//! Picture files as the command line reads and writes them. The crate that includes this has the
-//! command line's `files` and `mask` at its root.
+//! Picture files as the command line reads and writes them.
 
-use crate::files::{Compression, Kind, Source, Want, WriteOptions, fit, read, write};
-use crate::mask;
 use mend::Cancel;
+use mend_cli::files::{Compression, Kind, Source, Want, WriteOptions, fit, read, write};
+use mend_cli::mask;
 use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 //! Model files: as bytes, as a header with bytes behind it, as an index with its shard.
 
 use mend::ErrorKind;
-use mend::models::SingleFile;
-use mend::models::lora::Lora;
-use mend::models::rad_unet::Checkpoint;
-use mend::weights::{Scope, Weights};
+use mend_infer::models::SingleFile;
+use mend_infer::models::lora::Lora;
+use mend_infer::models::rad_unet::Checkpoint;
+use mend_infer::weights::{Scope, Weights};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -2,8 +2,8 @@
 
 use super::models::Folder;
 use mend::ErrorKind;
-use mend::models::CLIPTokenizer;
-use mend::models::prompt::{Frame, Part, chunks, parse};
+use mend_infer::models::CLIPTokenizer;
+use mend_infer::models::prompt::{Frame, Part, chunks, parse};
 use std::fs;
 
 /// A text is a prompt whatever it says; and it is cut into a tokenizer's two files at its first zero.
@@ -23,7 +23,7 @@ pub fn run(data: &[u8]) {
     };
     let letters = |text: &str| Ok(text.chars().map(u32::from).collect());
     let all = chunks(&parts, &frame, letters).expect("letters are tokens");
-    let length = |c: &mend::models::prompt::Chunk| (c.tokens.len(), c.weights.len());
+    let length = |c: &mend_infer::models::prompt::Chunk| (c.tokens.len(), c.weights.len());
     assert!(!all.is_empty() && all.iter().all(|c| length(c) == (7, 7)));
 
     let cut = data.iter().position(|b| *b == 0).unwrap_or(data.len());

@@ -1,6 +1,6 @@
 //! A model's `scheduler_config.json`, and a few steps of every scheduler with it.
 
-use mend::schedulers::{Config, Kind, Times, align_your_steps, scheduler};
+use mend_infer::schedulers::{Config, Kind, Times, align_your_steps, scheduler};
 
 /// A number of steps, then JSON. What is refused is told; what is taken makes numbers.
 pub fn run(data: &[u8]) {

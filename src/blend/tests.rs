@@ -204,3 +204,31 @@ fn a_version_of_its_own_is_matched_and_pasted_without_a_seam() {
     paste(&image, &hole, &known, &mut fill, &Cancel::new()).unwrap();
     assert_eq!(fill, image);
 }
+
+/// The network `rethined` was trained on it, see `training/rethined/network.py`.
+#[test]
+fn smooth_extension_is_that_of_the_training() {
+    let golden = |name: &str| {
+        let bytes = std::fs::read(mend_fixtures::golden("rethined.safetensors")).unwrap();
+        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let view = file.tensor(&format!("golden.{name}")).unwrap();
+        let [1, channels, h, w] = *view.shape() else {
+            panic!("{:?}", view.shape());
+        };
+        assert_eq!(view.dtype(), safetensors::Dtype::F32);
+        let planes = view.data().chunks_exact(4);
+        let planes: Vec<f32> = planes
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect();
+        let interleaved =
+            (0..h * w * channels).map(|i| planes[i % channels * h * w + i / channels]);
+        (interleaved.collect::<Vec<f32>>(), h, w)
+    };
+    let (mut data, h, w) = golden("image");
+    let (hole, ..) = golden("hole");
+    let known: Vec<u8> = hole.iter().map(|h| u8::from(*h == 0.0)).collect();
+    extend(&mut data, 3, w, h, &known, &Cancel::new()).unwrap();
+    let (want, ..) = golden("extended");
+    let worst = data.iter().zip(&want).map(|(a, b)| (a - b).abs());
+    assert!(worst.fold(0.0, f32::max) < 1e-5);
+}

@@ -31,8 +31,8 @@ pub unsafe extern "C" fn mend_cancel_new(
     unsafe { guard_out(out, Some("out"), err, || Ok(mend_cancel(Cancel::new()))) }
 }
 
-/// Raises the flag: running and later calls that were given it end with MEND_ERR_CANCELLED, running
-/// ones within about a tenth of a second. Raising it again does nothing.
+/// Raises the flag: running and later calls that were given it end with MEND_ERR_CANCELLED; running
+/// ones end within about a tenth of a second. Raising it again does nothing.
 ///
 /// Any thread, at any time between mend_cancel_new and mend_cancel_free. MEND_ERR_NULL for NULL.
 #[unsafe(no_mangle)]

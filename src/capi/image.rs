@@ -41,14 +41,14 @@ pub const MEND_LINEAR: u32 = 0x200;
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct mend_image {
-    /// The first byte of the top row. Need not be aligned. Never written through, but for the
-    /// 'dst' of mend_inpaint. Not NULL.
+    /// The first byte of the top row. It need not be aligned. The library never writes through it,
+    /// except for the 'dst' of mend_inpaint. Not NULL.
     pub data: *mut c_void,
-    /// Bytes from 'data' on that belong to the picture: at least stride * (height - 1) and the
+    /// How many bytes from 'data' on belong to the picture: at least stride * (height - 1) plus the
     /// bytes of one row; at most PTRDIFF_MAX.
     pub length: usize,
-    /// Bytes from the start of a row to the start of the next: at least a row's. Bytes between the
-    /// rows are neither read nor written.
+    /// Bytes from the start of a row to the start of the next, at least those of one row. Bytes
+    /// between the rows are neither read nor written.
     pub stride: usize,
     /// Columns, 1 to 1048576.
     pub width: u32,

@@ -51,18 +51,18 @@ pub unsafe extern "C" fn mend_inpainter_new(
 
 /// Sets an option by name. The options, each with its default:
 ///
-/// - "threads", "0": how many threads a fill runs on, 0 to 1024; 0 takes as many as there are
+/// - "threads", "0": how many threads a fill runs on, 0 to 1024; 0 uses as many as there are
 ///   processors. The result is the same on any number.
 /// - "max-memory", "0": the most memory that a fill may take: bytes, or a number with a unit such
 ///   as "1500M" or "2G" (K, M, G, T and KiB to TiB are powers of 1024; KB to TB powers of 1000);
-///   0 sets no bound.
-/// - "models", "": the folder with the model files; empty takes the user's own.
+///   0 sets no limit.
+/// - "models", "": the folder with the model files; if empty, the user's own.
 ///
 /// mend_describe lists them too. Both strings are copied. No pointer but 'err' may be NULL. No
 /// other thread may use the inpainter during the call.
 ///
-/// MEND_ERR_PARAMETER for an unknown name or a value that is not accepted, and the message says
-/// what is; MEND_ERR_ARGUMENT for a string that is not UTF-8. The inpainter stays as it was.
+/// MEND_ERR_PARAMETER for an unknown name or a value that is not accepted; the message says what is
+/// accepted. MEND_ERR_ARGUMENT for a string that is not UTF-8. The inpainter stays as it was.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_inpainter_set(
     inpainter: *mut mend_inpainter,
@@ -78,12 +78,12 @@ pub unsafe extern "C" fn mend_inpainter_set(
     }
 }
 
-/// Drops what the inpainter keeps loaded for the next fill, such as a model's weights: for a program
-/// that has nothing to fill for a while.
+/// Releases what the inpainter keeps loaded for the next fill, such as a model's weights. Use it when
+/// your program has nothing to fill for a while.
 ///
-/// The next fill loads it again, with the same result. What a fill on another thread is using goes
-/// when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one inpainter at
-/// once. Since version 1.1 of the C interface, which is the version that pkg-config tells.
+/// The next fill loads it again, with the same result. What a fill on another thread is using is
+/// released when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one
+/// inpainter at once. Since version 1.1 of the C interface, the version that pkg-config reports.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_inpainter_trim(
     inpainter: *const mend_inpainter,
@@ -98,16 +98,16 @@ pub unsafe extern "C" fn mend_inpainter_trim(
     }
 }
 
-/// Frees an inpainter and what it loaded, and waits for its threads to end: none of the library's
-/// code runs afterwards but what the caller runs. NULL does nothing. No call may be using it.
+/// Frees an inpainter and what it loaded, and waits for its threads to end: afterwards, the library
+/// runs only code that the caller calls. NULL does nothing. No call may be using it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_inpainter_free(inpainter: *mut mend_inpainter) {
     // SAFETY: null or an inpainter that was not freed.
     shield((), || unsafe { free(inpainter) })
 }
 
-/// Describes what there is to choose, as a JSON object in UTF-8: dialogs are drawn from it, so that
-/// a new engine or parameter appears by itself.
+/// Describes what there is to choose, as a JSON object in UTF-8. Build dialogs from it, and a new
+/// engine or parameter appears by itself.
 ///
 /// - "version": as mend_version.
 /// - "options": what mend_inpainter_set takes. "params": what mend_request_set takes, whatever the
@@ -119,8 +119,8 @@ pub unsafe extern "C" fn mend_inpainter_free(inpainter: *mut mend_inpainter) {
 /// - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
 /// - "models": an array of the models in the models folder and of those that can be fetched: "id",
 ///   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it),
-///   "bytes", "licence" (null, or "name" and "url"); of installed ones "path", of others "get" (the
-///   command that brings it), of broken ones "error".
+///   "bytes", "licence" (null, or "name" and "url"); installed ones also have "path", others "get"
+///   (the command that gets it), and broken ones "error".
 ///
 /// Later versions may add members and types. *json receives the string; free it with
 /// mend_string_free. On failure *json is NULL. No pointer but 'err' may be NULL. Any number of

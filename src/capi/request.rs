@@ -12,8 +12,8 @@ use crate::params::did_you_mean;
 use crate::request::Request;
 use std::ffi::c_char;
 
-/// What is asked of a fill: parameters by name, and images that go with them. What is not set has
-/// its default. One request may serve any number of calls.
+/// What a fill is asked to do: parameters by name, and images that go with them. What is not set
+/// has its default. One request may serve any number of calls.
 pub struct mend_request(pub(super) Request);
 
 impl Give for mend_request {
@@ -56,12 +56,13 @@ pub unsafe extern "C" fn mend_request_new(
 }
 
 /// Sets a parameter by name, such as "seed" to "7" or "context" to "50%". mend_describe lists the
-/// names, what values they take and their defaults; numbers are written with a point.
+/// names, the values that they accept, and their defaults. Numbers have a decimal point.
 ///
-/// Engines may take different values for one name, and have different defaults. A value that no engine
-/// takes is refused here, and one that the engine does not take that "engine" was set to before. When
-/// the engine is set later, or chosen by itself, mend_plan and mend_inpaint refuse it with
-/// MEND_ERR_PARAMETER. What the engine has no parameter for is not used, and the notes say so.
+/// Engines may accept different values for one name, and have different defaults. A value that no
+/// engine accepts is refused here; so is one that the engine does not accept to which "engine" was set
+/// before. If the engine is set later, or is chosen automatically, mend_plan and mend_inpaint refuse
+/// the value with MEND_ERR_PARAMETER. A parameter that the engine does not have is not used, and the
+/// notes say so.
 ///
 /// Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the request
 /// during the call.
@@ -86,8 +87,8 @@ pub unsafe extern "C" fn mend_request_set(
     }
 }
 
-/// Sets an image that goes with the request. There is one: "source", a mask of where the fill may
-/// take its samples from (not 0: it may). Without it that is everywhere outside the hole.
+/// Sets an image that goes with the request. There is one: "source", a mask that is not 0 where the
+/// fill may take its samples from. Without it, samples come from everywhere outside the hole.
 ///
 /// The mask has one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, and the size of the image
 /// that is filled later. Pixels and struct are copied. No pointer but 'err' may be NULL. No other

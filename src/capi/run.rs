@@ -14,24 +14,24 @@ use crate::progress::{Cancel, Preview, Progress, Step};
 use std::ffi::{c_char, c_void};
 use std::ptr;
 
-/// How far a fill has come. The library makes the struct; it and what it points to live only during
+/// The progress of a fill. The library makes the struct; it and what it points to live only during
 /// the callback. Later versions may add members at its end.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct mend_progress {
-    /// What is being done, in English: "fill", say. Never NULL.
+    /// What is being done, in English, such as "fill". Never NULL.
     pub stage: *const c_char,
     /// Steps done, 0 to 'steps'.
     pub step: u32,
     /// All steps, at least 1.
     pub steps: u32,
-    /// Estimated seconds left; below 0 while nothing can be said.
+    /// Estimated seconds left; below 0 while there is no estimate.
     pub seconds_left: f64,
-    /// A small, rough picture of what the region being filled has come to (MEND_LAYOUT_RGB |
-    /// MEND_DEPTH_U8; not to be written), in the first call after an engine has made a new one; else
-    /// NULL, which it always is with engines that have none. Copy it to keep it.
+    /// A small, rough picture of the region that is being filled (MEND_LAYOUT_RGB | MEND_DEPTH_U8;
+    /// do not write to it). It is there in the first call after an engine has made a new one, and
+    /// NULL otherwise; engines without previews always give NULL. Copy it to keep it.
     pub preview: *const mend_image,
-    /// Where in 'src' the region lies, over which a preview is to be stretched: its left column.
+    /// Where in 'src' the region is, over which a preview is to be stretched: its left column.
     /// This and the next three are 0 without a preview.
     pub preview_x: u32,
     /// Its top row.
@@ -44,12 +44,12 @@ pub struct mend_progress {
 
 /// Receives progress, at most some ten times a second, on the thread that called mend_inpaint.
 ///
-/// 'user' is what mend_inpaint was given. Return exactly 1 to go on; anything else cancels the
-/// fill. It must return: no longjmp, no C++ exception. A thread that is ended inside of it, as Python
-/// ends its daemon threads when it exits, stays there asleep until the process ends.
+/// 'user' is what mend_inpaint was given. Return exactly 1 to continue; anything else cancels the
+/// fill. The callback must return: no longjmp, no C++ exception. A thread that is ended inside it, as
+/// Python ends its daemon threads when it exits, sleeps there until the process ends.
 ///
-/// It may call the library: plan or fill, with the same inpainter too (the outer fill waits
-/// meanwhile), trim, raise a cancel. It may not free or set what the running call uses, nor change the
+/// It may call the library: it may plan or fill, even with the same inpainter (the outer fill waits),
+/// trim, or raise a cancel. It must not free or set what the running call uses, nor change the
 /// pictures.
 pub type mend_progress_fn =
     Option<unsafe extern "C" fn(progress: *const mend_progress, user: *mut c_void) -> i32>;
@@ -61,10 +61,10 @@ pub type mend_progress_fn =
 /// "peak_bytes" (predicted memory), "seconds" (predicted time) and "notes" (an array of strings for the
 /// user, such as which parameters the engine will not use). An empty mask has no regions.
 ///
-/// 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then judged from
-/// the mask alone. *json receives the string; free it with mend_string_free. On failure *json is
-/// NULL. No pointer but 'image' and 'err' may be NULL. Any number of threads may use one inpainter
-/// and one request at once.
+/// 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then made from the
+/// mask alone. *json receives the string; free it with mend_string_free. On failure *json is NULL. No
+/// pointer but 'image' and 'err' may be NULL. Any number of threads may use one inpainter and one
+/// request at once.
 ///
 /// Errors as mend_inpaint.
 #[unsafe(no_mangle)]
@@ -91,35 +91,39 @@ pub unsafe extern "C" fn mend_plan(
 
 /// Fills the pixels of 'src' that 'mask' selects, and writes the picture to 'dst'.
 ///
-/// 'src': the picture, in any format. Pixels where the mask is full may hold anything (what is not
-/// finite there is replaced whole, whatever the parameter "feather"); elsewhere near the hole they
-/// must be finite. 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32
-/// and the size of 'src'; 0 keeps the pixel, the largest value (255, 65535, 1.0) replaces it,
-/// between is a partial replacement. 'dst': the size and format of 'src', and either the very same
-/// memory (same 'data', same 'stride') or memory apart from 'src' and 'mask'. Apart, it receives a
-/// copy of every pixel of 'src', and the fill. Every pixel whose mask is 0 (after the parameter
-/// "grow" has widened it) has the same bits in 'dst' as in 'src'; bytes between the rows are not
-/// touched. With the parameter "result" at "layer", 'dst' receives only the fill, to be laid over the
-/// picture: its alpha is the fill's own times how much of the pixel is replaced, and every other
-/// pixel is zero. On any failure, and when cancelled, 'dst' is not touched at all.
+/// 'src': the picture, in any format. Pixels where the mask is full may hold anything (values that
+/// are not finite are replaced entirely there, whatever the parameter "feather"); elsewhere near the
+/// hole they must be finite.
 ///
-/// An empty mask is no failure: nothing is filled, and the report says so. The same request on the
-/// same picture gives the same bits, on any number of threads.
+/// 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, with the size of 'src'. 0 keeps the
+/// pixel, the largest value (255, 65535, 1.0) replaces it, and a value between replaces it in part.
 ///
-/// 'progress' is told how far the fill has come, with 'user', which may be anything; see
+/// 'dst': the size and format of 'src', and either exactly the same memory (same 'data', same
+/// 'stride') or memory that does not overlap 'src' and 'mask'. Separate memory receives a copy of
+/// every pixel of 'src', and the fill. Every pixel whose mask is 0 (after the parameter "grow" has
+/// widened it) has the same bits in 'dst' as in 'src'; bytes between the rows are not touched. If the
+/// parameter "result" is "layer", 'dst' receives only the fill, as a layer to put over the picture:
+/// its alpha is that of the fill times how much of the pixel is replaced, and every other pixel is
+/// zero. On any failure, and when cancelled, 'dst' is not touched at all.
+///
+/// An empty mask is not a failure: nothing is filled, and the report says so. The same request on
+/// the same picture gives the same bits, on any number of threads.
+///
+/// 'progress' is called with the progress of the fill and with 'user', which may be anything; see
 /// mend_progress_fn. 'cancel' stops the fill when it is raised. *report receives a JSON object in
 /// UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds", "stages"
 /// (an array of {"name", "seconds"}, in the order in which they began) and "notes" (an array of
-/// strings for the user, such as that the mask was empty); free it with mend_string_free; on failure
+/// strings for the user, such as that the mask was empty). Free it with mend_string_free; on failure
 /// it is NULL.
 ///
-/// Nothing given is kept after the call. 'progress', 'user', 'cancel', 'report' and 'err' may be
-/// NULL. Any number of threads may use one inpainter, one request and one cancel at once, each with
-/// a 'dst' of its own; nobody may change 'src' or 'mask', or use 'dst', during the call.
+/// The library keeps nothing that it was given after the call. 'progress', 'user', 'cancel', 'report'
+/// and 'err' may be NULL. Any number of threads may use one inpainter, one request and one cancel at
+/// once, each with a 'dst' of its own. Nobody may change 'src' or 'mask', or use 'dst', during the
+/// call.
 ///
-/// MEND_ERR_IMAGE, MEND_ERR_MASK: one of the three cannot be used, the message says which and why;
-/// so does MEND_ERR_MASK when the hole is the whole image. MEND_ERR_BUDGET: "max-memory" is too
-/// small. MEND_ERR_PARAMETER: the engine does not take a value of the request. MEND_ERR_MEMORY,
+/// MEND_ERR_IMAGE, MEND_ERR_MASK: one of the three cannot be used; the message says which and why.
+/// MEND_ERR_MASK also if the hole is the whole image. MEND_ERR_BUDGET: "max-memory" is too small.
+/// MEND_ERR_PARAMETER: the engine does not accept a value of the request. MEND_ERR_MEMORY,
 /// MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_inpaint(

@@ -281,24 +281,24 @@ fn formats_in_the_header_are_the_ones_that_are_understood() {
 }
 
 #[test]
-fn status_codes_are_the_kinds_own_values() {
+fn every_kind_of_error_has_its_status() {
     use crate::error::ErrorKind;
-    for kind in [
-        ErrorKind::Null,
-        ErrorKind::Argument,
-        ErrorKind::Image,
-        ErrorKind::Mask,
-        ErrorKind::Parameter,
-        ErrorKind::Engine,
-        ErrorKind::Model,
-        ErrorKind::Memory,
-        ErrorKind::Budget,
-        ErrorKind::Cancelled,
-        ErrorKind::Io,
-        ErrorKind::Unsupported,
-        ErrorKind::Internal,
+    for (kind, status) in [
+        (ErrorKind::Null, status::MEND_ERR_NULL),
+        (ErrorKind::Argument, status::MEND_ERR_ARGUMENT),
+        (ErrorKind::Image, status::MEND_ERR_IMAGE),
+        (ErrorKind::Mask, status::MEND_ERR_MASK),
+        (ErrorKind::Parameter, status::MEND_ERR_PARAMETER),
+        (ErrorKind::Engine, status::MEND_ERR_ENGINE),
+        (ErrorKind::Model, status::MEND_ERR_MODEL),
+        (ErrorKind::Memory, status::MEND_ERR_MEMORY),
+        (ErrorKind::Budget, status::MEND_ERR_BUDGET),
+        (ErrorKind::Cancelled, status::MEND_ERR_CANCELLED),
+        (ErrorKind::Io, status::MEND_ERR_IO),
+        (ErrorKind::Unsupported, status::MEND_ERR_UNSUPPORTED),
+        (ErrorKind::Internal, status::MEND_ERR_INTERNAL),
     ] {
-        assert_eq!(status::status_of(kind), kind as i32);
+        assert_eq!(status::status_of(kind), status, "{kind:?}");
     }
 }
 

@@ -115,12 +115,12 @@ pub fn check_file(path: &Path) -> Result<()> {
             return Err(bad(path.display(), "it is too long to be a model's JSON"));
         }
         let text = fs::read(path).map_err(|e| super::io_error(path, "read", &e))?;
-        crate::json::parse::<serde::de::IgnoredAny>(&text).map_err(|e| {
+        crate::json::check(&text).map_err(|e| {
             let page = text.trim_ascii_start().starts_with(b"<");
             let what = if page {
                 "this is a web page and no JSON: the site wanted a login or had an error".into()
             } else {
-                format!("this is no JSON ({e})")
+                format!("this is not JSON ({e})")
             };
             bad(path.display(), format!("{what}; fetch it again"))
         })?;
@@ -220,7 +220,7 @@ pub(super) fn unet(weights: &Weights) -> Result<Base> {
     let Some(first) = weights.shape("conv_in.weight") else {
         return Err(bad(
             weights.name(),
-            "this is no UNet of diffusers: there is no 'conv_in.weight'; import a folder that \
+            "this is not a UNet of diffusers: there is no 'conv_in.weight'; import a folder that \
              diffusers wrote",
         ));
     };

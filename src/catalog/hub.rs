@@ -53,8 +53,7 @@ pub fn name(snapshot: &Path) -> Option<&str> {
     repository.strip_prefix("models--")?.rsplit("--").next()
 }
 
-// The folders of these tests are of a crate that the command line brings.
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -106,7 +106,7 @@ impl Store {
             return Err(bad(
                 format!("'{id}'"),
                 format!(
-                    "{} is there already; give another --id or remove it with 'mend models remove \
+                    "{} already exists; give another --id or remove it with 'mend models remove \
                      {id}'",
                     target.display()
                 ),
@@ -116,7 +116,7 @@ impl Store {
             false => None,
             true if outside.root.to_str().is_some() => Some(outside.root.clone()),
             true => {
-                let what = "the path is no UTF-8 and cannot be remembered; import a copy";
+                let what = "the path is not UTF-8 and cannot be remembered; import a copy";
                 return Err(bad(path.display(), what));
             }
         };
@@ -207,10 +207,10 @@ fn file(path: &Path, id: &str, link: bool) -> Result<Outside> {
         check_file(&config)?;
     }
     let (Some(root), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(bad(path.display(), "this is no file"));
+        return Err(bad(path.display(), "this is not a file"));
     };
     let Some(name) = name.to_str() else {
-        return Err(bad(path.display(), "its name is no UTF-8; rename it"));
+        return Err(bad(path.display(), "its name is not UTF-8; rename it"));
     };
     // A copy gets a name that is harmless everywhere; what stays in place keeps its own. Formats that
     // are known by their names stay so.
@@ -260,8 +260,8 @@ fn folder(root: &Path) -> Result<Outside> {
     if !root.join("unet").is_dir() {
         return Err(bad(
             root.display(),
-            "this is no diffusers folder, for there is no 'unet' in it; name the folder with \
-             unet/, vae/ and text_encoder/, or a single .safetensors file",
+            "this is not a diffusers folder, because there is no 'unet' in it; name the folder \
+             with unet/, vae/ and text_encoder/, or a single .safetensors file",
         ));
     }
     let mut files = Vec::new();
@@ -285,7 +285,7 @@ fn folder(root: &Path) -> Result<Outside> {
         else {
             return Err(bad(
                 root.display(),
-                "the path is no UTF-8; rename the folder",
+                "the path is not UTF-8; rename the folder",
             ));
         };
         files.push(format!("{network}/{name}"));

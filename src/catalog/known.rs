@@ -315,7 +315,7 @@ fn model(
 pub fn parse(path: &Path) -> Result<Vec<Model>> {
     let about = fs::metadata(path).map_err(|e| io_error(path, "read", &e))?;
     if !about.is_file() || about.len() > LONGEST {
-        return Err(wrong(path, "it is no file of a sensible size"));
+        return Err(wrong(path, "it is not a file of a sensible size"));
     }
     let bytes = fs::read(path).map_err(|e| io_error(path, "read", &e))?;
     let json: Json = crate::json::parse(&bytes).map_err(|e| wrong(path, &e.to_string()))?;
@@ -326,7 +326,7 @@ pub fn parse(path: &Path) -> Result<Vec<Model>> {
     for json in models {
         let model = one(json).map_err(|e| wrong(path, &e))?;
         if all.iter().any(|m| m.id == model.id) {
-            return Err(wrong(path, &format!("'{}' stands there twice", model.id)));
+            return Err(wrong(path, &format!("'{}' appears twice", model.id)));
         }
         all.push(model);
     }
@@ -340,12 +340,12 @@ fn one(json: &Json) -> Result<Model, String> {
     for json in files_of(json)? {
         let size = match &json["size"] {
             Json::Null => None,
-            size => Some(size.as_u64().ok_or("a 'size' is no number of bytes")?),
+            size => Some(size.as_u64().ok_or("a 'size' is not a number of bytes")?),
         };
         let sha256 = match &json["sha256"] {
             Json::Null => None,
             Json::String(digest) if is_sha256(digest) => Some(digest.clone()),
-            _ => return Err("a 'sha256' is no 64 lower-case hexadecimal digits".into()),
+            _ => return Err("a 'sha256' is not 64 lower-case hexadecimal digits".into()),
         };
         let path = path_of(json)?;
         files.push(ModelFile { path, size, sha256 });

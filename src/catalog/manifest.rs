@@ -102,8 +102,8 @@ impl Manifest {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(io_error(&path, "read", &e)),
             Ok(about) if !about.is_file() || about.len() > LONGEST => {
-                let what = "this is no plain file of a sensible size; remove it and fetch or import \
-                            the model again";
+                let what = "this is not a plain file of a sensible size; remove it and fetch or \
+                            import the model again";
                 return Err(bad(name, what));
             }
             Ok(_) => {}
@@ -132,21 +132,21 @@ impl Manifest {
         let linked = match &json["linked"] {
             Json::Null => None,
             Json::String(path) if Path::new(path).is_absolute() => Some(PathBuf::from(path)),
-            _ => return Err("'linked' is no absolute path".into()),
+            _ => return Err("'linked' is not an absolute path".into()),
         };
         let mut files = Vec::new();
         for json in files_of(json)? {
             let sha256 = text(json, "sha256")?;
             if !is_sha256(sha256) {
-                return Err("a 'sha256' is none".into());
+                return Err("a 'sha256' is invalid".into());
             }
             let trust = text(json, "trust")?;
             let trust = TRUST.iter().find(|(_, name)| *name == trust);
             files.push(InstalledFile {
                 path: path_of(json)?,
-                size: json["size"].as_u64().ok_or("a 'size' is none")?,
+                size: json["size"].as_u64().ok_or("a 'size' is invalid")?,
                 sha256: sha256.to_owned(),
-                trust: trust.ok_or("a 'trust' is none")?.0,
+                trust: trust.ok_or("a 'trust' is invalid")?.0,
             });
         }
         no_twins(files.iter().map(|f| f.path.as_str()))?;
@@ -245,12 +245,12 @@ pub(super) fn licence_of(json: &Json) -> Result<Option<Licence>, String> {
 pub(super) fn files_of(json: &Json) -> Result<&[Json], String> {
     match json["files"].as_array() {
         Some(files) if !files.is_empty() && files.len() <= FILES => Ok(files),
-        _ => Err(format!("'files' is no list of 1 to {FILES} files")),
+        _ => Err(format!("'files' is not a list of 1 to {FILES} files")),
     }
 }
 
 pub(super) fn path_of(json: &Json) -> Result<String, String> {
-    let path = json["path"].as_str().ok_or("a 'path' is no text")?;
+    let path = json["path"].as_str().ok_or("a 'path' is not a text")?;
     check_path(path).map_err(|e| e.message().to_owned())?;
     Ok(path.to_owned())
 }
@@ -299,6 +299,6 @@ pub(super) fn stamp(seconds: u64) -> String {
 pub(super) fn wrong(path: &Path, what: &str) -> Error {
     bad(
         path.display(),
-        format!("this is no catalogue of models: {what}"),
+        format!("this is not a catalogue of models: {what}"),
     )
 }

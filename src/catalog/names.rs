@@ -23,8 +23,8 @@ pub fn check_id(id: &str) -> Result<()> {
         return Err(Error::new(
             ErrorKind::Argument,
             format!(
-                "'{}' is no id of a model; an id has 1 to {ID} lower-case letters, digits, '-', '_' \
-                 and '.', begins with a letter or a digit and is no device's name",
+                "'{}' is not an id of a model; an id has 1 to {ID} lower-case letters, digits, \
+                 '-', '_' and '.', begins with a letter or a digit and is not the name of a device",
                 shown(id)
             ),
         ));

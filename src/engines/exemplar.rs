@@ -28,9 +28,9 @@ impl Engine for Exemplar {
             id: "exemplar",
             label: "Exemplar",
             summary: "Fills the hole from the picture's own pixels: sharp, at any resolution, in \
-                      any depth. Needs no model. Good at textures, skies, water, walls and at \
-                      continuing what reaches the hole; it cannot invent what the picture does \
-                      not show.",
+                      any depth. Needs no model. Good at textures, skies, water and walls, and at \
+                      continuing what reaches the hole. It cannot invent what the picture does not \
+                      show.",
             params: vec![],
         }
     }

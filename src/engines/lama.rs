@@ -28,9 +28,9 @@ fn resolution() -> ParamSpec {
     ParamSpec {
         name: "resolution",
         label: "Working size",
-        help: "The longest side, in pixels, that LaMa works at; a larger region is scaled down for \
-               it. Twice the side takes four times as long and as much memory besides the \
-               weights. It was trained at 256 and is good to 1000 or so.",
+        help: "The longest side, in pixels, that LaMa works at; a larger region is scaled down. \
+               Twice the side takes four times the time, and four times the memory besides the \
+               weights. LaMa was trained at 256 and works well up to about 1000.",
         kind: ParamKind::Integer {
             min: 256,
             max: 2048,
@@ -42,7 +42,7 @@ fn resolution() -> ParamSpec {
 impl Network for Generator {
     const ID: &'static str = "lama";
     const LABEL: &'static str = "LaMa";
-    const SUMMARY: &'static str = "Fills the hole by a network that sees the whole region at \
+    const SUMMARY: &'static str = "Fills the hole with a network that sees the whole region at \
                                    once, in seconds and without a prompt. Needs its model, 206 MB. \
                                    Good at large holes, at what repeats and at straight lines.";
     const KIND: Kind = Kind::Lama;

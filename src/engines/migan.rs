@@ -25,7 +25,7 @@ pub fn engine() -> Eraser<Generator> {
 impl Network for Generator {
     const ID: &'static str = "migan";
     const LABEL: &'static str = "MI-GAN";
-    const SUMMARY: &'static str = "Fills the hole by a small network in a fraction of a second, \
+    const SUMMARY: &'static str = "Fills the hole with a small network in a fraction of a second, \
                                    without a prompt. Needs its model, 28 MB. Good at taking small \
                                    things out of photos.";
     const KIND: Kind = Kind::Migan;

@@ -16,6 +16,8 @@ mod rad;
 mod rates;
 mod rethined;
 mod slot;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use auto::{Choice, choose};
 pub use exemplar::patch_costs;
@@ -29,8 +31,8 @@ use crate::workers::Workers;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Every engine of this build, the default first: the one in the box whose fills look best. Objects that
-/// it takes out of photos leave no haze behind, and its detail is as rich as the picture's. `rethined` has
+/// Every engine of this build, the default first: of those that need no model, the one whose fills look
+/// best. Objects that it takes out of photos leave no haze behind, and its detail is as rich as the picture's. `rethined` has
 /// the better PSNR and seam and the lower texture, see `training/rethined/README.md`; what its network
 /// leaves soft shows.
 pub fn all() -> Vec<Arc<dyn Engine>> {

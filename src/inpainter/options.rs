@@ -29,7 +29,7 @@ impl Options {
             ParamSpec {
                 name: "threads",
                 label: "Threads",
-                help: "How many threads a fill runs on; 0 takes as many as there are processors.",
+                help: "How many threads a fill runs on; 0 uses as many as there are processors.",
                 kind: ParamKind::Integer { min: 0, max: 1024 },
                 default: "0",
             },
@@ -37,14 +37,14 @@ impl Options {
                 name: "max-memory",
                 label: "Most memory",
                 help: "The most memory that a fill may take: bytes, or a number with a unit such \
-                       as 1500M or 2G; 0 sets no bound.",
+                       as 1500M or 2G; 0 sets no limit.",
                 kind: ParamKind::Bytes,
                 default: "0",
             },
             ParamSpec {
                 name: "models",
                 label: "Models folder",
-                help: "The folder with the model files; empty takes the user's own.",
+                help: "The folder with the model files; if empty, the user's own.",
                 kind: ParamKind::Text,
                 default: "",
             },

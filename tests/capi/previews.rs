@@ -3,11 +3,9 @@
 use crate::c::{Handle, image, image_mut, inpainter, outcome, request};
 use crate::picture::{GRAY8, Picture, RGB8};
 use mend::capi::*;
+use mend_fixtures::tiny;
 use std::ffi::{CStr, CString, c_void};
 use std::ptr::{null, null_mut};
-
-#[path = "../../src/engines/diffusion/tests/tiny.rs"]
-mod tiny;
 
 /// Previews that came: columns, rows and pixels of each, and where each lies.
 type Shown = Vec<(u32, u32, Vec<u8>, [u32; 4])>;

@@ -90,7 +90,7 @@ pub fn lora(models: Option<&Path>, name: &str) -> Result<Vec<PathBuf>> {
     let wrong = |what: String| Err(Error::new(ErrorKind::Model, what));
     match place::any(models, name, FILES)? {
         Some((_, Some(kind))) if kind != Kind::Lora => wrong(format!(
-            "parameter 'lora': '{name}' is no LoRA, it is a {} model",
+            "parameter 'lora': '{name}' is not a LoRA but a {} model",
             kind.name()
         )),
         Some((path, _)) if path.is_dir() => {
@@ -106,9 +106,9 @@ pub fn lora(models: Option<&Path>, name: &str) -> Result<Vec<PathBuf>> {
         }
         Some((path, _)) => Ok(vec![path]),
         None => wrong(format!(
-            "parameter 'lora': there is no file or model '{name}'; give a .safetensors file's path \
-             or its name in the models folder, with ':' and a weight behind it, commas between \
-             several"
+            "parameter 'lora': there is no file or model '{name}'; give the path of a .safetensors \
+             file or its name in the models folder, with ':' and a weight after it, and separate \
+             several by commas"
         )),
     }
 }

@@ -193,7 +193,8 @@ impl Folder {
 
     fn check(&self, unet: &str, vae: &str, text: &str) -> Result<()> {
         let wrong = |file: &str, what: String| {
-            let message = format!("{file}: {what}; the parts are of different models: get it anew");
+            let message =
+                format!("{file}: {what}; the parts are from different models: get it again");
             Err(Error::new(ErrorKind::Model, message))
         };
         let (u, v, latents) = (&self.unet, &self.vae, self.vae.latent_channels);
@@ -287,7 +288,7 @@ impl Folder {
         match self.single.as_ref().and_then(|single| single.pad_token) {
             None => Ok(tokenizer),
             Some(token) => tokenizer.with_pad_token(token).ok_or_else(|| {
-                let what = format!("a defect in Mend: '{token}' is no token");
+                let what = format!("a defect in Mend: '{token}' is not a token");
                 Error::new(ErrorKind::Internal, what)
             }),
         }
@@ -345,7 +346,7 @@ fn read(file: &Path) -> Result<Option<String>> {
         Err(e) => return Err(named(ErrorKind::Io, format!("cannot be read: {e}"))),
     };
     if !about.is_file() || about.len() > LONGEST {
-        let what = "is no configuration; download the file again".to_owned();
+        let what = "is not a configuration; download the file again".to_owned();
         return Err(named(ErrorKind::Model, what));
     }
     match fs::read_to_string(file) {

@@ -116,8 +116,8 @@ impl Engine for Diffusion {
         EngineDescription {
             id: "diffusion",
             label: "Diffusion",
-            summary: "Invents what fits, guided by a prompt or without one, with a Stable \
-                      Diffusion model of version 1 or 2. Needs a model, and minutes.",
+            summary: "Invents what fits, with or without a prompt, with a Stable Diffusion model of \
+                      version 1 or 2. Needs a model, and minutes.",
             params: settings::params(),
         }
     }

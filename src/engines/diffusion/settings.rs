@@ -61,24 +61,24 @@ pub fn params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "model",
             label: "Model",
-            help: "A model: its name in the models folder, or the path of a diffusers folder or of \
-                   a checkpoint in one .safetensors file. Empty takes the first in the models \
-                   folder.",
+            help: "The model: its name in the models folder, or the path of a diffusers folder or \
+                   of a checkpoint in one .safetensors file. If empty, the first one in the models \
+                   folder is used.",
             kind: ParamKind::Text,
             default: "",
         },
         ParamSpec {
             name: "prompt",
             label: "Prompt",
-            help: "What to show in the hole, in English; (word:1.2) gives a word more weight. \
-                   Empty removes what is there.",
+            help: "What to show in the hole, in English; (word:1.2) gives a word more weight. If \
+                   empty, what is there is removed.",
             kind: ParamKind::Text,
             default: "",
         },
         ParamSpec {
             name: "negative-prompt",
             label: "Negative prompt",
-            help: "What not to show in the hole; it needs a guidance above 1.",
+            help: "What not to show in the hole. This needs a guidance above 1.",
             kind: ParamKind::Text,
             default: "",
         },
@@ -102,8 +102,8 @@ pub fn params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "strength",
             label: "Strength",
-            help: "How much of the masked content is given up: 1 all but its mood, small values \
-                   little. Without a prompt no more than 0.9 is used.",
+            help: "How much of the masked content is replaced: 1 keeps only its mood, small values \
+                   keep most of it. Without a prompt at most 0.9 is used.",
             kind: ParamKind::Number {
                 min: 0.01,
                 max: 1.0,
@@ -113,7 +113,7 @@ pub fn params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "scheduler",
             label: "Scheduler",
-            help: "The method of the steps.",
+            help: "The method that computes the steps.",
             kind: ParamKind::Choice(Kind::ALL.iter().map(|k| (k.id(), k.label())).collect()),
             default: "dpmpp_2m_karras",
         },
@@ -121,7 +121,7 @@ pub fn params() -> Vec<ParamSpec> {
             name: "timesteps",
             label: "Time steps",
             help: "Where the steps lie: as the scheduler spaces them, or at the times of Align Your \
-                   Steps, which suit Stable Diffusion 1.x with ten steps or so and a scheduler \
+                   Steps. Those suit Stable Diffusion 1.x with about ten steps and a scheduler \
                    without Karras's sigmas.",
             kind: ParamKind::Choice(vec![
                 ("spaced", "The scheduler's own"),
@@ -132,8 +132,8 @@ pub fn params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "masked-content",
             label: "Masked content",
-            help: "What the steps begin with in the hole. Automatic: with a prompt noise at \
-                   strength 1 and the original below, without one the exemplar fill.",
+            help: "What is in the hole before the first step. Automatic: with a prompt, noise at \
+                   strength 1 and the original below that; without a prompt, the exemplar fill.",
             kind: ParamKind::Choice(vec![
                 ("auto", "Automatic"),
                 ("original", "Original"),
@@ -145,26 +145,26 @@ pub fn params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "precision",
             label: "Precision",
-            help: "f32 computes in single precision; int8 is faster and takes half of the memory, \
-                   at a small loss of exactness.",
+            help: "f32 computes in single precision. int8 takes half the memory and is slightly \
+                   less exact; it is faster on processors with VNNI.",
             kind: ParamKind::Choice(vec![("f32", "Full"), ("int8", "Eight bits")]),
             default: "f32",
         },
         ParamSpec {
             name: "lora",
             label: "LoRA",
-            help: "Changes to the model: names in the models folder or paths of .safetensors files, \
-                   commas between several. A number behind a colon is how much of one, 1 if there \
-                   is none: detail:0.8, lcm-lora-sdv15.",
+            help: "LoRAs to add to the model: names in the models folder or paths of .safetensors \
+                   files, separated by commas. A number after a colon is the weight of one, \
+                   otherwise it is 1: detail:0.8, lcm-lora-sdv15.",
             kind: ParamKind::Text,
             default: "",
         },
         ParamSpec {
             name: "vae",
             label: "Decoder",
-            help: "What makes the picture at the end: the model's own decoder, or TAESD, a tiny one \
-                   that is faster and less sharp; it lies in a folder 'taesd' of the model's or of \
-                   the models folder.",
+            help: "What decodes the picture at the end: the model's own decoder, or TAESD, a tiny \
+                   one that is faster and less sharp. TAESD is a folder 'taesd' in the model's \
+                   folder or in the models folder.",
             kind: ParamKind::Choice(vec![("full", "The model's own"), ("taesd", "TAESD, tiny")]),
             default: "full",
         },
@@ -243,8 +243,8 @@ fn loras(text: &str) -> Result<Vec<(String, f64)>> {
             Some(_) => Err(Error::new(
                 ErrorKind::Parameter,
                 format!(
-                    "parameter 'lora': '{one}' is no name with a weight from -{MOST} to {MOST}, as \
-                     detail:0.8"
+                    "parameter 'lora': '{one}' is not a name with a weight from -{MOST} to {MOST}, \
+                     such as detail:0.8"
                 ),
             )),
         }

@@ -188,7 +188,7 @@ impl Stages {
         };
         let kept = match choice.keep {
             true => "the UNet stays",
-            false => "the UNet is let go before",
+            false => "the UNet is released before",
         };
         let way = |name: &str| match name {
             "encode" => vae.to_owned(),
@@ -204,7 +204,7 @@ impl Stages {
         };
         let given_up = match (choice.keep, count) {
             (true, 0) => String::new(),
-            (false, 0) => "the UNet is let go before the picture is decoded".into(),
+            (false, 0) => "the UNet is released before the picture is decoded".into(),
             _ => format!("{count} of the UNet's {all} layers are read from the file in each step"),
         };
         Memory {

@@ -14,13 +14,13 @@ use crate::pixels::Plane;
 use crate::progress::Cancel;
 use crate::schedulers::{Kind, Purpose};
 use crate::weights::Weights;
+use mend_fixtures::tiny;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 
 mod files;
 mod soft;
-mod tiny;
 
 /// A folder that goes when this does.
 struct Temporary(PathBuf);
@@ -430,7 +430,7 @@ fn fill_crop(
     let mut set = vec![("steps", "2"), ("prompt", "a cat")];
     set.extend(params);
     let parameters = settings::test_parameters(&set);
-    let pool = crate::nn::tests::pool(2);
+    let pool = crate::engines::testing::pool(2);
     let coverage = coverage.map(|whole| {
         let each = hole.data.iter().map(|h| f32::from(*h) * whole);
         let data = each.collect();

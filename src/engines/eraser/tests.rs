@@ -2,10 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::*;
+use crate::engines::testing::pool;
 use crate::engines::{Mark, all, lama, migan};
 use crate::error::ErrorKind;
 use crate::models;
-use crate::nn::tests::pool;
 use crate::progress::Cancel;
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -180,9 +180,9 @@ fn what_is_in_the_hole_is_not_seen() {
 /// MI-GAN's picture of the golden's input is PyTorch's, through the engine.
 #[test]
 fn the_engine_feeds_the_network_as_the_reference_does() {
-    let golden = crate::nn::tests::Golden::open("migan");
-    let x = crate::nn::tests::floats(&golden.tensor("x"));
-    let want = crate::nn::tests::floats(&golden.tensor("out"));
+    let golden = crate::engines::testing::Golden::open("migan");
+    let x = crate::engines::testing::floats(&golden.tensor("x"));
+    let want = crate::engines::testing::floats(&golden.tensor("out"));
     let (mut image, mut hole, _) = crop(32, 32);
     for at in 0..32 * 32 {
         hole.data[at] = u8::from(x[at] < 0.0);
@@ -200,8 +200,9 @@ fn the_engine_feeds_the_network_as_the_reference_does() {
         }
     }
     // And LaMa's.
-    let golden = crate::nn::tests::Golden::open("lama");
-    let tensor = |name: &str| crate::nn::tests::floats(&golden.tensor(&format!("square.{name}")));
+    let golden = crate::engines::testing::Golden::open("lama");
+    let tensor =
+        |name: &str| crate::engines::testing::floats(&golden.tensor(&format!("square.{name}")));
     let (picture, mask, want) = (tensor("image"), tensor("mask"), tensor("out"));
     let (mut image, mut hole, _) = crop(64, 64);
     for at in 0..64 * 64 {
@@ -290,8 +291,8 @@ fn models_are_found_and_what_is_missing_is_told() {
         assert_eq!(error.kind(), ErrorKind::Model, "{error}");
         error.message().to_owned()
     };
-    assert!(told(&migan, "taesd").contains("this is no MI-GAN"));
-    assert!(told(&lama, "taesd").contains("this is no big-LaMa"));
+    assert!(told(&migan, "taesd").contains("this is not MI-GAN"));
+    assert!(told(&lama, "taesd").contains("this is not big-LaMa"));
     assert!(told(&lama, "broken").contains("zip archive"));
     assert!(told(&lama, "no-such").contains("there is no model 'no-such'"));
 
@@ -402,8 +403,8 @@ fn defaults(engine: &dyn Engine) -> Parameters {
 /// What the plan predicts is what the network counts, at the size of the published one.
 #[test]
 fn predictions_agree_with_the_network() {
-    let keys = models::testing::keys("lama");
-    let weights = models::testing::full_size("predicted", &keys);
+    let keys = mend_fixtures::zeros::keys("lama");
+    let weights = crate::engines::testing::full_size("predicted", &keys);
     let cx = Context::new(Instructions::chosen());
     let net = models::lama::Generator::load(&cx, &weights).unwrap();
     let model = models::lama::Generator::cost_model(&weights, &defaults(&lama::engine())).unwrap();
@@ -419,10 +420,10 @@ fn predictions_agree_with_the_network() {
             "{what}: {predicted} {counted}"
         );
     }
-    let keys = models::testing::keys("migan512");
+    let keys = mend_fixtures::zeros::keys("migan512");
     let fixed = |name: &str| name.ends_with("filter.weight") || name.ends_with("zeros.weight");
     let keys: Vec<_> = keys.into_iter().filter(|(name, _)| !fixed(name)).collect();
-    let weights = models::testing::full_size("predicted", &keys);
+    let weights = crate::engines::testing::full_size("predicted", &keys);
     let model =
         models::migan::Generator::cost_model(&weights, &defaults(&migan::engine())).unwrap();
     let net = models::migan::Generator::load(&cx, &weights).unwrap();

@@ -53,7 +53,8 @@ pub fn model(
         (_, Some(kind)) => Err(Error::new(
             ErrorKind::Model,
             format!(
-                "parameter 'model': '{model}' is of kind {}, and the engine 'rad' takes kind {} alone",
+                "parameter 'model': '{model}' is of kind {}, and the engine 'rad' takes only kind \
+                 {}",
                 kind.name(),
                 Kind::Rad.name()
             ),

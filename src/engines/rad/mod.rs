@@ -135,9 +135,9 @@ impl Engine for Rad {
         EngineDescription {
             id: "rad",
             label: "Region-aware diffusion",
-            summary: "Invents what fits from noise in the hole alone, with a diffusion model that is \
-                      told the noise of each pixel; soft masks keep part of what they cover. Without a \
-                      prompt. Needs a model trained for it, and minutes.",
+            summary: "Invents what fits, with a diffusion model that knows the noise level of each pixel \
+                      and adds noise only in the hole; soft masks keep part of what they cover. Works \
+                      without a prompt. Needs a model that was trained for it, and minutes.",
             params: settings::params(),
         }
     }

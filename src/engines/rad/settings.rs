@@ -46,29 +46,30 @@ pub fn params() -> Vec<ParamSpec> {
             name: "steps",
             label: "Steps",
             help: "More steps take longer and are more exact. 10 to 25 give a good picture; the paper \
-                   takes 100.",
+                   uses 100.",
             kind: ParamKind::Integer { min: 1, max: 1000 },
             default: "25",
         },
         ParamSpec {
             name: "scheduler",
             label: "Scheduler",
-            help: "The method of the steps.",
+            help: "The method that computes the steps.",
             kind: ParamKind::Choice(METHODS.iter().map(|(k, _)| (k.id(), k.label())).collect()),
             default: "ddim",
         },
         ParamSpec {
             name: "spacing",
             label: "Spacing",
-            help: "Where the steps lie. Closer where there is less noise is better with few steps.",
+            help: "Where the steps lie. With few steps it is better to put more of them where there \
+                   is little noise.",
             kind: choices(&SPACINGS),
             default: "quadratic",
         },
         ParamSpec {
             name: "order",
             label: "Order",
-            help: "Whether all of the hole is made at the same time, or what is near its rim first, so \
-                   that the middle follows it; each pixel then has two thirds of the steps.",
+            help: "Whether the whole hole is made at the same time, or from the rim inwards, so that \
+                   the middle follows the rim. Each pixel then has two thirds of the steps.",
             kind: choices(&ORDERS),
             default: "together",
         },

@@ -3,9 +3,9 @@
 
 use super::*;
 use crate::catalog::{Import, Kind, Store};
+use crate::engines::testing::{Golden, floats, pool};
 use crate::engines::{Mark, all, diffusion};
 use crate::error::ErrorKind;
-use crate::nn::tests::{Golden, floats, pool};
 use crate::params::{ParamSpec, Parameters};
 use crate::pixels::Plane;
 use crate::progress::Cancel;
@@ -353,7 +353,7 @@ fn models_are_found_and_what_is_missing_is_told() {
         assert_eq!(error.kind(), ErrorKind::Model, "{error}");
         error.message().to_owned()
     };
-    assert!(told("taesd").contains("this is no network of RAD's"));
+    assert!(told("taesd").contains("this is not a network of RAD's"));
     assert!(told("sd").contains("sd.safetensors"));
     assert!(told("broken").contains("zip archive"));
     assert!(told("empty").contains("config.json: there is no such file"));
@@ -494,5 +494,5 @@ fn damaged_files_are_told() {
     let message = told(&whole);
     assert!(message.contains("take both from one place"), "{message}");
     fs::write(&config, "x".repeat(1 << 21)).unwrap();
-    assert!(told(&whole).contains("this is no configuration"));
+    assert!(told(&whole).contains("this is not a configuration"));
 }

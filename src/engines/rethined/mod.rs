@@ -1,5 +1,5 @@
-//! The engine in the box: a small network gives the light and the colours, the picture's own pixels the
-//! detail.
+//! The engine with built-in weights: a small network gives the light and the colours, the picture's own
+//! pixels the detail.
 //!
 //! The network is RETHINED's (arXiv 2503.14757), as Mend trains it. It works on the region at half
 //! the size, or less of a large one. What it does not know, detail, comes natively from the known
@@ -19,11 +19,7 @@ use crate::models::rethined::Rethined as Network;
 use crate::params::{ParamKind, ParamSpec};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
-use crate::weights::Weights;
 use std::sync::Arc;
-
-/// The weights, see `training/rethined/README.md`.
-static WEIGHTS: &[u8] = include_bytes!("../../models/rethined/weights.safetensors");
 
 /// What of the network's answer is laid under the patches that the search finds. Chosen on Kodak's photos
 /// with medium masks, see `training/rethined/README.md`; texture stays above 0.7 at every scale there
@@ -70,14 +66,14 @@ impl Engine for Rethined {
         EngineDescription {
             id: "rethined",
             label: "RETHINED",
-            summary: "A small network in the box gives light and colours, the picture's own pixels \
-                      give the detail: sharp, at any resolution, in any depth. Needs no model. As \
-                      the exemplar engine, with fewer things in the wrong place.",
+            summary: "A small built-in network gives the light and the colours, and the picture's own \
+                      pixels give the detail: sharp, at any resolution, in any depth. Needs no model. \
+                      Like the exemplar engine, but with fewer things in the wrong place.",
             params: vec![ParamSpec {
                 name: "detail",
                 label: "Detail",
-                help: "Where detail comes from: search looks through the region for patches that go \
-                       on from what is around the hole, attention takes the ones that the network \
+                help: "Where detail comes from: search looks through the region for patches that \
+                       continue the surroundings of the hole; attention takes the ones that the network \
                        itself attends to, which is many times as fast and less coherent.",
                 kind: ParamKind::Choice(DETAILS.map(|(id, label, _)| (id, label)).to_vec()),
                 default: "search",
@@ -102,7 +98,7 @@ impl OpenRethined {
     fn load(&self, run: &mut Run<'_>) -> Result<Arc<Loaded>> {
         let reporter = StageReporter::new(run.cancel, 1);
         let load = || {
-            let weights = Weights::from_bytes("the weights in the box", WEIGHTS)?;
+            let weights = Network::built_in()?;
             let cx = Context::new(Path::chosen());
             let net = Network::new(&cx, &weights)?;
             Ok(Loaded { cx, net })

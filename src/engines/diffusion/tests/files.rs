@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::catalog::{Base, InstalledFile, Kind, Manifest, Store, Trust};
-use crate::models::single_file;
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
 
 /// Writes the tensors of a golden whose names begin with `prefix` as a file of their own.
@@ -52,7 +51,7 @@ fn a_checkpoint_in_one_file_fills_as_its_folder_does() {
     for two in [false, true] {
         let temporary = Temporary::new(&format!("one-{two}"));
         let models = temporary.0.as_path();
-        single_file::tests::write(models, two);
+        mend_fixtures::checkpoint::write(models, two);
         assert_eq!(find::installed(Some(models)), ["folder", "one.safetensors"]);
         let (engine, cancel) = (Diffusion::default(), Cancel::new());
         let made = |model: &str| {

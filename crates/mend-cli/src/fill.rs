@@ -1,0 +1,438 @@
+//! `mend fill`: one picture, from file to file.
+#![forbid(unsafe_code)]
+
+use crate::App;
+use crate::args::{FillArgs, SelectArgs};
+use crate::budget::{Budget, peak};
+use crate::files::{self, Kind, Meta, Picture, Source, Want, WriteOptions};
+use crate::jobs::{self, Job};
+use crate::mask::{self, Mask};
+use crate::mask_file::MaskReading;
+use crate::previews::Previews;
+use crate::sink::{Sink, kind_of_output};
+use crate::terminal::{Bar, duration};
+use crate::{batch, pipe};
+use mend::pixels::Depth;
+use mend::{Error, ErrorKind, Inpainter, Plan, Report, Request, Result};
+use serde_json::{Value as Json, json};
+use std::io::Read;
+use std::path::Path;
+use std::time::Instant;
+
+/// What a fill did.
+pub struct Outcome {
+    plan: Option<Plan>,
+    pub report: Report,
+    /// Whether the output was written; an empty mask leaves a picture that is its own output alone.
+    written: bool,
+    pub notes: Vec<String>,
+    seconds: f64,
+}
+
+impl Outcome {
+    /// The outcome as JSON.
+    pub fn to_json(&self, job: &Job) -> Json {
+        json!({
+            "ok": true,
+            "image": job.image.to_string_lossy(),
+            "mask": job.mask.as_ref().map_or("alpha".into(), |mask| mask.path.to_string_lossy()),
+            "output": job.output.to_string_lossy(),
+            "written": self.written,
+            "plan": self.plan.as_ref().map(Plan::to_json),
+            "report": self.report.to_json(),
+            "notes": self.notes,
+            "seconds": self.seconds,
+            "peak_bytes": peak(),
+        })
+    }
+}
+
+/// Runs `fill`.
+///
+/// # Errors
+/// What went wrong; for several pictures the first failure, told already.
+pub fn run(app: &App, args: &FillArgs) -> Result<()> {
+    if pipe::is_pipe(&args.output) && args.tell.json {
+        return Err(Error::new(
+            ErrorKind::Argument,
+            "--json prints on standard output, and so would the picture: name a file with --output",
+        ));
+    }
+    let request = args.select.request()?;
+    let jobs = jobs::all(app, args)?;
+    if jobs::several(&args.select) {
+        return batch::run(app, args, &request, jobs);
+    }
+    match (jobs.list.first(), jobs.existing.first()) {
+        (Some(job), _) => alone(app, args, &request, job),
+        (None, Some(job)) => skipped(app, job),
+        // One picture is named, so there is one.
+        (None, None) => Ok(()),
+    }
+}
+
+/// Fills the one picture, and tells of it.
+fn alone(app: &App, args: &FillArgs, request: &Request, job: &Job) -> Result<()> {
+    let into_folder = job.output != args.output;
+    if into_folder {
+        batch::make_folder(&args.output)?;
+    }
+    take_stdin(app, &args.select, &Budget::new(args.machine.memory()))?;
+    let bar = app.terminal.bar("");
+    let mut inpainter = args.machine.inpainter(None);
+    let outcome = one(app, args, request, &mut inpainter, job, bar)?;
+    for note in &outcome.notes {
+        app.terminal.note(note);
+    }
+    if app.terminal.json {
+        return app.terminal.result(&outcome.to_json(job));
+    }
+    app.terminal.chat(&summary(job, &outcome));
+    Ok(())
+}
+
+/// Tells that the one picture's output is there.
+fn skipped(app: &App, job: &Job) -> Result<()> {
+    let note = format!("{} already exists: skipped", job.output.display());
+    app.terminal.note(&note);
+    if !app.terminal.json {
+        return Ok(());
+    }
+    app.terminal.result(&json!({
+        "ok": true,
+        "image": job.image.to_string_lossy(),
+        "output": job.output.to_string_lossy(),
+        "written": false,
+        "notes": [note],
+    }))
+}
+
+/// Takes standard input, if one of the pictures comes from there.
+///
+/// # Errors
+/// As [`pipe::spool`].
+pub fn take_stdin(app: &App, select: &SelectArgs, budget: &Budget) -> Result<()> {
+    let masks = [Some(&select.mask), select.source_mask.as_ref()];
+    let mut inputs = select.images.iter().chain(masks.into_iter().flatten());
+    match inputs.any(|path| pipe::is_pipe(path)) {
+        true => app.take_stdin(budget.picture()),
+        false => Ok(()),
+    }
+}
+
+/// A line on what was done.
+pub fn summary(job: &Job, outcome: &Outcome) -> String {
+    let report = &outcome.report;
+    let regions = if report.regions == 1 {
+        "region"
+    } else {
+        "regions"
+    };
+    format!(
+        "{}: {} {regions}, {} pixels{}{} in {}",
+        job.output.display(),
+        report.regions,
+        report.pixels,
+        if report.engine.is_empty() { "" } else { ", " },
+        report.engine,
+        duration(outcome.seconds)
+    )
+}
+
+/// Fills one picture. What the inpainter loads stays there for the next one, unless memory is bounded:
+/// then the next picture has the room.
+///
+/// # Errors
+/// Named ones, of whatever went wrong; the output is untouched then.
+pub fn one(
+    app: &App,
+    args: &FillArgs,
+    request: &Request,
+    inpainter: &mut Inpainter,
+    job: &Job,
+    bar: Bar,
+) -> Result<Outcome> {
+    let start = Instant::now();
+    let budget = Budget::new(args.machine.memory());
+    if budget.left().is_some() {
+        inpainter.trim();
+    }
+    bar.stage("read");
+    let task = Task::open(app, args, job, &budget)?;
+    let inputs = task.read(request)?;
+    let mut outcome = match inputs.mask.empty {
+        true => task.untouched(inpainter, inputs, &bar)?,
+        false => task.filled(inpainter, inputs, bar)?,
+    };
+    outcome.seconds = start.elapsed().as_secs_f64();
+    Ok(outcome)
+}
+
+/// One picture's way from file to file.
+struct Task<'a> {
+    app: &'a App,
+    args: &'a FillArgs,
+    job: &'a Job,
+    budget: &'a Budget,
+    source: Source<'a>,
+    /// The picture's header.
+    about: Picture,
+    sink: Sink,
+    /// The output's format.
+    kind: Kind,
+    in_place: bool,
+}
+
+/// What was read for a fill.
+struct Inputs {
+    picture: Picture,
+    mask: Mask,
+    request: Request,
+    /// What the user should know of how it was read.
+    notes: Vec<String>,
+}
+
+impl<'a> Task<'a> {
+    /// Reads the header, and checks that the output can be written.
+    fn open(app: &'a App, args: &'a FillArgs, job: &'a Job, budget: &'a Budget) -> Result<Self> {
+        let image = &job.image;
+        let source = source(app, image, budget);
+        let about = files::read(&source, Want::Header)?;
+        let sink = Sink::new(&job.output)?;
+        let output = sink.named();
+        let kind = kind_of_output(args, output, &about)?;
+        files::check(&about, kind, output)?;
+        let in_place = sink.is(image);
+        if in_place && about.kind != kind {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "{} is a {} under another format's name, and would be replaced by a {}: give \
+                     --output another name",
+                    image.display(),
+                    about.kind.name(),
+                    kind.name()
+                ),
+            ));
+        }
+        budget.need(picture_bytes(&about), pipe::shown(image).display())?;
+        Ok(Self {
+            app,
+            args,
+            job,
+            budget,
+            source,
+            about,
+            sink,
+            kind,
+            in_place,
+        })
+    }
+
+    /// Reads the picture and the masks.
+    fn read(&self, request: &Request) -> Result<Inputs> {
+        let (mut picture, mask) =
+            read_both(self.app, self.args, self.job, self.budget, &self.source)?;
+        let mut request = request.clone();
+        let mut notes: Vec<String> = picture.notes.drain(..).collect();
+        if let Some(path) = &self.job.source {
+            let select = &self.args.select;
+            let mut reading = MaskReading::new(self.app, select, &self.job.image, self.budget);
+            request.set_source(&reading.source(&self.about, path)?.view()?)?;
+            notes.append(&mut reading.notes);
+        }
+        notes.extend(mask.notes.clone());
+        Ok(Inputs {
+            picture,
+            mask,
+            request,
+            notes,
+        })
+    }
+
+    /// The end of a fill of nothing: the output is the picture as it is.
+    fn untouched(&self, inpainter: &Inpainter, inputs: Inputs, bar: &Bar) -> Result<Outcome> {
+        let Inputs {
+            mut picture,
+            mask,
+            request,
+            ..
+        } = inputs;
+        let report = untouched(self.app, inpainter, &request, &mask)
+            .map_err(|e| self.explain(mask.explain(e)))?;
+        // How the mask was read may be why.
+        let mut notes = mask.notes.clone();
+        notes.extend(report.notes.iter().cloned());
+        if self.about.kind == self.kind && !self.in_place {
+            // Nothing changes: then not a byte does.
+            notes.extend(copy(self.app, &self.source, &self.sink)?);
+        } else if !self.in_place {
+            self.write(&mut picture, &mut notes, bar)?;
+        }
+        Ok(Outcome {
+            plan: None,
+            report,
+            written: !self.in_place,
+            notes,
+            seconds: 0.0,
+        })
+    }
+
+    /// Plans, fills and writes.
+    fn filled(&self, inpainter: &mut Inpainter, inputs: Inputs, mut bar: Bar) -> Result<Outcome> {
+        let Inputs {
+            mut picture,
+            mask,
+            request,
+            mut notes,
+        } = inputs;
+        set_encoding(&mut picture, &self.args.select);
+        let writing = files::write_bytes(&picture, self.kind);
+        self.budget.need(writing, "writing the picture")?;
+        inpainter.set_max_memory(self.budget.left());
+        let explain = |e| self.explain(mask.explain(e));
+        let prepared = inpainter
+            .prepare(&request, &picture.view()?, &mask.view()?)
+            .map_err(explain)?;
+        let folder = self.args.previews.as_deref();
+        let stem = self.job.preview_stem();
+        let mut previews = Previews::new(self.app, &mut bar, folder, stem)?;
+        let filled = prepared.run(&mut previews, &self.app.cancel);
+        let plan = prepared.plan().clone();
+        drop(prepared);
+        notes.extend(previews.finish()?.map(str::to_owned));
+        let filled = filled.map_err(explain)?;
+        filled.apply(&mut picture.view_mut()?)?;
+        let report = filled.report.clone();
+        notes.extend(report.notes.iter().cloned());
+        drop((filled, mask));
+        self.write(&mut picture, &mut notes, &bar)?;
+        Ok(Outcome {
+            plan: Some(plan),
+            report,
+            written: true,
+            notes,
+            seconds: 0.0,
+        })
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        named(&self.job.image, self.budget.explain(error))
+    }
+
+    fn write(&self, picture: &mut Picture, notes: &mut Vec<String>, bar: &Bar) -> Result<()> {
+        bar.stage("write");
+        let (kind, output) = (self.kind, self.sink.named());
+        notes.extend(files::fit(picture, kind, output)?);
+        if kind == Kind::Jpeg {
+            notes.extend(files::jpeg_notes(picture, output));
+        }
+        let options = WriteOptions {
+            png: self.args.png_compression,
+            jpeg_quality: self.args.jpeg_quality,
+        };
+        let missed = self.sink.write(&self.app.cancel, |out| {
+            files::write(picture, kind, &options, out)
+        })?;
+        notes.extend(missed);
+        // The pixels may be in another byte order now.
+        picture.data = Vec::new();
+        picture.meta = Meta::default();
+        Ok(())
+    }
+}
+
+/// The source at `path` under the command's limits.
+pub fn source<'a>(app: &'a App, path: &'a Path, budget: &Budget) -> Source<'a> {
+    Source {
+        path: pipe::shown(path),
+        at: app.stdin().filter(|_| pipe::is_pipe(path)),
+        cancel: &app.cancel,
+        max_bytes: budget.picture(),
+    }
+}
+
+/// Applies `--linear` and `--encoded`.
+pub fn set_encoding(picture: &mut Picture, select: &SelectArgs) {
+    if matches!(picture.format.depth, Depth::F16 | Depth::F32) {
+        picture.format.linear = (picture.format.linear || select.linear) && !select.encoded;
+    }
+}
+
+/// An error of the library with the name of the picture that it is about.
+pub fn named(image: &Path, error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Cancelled | ErrorKind::Parameter | ErrorKind::Argument | ErrorKind::Engine => {
+            error
+        }
+        kind => Error::new(kind, format!("{}: {error}", pipe::shown(image).display())),
+    }
+}
+
+/// Bytes that it takes to read a picture.
+fn picture_bytes(about: &Picture) -> u64 {
+    let pixels = u64::from(about.width) * u64::from(about.height) * about.format.bytes() as u64;
+    pixels + about.reading
+}
+
+/// The picture and its mask, read at the same time where more than one thread is allowed.
+fn read_both(
+    app: &App,
+    args: &FillArgs,
+    job: &Job,
+    budget: &Budget,
+    source: &Source<'_>,
+) -> Result<(Picture, Mask)> {
+    let Some(found) = &job.mask else {
+        let picture = files::read(source, Want::Pixels)?;
+        let mask = mask::of_alpha(source, &picture, args.select.mask_how())?;
+        return Ok((picture, mask));
+    };
+    let reading = MaskReading::new(app, &args.select, &job.image, budget);
+    let read_mask = || reading.read(found);
+    let read_picture = || files::read(source, Want::Pixels);
+    // Under a bound one has to know what the other took.
+    let (picture, mask) = if args.machine.parallel() && args.machine.memory().is_none() {
+        std::thread::scope(|scope| {
+            let mask = scope.spawn(read_mask);
+            let picture = read_picture();
+            let mask = mask
+                .join()
+                .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "a thread failed")));
+            (picture, mask)
+        })
+    } else {
+        (read_picture(), read_mask())
+    };
+    let (picture, mask) = (picture?, mask?);
+    let mask = reading.fitted(&picture, &found.path, mask)?;
+    Ok((picture, mask))
+}
+
+/// The report on an empty mask. The library looks at the mask alone then, so the mask does for the
+/// picture too.
+fn untouched(app: &App, inpainter: &Inpainter, request: &Request, mask: &Mask) -> Result<Report> {
+    let filled = inpainter.fill(
+        request,
+        &mask.image()?,
+        &mask.view()?,
+        &mut mend::progress::Silent,
+        &app.cancel,
+    )?;
+    Ok(filled.report)
+}
+
+fn copy(app: &App, source: &Source<'_>, sink: &Sink) -> Result<Vec<String>> {
+    let mut from = source.reader()?;
+    let mut buffer = vec![0; 1 << 18];
+    sink.write(&app.cancel, |out| {
+        loop {
+            let n = from.read(&mut buffer).map_err(|e| source.io(&e))?;
+            if n == 0 {
+                return Ok(());
+            }
+            out.write_all(&buffer[..n])
+                .map_err(|e| Error::new(ErrorKind::Io, files::io_text(&e)))?;
+        }
+    })
+}
