@@ -4,7 +4,7 @@
 
 mod parameters;
 
-pub use parameters::Parameters;
+pub(crate) use parameters::Parameters;
 
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Value as Json, json};
@@ -96,14 +96,14 @@ impl ParamSpec {
     ///
     /// # Errors
     /// As [`Self::parse`].
-    pub fn parse_for(&self, engine: &str, text: &str) -> Result<Value> {
+    pub(crate) fn parse_for(&self, engine: &str, text: &str) -> Result<Value> {
         let with = format!(" with the engine '{engine}'");
         self.read(text)
             .map_err(|accepted| self.refused(text, &with, &accepted))
     }
 
     /// The error for a value that is not accepted.
-    pub fn refused(&self, text: &str, with: &str, accepted: &str) -> Error {
+    pub(crate) fn refused(&self, text: &str, with: &str, accepted: &str) -> Error {
         let (name, text) = (self.name, text.trim());
         Error::new(
             ErrorKind::Parameter,
@@ -115,7 +115,7 @@ impl ParamSpec {
     ///
     /// # Errors
     /// Words for a sentence that ends in "give …".
-    pub fn read(&self, text: &str) -> Result<Value, String> {
+    pub(crate) fn read(&self, text: &str) -> Result<Value, String> {
         let text = text.trim();
         match &self.kind {
             ParamKind::Integer { min, max } => match text.parse::<i64>() {

@@ -20,14 +20,6 @@ use std::thread;
 /// The share of a fill that the exemplar fill of the hole takes where one is wanted.
 const EXEMPLAR: f64 = 0.03;
 
-/// The picture that the steps begin with.
-enum Beginning {
-    /// The crop's, or its original.
-    Own,
-    /// One that was made for it.
-    Made(RgbImage),
-}
-
 impl OpenDiffusion {
     /// Fills a crop whose sides the autoencoder takes.
     pub(super) fn fill_aligned(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
@@ -37,7 +29,7 @@ impl OpenDiffusion {
             // From an earlier fill that had more room.
             self.warm.trim();
         }
-        let (beginning, mut shares) = self.beginning(crop, run, &cost)?;
+        let (made, mut shares) = self.made(crop, run, &cost)?;
         let reporter = StageReporter::new(run.cancel, cost.steps as u32);
         let (seed, precision) = (run.seed, self.settings.precision);
         let cx = Context::new(Instructions::chosen()).packing(precision);
@@ -52,7 +44,7 @@ impl OpenDiffusion {
             band: self.tiling.band,
         };
         reporter.begin("prepare", 0, shares.end);
-        let (text, begin) = self.encode(&pipeline, crop, beginning, &choice, &mut shares, run)?;
+        let (text, begin) = self.encode(&pipeline, crop, made, &choice, &mut shares, run)?;
         cx.trim();
         give_back();
         let latents = self.denoise(&pipeline, (&text, &begin), &choice, &mut shares, run)?;
@@ -68,13 +60,14 @@ impl OpenDiffusion {
         Ok(out)
     }
 
-    /// The picture that the steps begin with, and how the time is shared out that is left after it.
-    fn beginning(
+    /// The picture that the steps begin with, where it has to be made, and how the time is shared out that
+    /// is left after that.
+    fn made(
         &self,
         crop: &Crop<'_>,
         run: &mut Run<'_>,
         cost: &Cost,
-    ) -> Result<(Beginning, Shares)> {
+    ) -> Result<(Option<RgbImage>, Shares)> {
         let mut shares = Shares {
             end: 0.0,
             rest: 1.0,
@@ -90,7 +83,7 @@ impl OpenDiffusion {
             }
             _ => None,
         };
-        Ok((made.map_or(Beginning::Own, Beginning::Made), shares))
+        Ok((made, shares))
     }
 
     /// Whether the steps begin with noise alone.
@@ -103,15 +96,15 @@ impl OpenDiffusion {
         &self,
         pipeline: &Pipeline<'_>,
         crop: &Crop<'_>,
-        beginning: Beginning,
+        made: Option<RgbImage>,
         choice: &Choice,
         shares: &mut Shares,
         run: &mut Run<'_>,
     ) -> Result<(Tensor, Begin)> {
-        let picture = match (&beginning, self.settings.content) {
-            (Beginning::Made(made), _) => made,
-            (Beginning::Own, Content::Original) => crop.original.unwrap_or(crop.image),
-            (Beginning::Own, _) => crop.image,
+        let picture = match (&made, self.settings.content) {
+            (Some(made), _) => made,
+            (None, Content::Original) => crop.original.unwrap_or(crop.image),
+            (None, _) => crop.image,
         };
         let (folder, reporter) = (&self.model.folder, pipeline.reporter);
         let warm = self.warm.has(&self.key.clone().streaming(choice));
@@ -121,7 +114,7 @@ impl OpenDiffusion {
                 // The disk is at work while the processor is: the UNet is wanted next.
                 scope.spawn(|| self.model.unet.read_ahead(&stop));
             }
-            let made = pump(run, reporter, || {
+            let encoded = pump(run, reporter, || {
                 reporter.begin("text", 0, shares.until(shares.cost.text));
                 let text = pipeline.text()?;
                 reporter.begin("encode", 0, shares.until(shares.cost.encode));
@@ -133,7 +126,7 @@ impl OpenDiffusion {
                 Ok((text, begin))
             });
             stop.store(true, Ordering::Relaxed);
-            made
+            encoded
         })
     }
 
