@@ -3,10 +3,12 @@
 //! Source: TIFF 6.0 (1992), sections 2 and 8.
 #![forbid(unsafe_code)]
 
+use super::carry::{Carry, TiffCarry};
+use super::dropped::Dropped;
 use super::exif::{self, Entry, Tree};
 use super::exif_tags::{self, Fate};
-use super::meta::{Carry, Dropped};
 use super::tiff_chunks;
+use super::tiff_entries::{first_number, numbers, offsets};
 use super::tiff_pixels::{self, Pixels};
 use super::tiff_stored::{Colours, Stored};
 use super::{Kind, Picture, Source, Want, photoshop, zeroed};
@@ -32,18 +34,6 @@ const RAW_COLOURS: &[u32] = &[32803, 34892];
 const RAW_COMPRESSIONS: &[u32] = &[32767, 32769, 32770, 32772, 34713, 34892, 65000, 65535];
 /// DNG's version, a mosaic's pattern, Canon's and Panasonic's raw data.
 const RAW_TAGS: &[u16] = &[50706, 33421, 33422, 50752, 0xc5d8, 0xc6c5, 0xc6dc];
-
-/// What a TIFF gives on to a TIFF.
-#[derive(Clone, Debug, Default)]
-pub struct TiffCarry {
-    /// Whether its pixels were compressed.
-    pub compressed: bool,
-    /// Channels that are neither colour nor transparency: their kinds (tag 338), and their samples,
-    /// pixel after pixel, of the picture's depth.
-    pub others: (Vec<u16>, Vec<u8>),
-    /// Tags of its directory that are no pixels, profile, XMP or EXIF.
-    pub tags: Vec<Entry>,
-}
 
 /// Reads a TIFF.
 pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
@@ -384,30 +374,4 @@ fn directory(mut ifd: IfdDecoder<'_>) -> (Vec<Entry>, Vec<u16>) {
         });
     }
     (entries, unreadable)
-}
-
-/// An entry's whole numbers of up to 32 bits.
-pub(super) fn numbers(e: &Entry) -> Option<Vec<u32>> {
-    let list = offsets(e)?;
-    list.into_iter().map(|n| u32::try_from(n).ok()).collect()
-}
-
-/// An entry's whole numbers.
-fn offsets(e: &Entry) -> Option<Vec<u64>> {
-    fn all<const N: usize>(data: &[u8], number: fn([u8; N]) -> u64) -> Vec<u64> {
-        data.as_chunks().0.iter().map(|b| number(*b)).collect()
-    }
-    Some(match e.kind {
-        1 => all(&e.data, |[b]| b.into()),
-        3 => all(&e.data, |b| u16::from_le_bytes(b).into()),
-        4 | 13 => all(&e.data, |b| u32::from_le_bytes(b).into()),
-        16 | 18 => all(&e.data, u64::from_le_bytes),
-        _ => return None,
-    })
-}
-
-pub(super) fn first_number(tags: &[Entry], tag: u16) -> Option<u32> {
-    numbers(tags.iter().find(|e| e.tag == tag)?)?
-        .first()
-        .copied()
 }

@@ -1,9 +1,11 @@
 //! TIFF, written: strips, uncompressed or Deflate with horizontal differences, and the tags.
 #![forbid(unsafe_code)]
 
+use super::carry::Carry;
+use super::density::{Density, INCH};
 use super::exif::{self, Entry};
 use super::exif_tags;
-use super::meta::{Carry, Density, INCH};
+
 use super::{Output, Picture, encode_error};
 use flate2::write::ZlibEncoder;
 use mend::pixels::{Depth, Layout};
