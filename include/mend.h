@@ -386,8 +386,8 @@ mend_status mend_inpainter_set(struct mend_inpainter *inpainter,
                                struct mend_error **err);
 
 /**
- * Releases what the inpainter keeps loaded for the next fill, such as a model's weights. Use it when
- * your program has nothing to fill for a while.
+ * Releases what the inpainter keeps loaded for the next fill, such as a model's weights. Use it
+ * when your program has nothing to fill for a while.
  *
  * The next fill loads it again, with the same result. What a fill on another thread is using is
  * released when that fill ends. 'inpainter' may not be NULL. Any number of threads may use one

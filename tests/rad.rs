@@ -130,7 +130,7 @@ fn what_is_wrong_is_told() {
     };
     let (kind, message) = told(&[("scheduler", "euler")]);
     assert_eq!(kind, ErrorKind::Parameter);
-    assert!(message.contains("give ddim or ddpm"), "{message}");
+    assert!(message.contains("give one of ddim, ddpm"), "{message}");
     let (kind, message) = told(&[("model", "no-such-model")]);
     assert_eq!(kind, ErrorKind::Model);
     assert!(message.contains("no-such-model"), "{message}");
