@@ -4,7 +4,9 @@
 #[cfg(test)]
 mod ablation;
 mod alpha;
+mod beside;
 mod checks;
+mod foresight;
 mod notes;
 mod options;
 mod pace;
@@ -13,6 +15,7 @@ mod planning;
 mod pool;
 mod reading;
 mod region;
+mod rough;
 mod scaled;
 mod specks;
 #[cfg(test)]
@@ -34,7 +37,7 @@ use pace::{Pace, START};
 use part::Part;
 use planning::{Planned, region_seconds};
 use pool::Pool;
-use region::{Job, fill_region};
+use region::{Job, Shares, fill_region};
 use serde_json::{Value as Json, json};
 use specks::fill_specks;
 use std::cell::Cell;
@@ -269,7 +272,7 @@ impl Inpainter {
         };
         let seed = request.integer("seed")? as u64;
         let pool = self.pool()?;
-        let weights: Vec<(f64, f64)> = plan
+        let weights: Vec<(f64, Shares)> = plan
             .regions
             .iter()
             .map(|r| region_seconds(&needs, &costs, r))
@@ -282,7 +285,7 @@ impl Inpainter {
         // From an engine's preview to the report behind it.
         let preview = Cell::new(None);
         let mut pace = Pace::new(start, progress);
-        for (i, (region, (weight, detail))) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
+        for (i, (region, (weight, shares))) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
             let mut run = Run {
                 pool,
                 cancel,
@@ -298,7 +301,7 @@ impl Inpainter {
             };
             let part = match &specks {
                 Some(found) if region.specks => fill_specks(&job, &found.specks, region, &mut run)?,
-                _ => fill_region(&job, engine.as_ref(), region, *detail, &parts, &mut run)?,
+                _ => fill_region(&job, engine.as_ref(), region, *shares, &parts, &mut run)?,
             };
             parts
                 .iter_mut()

@@ -133,6 +133,15 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// What this run was asked for.
+    pub fn ask(&self) -> Ask<'_> {
+        Ask {
+            values: self.values,
+            models: self.models,
+            budget: self.budget,
+        }
+    }
+
     /// Reports the share done, in hundredths, and looks at the cancel flag.
     ///
     /// # Errors
@@ -207,9 +216,10 @@ pub trait Engine: Send + Sync {
         self.costs(ask).map(|costs| Memory::of(costs.bytes))
     }
 
-    /// Whether its colours are the picture's own patches: then those at a rough transparent edge, where
-    /// alpha is searched for, are found together with it.
-    fn of_patches(&self) -> bool {
+    /// Whether its colours come from whole patches of the picture, so that it has next to nothing to go by
+    /// where what is opaque is thinner, as letters are: colours at a transparent edge are then found
+    /// together with the alpha there.
+    fn of_patches(&self, _: &Ask<'_>) -> bool {
         false
     }
 

@@ -113,7 +113,7 @@ pub fn settle(
         let extent = connected(hole, &mut way, start, &mut pixels)?;
         let rim = Rim::of(alpha, coverage, &pixels);
         let mut own = rim.way(extent as f32);
-        if own == SEARCHED && blend::outline(alpha, &clear, &pixels)? {
+        if own == SEARCHED && blend::outline(alpha, &clear, &pixels, cancel)? {
             own = OUTLINED;
         }
         for &i in &pixels {
@@ -124,7 +124,11 @@ pub fn settle(
         }
     }
     if way.data.contains(&FADING) {
-        fade(alpha, &clear, &way, cancel)?;
+        let mut fading = Plane::filled(w, h, 0u8, "the fading alpha")?;
+        for (fading, way) in fading.data.iter_mut().zip(&way.data) {
+            *fading = u8::from(*way == FADING);
+        }
+        blend::slopes(alpha, &clear, &fading, cancel)?;
     }
     let edge = |v: u8| v == SEARCHED || v == OUTLINED;
     if !way.data.iter().any(|v| edge(*v)) {
@@ -165,27 +169,6 @@ fn connected(
         }
     }
     Ok(high.0 - low.0 + high.1 - low.1 + 4)
-}
-
-/// The fading parts get a smooth extension.
-fn fade(alpha: &mut Plane<f32>, known: &Plane<u8>, way: &Plane<u8>, cancel: &Cancel) -> Result<()> {
-    let mut smooth = memory::with_capacity(alpha.data.len(), "the known alpha")?;
-    smooth.extend_from_slice(&alpha.data);
-    blend::extend(
-        &mut smooth,
-        1,
-        alpha.width,
-        alpha.height,
-        &known.data,
-        cancel,
-    )?;
-    let inside = alpha.data.iter_mut().zip(&smooth).zip(&way.data);
-    for ((a, smooth), way) in inside {
-        if *way == FADING {
-            *a = *smooth;
-        }
-    }
-    Ok(())
 }
 
 /// Where `open` is 1, the alpha of the nearest known pixel: what is left where no patch is to be had.

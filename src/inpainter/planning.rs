@@ -3,7 +3,8 @@
 
 use super::Inpainter;
 use super::checks::{Asked, check_hole};
-use super::region::softness;
+use super::foresight::Foresight;
+use super::region::{Shares, softness};
 use super::specks;
 use crate::blend;
 use crate::detail::{transfer_costs, transfer_work};
@@ -11,7 +12,7 @@ use crate::engines::{self, Ask, Choice, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::r#match;
 use crate::params::Extent;
-use crate::pixels::{ImageView, MaskView, RunMask, even_alpha};
+use crate::pixels::{ImageView, MaskView, RunMask};
 use crate::plan::{self, Costs, Memory, Needs, Plan, Region, Specks};
 use crate::request::Request;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ impl Inpainter {
             ask,
             request,
             runs,
-            image,
+            alpha: Foresight::new(image, hole),
             hole,
             specks: specks.as_ref(),
             reason,
@@ -113,8 +114,7 @@ struct Attempt<'a> {
     costs: Costs,
     request: &'a Request,
     runs: &'a RunMask,
-    /// What of the alpha is looked at, where there is a picture yet.
-    image: Option<&'a ImageView<'a>>,
+    alpha: Foresight<'a>,
     /// The mask as it was grown.
     hole: &'a RunMask,
     specks: Option<&'a Specks>,
@@ -169,7 +169,7 @@ impl Attempt<'_> {
         // Where alpha is searched for it is before the engine's own work, beside what that keeps.
         let cutout = cutout_costs();
         for r in regions.iter().filter(|r| !r.specks) {
-            if self.may_have_edge(r)? {
+            if self.alpha.may_have_edge(r)? {
                 pixels = pixels.max(held + region_bytes(&cutout, r));
             }
         }
@@ -260,22 +260,13 @@ impl Attempt<'_> {
                 None => r#match::pairs(&hole)? / r#match::PAIRS,
             };
             r.work = work.ceil() as u64;
+            r.alpha_work = self.alpha.work(r)?.ceil() as u64;
         }
         Ok(regions)
     }
 }
 
-impl Attempt<'_> {
-    /// Whether the alpha of a region differs from pixel to pixel.
-    fn may_have_edge(&self, region: &Region) -> Result<bool> {
-        match self.image {
-            Some(image) => even_alpha(image, region.rect, self.hole).map(|even| !even),
-            None => Ok(false),
-        }
-    }
-}
-
-/// What alpha at a transparent edge takes: the search's, and its pictures.
+/// What the search for alpha at a transparent edge takes: that of patches, and its pictures.
 fn cutout_costs() -> Costs {
     let search = engines::patch_costs();
     Costs {
@@ -299,11 +290,12 @@ fn region_bytes(costs: &Costs, region: &Region) -> f64 {
     }
 }
 
-/// Predicted seconds of a region on one thread, and the share of them that its detail takes.
-pub(super) fn region_seconds(needs: &Needs, costs: &Costs, region: &Region) -> (f64, f64) {
+/// Predicted seconds of a region on one thread, and what of them its alpha and its detail take.
+pub(super) fn region_seconds(needs: &Needs, costs: &Costs, region: &Region) -> (f64, Shares) {
     let pixels = region.rect.area();
     if region.specks {
-        return (specks::COSTS.region_seconds(pixels, region.work), 0.0);
+        let seconds = specks::COSTS.region_seconds(pixels, region.work);
+        return (seconds, Shares::default());
     }
     let (engine, detail) = match detailed(needs, region) {
         true => (
@@ -312,8 +304,16 @@ pub(super) fn region_seconds(needs: &Needs, costs: &Costs, region: &Region) -> (
         ),
         false => (costs.region_seconds(pixels, region.work), 0.0),
     };
-    let all = engine + detail;
-    (all, detail / all.max(f64::MIN_POSITIVE))
+    let alpha = match region.alpha_work {
+        0 => 0.0,
+        work => cutout_costs().region_seconds(pixels, work),
+    };
+    let colours = (engine + detail).max(f64::MIN_POSITIVE);
+    let shares = Shares {
+        alpha: alpha / (alpha + colours),
+        detail: detail / colours,
+    };
+    (alpha + engine + detail, shares)
 }
 
 fn too_small(budget: u64, smallest: u64, instead: Option<String>) -> Error {

@@ -1,8 +1,9 @@
-//! Filling a hole at a transparent edge: colour and alpha come from the same patches.
+//! The alpha of a hole at a transparent edge, from patches.
 //!
 //! The search runs on the picture as it looks on a ground of a colour that no picture has, so that a
-//! transparent edge is the strongest that a patch can hold. The patches that it finds then propose
-//! the alpha and the straight colour, the latter as far as their pixels are opaque.
+//! transparent edge is the strongest that a patch can hold. The patches that it finds propose the alpha.
+//! Colours have a search of their own, which no edge decides, wherever there are whole patches for it; of
+//! strokes that are thinner than a patch, letters say, they come with the alpha.
 #![forbid(unsafe_code)]
 
 use super::complete::{SHARPNESS, check_size, hole_bounds, matched, setting, with_hole};
@@ -38,53 +39,64 @@ pub struct Cutout<'a> {
     pub source: &'a Plane<u8>,
 }
 
-/// A filled crop: `image` and alpha of its size, both as given outside the hole.
-pub type Filled = (RgbImage, Plane<f32>);
+/// What patches say of a hole at a transparent edge; outside the hole all is as given.
+pub struct Found {
+    /// Each is one that a source pixel has, so that what is opaque or transparent in the sources is so in
+    /// the hole, and edges are no softer.
+    pub alpha: Plane<f32>,
+    /// The straight colours that come with it, where they were asked for: means, each pixel counting as
+    /// much as it is opaque.
+    pub colours: Option<RgbImage>,
+}
 
-/// Fills colour and alpha of the hole. Each alpha is one that a source pixel has, so that what is
-/// opaque or transparent in the sources is so in the hole, and edges are no softer. `None` where no whole
-/// patch of usable pixels is to be had.
+/// Searches for the alpha of the hole, and its `colours`; `None` where no whole patch of usable pixels is to
+/// be had.
 ///
 /// # Errors
 /// As [`super::complete()`].
-pub fn complete_cutout(
+pub fn search_alpha(
     cutout: &Cutout<'_>,
+    colours: bool,
     seed: u64,
     pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
-) -> Result<Option<Filled>> {
+) -> Result<Option<Found>> {
     let Cutout { image, hole, .. } = *cutout;
-    check_size(image, "the exemplar engine")?;
+    check_size(image, "the search for alpha")?;
     steps(0.0)?;
     let setting = setting(seed, pool, cancel);
     let shown = pool.install(|| shown(cutout, cancel))?;
     let (found, meter) = matched(&shown, hole, cutout.source, &setting, steps)?;
     drop(shown);
-    let filled = match found {
+    let found = match found {
         Some((level, field)) => pool.install(|| {
             let alpha = voted_alpha(cutout, &level, &field, cancel)?;
-            let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
-            let opacity = |i: usize| cutout.alpha.data[i];
-            // The means of the search hold the ground, too: no shift by them.
-            let mut fill = reconstruct(image, &level, &field, WEIGHTS, opacity, bounds, cancel)?;
-            drop((level, field));
-            blend::seamless(
-                image,
-                hole,
-                bounds,
-                &mut fill.colour,
-                fill.gx,
-                fill.gy,
-                cancel,
-            )?;
-            let image = with_hole(image, hole, bounds, &fill.colour)?;
-            Ok::<_, crate::error::Error>(Some((image, alpha)))
+            let colours = match colours {
+                true => Some(voted_colours(cutout, &level, &field, cancel)?),
+                false => None,
+            };
+            Ok::<_, crate::error::Error>(Some(Found { alpha, colours }))
         })?,
         None => None,
     };
     meter.finish()?;
-    Ok(filled)
+    Ok(found)
+}
+
+/// The votes for the colours. Nothing is done about the seam: what is known beside the hole is
+/// transparent for the most part, and has no colour that they could be brought to.
+fn voted_colours(
+    cutout: &Cutout<'_>,
+    level: &Level,
+    field: &Field,
+    cancel: &Cancel,
+) -> Result<RgbImage> {
+    let Cutout { image, hole, .. } = *cutout;
+    let bounds = hole_bounds(hole);
+    let opacity = |i: usize| cutout.alpha.data[i];
+    let fill = reconstruct(image, level, field, WEIGHTS, opacity, bounds, cancel)?;
+    with_hole(image, hole, bounds, &fill.colour)
 }
 
 /// Of the last vote.

@@ -9,6 +9,7 @@ mod curves;
 mod draw;
 mod ends;
 mod fit;
+mod layers;
 mod sides;
 #[cfg(test)]
 mod tests;
@@ -16,20 +17,33 @@ mod tests;
 use crate::error::Result;
 use crate::memory;
 use crate::pixels::Plane;
+use crate::progress::Cancel;
 use curves::{curve, joined, ray};
 use draw::draw;
+use layers::layered;
 
 const WHAT: &str = "the outline through the hole";
 
 type Point = (f64, f64);
 
-/// Fills `values` at `pixels`, a connected part of a hole, with two values that a smooth outline parts,
-/// and says so; or leaves all as it is, where what is known around the part is no smooth outline between
-/// two even sides. `known` is 1 where a value is known.
+/// Fills `values`, `0.0 ..= 1.0`, at `pixels`, a connected part of a hole, with two sides that a smooth
+/// outline parts, and says so; or leaves all as it is, where what is known around the part is no smooth
+/// outline between two even or soft sides. `known` is 1 where a value is known.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Memory`].
-pub fn outline(values: &mut Plane<f32>, known: &Plane<u8>, pixels: &[u32]) -> Result<bool> {
+/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+pub fn outline(
+    values: &mut Plane<f32>,
+    known: &Plane<u8>,
+    pixels: &[u32],
+    cancel: &Cancel,
+) -> Result<bool> {
+    cancel.check()?;
+    Ok(even(values, known, pixels)? || layered(values, known, pixels, cancel)?)
+}
+
+/// As [`outline`], where each side has one value.
+fn even(values: &mut Plane<f32>, known: &Plane<u8>, pixels: &[u32]) -> Result<bool> {
     let part = Part { values, known };
     let rim = part.rim(pixels)?;
     let Some(mut sides) = part.sides(&rim) else {
