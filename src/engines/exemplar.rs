@@ -49,7 +49,7 @@ impl Engine for Exemplar {
         Ok(patch_costs())
     }
 
-    fn of_patches(&self, _: &Ask<'_>) -> bool {
+    fn of_patches(&self) -> bool {
         true
     }
 

@@ -133,15 +133,6 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// What this run was asked for.
-    pub fn ask(&self) -> Ask<'_> {
-        Ask {
-            values: self.values,
-            models: self.models,
-            budget: self.budget,
-        }
-    }
-
     /// Reports the share done, in hundredths, and looks at the cancel flag.
     ///
     /// # Errors
@@ -216,10 +207,10 @@ pub trait Engine: Send + Sync {
         self.costs(ask).map(|costs| Memory::of(costs.bytes))
     }
 
-    /// Whether its colours come from whole patches of the picture, so that it has next to nothing to go by
-    /// where what is opaque is thinner, as letters are: colours at a transparent edge are then found
-    /// together with the alpha there.
-    fn of_patches(&self, _: &Ask<'_>) -> bool {
+    /// Whether its fills are the picture's own patches and nothing else: those at a transparent edge are then
+    /// searched for with the edge in view, so that what runs along it goes on. Other engines never see an
+    /// edge: what is transparent beside a hole is a part of it for them.
+    fn of_patches(&self) -> bool {
         false
     }
 

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::r#match::depth;
 use crate::memory;
 use crate::pixels::{Coverage, Plane};
+use crate::plan::{Costs, Region};
 use crate::progress::Cancel;
 
 /// So far from the hole, in pixels, what is transparent is filled: as far as a patch reaches into it that
@@ -15,6 +16,14 @@ use crate::progress::Cancel;
 const REACH: u8 = 12;
 /// The same of what was selected: it is paid for.
 const SELECTED: u8 = 48;
+
+/// What `costs` come to where what is transparent beside the hole of a region is filled, too: the bytes a
+/// pixel are those of the planes here.
+pub fn region_bytes(costs: &Costs, region: &Region) -> f64 {
+    let hole = region.hole.grown_within(REACH.into(), u32::MAX, u32::MAX);
+    let hole = hole.intersect(&region.rect);
+    costs.region_bytes(region.rect.area(), hole.area()) + 7.0 * region.rect.area() as f64
+}
 
 /// A hole with what is transparent beside it.
 pub struct Wider {

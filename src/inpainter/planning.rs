@@ -1,11 +1,11 @@
 //! From a request and a mask to a plan that keeps the budget.
 #![forbid(unsafe_code)]
 
-use super::Inpainter;
 use super::checks::{Asked, check_hole};
 use super::foresight::Foresight;
 use super::region::{Shares, softness};
 use super::specks;
+use super::{Inpainter, beside};
 use crate::blend;
 use crate::detail::{transfer_costs, transfer_work};
 use crate::engines::{self, Ask, Choice, Engine};
@@ -171,6 +171,7 @@ impl Attempt<'_> {
         for r in regions.iter().filter(|r| !r.specks) {
             if self.alpha.may_have_edge(r)? {
                 pixels = pixels.max(held + region_bytes(&cutout, r));
+                pixels = pixels.max(held + beside::region_bytes(&grows, r));
             }
         }
         // Native detail comes after the engine is done, beside what that keeps.

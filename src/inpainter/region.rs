@@ -12,7 +12,6 @@ use crate::blend;
 use crate::detail::{self, Guide};
 use crate::engines::{Crop, Engine, Mark, Run};
 use crate::error::Result;
-use crate::r#match::thin;
 use crate::pixels::{Coverage, ImageView, MaskView, Plane, Rect, RgbImage, Working, not_numbers};
 use crate::plan::{Needs, Region};
 use crate::progress::Cancel;
@@ -123,17 +122,13 @@ fn fill(
     let (Some(edge), Some(alpha)) = (read.edge.take(), &mut read.working.alpha) else {
         return colours(job, engine, rect, shares.detail, read, 0.0, run);
     };
-    let together = engine.of_patches(&run.ask()) && thin(&read.source, run.cancel)?;
     let (w, h) = (edge.width, edge.height);
     let mut own = Plane::filled(w, h, 0u8, "the hole at an edge")?;
     let mut rest = Plane::filled(w, h, 0u8, "the rest of the hole")?;
     for (i, edge) in edge.data.iter().enumerate() {
-        let at_edge = *edge == SEARCHED || together && *edge == OUTLINED;
+        let at_edge = *edge == SEARCHED || *edge == OUTLINED;
         own.data[i] = read.hole.data[i] & u8::from(at_edge);
         rest.data[i] = read.hole.data[i] & u8::from(!at_edge);
-    }
-    if !own.data.contains(&1) {
-        return colours(job, engine, rect, shares.detail, read, 0.0, run);
     }
     let rough = Rough {
         rgb: &read.working.rgb,
@@ -142,21 +137,26 @@ fn fill(
         way: &edge,
         source: allowed(job, rect)?,
     };
-    let all = together && !rest.data.contains(&1);
-    let until = if all { 1.0 } else { shares.alpha };
-    let search = |run: &mut Run<'_>| rough.search(alpha, together, run);
-    let Some(found) = within(run, 0.0, until, search)?.0 else {
+    let from = shares.alpha;
+    within(run, 0.0, from, |run| rough.alpha(alpha, run))?;
+    if !engine.of_patches() || !own.data.contains(&1) {
+        return colours(job, engine, rect, shares.detail, read, from, run);
+    }
+    // The rest of the hole comes last.
+    let alone = !rest.data.contains(&1);
+    let until = if alone { 1.0 } else { 0.5 * (1.0 + from) };
+    let Some(made) = within(run, from, until, |run| rough.colours(alpha, run))?.0 else {
         return colours(job, engine, rect, shares.detail, read, until, run);
     };
-    if !all {
+    if !alone {
         let hole = std::mem::replace(&mut read.hole, rest);
         colours(job, engine, rect, shares.detail, read, until, run)?;
         read.hole = hole;
     }
     let filled = read.working.rgb.data.as_chunks_mut::<3>().0.iter_mut();
-    let all = filled.zip(found.data.as_chunks::<3>().0).zip(&own.data);
+    let all = filled.zip(made.data.as_chunks::<3>().0).zip(&own.data);
     all.filter(|(_, own)| **own != 0)
-        .for_each(|((p, found), _)| *p = *found);
+        .for_each(|((p, made), _)| *p = *made);
     Ok(())
 }
 

@@ -1,71 +1,106 @@
-//! Alpha at a rough edge: fur, torn paper, leaves. Patches that go on from what is around say what comes.
+//! A hole at a transparent edge, from patches that go on from what is around: the alpha of a rough edge, such
+//! as fur or torn paper, and the colours of any.
 #![forbid(unsafe_code)]
 
 use super::alpha::{NOTHING, SEARCHED, nearest};
 use crate::engines::{Mark, Run};
 use crate::error::Result;
-use crate::r#match::{Cutout, search_alpha};
+use crate::r#match::{Cutout, complete_cutout, search_alpha};
 use crate::pixels::{Coverage, Plane, RgbImage};
 
-/// A region's crop whose alpha is to be searched for.
+/// A region's crop with a hole at a transparent edge.
 pub struct Rough<'a> {
     /// Straight colours; what is unknown or transparent carries a smooth guess.
     pub rgb: &'a RgbImage,
     /// How much of each pixel is to be replaced.
     pub coverage: &'a Coverage,
-    /// 1 where a pixel is to be filled, and its alpha searched for or its colours asked for.
+    /// 1 where a pixel at the edge is to be filled.
     pub hole: &'a Plane<u8>,
     /// How alpha goes on, see [`super::alpha::settle`].
     pub way: &'a Plane<u8>,
-    /// Where the caller lets pixels be sampled from. Here what is transparent is a source like any other.
+    /// Where the caller lets pixels be sampled from, whether they are selected or not. What is transparent is
+    /// a source like any other here.
     pub source: Plane<u8>,
 }
 
 impl Rough<'_> {
-    /// Sets `alpha` wherever it is [`SEARCHED`]. Returns the `colours` of all of the hole that come with it,
-    /// if they are asked for and to be had.
+    /// Sets `alpha` wherever it is [`SEARCHED`], if it is anywhere.
     ///
     /// # Errors
     /// Those of [`search_alpha`].
-    pub fn search(
-        mut self,
-        alpha: &mut Plane<f32>,
-        colours: bool,
-        run: &mut Run<'_>,
-    ) -> Result<Option<RgbImage>> {
-        let (w, h) = (alpha.width, alpha.height);
-        let mut known = Plane::filled(w, h, 0u8, "the known alpha")?;
-        let mut open = Plane::filled(w, h, 0u8, "the alpha at a transparent edge")?;
-        for (i, c) in self.coverage.data.iter().enumerate() {
-            // Nothing is known, too, where the hole became that.
-            known.data[i] = u8::from(*c <= 0.0 || self.way.data[i] == NOTHING);
-            open.data[i] = u8::from(self.hole.data[i] != 0 && self.way.data[i] == SEARCHED);
-            self.source.data[i] &= u8::from(*c <= 0.0);
+    pub fn alpha(&self, alpha: &mut Plane<f32>, run: &mut Run<'_>) -> Result<()> {
+        let mut open = Plane::filled(alpha.width, alpha.height, 0u8, WHAT)?;
+        for (i, open) in open.data.iter_mut().enumerate() {
+            *open = u8::from(self.hole.data[i] != 0 && self.way.data[i] == SEARCHED);
         }
+        if !open.data.contains(&1) {
+            return Ok(());
+        }
+        let (known, source) = self.known(|i| self.way.data[i] == NOTHING)?;
         let cutout = Cutout {
             image: self.rgb,
             alpha,
-            hole: self.hole,
+            hole: &open,
             known: &known,
-            source: &self.source,
+            source: &source,
         };
         let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
-        let steps = &mut |share: f64| {
-            run.at(Mark {
-                stage: "prepare",
-                step: (share * 100.0).round() as u32,
-                steps: 100,
-                share,
-            })
+        let steps = &mut |share: f64| run.at(mark("prepare", share));
+        let Some(found) = search_alpha(&cutout, seed, pool, cancel, steps)? else {
+            return nearest(alpha, self.coverage, open);
         };
-        let Some(found) = search_alpha(&cutout, colours, seed, pool, cancel, steps)? else {
-            nearest(alpha, self.coverage, open)?;
-            return Ok(None);
-        };
-        let all = alpha.data.iter_mut().zip(&found.alpha.data);
-        all.zip(&open.data)
-            .filter(|(_, open)| **open != 0)
+        let all = alpha.data.iter_mut().zip(&found.data).zip(&open.data);
+        all.filter(|(_, open)| **open != 0)
             .for_each(|((a, found), _)| *a = *found);
-        Ok(found.colours)
+        Ok(())
+    }
+
+    /// The crop with colours in the hole, whose `alpha` is known; `None` where there are no patches.
+    ///
+    /// # Errors
+    /// Those of [`complete_cutout`].
+    pub fn colours(&self, alpha: &Plane<f32>, run: &mut Run<'_>) -> Result<Option<RgbImage>> {
+        let mut open = Plane::filled(alpha.width, alpha.height, 0u8, WHAT)?;
+        for (i, open) in open.data.iter_mut().enumerate() {
+            *open = u8::from(self.hole.data[i] != 0 && alpha.data[i] > 0.0);
+        }
+        if !open.data.contains(&1) {
+            return self.rgb.try_clone(WHAT).map(Some);
+        }
+        let own = |i: usize| self.hole.data[i] != 0 || self.way.data[i] == NOTHING;
+        let (known, source) = self.known(|i| own(i) && alpha.data[i] <= 0.0)?;
+        let cutout = Cutout {
+            image: self.rgb,
+            alpha,
+            hole: &open,
+            known: &known,
+            source: &source,
+        };
+        let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
+        let steps = &mut |share: f64| run.at(mark("fill", share));
+        complete_cutout(&cutout, seed, pool, cancel, steps)
+    }
+
+    /// 1 where a pixel is known, not selected or `nothing`, and where it may be taken.
+    fn known(&self, nothing: impl Fn(usize) -> bool) -> Result<(Plane<u8>, Plane<u8>)> {
+        let (w, h) = (self.hole.width, self.hole.height);
+        let mut known = Plane::filled(w, h, 0u8, WHAT)?;
+        let mut source = Plane::filled(w, h, 0u8, WHAT)?;
+        for (i, c) in self.coverage.data.iter().enumerate() {
+            known.data[i] = u8::from(*c <= 0.0 || nothing(i));
+            source.data[i] = self.source.data[i] & u8::from(*c <= 0.0);
+        }
+        Ok((known, source))
+    }
+}
+
+const WHAT: &str = "the hole at a transparent edge";
+
+fn mark(stage: &'static str, share: f64) -> Mark {
+    Mark {
+        stage,
+        step: (share * 100.0).round() as u32,
+        steps: 100,
+        share,
     }
 }

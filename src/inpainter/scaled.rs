@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::detail;
-use crate::engines::{Crop, Engine, Run};
+use crate::engines::{Ask, Crop, Engine, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pixels::RgbImage;
 use crate::pixels::resample::{resize_flags, resize_most, resize_rgb};
@@ -65,7 +65,12 @@ fn filled(engine: &dyn Engine, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<Rgb
 
 /// Why an engine's picture is of no use.
 fn no_numbers(engine: &dyn Engine, run: &Run<'_>) -> Error {
-    match engine.model(&run.ask()) {
+    let ask = Ask {
+        values: run.values,
+        models: run.models,
+        budget: run.budget,
+    };
+    match engine.model(&ask) {
         Some(model) => Error::new(
             ErrorKind::Model,
             format!(

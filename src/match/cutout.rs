@@ -1,16 +1,18 @@
-//! The alpha of a hole at a transparent edge, from patches.
+//! A hole at a transparent edge, from patches: first its alpha, where that is to be searched for, then its
+//! colours.
 //!
-//! The search runs on the picture as it looks on a ground of a colour that no picture has, so that a
-//! transparent edge is the strongest that a patch can hold. The patches that it finds propose the alpha.
-//! Colours have a search of their own, which no edge decides, wherever there are whole patches for it; of
-//! strokes that are thinner than a patch, letters say, they come with the alpha.
+//! Either search runs on the picture as it looks on a ground of a contrary colour. For alpha that is one
+//! that no picture has, so that an edge is the strongest that a patch can hold; the patches then propose
+//! alpha alone. Once that is known, what is transparent in the hole shows the ground like everything else
+//! that is: what runs along an edge, such as a border, goes on along it, and away from edges only colours
+//! count. No ground comes into the result: the patches' straight colours vote, as far as they are opaque.
 #![forbid(unsafe_code)]
 
-use super::complete::{SHARPNESS, check_size, hole_bounds, matched, setting, with_hole};
+use super::complete::{Found, SHARPNESS, check_size, hole_bounds, matched, setting, with_hole};
 use super::field::Field;
 use super::level::Level;
 use super::reconstruct::reconstruct;
-use super::rounds::Steps;
+use super::rounds::{Meter, Steps};
 use super::vote::{Weights, weigh};
 use crate::blend;
 use crate::error::Result;
@@ -21,7 +23,8 @@ use crate::progress::Cancel;
 use crate::workers::Workers;
 use rayon::prelude::*;
 
-/// How far beyond 0 and 1 the ground's colours lie: on the far side of the picture's.
+/// How far beyond 0 and 1 the ground's colours lie where alpha is searched for: on the far side of the
+/// picture's.
 const BEYOND: f32 = 0.5;
 
 /// A crop at a transparent edge.
@@ -29,7 +32,7 @@ const BEYOND: f32 = 0.5;
 pub struct Cutout<'a> {
     /// Straight colour; what is in the hole or transparent carries a smooth guess.
     pub image: &'a RgbImage,
-    /// Alpha, `0.0 ..= 1.0`; of the known pixels alone.
+    /// Alpha, `0.0 ..= 1.0`; of the known pixels alone where it is searched for.
     pub alpha: &'a Plane<f32>,
     /// 1 where a pixel is to be filled.
     pub hole: &'a Plane<u8>,
@@ -39,63 +42,106 @@ pub struct Cutout<'a> {
     pub source: &'a Plane<u8>,
 }
 
-/// What patches say of a hole at a transparent edge; outside the hole all is as given.
-pub struct Found {
-    /// Each is one that a source pixel has, so that what is opaque or transparent in the sources is so in
-    /// the hole, and edges are no softer.
-    pub alpha: Plane<f32>,
-    /// The straight colours that come with it, where they were asked for: means, each pixel counting as
-    /// much as it is opaque.
-    pub colours: Option<RgbImage>,
-}
-
-/// Searches for the alpha of the hole, and its `colours`; `None` where no whole patch of usable pixels is to
-/// be had.
+/// Searches for the alpha of the hole; outside it all is as given. Each is one that a source pixel has, so
+/// that what is opaque or transparent in the sources is so in the hole, and edges are no softer. `None`
+/// where no whole patch of usable pixels is to be had.
 ///
 /// # Errors
 /// As [`super::complete()`].
 pub fn search_alpha(
     cutout: &Cutout<'_>,
-    colours: bool,
     seed: u64,
     pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
-) -> Result<Option<Found>> {
-    let Cutout { image, hole, .. } = *cutout;
-    check_size(image, "the search for alpha")?;
-    steps(0.0)?;
-    let setting = setting(seed, pool, cancel);
-    let shown = pool.install(|| shown(cutout, cancel))?;
-    let (found, meter) = matched(&shown, hole, cutout.source, &setting, steps)?;
-    drop(shown);
-    let found = match found {
-        Some((level, field)) => pool.install(|| {
-            let alpha = voted_alpha(cutout, &level, &field, cancel)?;
-            let colours = match colours {
-                true => Some(voted_colours(cutout, &level, &field, cancel)?),
-                false => None,
-            };
-            Ok::<_, crate::error::Error>(Some(Found { alpha, colours }))
-        })?,
+) -> Result<Option<Plane<f32>>> {
+    let (found, meter) = searched(cutout, BEYOND, seed, pool, cancel, steps)?;
+    let alpha = match found {
+        Some((level, field)) => Some(pool.install(|| voted_alpha(cutout, &level, &field, cancel))?),
         None => None,
     };
     meter.finish()?;
-    Ok(found)
+    Ok(alpha)
 }
 
-/// The votes for the colours. Nothing is done about the seam: what is known beside the hole is
-/// transparent for the most part, and has no colour that they could be brought to.
+/// Fills the colours of a hole whose alpha is known. `None` as for [`search_alpha`].
+///
+/// # Errors
+/// As [`super::complete()`].
+pub fn complete_cutout(
+    cutout: &Cutout<'_>,
+    seed: u64,
+    pool: &Workers,
+    cancel: &Cancel,
+    steps: Steps<'_>,
+) -> Result<Option<RgbImage>> {
+    let (found, meter) = searched(cutout, 0.0, seed, pool, cancel, steps)?;
+    let colours = match found {
+        Some((level, field)) => Some(pool.install(|| voted_colours(cutout, level, field, cancel))?),
+        None => None,
+    };
+    meter.finish()?;
+    Ok(colours)
+}
+
+fn searched<'a>(
+    cutout: &Cutout<'_>,
+    beyond: f32,
+    seed: u64,
+    pool: &Workers,
+    cancel: &Cancel,
+    steps: Steps<'a>,
+) -> Result<(Option<Found>, Meter<'a>)> {
+    check_size(cutout.image, "the search at a transparent edge")?;
+    steps(0.0)?;
+    let setting = setting(seed, pool, cancel);
+    let shown = pool.install(|| shown(cutout, beyond, cancel))?;
+    matched(&shown, cutout.hole, cutout.source, &setting, steps)
+}
+
+/// The votes for the colours, one with what is known beside them.
 fn voted_colours(
     cutout: &Cutout<'_>,
-    level: &Level,
-    field: &Field,
+    level: Level,
+    field: Field,
     cancel: &Cancel,
 ) -> Result<RgbImage> {
-    let Cutout { image, hole, .. } = *cutout;
-    let bounds = hole_bounds(hole);
-    let opacity = |i: usize| cutout.alpha.data[i];
-    let fill = reconstruct(image, level, field, WEIGHTS, opacity, bounds, cancel)?;
+    let Cutout {
+        image, alpha, hole, ..
+    } = *cutout;
+    let (w, h) = (image.width, image.height);
+    let bounds = hole_bounds(hole).grown_within(1, w as u32, h as u32);
+    // No number, so that it is seen where no opaque pixel votes.
+    let mut open = image.try_clone("the filled crop")?;
+    for (pixel, hole) in open.data.as_chunks_mut::<3>().0.iter_mut().zip(&hole.data) {
+        if *hole != 0 {
+            *pixel = [f32::NAN; 3];
+        }
+    }
+    let opacity = |i: usize| alpha.data[i];
+    let mut fill = reconstruct(&open, &level, &field, WEIGHTS, opacity, bounds, cancel)?;
+    drop((level, field, open));
+    let (bw, bh) = (fill.colour.width, fill.colour.height);
+    let voted = |c: &[f32; 3]| u8::from(c.iter().all(|v| v.is_finite()));
+    let mut known = memory::with_capacity(bw * bh, "the votes")?;
+    known.extend(fill.colour.data.as_chunks::<3>().0.iter().map(voted));
+    blend::extend(&mut fill.colour.data, 3, bw, bh, &known, cancel)?;
+    // What is transparent has no colour to meet: it follows whatever the hole takes on.
+    let mut free = Plane::filled(w, h, 0u8, "the seam's mask")?;
+    for ((free, hole), a) in free.data.iter_mut().zip(&hole.data).zip(&alpha.data) {
+        *free = u8::from(*hole != 0 || *a <= 0.0);
+    }
+    let at = |i: usize| (i / bw + bounds.y as usize) * w + i % bw + bounds.x as usize;
+    fill.keep_beside(|i| known[i] == 0 || alpha.data[at(i)] <= 0.0);
+    blend::seamless(
+        image,
+        &free,
+        bounds,
+        &mut fill.colour,
+        fill.gx,
+        fill.gy,
+        cancel,
+    )?;
     with_hole(image, hole, bounds, &fill.colour)
 }
 
@@ -108,9 +154,9 @@ const WEIGHTS: Weights = Weights {
 
 /// The picture on a ground that differs from its mean colour as much as a level of the search can
 /// hold; what is not known is a smooth guess.
-fn shown(cutout: &Cutout<'_>, cancel: &Cancel) -> Result<RgbImage> {
+fn shown(cutout: &Cutout<'_>, beyond: f32, cancel: &Cancel) -> Result<RgbImage> {
     let Cutout { image, alpha, .. } = *cutout;
-    let ground = ground(cutout);
+    let ground = ground(cutout, beyond);
     let mut out = image.try_clone("the picture on a ground")?;
     let pixels = out.data.as_chunks_mut::<3>().0.iter_mut().zip(&alpha.data);
     for (pixel, a) in pixels {
@@ -124,7 +170,7 @@ fn shown(cutout: &Cutout<'_>, cancel: &Cancel) -> Result<RgbImage> {
 }
 
 /// Bright where the opaque pixels are dark on the whole, and the other way round.
-fn ground(cutout: &Cutout<'_>) -> [f32; 3] {
+fn ground(cutout: &Cutout<'_>, beyond: f32) -> [f32; 3] {
     let (mut sums, mut all) = ([0.0f64; 3], 0.0f64);
     let pixels = cutout.image.data.as_chunks::<3>().0.iter();
     for ((pixel, a), known) in pixels.zip(&cutout.alpha.data).zip(&cutout.known.data) {
@@ -137,8 +183,8 @@ fn ground(cutout: &Cutout<'_>) -> [f32; 3] {
         }
     }
     sums.map(|sum| match sum > 0.5 * all {
-        true => -BEYOND,
-        false => 1.0 + BEYOND,
+        true => -beyond,
+        false => 1.0 + beyond,
     })
 }
 

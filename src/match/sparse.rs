@@ -16,20 +16,6 @@ const PATCHES: usize = 4;
 /// picture is closed as follows from the usable pixels.
 const FARTHEST: u8 = 16;
 
-/// Where fewer than one in so many usable pixels is a whole patch's centre, patches say next to nothing of
-/// the picture.
-const THIN: usize = 16;
-
-/// Whether what is usable is thinner than patches, for the most part.
-///
-/// # Errors
-/// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
-pub fn thin(source: &Plane<u8>, cancel: &Cancel) -> Result<bool> {
-    let centres = maps::whole_patches(source, cancel)?;
-    let set = |plane: &Plane<u8>| plane.data.iter().filter(|v| **v != 0).count();
-    Ok(set(&centres) * THIN < set(source))
-}
-
 /// A picture, its hole and its usable pixels, as [`super::complete()`] takes them.
 pub struct Closed {
     /// The picture, with the closed gaps in it.

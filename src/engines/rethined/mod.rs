@@ -124,10 +124,6 @@ impl Engine for Rethined {
         })
     }
 
-    fn of_patches(&self, ask: &Ask<'_>) -> bool {
-        Detail::of(ask.values) == Detail::Search
-    }
-
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         run.step(0.0)?;
         let detail = Detail::of(run.values);
