@@ -175,10 +175,45 @@ fn what_is_opaque_at_an_edge_is_as_rich_as_elsewhere() {
                 let (own, own_steps) = beside_the_edge(&filled);
                 let what =
                     format!("{name} {params:?}: {own:?} for {colour:?}, {own_steps} for {steps}");
-                println!("{what}");
+                // Nothing of a ground, or of a guess.
+                let [r, g, b] = own;
+                let gray = (g - r * 5.0 / 9.0).abs().max((b - r / 5.0).abs());
+                assert!((r - colour[0]).abs() < 0.13 && gray < 0.015, "{what}");
+                // There are no patches in strokes for the engines that do not look at edges.
+                let least = match name {
+                    "strokes" if params[0].1 != "exemplar" => 0.0,
+                    "strokes" => 0.2,
+                    _ => 0.6,
+                };
+                assert!(own_steps > least * steps, "{what}");
             }
         }
     }
+}
+
+/// A border along a torn edge goes on along it.
+#[test]
+fn a_border_goes_on() {
+    let mut cut = Cut::new("lighthouse", 0, 290, torn);
+    let clear = |x: u32, y: u32| torn(x, y) == 0;
+    let border = |x: u32, y: u32| !clear(x, y) && (x..x + 7).any(|x| clear(x, y));
+    for (i, p) in (0u32..).zip(cut.truth.chunks_exact_mut(4)) {
+        if border(i % SIZE.0, i / SIZE.0) {
+            p.copy_from_slice(&[30, 60, 240, 255]);
+        }
+    }
+    let blue = |pixels: &[u8]| {
+        let inside = pixels.chunks_exact(4).enumerate().filter(|(i, _)| {
+            let i = *i as u32;
+            in_hole(i % SIZE.0, i / SIZE.0)
+        });
+        inside
+            .filter(|(_, p)| p[3] == 255 && p[2] > 150 && p[0] < 110)
+            .count()
+    };
+    let filled = cut.filled(&[("engine", "exemplar")]);
+    let (own, all) = (blue(&filled), blue(&cut.truth));
+    assert!(10 * own > 6 * all && 10 * own < 15 * all, "{own} of {all}");
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub struct Crop<'a> {
     pub image: &'a RgbImage,
     /// The picture with the content to be removed, where [`Needs::original`] asks for it.
     pub original: Option<&'a RgbImage>,
-    /// 1 where a pixel is to be filled.
+    /// 1 where a pixel is to be filled; so is what is transparent beside them, and thrown away.
     pub hole: &'a Plane<u8>,
     /// How much of a pixel is to be replaced, above 0 wherever `hole` is 1, where [`Needs::coverage`]
     /// asks for it.
@@ -207,9 +207,9 @@ pub trait Engine: Send + Sync {
         self.costs(ask).map(|costs| Memory::of(costs.bytes))
     }
 
-    /// Whether its fills are the picture's own patches and nothing else: those at a transparent edge are then
-    /// searched for with the edge in view, so that what runs along it goes on. Other engines never see an
-    /// edge: what is transparent beside a hole is a part of it for them.
+    /// Whether its fills are the picture's own patches and nothing else: along a transparent edge that has a
+    /// border they are then searched for with the edge in view, so that the border goes on. Other engines
+    /// never see an edge: what is transparent beside a hole is a part of it for them.
     fn of_patches(&self) -> bool {
         false
     }

@@ -139,7 +139,8 @@ fn fill(
     };
     let from = shares.alpha;
     within(run, 0.0, from, |run| rough.alpha(alpha, run))?;
-    if !engine.of_patches() || !own.data.contains(&1) {
+    let with_edge = engine.of_patches() && own.data.contains(&1);
+    if !with_edge || !rough.has_border(alpha, run.cancel)? {
         return colours(job, engine, rect, shares.detail, read, from, run);
     }
     // The rest of the hole comes last.

@@ -5,8 +5,16 @@
 use super::alpha::{NOTHING, SEARCHED, nearest};
 use crate::engines::{Mark, Run};
 use crate::error::Result;
-use crate::r#match::{Cutout, complete_cutout, search_alpha};
+use crate::r#match::{Cutout, complete_cutout, depth, search_alpha};
 use crate::pixels::{Coverage, Plane, RgbImage};
+use crate::progress::Cancel;
+
+/// Pixels from an edge that a border along it has at the least, and those that certainly lie within.
+const BORDER: std::ops::RangeInclusive<u8> = 1..=3;
+const WITHIN: std::ops::RangeInclusive<u8> = 8..=24;
+/// A border's colour is further from the mean within than this many variances there, and than this.
+const VARIANCES: f64 = 2.0;
+const LEAST: f64 = 0.01;
 
 /// A region's crop with a hole at a transparent edge.
 pub struct Rough<'a> {
@@ -55,6 +63,38 @@ impl Rough<'_> {
         Ok(())
     }
 
+    /// Whether the picture has colours of its own along its edges, such as a border's, or is all edge, as
+    /// letters are. Elsewhere edges say nothing of the colours beside them, and patches that fit both are
+    /// few.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+    pub fn has_border(&self, alpha: &Plane<f32>, cancel: &Cancel) -> Result<bool> {
+        let mut opaque = Plane::filled(alpha.width, alpha.height, 1u8, WHAT)?;
+        for (i, opaque) in opaque.data.iter_mut().enumerate() {
+            *opaque = u8::from(self.coverage.data[i] > 0.0 || alpha.data[i] > 0.0);
+        }
+        let depth = depth(&opaque, cancel)?;
+        let (mut border, mut within) = (Moments::default(), Moments::default());
+        for (i, pixel) in self.rgb.data.as_chunks::<3>().0.iter().enumerate() {
+            if self.coverage.data[i] > 0.0 || alpha.data[i] <= 0.0 {
+                continue;
+            }
+            match depth.data[i] {
+                d if BORDER.contains(&d) => border.add(pixel),
+                d if WITHIN.contains(&d) => within.add(pixel),
+                _ => {}
+            }
+        }
+        if within.count * 4.0 < border.count {
+            return Ok(true);
+        }
+        Ok((0..3).any(|c| {
+            let by = border.mean(c) - within.mean(c);
+            by * by > VARIANCES * within.variance(c) + LEAST
+        }))
+    }
+
     /// The crop with colours in the hole, whose `alpha` is known; `None` where there are no patches.
     ///
     /// # Errors
@@ -95,6 +135,36 @@ impl Rough<'_> {
 }
 
 const WHAT: &str = "the hole at a transparent edge";
+
+/// Of colours.
+#[derive(Default)]
+struct Moments {
+    count: f64,
+    sums: [f64; 3],
+    squares: [f64; 3],
+}
+
+impl Moments {
+    fn add(&mut self, pixel: &[f32; 3]) {
+        self.count += 1.0;
+        for (c, v) in pixel
+            .iter()
+            .map(|v| f64::from(v.clamp(0.0, 1.0)))
+            .enumerate()
+        {
+            self.sums[c] += v;
+            self.squares[c] += v * v;
+        }
+    }
+
+    fn mean(&self, c: usize) -> f64 {
+        self.sums[c] / self.count.max(1.0)
+    }
+
+    fn variance(&self, c: usize) -> f64 {
+        (self.squares[c] / self.count.max(1.0) - self.mean(c).powi(2)).max(0.0)
+    }
+}
 
 fn mark(stage: &'static str, share: f64) -> Mark {
     Mark {

@@ -3,9 +3,8 @@
 //!
 //! Either search runs on the picture as it looks on a ground of a contrary colour. For alpha that is one
 //! that no picture has, so that an edge is the strongest that a patch can hold; the patches then propose
-//! alpha alone. Once that is known, what is transparent in the hole shows the ground like everything else
-//! that is: what runs along an edge, such as a border, goes on along it, and away from edges only colours
-//! count. No ground comes into the result: the patches' straight colours vote, as far as they are opaque.
+//! alpha alone. Where colours run along an edge, such as a border's, they are searched for with the alpha
+//! known, and what is transparent in the hole shows the ground like everything else that is. No ground comes into the result: the patches' straight colours vote, as far as they are opaque.
 #![forbid(unsafe_code)]
 
 use super::complete::{Found, SHARPNESS, check_size, hole_bounds, matched, setting, with_hole};
