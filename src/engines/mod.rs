@@ -207,9 +207,9 @@ pub trait Engine: Send + Sync {
         self.costs(ask).map(|costs| Memory::of(costs.bytes))
     }
 
-    /// Whether its fills are the picture's own patches and nothing else: along a transparent edge that has a
-    /// border they are then searched for with the edge in view, so that the border goes on. Other engines
-    /// never see an edge: what is transparent beside a hole is a part of it for them.
+    /// Whether its fills are the picture's own patches and nothing else: along a rough transparent edge that
+    /// has a border, whose alpha is searched for, colours then come with the alpha. What is transparent
+    /// beside a hole is a part of it for every other fill.
     fn of_patches(&self) -> bool {
         false
     }

@@ -14,7 +14,7 @@ const GENTLE: f32 = 2.5 / 255.0;
 /// A pixel whose alpha is to be found with patches: at a rough edge, or one of many.
 pub const SEARCHED: u8 = 1;
 /// A pixel at an edge that goes on as an outline.
-pub const OUTLINED: u8 = 2;
+const OUTLINED: u8 = 2;
 /// A pixel of the hole that became nothing.
 pub const NOTHING: u8 = 3;
 const UNSEEN: u8 = 0;
@@ -73,7 +73,7 @@ impl Rim {
 }
 
 /// Sets `alpha` in the hole wherever that needs no search. At transparent edges, if there are any, returns
-/// which pixels are [`SEARCHED`] and [`OUTLINED`].
+/// which pixels are [`SEARCHED`], and which lie at an outline.
 ///
 /// Each connected part of the hole counts by itself. What is around it with one alpha, opaque say, goes
 /// on with that to the bit; a soft gradient goes on softly, and smooth outlines are joined. `coverage`

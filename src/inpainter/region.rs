@@ -1,7 +1,7 @@
 //! One region: its crop is read, filled and cut down to the hole's box.
 #![forbid(unsafe_code)]
 
-use super::alpha::{NOTHING, OUTLINED, SEARCHED, settle};
+use super::alpha::{NOTHING, SEARCHED, settle};
 use super::beside::with_beside;
 use super::checks::no_source;
 use super::part::Part;
@@ -126,9 +126,12 @@ fn fill(
     let mut own = Plane::filled(w, h, 0u8, "the hole at an edge")?;
     let mut rest = Plane::filled(w, h, 0u8, "the rest of the hole")?;
     for (i, edge) in edge.data.iter().enumerate() {
-        let at_edge = *edge == SEARCHED || *edge == OUTLINED;
+        let at_edge = *edge == SEARCHED;
         own.data[i] = read.hole.data[i] & u8::from(at_edge);
         rest.data[i] = read.hole.data[i] & u8::from(!at_edge);
+    }
+    if !own.data.contains(&1) {
+        return colours(job, engine, rect, shares.detail, read, 0.0, run);
     }
     let rough = Rough {
         rgb: &read.working.rgb,
@@ -137,16 +140,12 @@ fn fill(
         way: &edge,
         source: allowed(job, rect)?,
     };
-    let from = shares.alpha;
-    within(run, 0.0, from, |run| rough.alpha(alpha, run))?;
-    let with_edge = engine.of_patches() && own.data.contains(&1);
-    if !with_edge || !rough.has_border(alpha, run.cancel)? {
-        return colours(job, engine, rect, shares.detail, read, from, run);
-    }
+    let together = engine.of_patches() && rough.has_border(alpha, run.cancel)?;
     // The rest of the hole comes last.
     let alone = !rest.data.contains(&1);
-    let until = if alone { 1.0 } else { 0.5 * (1.0 + from) };
-    let Some(made) = within(run, from, until, |run| rough.colours(alpha, run))?.0 else {
+    let until = if together && alone { 1.0 } else { shares.alpha };
+    let search = |run: &mut Run<'_>| rough.search(alpha, together, run);
+    let Some(made) = within(run, 0.0, until, search)?.0 else {
         return colours(job, engine, rect, shares.detail, read, until, run);
     };
     if !alone {

@@ -1,19 +1,19 @@
-//! A hole at a transparent edge, from patches that go on from what is around: the alpha of a rough edge, such
-//! as fur or torn paper, and the colours of any.
+//! Alpha at a rough edge, such as fur or torn paper: patches that go on from what is around say what comes,
+//! and bring a border's colours along.
 #![forbid(unsafe_code)]
 
-use super::alpha::{NOTHING, SEARCHED, nearest};
+use super::alpha::{NOTHING, nearest};
 use crate::engines::{Mark, Run};
 use crate::error::Result;
-use crate::r#match::{Cutout, complete_cutout, depth, search_alpha};
+use crate::r#match::{Cutout, depth, search_alpha};
 use crate::pixels::{Coverage, Plane, RgbImage};
 use crate::progress::Cancel;
 
 /// Pixels from an edge that a border along it has at the least, and those that certainly lie within.
 const BORDER: std::ops::RangeInclusive<u8> = 1..=3;
-const WITHIN: std::ops::RangeInclusive<u8> = 8..=24;
+const WITHIN: std::ops::RangeInclusive<u8> = 12..=32;
 /// A border's colour is further from the mean within than this many variances there, and than this.
-const VARIANCES: f64 = 2.0;
+const VARIANCES: f64 = 1.0;
 const LEAST: f64 = 0.01;
 
 /// A region's crop with a hole at a transparent edge.
@@ -22,7 +22,7 @@ pub struct Rough<'a> {
     pub rgb: &'a RgbImage,
     /// How much of each pixel is to be replaced.
     pub coverage: &'a Coverage,
-    /// 1 where a pixel at the edge is to be filled.
+    /// 1 where a pixel is to be filled and its alpha to be searched for.
     pub hole: &'a Plane<u8>,
     /// How alpha goes on, see [`super::alpha::settle`].
     pub way: &'a Plane<u8>,
@@ -32,35 +32,49 @@ pub struct Rough<'a> {
 }
 
 impl Rough<'_> {
-    /// Sets `alpha` wherever it is [`SEARCHED`], if it is anywhere.
+    /// Sets `alpha` in the hole. Returns the crop with the `colours` that come with it, if they are asked for
+    /// and to be had.
     ///
     /// # Errors
     /// Those of [`search_alpha`].
-    pub fn alpha(&self, alpha: &mut Plane<f32>, run: &mut Run<'_>) -> Result<()> {
-        let mut open = Plane::filled(alpha.width, alpha.height, 0u8, WHAT)?;
-        for (i, open) in open.data.iter_mut().enumerate() {
-            *open = u8::from(self.hole.data[i] != 0 && self.way.data[i] == SEARCHED);
+    pub fn search(
+        &self,
+        alpha: &mut Plane<f32>,
+        colours: bool,
+        run: &mut Run<'_>,
+    ) -> Result<Option<RgbImage>> {
+        let (w, h) = (self.hole.width, self.hole.height);
+        let mut known = Plane::filled(w, h, 0u8, WHAT)?;
+        let mut source = Plane::filled(w, h, 0u8, WHAT)?;
+        for (i, c) in self.coverage.data.iter().enumerate() {
+            // Nothing is known, too, where the hole became that.
+            known.data[i] = u8::from(*c <= 0.0 || self.way.data[i] == NOTHING);
+            source.data[i] = self.source.data[i] & u8::from(*c <= 0.0);
         }
-        if !open.data.contains(&1) {
-            return Ok(());
-        }
-        let (known, source) = self.known(|i| self.way.data[i] == NOTHING)?;
         let cutout = Cutout {
             image: self.rgb,
             alpha,
-            hole: &open,
+            hole: self.hole,
             known: &known,
             source: &source,
         };
         let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
-        let steps = &mut |share: f64| run.at(mark("prepare", share));
-        let Some(found) = search_alpha(&cutout, seed, pool, cancel, steps)? else {
-            return nearest(alpha, self.coverage, open);
+        let steps = &mut |share: f64| {
+            run.at(Mark {
+                stage: "prepare",
+                step: (share * 100.0).round() as u32,
+                steps: 100,
+                share,
+            })
         };
-        let all = alpha.data.iter_mut().zip(&found.data).zip(&open.data);
-        all.filter(|(_, open)| **open != 0)
-            .for_each(|((a, found), _)| *a = *found);
-        Ok(())
+        let Some(found) = search_alpha(&cutout, colours, seed, pool, cancel, steps)? else {
+            let mut open = Plane::filled(w, h, 0u8, WHAT)?;
+            open.data.copy_from_slice(&self.hole.data);
+            nearest(alpha, self.coverage, open)?;
+            return Ok(None);
+        };
+        *alpha = found.alpha;
+        Ok(found.colours)
     }
 
     /// Whether the picture has colours of its own along its edges, such as a border's, or is all edge, as
@@ -94,44 +108,6 @@ impl Rough<'_> {
             by * by > VARIANCES * within.variance(c) + LEAST
         }))
     }
-
-    /// The crop with colours in the hole, whose `alpha` is known; `None` where there are no patches.
-    ///
-    /// # Errors
-    /// Those of [`complete_cutout`].
-    pub fn colours(&self, alpha: &Plane<f32>, run: &mut Run<'_>) -> Result<Option<RgbImage>> {
-        let mut open = Plane::filled(alpha.width, alpha.height, 0u8, WHAT)?;
-        for (i, open) in open.data.iter_mut().enumerate() {
-            *open = u8::from(self.hole.data[i] != 0 && alpha.data[i] > 0.0);
-        }
-        if !open.data.contains(&1) {
-            return self.rgb.try_clone(WHAT).map(Some);
-        }
-        let own = |i: usize| self.hole.data[i] != 0 || self.way.data[i] == NOTHING;
-        let (known, source) = self.known(|i| own(i) && alpha.data[i] <= 0.0)?;
-        let cutout = Cutout {
-            image: self.rgb,
-            alpha,
-            hole: &open,
-            known: &known,
-            source: &source,
-        };
-        let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
-        let steps = &mut |share: f64| run.at(mark("fill", share));
-        complete_cutout(&cutout, seed, pool, cancel, steps)
-    }
-
-    /// 1 where a pixel is known, not selected or `nothing`, and where it may be taken.
-    fn known(&self, nothing: impl Fn(usize) -> bool) -> Result<(Plane<u8>, Plane<u8>)> {
-        let (w, h) = (self.hole.width, self.hole.height);
-        let mut known = Plane::filled(w, h, 0u8, WHAT)?;
-        let mut source = Plane::filled(w, h, 0u8, WHAT)?;
-        for (i, c) in self.coverage.data.iter().enumerate() {
-            known.data[i] = u8::from(*c <= 0.0 || nothing(i));
-            source.data[i] = self.source.data[i] & u8::from(*c <= 0.0);
-        }
-        Ok((known, source))
-    }
 }
 
 const WHAT: &str = "the hole at a transparent edge";
@@ -163,14 +139,5 @@ impl Moments {
 
     fn variance(&self, c: usize) -> f64 {
         (self.squares[c] / self.count.max(1.0) - self.mean(c).powi(2)).max(0.0)
-    }
-}
-
-fn mark(stage: &'static str, share: f64) -> Mark {
-    Mark {
-        stage,
-        step: (share * 100.0).round() as u32,
-        steps: 100,
-        share,
     }
 }

@@ -1,17 +1,16 @@
-//! A hole at a transparent edge, from patches: first its alpha, where that is to be searched for, then its
-//! colours.
+//! The alpha of a hole at a transparent edge, from patches, and the colours that come with it.
 //!
-//! Either search runs on the picture as it looks on a ground of a contrary colour. For alpha that is one
-//! that no picture has, so that an edge is the strongest that a patch can hold; the patches then propose
-//! alpha alone. Where colours run along an edge, such as a border's, they are searched for with the alpha
-//! known, and what is transparent in the hole shows the ground like everything else that is. No ground comes into the result: the patches' straight colours vote, as far as they are opaque.
+//! The search runs on the picture as it looks on a ground of a colour that no picture has, so that a
+//! transparent edge is the strongest that a patch can hold. The patches that it finds propose the alpha, and
+//! the straight colour as far as their pixels are opaque: no ground comes into the result. Since edges
+//! decide what fits, colours come from here only where they go with edges, as a border's do.
 #![forbid(unsafe_code)]
 
-use super::complete::{Found, SHARPNESS, check_size, hole_bounds, matched, setting, with_hole};
+use super::complete::{SHARPNESS, check_size, hole_bounds, matched, setting, with_hole};
 use super::field::Field;
 use super::level::Level;
 use super::reconstruct::reconstruct;
-use super::rounds::{Meter, Steps};
+use super::rounds::Steps;
 use super::vote::{Weights, weigh};
 use crate::blend;
 use crate::error::Result;
@@ -22,8 +21,7 @@ use crate::progress::Cancel;
 use crate::workers::Workers;
 use rayon::prelude::*;
 
-/// How far beyond 0 and 1 the ground's colours lie where alpha is searched for: on the far side of the
-/// picture's.
+/// How far beyond 0 and 1 the ground's colours lie: on the far side of the picture's.
 const BEYOND: f32 = 0.5;
 
 /// A crop at a transparent edge.
@@ -31,7 +29,7 @@ const BEYOND: f32 = 0.5;
 pub struct Cutout<'a> {
     /// Straight colour; what is in the hole or transparent carries a smooth guess.
     pub image: &'a RgbImage,
-    /// Alpha, `0.0 ..= 1.0`; of the known pixels alone where it is searched for.
+    /// Alpha, `0.0 ..= 1.0`; of the known pixels alone.
     pub alpha: &'a Plane<f32>,
     /// 1 where a pixel is to be filled.
     pub hole: &'a Plane<u8>,
@@ -41,73 +39,58 @@ pub struct Cutout<'a> {
     pub source: &'a Plane<u8>,
 }
 
-/// Searches for the alpha of the hole; outside it all is as given. Each is one that a source pixel has, so
-/// that what is opaque or transparent in the sources is so in the hole, and edges are no softer. `None`
-/// where no whole patch of usable pixels is to be had.
+/// What patches say of a hole; outside it all is as given.
+pub struct Proposed {
+    /// Each is one that a source pixel has, so that what is opaque or transparent in the sources is so in
+    /// the hole, and edges are no softer.
+    pub alpha: Plane<f32>,
+    /// The colours that come with it, where they were asked for.
+    pub colours: Option<RgbImage>,
+}
+
+/// Searches for the alpha of the hole, and its `colours`. `None` where no whole patch of usable pixels is to
+/// be had.
 ///
 /// # Errors
 /// As [`super::complete()`].
 pub fn search_alpha(
     cutout: &Cutout<'_>,
+    colours: bool,
     seed: u64,
     pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
-) -> Result<Option<Plane<f32>>> {
-    let (found, meter) = searched(cutout, BEYOND, seed, pool, cancel, steps)?;
-    let alpha = match found {
-        Some((level, field)) => Some(pool.install(|| voted_alpha(cutout, &level, &field, cancel))?),
-        None => None,
-    };
-    meter.finish()?;
-    Ok(alpha)
-}
-
-/// Fills the colours of a hole whose alpha is known. `None` as for [`search_alpha`].
-///
-/// # Errors
-/// As [`super::complete()`].
-pub fn complete_cutout(
-    cutout: &Cutout<'_>,
-    seed: u64,
-    pool: &Workers,
-    cancel: &Cancel,
-    steps: Steps<'_>,
-) -> Result<Option<RgbImage>> {
-    let (found, meter) = searched(cutout, 0.0, seed, pool, cancel, steps)?;
-    let colours = match found {
-        Some((level, field)) => Some(pool.install(|| voted_colours(cutout, level, field, cancel))?),
-        None => None,
-    };
-    meter.finish()?;
-    Ok(colours)
-}
-
-fn searched<'a>(
-    cutout: &Cutout<'_>,
-    beyond: f32,
-    seed: u64,
-    pool: &Workers,
-    cancel: &Cancel,
-    steps: Steps<'a>,
-) -> Result<(Option<Found>, Meter<'a>)> {
-    check_size(cutout.image, "the search at a transparent edge")?;
+) -> Result<Option<Proposed>> {
+    check_size(cutout.image, "the search for alpha")?;
     steps(0.0)?;
     let setting = setting(seed, pool, cancel);
-    let shown = pool.install(|| shown(cutout, beyond, cancel))?;
-    matched(&shown, cutout.hole, cutout.source, &setting, steps)
+    let shown = pool.install(|| shown(cutout, cancel))?;
+    let (found, meter) = matched(&shown, cutout.hole, cutout.source, &setting, steps)?;
+    drop(shown);
+    let proposed = match found {
+        Some((level, field)) => Some(pool.install(|| {
+            let alpha = voted_alpha(cutout, &level, &field, cancel)?;
+            let colours = match colours {
+                true => Some(voted_colours(cutout, &alpha, level, field, cancel)?),
+                false => None,
+            };
+            Ok::<_, crate::error::Error>(Proposed { alpha, colours })
+        })?),
+        None => None,
+    };
+    meter.finish()?;
+    Ok(proposed)
 }
 
-/// The votes for the colours, one with what is known beside them.
+/// The votes for the colours, one with what is known beside them, where the alpha is this.
 fn voted_colours(
     cutout: &Cutout<'_>,
+    alpha: &Plane<f32>,
     level: Level,
     field: Field,
     cancel: &Cancel,
 ) -> Result<RgbImage> {
-    let Cutout {
-        image, alpha, hole, ..
-    } = *cutout;
+    let Cutout { image, hole, .. } = *cutout;
     let (w, h) = (image.width, image.height);
     let bounds = hole_bounds(hole).grown_within(1, w as u32, h as u32);
     // No number, so that it is seen where no opaque pixel votes.
@@ -153,9 +136,9 @@ const WEIGHTS: Weights = Weights {
 
 /// The picture on a ground that differs from its mean colour as much as a level of the search can
 /// hold; what is not known is a smooth guess.
-fn shown(cutout: &Cutout<'_>, beyond: f32, cancel: &Cancel) -> Result<RgbImage> {
+fn shown(cutout: &Cutout<'_>, cancel: &Cancel) -> Result<RgbImage> {
     let Cutout { image, alpha, .. } = *cutout;
-    let ground = ground(cutout, beyond);
+    let ground = ground(cutout);
     let mut out = image.try_clone("the picture on a ground")?;
     let pixels = out.data.as_chunks_mut::<3>().0.iter_mut().zip(&alpha.data);
     for (pixel, a) in pixels {
@@ -169,7 +152,7 @@ fn shown(cutout: &Cutout<'_>, beyond: f32, cancel: &Cancel) -> Result<RgbImage> 
 }
 
 /// Bright where the opaque pixels are dark on the whole, and the other way round.
-fn ground(cutout: &Cutout<'_>, beyond: f32) -> [f32; 3] {
+fn ground(cutout: &Cutout<'_>) -> [f32; 3] {
     let (mut sums, mut all) = ([0.0f64; 3], 0.0f64);
     let pixels = cutout.image.data.as_chunks::<3>().0.iter();
     for ((pixel, a), known) in pixels.zip(&cutout.alpha.data).zip(&cutout.known.data) {
@@ -182,8 +165,8 @@ fn ground(cutout: &Cutout<'_>, beyond: f32) -> [f32; 3] {
         }
     }
     sums.map(|sum| match sum > 0.5 * all {
-        true => -beyond,
-        false => 1.0 + beyond,
+        true => -BEYOND,
+        false => 1.0 + BEYOND,
     })
 }
 
