@@ -4,7 +4,9 @@
 #[cfg(test)]
 mod ablation;
 mod alpha;
+mod beside;
 mod checks;
+mod foresight;
 mod notes;
 mod options;
 mod pace;
@@ -14,6 +16,7 @@ mod pool;
 mod prepared;
 mod reading;
 mod region;
+mod rough;
 mod scaled;
 mod settings;
 mod specks;

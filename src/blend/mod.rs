@@ -8,6 +8,7 @@ mod outline;
 mod paste;
 mod screened;
 mod seam;
+mod slopes;
 #[cfg(test)]
 mod tests;
 
@@ -17,3 +18,4 @@ pub use outline::outline;
 pub use paste::paste;
 pub use screened::screened;
 pub use seam::seamless;
+pub use slopes::slopes;

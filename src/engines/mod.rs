@@ -77,7 +77,7 @@ pub struct Crop<'a> {
     pub image: &'a RgbImage,
     /// The picture with the content to be removed, where [`Needs::original`] asks for it.
     pub original: Option<&'a RgbImage>,
-    /// 1 where a pixel is to be filled.
+    /// 1 where a pixel is to be filled; so is what is transparent beside them, and thrown away.
     pub hole: &'a Plane<u8>,
     /// How much of a pixel is to be replaced, above 0 wherever `hole` is 1, where [`Needs::coverage`]
     /// asks for it.
@@ -207,8 +207,9 @@ pub trait Opened: Send + Sync {
         Memory::of(self.costs(budget).bytes)
     }
 
-    /// Whether its colours are the picture's own patches: then those at a rough transparent edge, where
-    /// alpha is searched for, are found together with it.
+    /// Whether its fills are the picture's own patches and nothing else: along a rough transparent edge that
+    /// has a border, whose alpha is searched for, colours then come with the alpha. What is transparent
+    /// beside a hole is a part of it for every other fill.
     fn of_patches(&self) -> bool {
         false
     }

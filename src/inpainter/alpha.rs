@@ -14,7 +14,7 @@ const GENTLE: f32 = 2.5 / 255.0;
 /// A pixel whose alpha is to be found with patches: at a rough edge, or one of many.
 pub const SEARCHED: u8 = 1;
 /// A pixel at an edge that goes on as an outline.
-pub const OUTLINED: u8 = 2;
+const OUTLINED: u8 = 2;
 /// A pixel of the hole that became nothing.
 pub const NOTHING: u8 = 3;
 const UNSEEN: u8 = 0;
@@ -73,7 +73,7 @@ impl Rim {
 }
 
 /// Sets `alpha` in the hole wherever that needs no search. At transparent edges, if there are any, returns
-/// which pixels are [`SEARCHED`] and [`OUTLINED`].
+/// which pixels are [`SEARCHED`], and which lie at an outline.
 ///
 /// Each connected part of the hole counts by itself. What is around it with one alpha, opaque say, goes
 /// on with that to the bit; a soft gradient goes on softly, and smooth outlines are joined. `coverage`
@@ -113,7 +113,7 @@ pub fn settle(
         let extent = connected(hole, &mut way, start, &mut pixels)?;
         let rim = Rim::of(alpha, coverage, &pixels);
         let mut own = rim.way(extent as f32);
-        if own == SEARCHED && blend::outline(alpha, &clear, &pixels)? {
+        if own == SEARCHED && blend::outline(alpha, &clear, &pixels, cancel)? {
             own = OUTLINED;
         }
         for &i in &pixels {
@@ -124,7 +124,11 @@ pub fn settle(
         }
     }
     if way.data.contains(&FADING) {
-        fade(alpha, &clear, &way, cancel)?;
+        let mut fading = Plane::filled(w, h, 0u8, "the fading alpha")?;
+        for (fading, way) in fading.data.iter_mut().zip(&way.data) {
+            *fading = u8::from(*way == FADING);
+        }
+        blend::slopes(alpha, &clear, &fading, cancel)?;
     }
     let edge = |v: u8| v == SEARCHED || v == OUTLINED;
     if !way.data.iter().any(|v| edge(*v)) {
@@ -165,27 +169,6 @@ fn connected(
         }
     }
     Ok(high.0 - low.0 + high.1 - low.1 + 4)
-}
-
-/// The fading parts get a smooth extension.
-fn fade(alpha: &mut Plane<f32>, known: &Plane<u8>, way: &Plane<u8>, cancel: &Cancel) -> Result<()> {
-    let mut smooth = memory::with_capacity(alpha.data.len(), "the known alpha")?;
-    smooth.extend_from_slice(&alpha.data);
-    blend::extend(
-        &mut smooth,
-        1,
-        alpha.width,
-        alpha.height,
-        &known.data,
-        cancel,
-    )?;
-    let inside = alpha.data.iter_mut().zip(&smooth).zip(&way.data);
-    for ((a, smooth), way) in inside {
-        if *way == FADING {
-            *a = *smooth;
-        }
-    }
-    Ok(())
 }
 
 /// Where `open` is 1, the alpha of the nearest known pixel: what is left where no patch is to be had.

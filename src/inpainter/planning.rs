@@ -1,19 +1,20 @@
 //! From a request and a mask to a plan that keeps the budget.
 #![forbid(unsafe_code)]
 
-use super::Inpainter;
 use super::checks::{Case, check_hole, check_image};
+use super::foresight::Foresight;
 use super::notes;
-use super::region::softness;
+use super::region::{Shares, softness};
 use super::settings::Settings;
 use super::specks;
+use super::{Inpainter, beside};
 use crate::blend;
 use crate::detail::{transfer_costs, transfer_work};
 use crate::engines::{self, Choice, OpenOptions, Opened};
 use crate::error::{Error, ErrorKind, Result};
 use crate::r#match;
 use crate::params::Extent;
-use crate::pixels::{ImageView, MaskView, RunMask, even_alpha};
+use crate::pixels::{ImageView, MaskView, RunMask};
 use crate::plan::{self, Costs, Memory, Needs, Plan, Region, Specks};
 use crate::request::Request;
 use std::path::Path;
@@ -115,6 +116,7 @@ impl Inpainter {
             needs: &needs,
             costs: engine.costs(None),
             specks: specks.as_ref(),
+            alpha: Foresight::new(case.image, case.hole),
         };
         let draft = planner.within_budget()?;
         case.check(&draft.regions)?;
@@ -165,6 +167,7 @@ struct Planner<'a> {
     /// Without a budget: the regions follow from these.
     costs: Costs,
     specks: Option<&'a Specks>,
+    alpha: Foresight<'a>,
 }
 
 /// One way to do it, whether it keeps the budget or not.
@@ -286,8 +289,9 @@ impl Planner<'_> {
         // Where alpha is searched for it is before the engine's own work, beside what that keeps.
         let cutout = cutout_costs();
         for r in regions.iter().filter(|r| !r.specks) {
-            if self.may_have_edge(r)? {
+            if self.alpha.may_have_edge(r)? {
                 bytes = bytes.max(held + region_bytes(&cutout, r));
+                bytes = bytes.max(held + beside::region_bytes(&grows, r));
             }
         }
         Ok(bytes)
@@ -316,16 +320,9 @@ impl Planner<'_> {
                 None => r#match::pairs(&hole)? / r#match::PAIRS,
             };
             r.work = work.ceil() as u64;
+            r.alpha_work = self.alpha.work(r)?.ceil() as u64;
         }
         Ok(regions)
-    }
-
-    /// Whether the alpha of a region differs from pixel to pixel.
-    fn may_have_edge(&self, region: &Region) -> Result<bool> {
-        match self.case.image {
-            Some(image) => even_alpha(image, region.rect, self.case.hole).map(|even| !even),
-            None => Ok(false),
-        }
     }
 }
 
@@ -334,7 +331,7 @@ fn most(regions: &[Region], bytes: impl Fn(&Region) -> f64) -> f64 {
     regions.iter().map(bytes).fold(0.0, f64::max)
 }
 
-/// What alpha at a transparent edge takes: the search's, and its pictures.
+/// What the search for alpha at a transparent edge takes: that of patches, and its pictures.
 fn cutout_costs() -> Costs {
     let search = engines::patch_costs();
     Costs {
@@ -358,11 +355,12 @@ fn region_bytes(costs: &Costs, region: &Region) -> f64 {
     }
 }
 
-/// Predicted seconds of a region on one thread, and the share of them that its detail takes.
-pub(super) fn region_seconds(needs: &Needs, costs: &Costs, region: &Region) -> (f64, f64) {
+/// Predicted seconds of a region on one thread, and what of them its alpha and its detail take.
+pub(super) fn region_seconds(needs: &Needs, costs: &Costs, region: &Region) -> (f64, Shares) {
     let pixels = region.rect.area();
     if region.specks {
-        return (specks::COSTS.region_seconds(pixels, region.work), 0.0);
+        let seconds = specks::COSTS.region_seconds(pixels, region.work);
+        return (seconds, Shares::default());
     }
     let (engine, detail) = match detailed(needs, region) {
         true => (
@@ -371,8 +369,16 @@ pub(super) fn region_seconds(needs: &Needs, costs: &Costs, region: &Region) -> (
         ),
         false => (costs.region_seconds(pixels, region.work), 0.0),
     };
-    let all = engine + detail;
-    (all, detail / all.max(f64::MIN_POSITIVE))
+    let alpha = match region.alpha_work {
+        0 => 0.0,
+        work => cutout_costs().region_seconds(pixels, work),
+    };
+    let colours = (engine + detail).max(f64::MIN_POSITIVE);
+    let shares = Shares {
+        alpha: alpha / (alpha + colours),
+        detail: detail / colours,
+    };
+    (alpha + engine + detail, shares)
 }
 
 fn too_small(budget: u64, smallest: u64, instead: Option<String>) -> Error {

@@ -5,7 +5,7 @@ use super::checks::no_source;
 use super::pace::{Pace, START};
 use super::part::Part;
 use super::planning::{Planned, Work, region_seconds};
-use super::region::{Job, fill_region};
+use super::region::{Job, Shares, fill_region};
 use super::scaled::Filler;
 use super::specks::fill_specks;
 use super::{Filled, Inpainter, Report};
@@ -96,7 +96,7 @@ impl<'a> Prepared<'a> {
         };
         let pool = self.inpainter.pool()?;
         let seconds = |r| region_seconds(&work.needs, &work.costs, r);
-        let weights: Vec<(f64, f64)> = plan.regions.iter().map(seconds).collect();
+        let weights: Vec<(f64, Shares)> = plan.regions.iter().map(seconds).collect();
         let total = weights.iter().map(|w| w.0).sum::<f64>();
         let total = total.max(f64::MIN_POSITIVE);
         let mut parts = memory::with_capacity(plan.regions.len(), "the filled regions")?;
@@ -104,7 +104,7 @@ impl<'a> Prepared<'a> {
         let count = plan.regions.len() as u32;
         // From an engine's preview to the report behind it.
         let preview = Cell::new(None);
-        for (i, (region, (weight, detail))) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
+        for (i, (region, (weight, shares))) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
             let mut run = Run {
                 pool,
                 cancel,
@@ -116,7 +116,7 @@ impl<'a> Prepared<'a> {
                 },
                 show: &mut |picture| preview.set(shown(picture, region.rect)),
             };
-            let part = fill_one(&job, work, region, *detail, &parts, &mut run)?;
+            let part = fill_one(&job, work, region, *shares, &parts, &mut run)?;
             let before = parts.iter_mut();
             before.for_each(|p: &mut Part| p.give_way_to(region));
             parts.push(part);
@@ -157,13 +157,13 @@ fn fill_one(
     job: &Job<'_>,
     work: &Work,
     region: &Region,
-    detail: f64,
+    shares: Shares,
     before: &[Part],
     run: &mut Run<'_>,
 ) -> Result<Part> {
     match &work.specks {
         Some(found) if region.specks => fill_specks(job, &found.specks, region, run),
-        _ => fill_region(job, region, detail, before, run),
+        _ => fill_region(job, region, shares, before, run),
     }
 }
 

@@ -1,17 +1,18 @@
 //! One region: its crop is read, filled and cut down to the hole's box.
 #![forbid(unsafe_code)]
 
-use super::alpha::{NOTHING, SEARCHED, nearest, settle};
+use super::alpha::{NOTHING, SEARCHED, settle};
+use super::beside::with_beside;
 use super::checks::no_source;
 use super::part::Part;
 use super::reading;
+use super::rough::Rough;
 use super::scaled::{Filler, fill_scaled};
 use super::settings::Settings;
 use crate::blend;
 use crate::detail::{self, Guide};
 use crate::engines::{Crop, Mark, Run};
 use crate::error::Result;
-use crate::r#match::{Cutout, complete_cutout};
 use crate::pixels::{Coverage, ImageView, MaskView, Plane, Rect, RgbImage, Working, not_numbers};
 use crate::plan::{Needs, Region};
 use crate::progress::Cancel;
@@ -42,6 +43,15 @@ impl Job<'_> {
     }
 }
 
+/// What takes how much of a region's time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shares {
+    /// The share of all of it that goes before, to search for alpha.
+    pub alpha: f64,
+    /// The share of the rest that is spent on native detail, where the engine works at a lower resolution.
+    pub detail: f64,
+}
+
 /// A region's crop, read.
 struct Read {
     working: Working,
@@ -56,16 +66,15 @@ struct Read {
     source: Plane<u8>,
 }
 
-/// Fills `region` of the job. `detail` is the share of its time that is spent on native detail, where
-/// the engine works on it at a lower resolution; `before` are the regions that are done, of which specks
-/// and what goes on in this region count as known.
+/// Fills `region` of the job. `before` are the regions that are done, of which specks and what goes on in
+/// this region count as known.
 ///
 /// # Errors
 /// As [`crate::Inpainter::fill`].
 pub(super) fn fill_region(
     job: &Job<'_>,
     region: &Region,
-    detail: f64,
+    shares: Shares,
     before: &[Part],
     run: &mut Run<'_>,
 ) -> Result<Part> {
@@ -87,7 +96,7 @@ pub(super) fn fill_region(
         let (known, rgb) = (&read.known.data, &mut read.working.rgb.data);
         run.pool
             .install(|| blend::extend(rgb, 3, w, h, known, cancel))?;
-        fill(job, rect, detail, &mut read, run)?;
+        fill(job, rect, shares, &mut read, run)?;
     }
     if let Some(alpha) = &read.working.alpha {
         // What is transparent has no colour.
@@ -99,14 +108,18 @@ pub(super) fn fill_region(
     cut(&read, &inner, region.hole, empty)
 }
 
-/// Fills what is to be filled of a crop whose unknown colours carry a smooth guess.
-fn fill(job: &Job<'_>, rect: Rect, detail: f64, read: &mut Read, run: &mut Run<'_>) -> Result<()> {
-    let Some(edge) = read.edge.take() else {
-        return colours(job, rect, detail, read, 0.0, run);
+/// Fills what is to be filled of a crop whose unknown colours carry a smooth guess: alpha first, where it
+/// is to be searched for.
+fn fill(
+    job: &Job<'_>,
+    rect: Rect,
+    shares: Shares,
+    read: &mut Read,
+    run: &mut Run<'_>,
+) -> Result<()> {
+    let (Some(edge), Some(alpha)) = (read.edge.take(), &mut read.working.alpha) else {
+        return colours(job, rect, shares.detail, read, 0.0, run);
     };
-    // An outline says where the edge goes, and colour goes on within it from what is opaque. Where alpha
-    // is searched for, it comes with its colour from patches; other engines need the search for alpha alone.
-    let patches = job.filler.engine.of_patches();
     let (w, h) = (edge.width, edge.height);
     let mut own = Plane::filled(w, h, 0u8, "the hole at an edge")?;
     let mut rest = Plane::filled(w, h, 0u8, "the rest of the hole")?;
@@ -116,87 +129,33 @@ fn fill(job: &Job<'_>, rect: Rect, detail: f64, read: &mut Read, run: &mut Run<'
         rest.data[i] = read.hole.data[i] & u8::from(!at_edge);
     }
     if !own.data.contains(&1) {
-        return colours(job, rect, detail, read, 0.0, run);
+        return colours(job, rect, shares.detail, read, 0.0, run);
     }
+    let rough = Rough {
+        rgb: &read.working.rgb,
+        coverage: &read.coverage,
+        hole: &own,
+        way: &edge,
+        source: allowed(job, rect)?,
+    };
+    let together = job.filler.engine.of_patches() && rough.has_border(alpha, run.cancel)?;
+    // The rest of the hole comes last.
     let alone = !rest.data.contains(&1);
-    let share = match (patches, alone) {
-        (true, true) => 1.0,
-        (true, false) => 0.5,
-        (false, _) => CUTOUT,
+    let until = if together && alone { 1.0 } else { shares.alpha };
+    let search = |run: &mut Run<'_>| rough.search(alpha, together, run);
+    let Some(made) = within(run, 0.0, until, search)?.0 else {
+        return colours(job, rect, shares.detail, read, until, run);
     };
-    let made = cutout(job, rect, read, (&edge, &own), share, run)?;
-    if let Some(image) = made.filter(|_| patches) {
+    if !alone {
         let hole = std::mem::replace(&mut read.hole, rest);
-        if !alone {
-            colours(job, rect, detail, read, share, run)?;
-        }
+        colours(job, rect, shares.detail, read, until, run)?;
         read.hole = hole;
-        let filled = read.working.rgb.data.as_chunks_mut::<3>().0.iter_mut();
-        let all = filled.zip(image.data.as_chunks::<3>().0).zip(&own.data);
-        all.filter(|(_, own)| **own != 0)
-            .for_each(|((p, made), _)| *p = *made);
-        return Ok(());
     }
-    colours(job, rect, detail, read, share, run)
-}
-
-/// The share of a region's time that alpha takes where another engine makes the colours.
-const CUTOUT: f64 = 0.2;
-
-/// Fills `hole`, which lies at the transparent `edge`, until the share `until` of the time is over: alpha
-/// where it is to be searched for. Returns the colours that came with it, if patches were to be had.
-fn cutout(
-    job: &Job<'_>,
-    rect: Rect,
-    read: &mut Read,
-    (edge, hole): (&Plane<u8>, &Plane<u8>),
-    until: f64,
-    run: &mut Run<'_>,
-) -> Result<Option<RgbImage>> {
-    let Some(alpha) = &mut read.working.alpha else {
-        return Ok(None);
-    };
-    let (w, h) = (edge.width, edge.height);
-    let mut known = Plane::filled(w, h, 0u8, "the known alpha")?;
-    // Here what is transparent is a source like any other, and known where the hole became so.
-    let mut source = allowed(job, rect)?;
-    for (i, c) in read.coverage.data.iter().enumerate() {
-        known.data[i] = u8::from(*c <= 0.0 || edge.data[i] == NOTHING);
-        source.data[i] &= u8::from(*c <= 0.0);
-    }
-    let cutout = Cutout {
-        image: &read.working.rgb,
-        alpha,
-        hole,
-        known: &known,
-        source: &source,
-    };
-    let stage = match job.filler.engine.of_patches() {
-        true => "fill",
-        false => "prepare",
-    };
-    let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
-    let steps = &mut |share: f64| {
-        run.at(Mark {
-            stage,
-            step: (share * 100.0).round() as u32,
-            steps: 100,
-            share: share * until,
-        })
-    };
-    let made = complete_cutout(&cutout, seed, pool, cancel, steps)?;
-    let mut open = Plane::filled(w, h, 0u8, "the alpha at a transparent edge")?;
-    for (open, edge) in open.data.iter_mut().zip(&edge.data) {
-        *open = u8::from(*edge == SEARCHED);
-    }
-    let Some((image, found)) = made else {
-        nearest(alpha, &read.coverage, open)?;
-        return Ok(None);
-    };
-    let all = alpha.data.iter_mut().zip(&found.data).zip(&open.data);
-    all.filter(|(_, open)| **open != 0)
-        .for_each(|((a, found), _)| *a = *found);
-    Ok(Some(image))
+    let filled = read.working.rgb.data.as_chunks_mut::<3>().0.iter_mut();
+    let all = filled.zip(made.data.as_chunks::<3>().0).zip(&own.data);
+    all.filter(|(_, own)| **own != 0)
+        .for_each(|((p, made), _)| *p = *made);
+    Ok(())
 }
 
 /// Fills the colours of the hole by the engine, from the share `from` of the time on.
@@ -213,11 +172,19 @@ fn colours(
         false => None,
     };
     let rgb = &read.working.rgb;
+    let wider = match &read.working.alpha {
+        Some(alpha) => with_beside(&read.hole, alpha, &read.coverage, run.cancel)?,
+        None => None,
+    };
+    let (hole, coverage) = match &wider {
+        Some(wider) => (&wider.hole, &wider.coverage),
+        None => (&read.hole, &read.coverage),
+    };
     let crop = Crop {
         image: rgb,
         original: original.as_ref(),
-        hole: &read.hole,
-        coverage: job.filler.needs.coverage.then_some(&read.coverage),
+        hole,
+        coverage: job.filler.needs.coverage.then_some(coverage),
         source: &read.source,
     };
     let softness = softness(job.filler.needs, rect.width, rect.height);
@@ -225,7 +192,7 @@ fn colours(
     let (mut filled, mark) = within(run, from, until, |run| fill_scaled(&job.filler, &crop, run))?;
     if job.filler.needs.blend {
         run.pool
-            .install(|| blend::paste(rgb, &read.hole, &read.source, &mut filled, run.cancel))?;
+            .install(|| blend::paste(rgb, hole, &read.source, &mut filled, run.cancel))?;
     }
     if let Some(scale) = softness {
         let guide = Guide { scale, weight: 1.0 };
@@ -237,7 +204,7 @@ fn colours(
                 ..mark
             })
         };
-        let (hole, source) = (&read.hole, &read.source);
+        let source = &read.source;
         filled = detail::transfer(&guide, &filled, hole, source, seed, pool, cancel, steps)?;
     }
     read.working.rgb = filled;

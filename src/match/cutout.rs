@@ -1,8 +1,9 @@
-//! Filling a hole at a transparent edge: colour and alpha come from the same patches.
+//! The alpha of a hole at a transparent edge, from patches, and the colours that come with it.
 //!
 //! The search runs on the picture as it looks on a ground of a colour that no picture has, so that a
-//! transparent edge is the strongest that a patch can hold. The patches that it finds then propose
-//! the alpha and the straight colour, the latter as far as their pixels are opaque.
+//! transparent edge is the strongest that a patch can hold. The patches that it finds propose the alpha, and
+//! the straight colour as far as their pixels are opaque: no ground comes into the result. Since edges
+//! decide what fits, colours come from here only where they go with edges, as a border's do.
 #![forbid(unsafe_code)]
 
 use super::complete::{SHARPNESS, check_size, hole_bounds, matched, setting, with_hole};
@@ -38,53 +39,92 @@ pub struct Cutout<'a> {
     pub source: &'a Plane<u8>,
 }
 
-/// A filled crop: `image` and alpha of its size, both as given outside the hole.
-pub type Filled = (RgbImage, Plane<f32>);
+/// What patches say of a hole; outside it all is as given.
+pub struct Proposed {
+    /// Each is one that a source pixel has, so that what is opaque or transparent in the sources is so in
+    /// the hole, and edges are no softer.
+    pub alpha: Plane<f32>,
+    /// The colours that come with it, where they were asked for.
+    pub colours: Option<RgbImage>,
+}
 
-/// Fills colour and alpha of the hole. Each alpha is one that a source pixel has, so that what is
-/// opaque or transparent in the sources is so in the hole, and edges are no softer. `None` where no whole
-/// patch of usable pixels is to be had.
+/// Searches for the alpha of the hole, and its `colours`. `None` where no whole patch of usable pixels is to
+/// be had.
 ///
 /// # Errors
 /// As [`super::complete()`].
-pub fn complete_cutout(
+pub fn search_alpha(
     cutout: &Cutout<'_>,
+    colours: bool,
     seed: u64,
     pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
-) -> Result<Option<Filled>> {
-    let Cutout { image, hole, .. } = *cutout;
-    check_size(image, "the exemplar engine")?;
+) -> Result<Option<Proposed>> {
+    check_size(cutout.image, "the search for alpha")?;
     steps(0.0)?;
     let setting = setting(seed, pool, cancel);
     let shown = pool.install(|| shown(cutout, cancel))?;
-    let (found, meter) = matched(&shown, hole, cutout.source, &setting, steps)?;
+    let (found, meter) = matched(&shown, cutout.hole, cutout.source, &setting, steps)?;
     drop(shown);
-    let filled = match found {
-        Some((level, field)) => pool.install(|| {
+    let proposed = match found {
+        Some((level, field)) => Some(pool.install(|| {
             let alpha = voted_alpha(cutout, &level, &field, cancel)?;
-            let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
-            let opacity = |i: usize| cutout.alpha.data[i];
-            // The means of the search hold the ground, too: no shift by them.
-            let mut fill = reconstruct(image, &level, &field, WEIGHTS, opacity, bounds, cancel)?;
-            drop((level, field));
-            blend::seamless(
-                image,
-                hole,
-                bounds,
-                &mut fill.colour,
-                fill.gx,
-                fill.gy,
-                cancel,
-            )?;
-            let image = with_hole(image, hole, bounds, &fill.colour)?;
-            Ok::<_, crate::error::Error>(Some((image, alpha)))
-        })?,
+            let colours = match colours {
+                true => Some(voted_colours(cutout, &alpha, level, field, cancel)?),
+                false => None,
+            };
+            Ok::<_, crate::error::Error>(Proposed { alpha, colours })
+        })?),
         None => None,
     };
     meter.finish()?;
-    Ok(filled)
+    Ok(proposed)
+}
+
+/// The votes for the colours, one with what is known beside them, where the alpha is this.
+fn voted_colours(
+    cutout: &Cutout<'_>,
+    alpha: &Plane<f32>,
+    level: Level,
+    field: Field,
+    cancel: &Cancel,
+) -> Result<RgbImage> {
+    let Cutout { image, hole, .. } = *cutout;
+    let (w, h) = (image.width, image.height);
+    let bounds = hole_bounds(hole).grown_within(1, w as u32, h as u32);
+    // No number, so that it is seen where no opaque pixel votes.
+    let mut open = image.try_clone("the filled crop")?;
+    for (pixel, hole) in open.data.as_chunks_mut::<3>().0.iter_mut().zip(&hole.data) {
+        if *hole != 0 {
+            *pixel = [f32::NAN; 3];
+        }
+    }
+    let opacity = |i: usize| alpha.data[i];
+    let mut fill = reconstruct(&open, &level, &field, WEIGHTS, opacity, bounds, cancel)?;
+    drop((level, field, open));
+    let (bw, bh) = (fill.colour.width, fill.colour.height);
+    let voted = |c: &[f32; 3]| u8::from(c.iter().all(|v| v.is_finite()));
+    let mut known = memory::with_capacity(bw * bh, "the votes")?;
+    known.extend(fill.colour.data.as_chunks::<3>().0.iter().map(voted));
+    blend::extend(&mut fill.colour.data, 3, bw, bh, &known, cancel)?;
+    // What is transparent has no colour to meet: it follows whatever the hole takes on.
+    let mut free = Plane::filled(w, h, 0u8, "the seam's mask")?;
+    for ((free, hole), a) in free.data.iter_mut().zip(&hole.data).zip(&alpha.data) {
+        *free = u8::from(*hole != 0 || *a <= 0.0);
+    }
+    let at = |i: usize| (i / bw + bounds.y as usize) * w + i % bw + bounds.x as usize;
+    fill.keep_beside(|i| known[i] == 0 || alpha.data[at(i)] <= 0.0);
+    blend::seamless(
+        image,
+        &free,
+        bounds,
+        &mut fill.colour,
+        fill.gx,
+        fill.gy,
+        cancel,
+    )?;
+    with_hole(image, hole, bounds, &fill.colour)
 }
 
 /// Of the last vote.

@@ -21,8 +21,9 @@ mod texture;
 mod vote;
 
 pub use complete::complete;
-pub use cutout::{Cutout, complete_cutout};
+pub use cutout::{Cutout, search_alpha};
 pub use forecast::{GUIDED_PAIRS, PAIRS, guided_pairs, pairs};
 pub use guided::{Guide, guided};
+pub use maps::depth;
 pub use random::Random;
 pub use rounds::Steps;

@@ -88,6 +88,30 @@ impl Proposal {
     }
 }
 
+impl Proposal {
+    /// Makes the differences to each pixel that is a guess those of the colours: nothing was voted there, and
+    /// no difference is none.
+    pub fn keep_beside(&mut self, guess: impl Fn(usize) -> bool) {
+        let (w, h) = (self.colour.width, self.colour.height);
+        let colours = &self.colour.data;
+        let keep = |wanted: &mut [f32], i: usize, next: usize| {
+            if guess(i) || guess(next) {
+                for c in 0..3 {
+                    wanted[i * 3 + c] = colours[next * 3 + c] - colours[i * 3 + c];
+                }
+            }
+        };
+        for i in 0..w * h {
+            if i % w + 1 < w {
+                keep(&mut self.gx, i, i + 1);
+            }
+            if i / w + 1 < h {
+                keep(&mut self.gy, i, i + w);
+            }
+        }
+    }
+}
+
 /// The votes for the pixels of `bounds` (within the crop). A source pixel's vote counts as much as
 /// `opacity` says of its place in the crop, a difference's as both of its pixels.
 ///

@@ -55,6 +55,29 @@ pub fn read_working(view: &ImageView<'_>, rect: Rect, hole: &Coverage) -> Result
     Ok(Working { rgb, alpha })
 }
 
+/// The alpha of `rect`, `0.0 ..= 1.0`, as far as that lies in the picture; `None` for formats without.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+pub fn read_alpha(view: &ImageView<'_>, rect: Rect) -> Result<Option<Plane<f32>>> {
+    let rect = rect.intersect(&view.bounds());
+    let format = view.format();
+    if !format.layout.has_alpha() {
+        return Ok(None);
+    }
+    let (w, h) = (rect.width as usize, rect.height as usize);
+    let mut alpha = Plane::filled(w, h, 1.0f32, "a crop of the image's alpha")?;
+    let channels = format.layout.channels();
+    let mut raw = memory::filled(w.saturating_mul(channels), 0.0f32, "a row of the image")?;
+    for y in 0..h {
+        sample::load(format.depth, row_bytes(view, rect, y), &mut raw);
+        for (a, p) in alpha.row_mut(y).iter_mut().zip(raw.chunks_exact(channels)) {
+            *a = p[channels - 1].clamp(0.0, 1.0);
+        }
+    }
+    Ok(Some(alpha))
+}
+
 /// Whether all pixels of `rect` that `mask` does not select have the same alpha; so they do in formats
 /// without.
 ///

@@ -15,7 +15,8 @@ mod transfer;
 mod view;
 
 pub use convert::{
-    Working, check_finite, even_alpha, not_numbers, opaque_within, read_working, write_back,
+    Working, check_finite, even_alpha, not_numbers, opaque_within, read_alpha, read_working,
+    write_back,
 };
 pub use coverage::{Coverage, MaskView};
 pub use format::{Depth, Layout, PixelFormat};

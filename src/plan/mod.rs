@@ -135,6 +135,8 @@ pub struct Region {
     /// hole's pixel is searched for, and round a speck there are 49 of them. Of specks, what
     /// interpolating them costs, in pixels of dense ones.
     pub work: u64,
+    /// What the search for alpha at rough transparent edges costs, likewise; 0 where alpha goes on by itself.
+    pub alpha_work: u64,
     /// Whether only specks are filled here, which needs no engine.
     pub specks: bool,
 }

@@ -164,6 +164,7 @@ impl Frame<'_> {
             hole_pixels,
             scale: self.needs.scale(width, height),
             work: hole_pixels,
+            alpha_work: 0,
             specks: false,
         }
     }

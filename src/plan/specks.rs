@@ -116,6 +116,7 @@ impl Specks {
                     hole_pixels: tile.pixels,
                     scale: 1.0,
                     work: tile.pixels + tile.cells * LEARNING,
+                    alpha_work: 0,
                     specks: true,
                 };
                 memory::push(&mut regions, region, WHAT)?;

@@ -26,17 +26,19 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
     let mut request = select.request()?;
     take_stdin(app, select, &budget)?;
     let from = source(app, image, &budget);
-    // A plan needs the picture's pixels only where they are the mask.
     let mut reading = MaskReading::new(app, select, image, &budget);
-    let (about, mask) = match &mask {
+    let (mut about, mask) = match &mask {
         None => {
-            let mut picture = files::read(&from, Want::Pixels)?;
+            let picture = files::read(&from, Want::Pixels)?;
             let mask = mask::of_alpha(&from, &picture, select.mask_how())?;
-            picture.data = Vec::new();
             (picture, mask)
         }
         Some(found) => {
-            let about = files::read(&from, Want::Header)?;
+            let mut about = files::read(&from, Want::Header)?;
+            // Of the picture's pixels a plan needs their alpha.
+            if about.format.layout.has_alpha() {
+                about = files::read(&from, Want::Pixels)?;
+            }
             let mask = reading.read(found)?;
             let mask = reading.fitted(&about, &found.path, mask)?;
             (about, mask)
@@ -52,12 +54,18 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
     let plan = if mask.empty {
         None
     } else {
+        let pixels = match about.data.is_empty() {
+            true => None,
+            false => Some(about.view()?),
+        };
         Some(
             inpainter
-                .plan(&request, None, &mask.view()?)
+                .plan(&request, pixels.as_ref(), &mask.view()?)
                 .map_err(|e| named(image, mask.explain(budget.explain(e))))?,
         )
     };
+    // What is resident then is the command without the picture.
+    about.data = Vec::new();
     let mut notes = mask.notes.clone();
     notes.extend(plan.iter().flat_map(|plan| plan.notes.clone()));
     let whole = picture_bytes + plan.as_ref().map_or(0, |p| p.peak_bytes) + resident().unwrap_or(0);
