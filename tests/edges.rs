@@ -218,7 +218,8 @@ fn a_border_goes_on() {
 
 #[test]
 fn what_a_search_for_alpha_takes_is_planned() {
-    let cases: [(&str, fn(u32, u32) -> u8, bool); 4] = [
+    type Alpha = fn(u32, u32) -> u8;
+    let cases: [(&str, Alpha, bool); 4] = [
         ("torn", torn, true),
         ("straight", |x, _| 255 * u8::from(x < 152), false),
         ("opaque", |_, _| 255, false),
