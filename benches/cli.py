@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What `mend fill` costs over decoding and encoding alone, on a 100-megapixel picture with one small
-hole. Standard library only.
+"""What `mend fill` costs over decoding and encoding alone, on a 100-megapixel picture with one
+small hole. Standard library only.
 
     cargo build --release --example recode --bin mend && benches/cli.py [--runs N] [--size WxH]
 
@@ -47,7 +47,7 @@ def picture(width, height):
     for y in range(1, height):
         at = (y * 7919) % (len(noise) - line - 1) if line < len(noise) else 0
         # Differences to the row above: -1, 0, 1 or 2, drifting nowhere.
-        part = noise[at:at + line]
+        part = noise[at : at + line]
         yield b"\2" + part.translate(UP if y % 2 else DOWN)
 
 

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """LaMa and MI-GAN beside PyTorch, in one run: a pass over one region, in turns, weights loaded.
 
-    benches/erasers.py --python VENV/bin/python [--side 512] [--threads 2] [--passes 7] [lama] [migan]
+    benches/erasers.py --python VENV/bin/python [--side 512] [--threads 2] [--passes 7]
+                       [lama] [migan]
 
-The weights are random, written to a file once and read by both sides; the published networks take as long. PyTorch
-computes the definitions in `tests/golden/erasers.py`, and its result is compared with ours. The Python needs torch,
-numpy and safetensors. Times are medians; memory is the whole process's peak.
+The weights are random, written to a file once and read by both sides; the published networks take
+as long. PyTorch computes the definitions in `tests/golden/erasers.py`, and its result is compared
+with ours. The Python needs torch, numpy and safetensors. Times are medians; memory is the whole
+process's peak.
 """
 
 import argparse
@@ -54,7 +56,8 @@ def compare(name, binary, args):
     whole = net.generator if name == "lama" else net
     x = given(name, args.side)
     if name == "lama":
-        # Random blocks add up to thousands, where single precision itself is a thousandth off behind the sigmoid.
+        # Random blocks add up to thousands, where single precision itself is a thousandth off
+        # behind the sigmoid.
         with torch.inference_mode():
             deviation = whole.model[:-1](given(name, 64)).std()
         whole.model[-2].weight.data /= deviation
@@ -84,8 +87,10 @@ def compare(name, binary, args):
         error = np.abs(got - want.numpy()).max() / want.square().mean().sqrt().item()
     mend, peer = (statistics.median(times[who]) for who in ("mend", "torch"))
     print(
-        f"{name} {args.side}² on {args.threads} threads: Mend {mend:.3f} s, PyTorch {peer:.3f} s, {mend / peer:.2f} of it; "
-        f"Mend's peak {int(peak) / 1000:.0f} MB, loaded in {loaded:.2f} s; largest error {error:.1e}"
+        f"{name} {args.side}² on {args.threads} threads: Mend {mend:.3f} s, PyTorch {peer:.3f} s, "
+        f"{mend / peer:.2f} of it; "
+        f"Mend's peak {int(peak) / 1000:.0f} MB, loaded in {loaded:.2f} s; largest error "
+        f"{error:.1e}"
     )
 
 
@@ -94,7 +99,10 @@ def given(name, side):
     import torch
 
     row, column = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
-    inside = lambda n: (n >= side // 3) & (n < side // 2)
+
+    def inside(n):
+        return (n >= side // 3) & (n < side // 2)
+
     known = 1.0 - (inside(row) & inside(column)).float()
     image = torch.stack([(row * (c + 3) + column * 7) % 64 / 64.0 for c in range(3)])
     if name == "migan":

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Runs a command a few times: median seconds and peak memory of its whole process.
 
-    benches/measure.py [--runs N] [--label TEXT] COMMAND [ARGUMENT...]
+benches/measure.py [--runs N] [--label TEXT] COMMAND [ARGUMENT...]
 """
 
 import os
@@ -38,9 +38,12 @@ def main():
         sys.exit(__doc__)
     results = [run(args) for _ in range(runs)]
     seconds = [s for s, _ in results]
-    print(f"{label or args[0]:24} {statistics.median(seconds):7.2f} s "
-          f"({min(seconds):.2f} to {max(seconds):.2f}, {runs} runs), "
-          f"peak {max(p for _, p in results) / 1e6:.0f} MB", flush=True)
+    print(
+        f"{label or args[0]:24} {statistics.median(seconds):7.2f} s "
+        f"({min(seconds):.2f} to {max(seconds):.2f}, {runs} runs), "
+        f"peak {max(p for _, p in results) / 1e6:.0f} MB",
+        flush=True,
+    )
 
 
 main()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Fills a photo with a diffusion model under several memory budgets: predicted and measured peak of the
-whole process, and the seconds of each stage.
+"""Fills a photo with a diffusion model under several memory budgets: predicted and measured peak of
+the whole process, and the seconds of each stage.
 
     benches/memory.py MODEL [--binary MEND] [--steps N] [--least] [PARAMETER...]
 
@@ -21,8 +21,11 @@ MASK = HERE / "examples/photos/lighthouse.mask.png"
 
 
 def run(binary, command, *arguments):
-    done = subprocess.run([binary, command, PHOTO, "--mask", MASK, "--json", *arguments],
-                          stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        [binary, command, PHOTO, "--mask", MASK, "--json", *arguments],
+        stdout=subprocess.PIPE,
+        check=False,
+    )
     return json.loads(done.stdout)
 
 
@@ -47,8 +50,11 @@ def line(binary, label, arguments):
         return
     predicted, measured = plan["command_bytes"], made["peak_bytes"]
     stages = ", ".join(f"{s['name']} {s['seconds']:.2f}" for s in made["report"]["stages"])
-    print(f"{label:14} {predicted / 1e6:6.0f} MB predicted, {measured / 1e6:6.0f} MB measured, "
-          f"{predicted / measured:.3f}; {made['seconds']:.1f} s: {stages}", flush=True)
+    print(
+        f"{label:14} {predicted / 1e6:6.0f} MB predicted, {measured / 1e6:6.0f} MB measured, "
+        f"{predicted / measured:.3f}; {made['seconds']:.1f} s: {stages}",
+        flush=True,
+    )
 
 
 def main():
@@ -58,11 +64,26 @@ def main():
     parser.add_argument("--steps", default="2")
     parser.add_argument("--least", action="store_true")
     args, more = parser.parse_known_args()
-    common = ["--engine", "diffusion", "--model", args.model, "--steps", args.steps,
-              "--prompt", "a wooden bench", "--guidance", "1", *more]
+    common = [
+        "--engine",
+        "diffusion",
+        "--model",
+        args.model,
+        "--steps",
+        args.steps,
+        "--prompt",
+        "a wooden bench",
+        "--guidance",
+        "1",
+        *more,
+    ]
     if not args.least:
-        for label, own in [("no budget", []), ("int8", ["--precision", "int8"]),
-                           ("2G", ["--max-memory", "2G"]), ("1500M", ["--max-memory", "1500M"])]:
+        for label, own in [
+            ("no budget", []),
+            ("int8", ["--precision", "int8"]),
+            ("2G", ["--max-memory", "2G"]),
+            ("1500M", ["--max-memory", "1500M"]),
+        ]:
             line(args.binary, label, [*common, *own])
     # The command itself takes a little more to fill than to plan.
     least = smallest(args.binary, common) + 8

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""RAD's network beside PyTorch, in one run: an evaluation of the FFHQ-size network, in turns, weights loaded.
+"""RAD's network beside PyTorch, in one run: an evaluation of the FFHQ-size network, in turns,
+weights loaded.
 
     benches/rad.py --python VENV/bin/python [--side 256] [--threads 2] [--passes 5] [--small]
 
-The weights are random, written to a file once and read by both sides; trained ones take as long. PyTorch computes
-`training/rad/network.py` in two ways: `map` embeds the level of every pixel, as RAD's equations stand; `pair` embeds the two
-levels of a binary mask and blends what the blocks make of them, which is the least that it can do. Its faster memory format is
-taken. The Python needs torch, numpy and safetensors. Times are medians; memory is the whole process's peak.
+The weights are random, written to a file once and read by both sides; trained ones take as long.
+PyTorch computes `training/rad/network.py` in two ways: `map` embeds the level of every pixel, as
+RAD's equations stand; `pair` embeds the two levels of a binary mask and blends what the blocks make
+of them, which is the least that it can do. Its faster memory format is taken. The Python needs
+torch, numpy and safetensors. Times are medians; memory is the whole process's peak.
 """
 
 import argparse
@@ -28,7 +30,9 @@ def main():
     parser.add_argument("--side", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--passes", type=int, default=5)
-    parser.add_argument("--small", action="store_true", help="the small network of training/rad, for a quick look")
+    parser.add_argument(
+        "--small", action="store_true", help="the small network of training/rad, for a quick look"
+    )
     parser.add_argument("--binary", help="the built example, built here where none is given")
     args = parser.parse_args()
     # A virtual environment's Python is a link to the one that runs this.
@@ -49,10 +53,18 @@ def network(small):
 
     torch.manual_seed(1)
     plain, attends = ("ResnetDownsampleBlock2D",), ("AttnDownBlock2D",)
-    config = Config() if small else Config(
-        sample_size=256, block_out_channels=(128, 128, 256, 256, 512, 512), attention_head_dim=64,
-        down_block_types=plain * 4 + attends + plain,
-        up_block_types=("ResnetUpsampleBlock2D", "AttnUpBlock2D") + ("ResnetUpsampleBlock2D",) * 4)
+    config = (
+        Config()
+        if small
+        else Config(
+            sample_size=256,
+            block_out_channels=(128, 128, 256, 256, 512, 512),
+            attention_head_dim=64,
+            down_block_types=plain * 4 + attends + plain,
+            up_block_types=("ResnetUpsampleBlock2D", "AttnUpBlock2D")
+            + ("ResnetUpsampleBlock2D",) * 4,
+        )
+    )
     net = Rad(config).eval().requires_grad_(False)
     for name, p in net.named_parameters():
         # Of a size that lets signals through; nothing stays at the zero that it is initialised to.
@@ -77,7 +89,10 @@ def compare(binary, args):
     mask = (inside(row) & inside(column)).float()[None, None]
     x = torch.stack([(row * (c + 3) + column * 7) % 64 / 64.0 for c in range(3)])[None] * 2 - 1
     known, hole = torch.tensor([0.0]), torch.tensor([LEVEL])
-    ways = {"map": lambda: net(x, mask * LEVEL), "pair": lambda: net.forward_binary(x, mask, known, hole)}
+    ways = {
+        "map": lambda: net(x, mask * LEVEL),
+        "pair": lambda: net.forward_binary(x, mask, known, hole),
+    }
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         model, out = Path(folder) / "rad.safetensors", Path(folder) / "out"
         metadata = {"config": json.dumps(net.config.plain())}
@@ -115,9 +130,12 @@ def compare(binary, args):
         error = np.abs(got - want.numpy()).max() / want.square().mean().sqrt().item()
     mend, full, pair = (statistics.median(times[who]) for who in ("mend", "map", "pair"))
     print(
-        f"RAD's network at {side}² on {args.threads} threads: Mend {mend:.3f} s; PyTorch {full:.3f} s with a map ({mend / full:.2f} of it), "
-        f"{pair:.3f} s with two vectors ({mend / pair:.2f} of it), {str(best).removeprefix('torch.')}; "
-        f"Mend's peak {int(peak) / 1000:.0f} MB, loaded in {loaded:.2f} s; largest error {error:.1e}"
+        f"RAD's network at {side}² on {args.threads} threads: Mend {mend:.3f} s; PyTorch "
+        f"{full:.3f} s with a map ({mend / full:.2f} of it), "
+        f"{pair:.3f} s with two vectors ({mend / pair:.2f} of it), "
+        f"{str(best).removeprefix('torch.')}; "
+        f"Mend's peak {int(peak) / 1000:.0f} MB, loaded in {loaded:.2f} s; largest error "
+        f"{error:.1e}"
     )
 
 

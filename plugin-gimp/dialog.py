@@ -8,8 +8,8 @@ introspection, GTK 2 by its C functions.
 import os
 
 import fill
-import job
 import panel
+import params
 import widgets
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -42,7 +42,7 @@ class View:
 
     def __init__(self, settings, host, inpainter):
         self.panel, self.host, self.inpainter = settings, host, inpainter
-        self.timer, self.drawn_for, self.good = None, None, False
+        self.timer, self.drawn_for, self.good, self.closed = None, [], False, False
         self.window = window = widgets.Window(TITLE)
         self.window.note(window.head, fill.target_text(host.item))
         # The engine's own rows change with the engine; the others stay, and keep the focus.
@@ -53,14 +53,14 @@ class View:
         self.inside = window.more(window.form, "_More", self._opened)
         window.put(self.inside, self.boxes["more"])
         window.put(self.inside, self.boxes["own more"])
-        missing = job.missing_text(settings.description)
+        missing = params.missing_text(settings.description)
         if missing:
             window.note(self.inside, missing)
         self.said = window.note(window.foot, "")
         self._draw()
         self._refresh()
         # Enter fills. Where nothing can be filled it does nothing, and opens no list either.
-        window.focus(None if self.good else self.rows.get("grow"))
+        window.focus(None if self.good else self.rows.get(("", "grow")))
 
     def run(self):
         """Until the user fills (True) or leaves."""
@@ -89,7 +89,7 @@ class View:
             widgets.cancel(self.timer)
             self.timer = None
         self.window.close()
-        self.window = None
+        self.closed = True
 
     # --- Rows
 
@@ -100,24 +100,24 @@ class View:
             self.window.clear(self.boxes[name])
         basic, more = self.panel.fields(True), self.panel.fields(False)
         for field in basic:
-            if not field.engines:
+            if not field.engine:
                 self._row(self.boxes["engine" if field.name == "engine" else "common"], field)
         self.summary = self.window.note(self.boxes["engine"], "")
         if self.host.item.is_layer:
             self._pair("Fill from:", "Where the fill takes its pixels from", fill.SAMPLES, "sample")
             self._pair("Result:", "Where the fill goes", fill.OUTPUTS, "output")
         for field in more:
-            if not field.engines:
+            if not field.engine:
                 self._row(self.boxes["more"], field)
         self._draw_own()
 
     def _draw_own(self):
         """The rows of the chosen engine."""
-        self.drawn_for = self.panel.settings.engine
+        self.drawn_for = self.panel.settings.fields()
         for name, essential in (("own", True), ("own more", False)):
             self.window.clear(self.boxes[name])
             for field in self.panel.fields(essential):
-                if field.engines:
+                if field.engine:
                     self._row(self.boxes[name], field)
 
     def _pair(self, label, tip, pairs, name):
@@ -139,19 +139,20 @@ class View:
 
         label = field.label + ":"
         if field.type == "choice":
-            widget = widgets.combo(job.choices(field, self.panel.description), value, changed)
+            widget = widgets.combo(params.choices(field, self.panel.description), value, changed)
         elif field.type == "flag":
             widget = widgets.check(value, changed)
         elif field.type in ("integer", "number"):
             whole = field.type == "integer"
-            low, high = max(field.min, -INT_MAX), min(field.max, INT_MAX)
+            low = -INT_MAX if field.min is None else max(field.min, -INT_MAX)
+            high = INT_MAX if field.max is None else min(field.max, INT_MAX)
             step = 1 if whole else max((high - low) / 100.0, 0.01)
             widget = widgets.spin(low, high, step, 0 if whole else 2, value, changed)
         elif field.type == "extent":
             widget = widgets.entry(value, changed, EXTENTS)
         else:
             widget = widgets.entry(value, changed)
-        self.rows[field.name] = widget
+        self.rows[field.key] = widget
         self.window.row(box, label, field.help, widget)
 
     # --- What follows from them
@@ -169,7 +170,10 @@ class View:
 
     def _refresh(self):
         self.timer = None
-        if self.panel.settings.engine != self.drawn_for:
+        fields = self.panel.settings.fields()
+        if [f for f in fields if not f.engine] != [f for f in self.drawn_for if not f.engine]:
+            self._draw()  # the engine describes one of them anew
+        elif fields != self.drawn_for:
             self._draw_own()
         verdict = self.panel.judge(self.host, self.inpainter)
         self.good = verdict.good
@@ -184,5 +188,5 @@ class View:
             widgets.later(milliseconds, self._fit)
 
     def _fit(self):
-        if self.window:
+        if not self.closed:
             self.window.fit(HEIGHT)

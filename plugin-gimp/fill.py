@@ -10,7 +10,7 @@ What differs between the two versions is an adapter with these members (all rect
     canvas                      the canvas in its own coordinates
     selection_bounds()          in canvas coordinates, or None when nothing is selected
     selection(rect)             8-bit selection of a rectangle of the canvas
-    grown(rect, mask, by)       `mask` over `rect`, its selected part widened as GIMP widens selections
+    grown(rect, mask, by)       `mask` over `rect`, its selected part widened as GIMP widens them
     encoding                    babl's name of the layer's pixel encoding
     read(rect, encoding)        pixels of the layer, in layer coordinates; encoding None: its own
     visible()                   (encoding, read) of all visible layers as one, in canvas coordinates
@@ -25,41 +25,21 @@ import threading
 from typing import NamedTuple, Optional
 
 import job
+import masks
 import native
+import params
 from job import Rect
 
 IN_PLACE, NEW_LAYER = "in-place", "new-layer"
-OUTPUTS = (
-    (IN_PLACE, "Change the layer"),
-    (NEW_LAYER, "New layer above it"),
-)
+OUTPUTS = ((IN_PLACE, "Change the layer"), (NEW_LAYER, "New layer above it"))
 
 LAYER, VISIBLE = "layer", "visible"
-SAMPLES = (
-    (LAYER, "This layer"),
-    (VISIBLE, "All visible layers"),
-)
-
-# The actions without a dialog: for selections that hug an object, and from what is close.
-REMOVE_OBJECT = {"grow": "4"}
-FILL_QUICKLY = {"engine": "exemplar", "context": "32"}
-
-
-# Parameters of the library that these plug-ins set themselves.
-OWN = ("result",)
-
-
-NO_MEMORY = "There is not enough memory for these pixels: select a smaller region."
-
-
-def fields(description):
-    """The parameters that a script for GIMP may set."""
-    return [field for field in job.fields(description) if field.name not in OWN]
+SAMPLES = ((LAYER, "This layer"), (VISIBLE, "All visible layers"))
 
 
 def check_parameters(inpainter, parameters):
     """Raises MendError or Refusal for a name or a value that cannot be, whatever else is wrong."""
-    for name in OWN:
+    for name in params.ASKED_OTHERWISE:
         if name in parameters:
             raise Refusal("'%s' is for programs: here 'output' says where the fill goes." % name)
     inpainter.check(parameters)
@@ -67,6 +47,13 @@ def check_parameters(inpainter, parameters):
 
 class Refusal(Exception):
     """Nothing was changed; the text says what to do."""
+
+
+def there(rect):
+    """The rectangle of what is to be filled. Raises Refusal where it is gone."""
+    if rect is None:
+        raise Refusal("What was to be filled is gone: select a layer, and try again.")
+    return rect
 
 
 class Item(NamedTuple):
@@ -86,12 +73,18 @@ class Item(NamedTuple):
 # Encodings that the library reads as they are: nothing is converted and the layer's own colour
 # space is kept. "~" is GIMP's perceptual curve, which is an encoding like sRGB's.
 _LAYOUTS = {
-    "RGB": (native.RGB, True), "RGBA": (native.RGBA, True),
-    "R'G'B'": (native.RGB, False), "R'G'B'A": (native.RGBA, False),
-    "R~G~B~": (native.RGB, False), "R~G~B~A": (native.RGBA, False),
-    "Y": (native.GRAY, True), "YA": (native.GRAYA, True),
-    "Y'": (native.GRAY, False), "Y'A": (native.GRAYA, False),
-    "Y~": (native.GRAY, False), "Y~A": (native.GRAYA, False),
+    "RGB": (native.RGB, True),
+    "RGBA": (native.RGBA, True),
+    "R'G'B'": (native.RGB, False),
+    "R'G'B'A": (native.RGBA, False),
+    "R~G~B~": (native.RGB, False),
+    "R~G~B~A": (native.RGBA, False),
+    "Y": (native.GRAY, True),
+    "YA": (native.GRAYA, True),
+    "Y'": (native.GRAY, False),
+    "Y'A": (native.GRAYA, False),
+    "Y~": (native.GRAY, False),
+    "Y~A": (native.GRAYA, False),
 }
 _DEPTHS = {"u8": native.U8, "u16": native.U16, "half": native.F16, "float": native.F32}
 # Anything else (32-bit integers, doubles, indexed colours) goes through this, which holds it.
@@ -129,8 +122,8 @@ def check_item(item, output, sample=LAYER):
         raise Refusal("sample cannot be '%s': give layer or visible." % sample)
     if sample == VISIBLE and not item.is_layer:
         raise Refusal(
-            "“%s” is a mask or channel, which is filled from its own values: choose “%s” to fill from."
-            % (item.name, dict(SAMPLES)[LAYER])
+            "“%s” is a mask or channel, which is filled from its own values: choose “%s” to fill "
+            "from." % (item.name, dict(SAMPLES)[LAYER])
         )
     here = "“%s”" % item.name
     other = "or choose “%s” as the result" % dict(OUTPUTS)[NEW_LAYER]
@@ -169,15 +162,15 @@ class Selection(NamedTuple):
         return cls(bounds, b"" if bounds is None else bytes(host.selection(bounds)))
 
     def over(self, rect):
-        """8 bits a pixel over another rectangle of the canvas: nothing is selected beside `bounds`."""
-        both = rect.intersect(self.bounds)
+        """8 bits a pixel over another rectangle of the canvas: nothing is selected beside
+        `bounds`."""
+        bounds = self.bounds or Rect(0, 0, 0, 0)
+        both = rect.intersect(bounds)
         if both.empty:
             return bytes(rect.area)
-        rows = job.cut(self.soft, self.bounds.width, both.moved(-self.bounds.x, -self.bounds.y))
+        rows = job.cut(self.soft, bounds.width, both.moved(-bounds.x, -bounds.y))
         before, after = bytes(both.x - rect.x), bytes(rect.right - both.right)
-        lines = [
-            before + rows[i : i + both.width] + after for i in range(0, len(rows), both.width)
-        ]
+        lines = [before + rows[i : i + both.width] + after for i in range(0, len(rows), both.width)]
         above, below = both.y - rect.y, rect.bottom - both.bottom
         return bytes(above * rect.width) + b"".join(lines) + bytes(below * rect.width)
 
@@ -194,8 +187,8 @@ class Hole(NamedTuple):
 
 
 def find_hole(host, grow=0, sample=LAYER, output=IN_PLACE, selection=None):
-    """The selected part, `grow` pixels wider, of a Selection, or of the one that is there now. Raises
-    Refusal when there is none."""
+    """The selected part, `grow` pixels wider, of a Selection, or of the one that is there now.
+    Raises Refusal when there is none."""
     selection = selection or Selection.now(host)
     bounds = selection.bounds
     if bounds is None:
@@ -246,78 +239,51 @@ def rounded(encoding):
     return encoding.rpartition(" ")[2] in ("float", "double", "u32")
 
 
-def bands(rect, row_bytes):
-    """`rect` in strips of a few megabytes."""
-    rows = max(1, (4 << 20) // max(row_bytes, 1))
-    return [
-        Rect(rect.x, y, rect.width, min(rows, rect.bottom - y))
-        for y in range(rect.y, rect.bottom, rows)
-    ]
-
-
-def kept(before, after, mask, size):
-    """The pixels of `after` where `mask` (of 0 and 255) selects, elsewhere those of `before`."""
-    wide = bytearray(len(mask) * size)
-    for i in range(size):
-        wide[i::size] = mask
-    # Whole strips as numbers: the fastest that Python has without other libraries.
-    select, old, new = (int.from_bytes(b, "little") for b in (wide, before, after))
-    return (old ^ ((old ^ new) & select)).to_bytes(len(before), "little")
+# Bytes that are kept and compared at a time.
+STRIP = 4 << 20
 
 
 class Keeper:
     """Gives unselected pixels their bits back after GIMP composited a layer in place.
 
-    `read(rect)` and `write(rect, bytes)` move the layer's own bytes. What GIMP pushed for undo holds
-    the box's bits as they were; redo brings back what is there when the user undoes.
+    `read(rect)` and `write(rect, bytes)` move the layer's own bytes. What GIMP pushed for undo
+    holds the box's bits as they were; redo brings back what is there when the user undoes.
     """
 
     def __init__(self, hole, size, read):
         self.hole, self.size, self.read = hole, size, read
-        self.strips = [(band, bytes(read(band))) for band in bands(hole.rect, hole.rect.width * size)]
+        strips = job.bands(hole.rect, size, STRIP)
+        self.strips = [(strip, bytes(read(strip))) for strip in strips]
 
     def restore(self, write):
         box, mask = self.hole.rect, job.hard(self.hole.soft)
-        for band, before in self.strips:
-            after = bytes(self.read(band))
-            chosen = job.cut(mask, box.width, band.moved(-box.x, -box.y))
-            right = kept(before, after, chosen, self.size)
+        for strip, before in self.strips:
+            after = bytes(self.read(strip))
+            chosen = job.cut(mask, box.width, strip.moved(-box.x, -box.y))
+            right = masks.choose(before, after, chosen, self.size)
             if right != after:
-                write(band, right)
-
-
-_OPAQUE = bytes([0] + [255] * 255)
+                write(strip, right)
 
 
 def shown(pixels, pixel_fmt):
-    """255 for each pixel that is not wholly transparent, else 0; None where pixels have no alpha."""
+    """255 for each pixel that is not wholly transparent, else 0; None where pixels have no
+    alpha."""
     if pixel_fmt & 0x0F not in (native.RGBA, native.GRAYA, native.BGRA):
         return None
-    size = native.pixel_bytes(pixel_fmt)
-    alpha = native.DEPTH_BYTES[pixel_fmt & 0xF0]
-    found = 0
-    for i in range(size - alpha, size):
-        found |= int.from_bytes(bytes(pixels[i::size]).translate(_OPAQUE), "little")
-    return found.to_bytes(len(pixels) // size, "little")
-
-
-def some(first, second):
-    """Whether two masks of 0 and 255 have a pixel in common."""
-    return int.from_bytes(first, "little") & int.from_bytes(second, "little") != 0
-
-
-_INVERSE = bytes(range(255, -1, -1))
+    size, alpha = native.pixel_bytes(pixel_fmt), native.DEPTH_BYTES[pixel_fmt & 0xF0]
+    return masks.visible(pixels, size, alpha)
 
 
 def check_surroundings(pixels, pixel_fmt, mask, name, sample):
     """Raises Refusal where all around the hole is transparent: most often it is the wrong layer."""
     opaque = shown(pixels, pixel_fmt)
-    if opaque is None or some(opaque, bytes(mask).translate(_INVERSE)):
+    if opaque is None or masks.overlap(opaque, masks.inverse(mask)):
         return
     if sample == VISIBLE:
         raise Refusal("Nothing is visible around the selection: show the layers to fill from.")
     raise Refusal(
-        "“%s” is transparent all around the selection: is it the wrong layer? Select the layer that "
+        "“%s” is transparent all around the selection: is it the wrong layer? Select the layer "
+        "that "
         "shows what is to go, or fill from “%s”." % (name, dict(SAMPLES)[VISIBLE])
     )
 
@@ -339,7 +305,8 @@ class Source:
         self.pixel_bytes = native.pixel_bytes(self.format)
 
     def read(self, rect, mask):
-        """The pixels of a piece whose hole `mask` has. Raises Refusal for one with no surroundings."""
+        """The pixels of a piece whose hole `mask` has. Raises Refusal for one with no
+        surroundings."""
         pixels = bytearray(self._read(rect, self.encoding))
         check_surroundings(pixels, self.format, mask, self.name, self.sample)
         return pixels
@@ -351,7 +318,8 @@ def ask_plan(inpainter, parameters, hole):
 
 
 def plan(host, inpainter, parameters, output=IN_PLACE, sample=LAYER):
-    """The library's plan for the present selection. Raises what `fill` would raise before it runs."""
+    """The library's plan for the present selection. Raises what `fill` would raise before it
+    runs."""
     check_parameters(inpainter, parameters)
     check_item(host.item, output, sample)
     hole = find_hole(host, int(parameters.get("grow", 0)), sample, output)
@@ -360,16 +328,17 @@ def plan(host, inpainter, parameters, output=IN_PLACE, sample=LAYER):
         source = Source(host, output, sample)
         for piece in job.pieces(found):
             mask = job.cut(hole.mask.data, hole.mask.width, piece.rect)
-            # A dialog asks again and again: only what looks bad in one byte a pixel is read exactly.
-            rough = bytes(host.read(piece.rect, "A u8")).translate(_OPAQUE)
-            if not some(rough, mask.translate(_INVERSE)):
+            # A dialog asks again and again: only what looks bad in one byte a pixel is read
+            # exactly.
+            rough = job.hard(host.read(piece.rect, "A u8"))
+            if not masks.overlap(rough, masks.inverse(mask)):
                 source.read(piece.rect, mask)
     return found
 
 
 def fill(host, inpainter, parameters, output, sample=LAYER, selection=None):
-    """Fills the selection of the layer: `selection`, or the one that is there now. Gives back (the new
-    layer or None, the library's notes).
+    """Fills the selection of the layer: `selection`, or the one that is there now. Gives back (the
+    new layer or None, the library's notes).
 
     Raises Refusal or MendError; the image is untouched then. The library is handed hard masks: GIMP
     itself applies the selection when the result is written, so that softness counts once.
@@ -387,25 +356,14 @@ def fill(host, inpainter, parameters, output, sample=LAYER, selection=None):
     dx, dy = source.area.x - host.rect.x, source.area.y - host.rect.y
     if output == IN_PLACE and host.item.alpha_locked:
         check_alpha(host, hole, hole.rect.moved(dx, dy))
-    parts, notes, done = [], [], 0.0
+    parts, reports, done = [], [], 0.0
     countdown = job.Countdown(planned["seconds"])
     for piece in pieces:
-        rect = piece.rect
-        mask = job.cut(hole.mask.data, hole.mask.width, rect)
-        pixels = source.read(rect, mask)
-
-        image = native.Image(pixels, rect.width, rect.height, source.format)
-        told = native.Image(mask, rect.width, rect.height, native.GRAY | native.U8)
-        result = watched(host, inpainter, countdown, lambda cancel: inpainter.inpaint(
-            parameters, image, told, cancel=cancel,
-            progress=lambda progress: countdown.report(done + progress.share * piece.weight),
-        ))
-        notes += [note for note in result.get("notes", []) if note not in notes]
-        where = piece.hole.moved(-rect.x, -rect.y)
-        size = source.pixel_bytes
-        parts.append((piece.hole.moved(dx, dy), job.cut(pixels, rect.width * size, where, size)))
+        work = Work(inpainter, parameters, source, hole, piece)
+        reports.append(watched(host, work, countdown, done))
+        parts.append((piece.hole.moved(dx, dy), work.filled()))
         done += piece.weight
-        del pixels, image
+        del work  # its pixels go before the next one's come
     host.progress(1.0, "")
     if host.now() != host.rect:
         raise Refusal(
@@ -413,29 +371,60 @@ def fill(host, inpainter, parameters, output, sample=LAYER, selection=None):
             "Try again." % host.item.name
         )
     hole = hole._replace(rect=hole.rect.moved(dx, dy))
-    return host.write(parts, source.encoding, hole, output == NEW_LAYER), notes
+    return host.write(parts, source.encoding, hole, output == NEW_LAYER), job.notes_of(reports)
+
+
+class Work:
+    """One call of the library: a piece of the pixels, filled in place."""
+
+    def __init__(self, inpainter, parameters, source, hole, piece):
+        self.inpainter, self.parameters, self.piece = inpainter, parameters, piece
+        rect, self.size = piece.rect, source.pixel_bytes
+        mask = job.cut(hole.mask.data, hole.mask.width, rect)
+        self.pixels = source.read(rect, mask)
+        self.image = native.Image(self.pixels, rect.width, rect.height, source.format)
+        self.mask = native.Image(mask, rect.width, rect.height, native.GRAY | native.U8)
+
+    def run(self, cancel, report):
+        """Fills it and gives the library's report; `report(share)` hears how much is done."""
+        return self.inpainter.inpaint(
+            self.parameters,
+            self.image,
+            self.mask,
+            cancel=cancel,
+            progress=lambda progress: report(progress.share),
+        )
+
+    def filled(self):
+        """The pixels of the hole."""
+        rect, hole = self.piece.rect, self.piece.hole
+        inside = hole.moved(-rect.x, -rect.y)
+        return job.cut(self.pixels, rect.width * self.size, inside, self.size)
 
 
 # Seconds between two looks at a fill that runs.
 LOOK = 0.2
 
 
-def watched(host, inpainter, countdown, work):
-    """What `work(cancel)` gives, which runs on a thread of its own: GIMP is told from this one how far
-    it is, also within its long steps."""
-    cancel, ended = inpainter.cancel(), []
+def watched(host, work, countdown, done):
+    """The report of a Work that runs on a thread of its own: GIMP is told from this one how far all
+    is, also within long steps. `done` is the share of the works before it."""
+    cancel, ended = work.inpainter.cancel(), []
+
+    def report(share):
+        countdown.report(done + share * work.piece.weight)
 
     def run():
         try:
-            ended.append((work(cancel), None))
-        except BaseException as error:  # noqa: B902 - raised again on the other thread
+            ended.append((work.run(cancel, report), None))
+        except BaseException as error:
             ended.append((None, error))
 
     thread = threading.Thread(target=run, name="fill", daemon=True)
     thread.start()
     try:
         while True:
-            host.progress(countdown.share, job.left_text(countdown.left))
+            host.progress(countdown.shown, job.left_text(countdown.left))
             thread.join(LOOK)
             if not thread.is_alive():
                 break
@@ -451,20 +440,16 @@ def watched(host, inpainter, countdown, work):
 
 
 def check_alpha(host, hole, rect):
-    """Raises Refusal where a lock on transparency would hide the fill; `rect` in layer coordinates."""
+    """Raises Refusal where a lock on transparency would hide the fill; `rect` in layer
+    coordinates."""
     encoding = host.encoding if pixel_format(host.encoding) is not None else FALLBACK
     opaque = shown(host.read(rect, encoding), pixel_format(encoding))
-    if opaque is not None and some(opaque.translate(_INVERSE), job.hard(hole.soft)):
+    if opaque is not None and masks.overlap(masks.inverse(opaque), job.hard(hole.soft)):
         raise Refusal(
-            "The transparency of “%s” is locked, so that a fill of its transparent pixels would not "
+            "The transparency of “%s” is locked, so that a fill of its transparent pixels would "
+            "not "
             "show: unlock its alpha channel in the Layers dialog." % host.item.name
         )
-
-
-def sentence(text):
-    """The library's message as a dialog writes it."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else text + "."
 
 
 def with_alpha(encoding):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import fill
 import job
 import native
+import params
 
 
 class Asked(NamedTuple):
@@ -34,7 +35,8 @@ class Memory:
             return {}
 
     def write(self, stored):
-        """Keeps `stored`. A folder that cannot be written keeps nothing: the fill counts for more."""
+        """Keeps `stored`. A folder that cannot be written keeps nothing: the fill counts for
+        more."""
         try:
             with open(self.path + ".new", "w", encoding="utf-8") as file:
                 json.dump(stored, file, indent=1)
@@ -56,7 +58,7 @@ class Panel:
 
     def __init__(self, description, stored):
         self.description = description
-        self.settings = job.Settings(description, stored.get("settings"))
+        self.settings = params.Settings(description, stored.get("settings"))
         self.output = _one_of(fill.OUTPUTS, stored.get("output"))
         self.sample = _one_of(fill.SAMPLES, stored.get("sample"))
 
@@ -67,10 +69,7 @@ class Panel:
 
     def fields(self, essential):
         """The parameters for the chosen engine: those that are shown at once, or the others."""
-        return [
-            field for field in self.settings.fields()
-            if field.name not in fill.OWN and field.essential == essential
-        ]
+        return [field for field in self.settings.fields() if field.essential == essential]
 
     def for_item(self, item):
         """Leaves only what can be done with this drawable."""
@@ -79,7 +78,7 @@ class Panel:
 
     def asked(self):
         """The fill that the settings ask for."""
-        return Asked(self.settings.parameters(without=fill.OWN), self.output, self.sample)
+        return Asked(self.settings.parameters(), self.output, self.sample)
 
     def stored(self):
         """All of it, for `Memory`."""
@@ -95,10 +94,10 @@ class Panel:
         except fill.Refusal as refusal:
             good, text = False, str(refusal)
         except native.MendError as error:
-            good, text = False, fill.sentence(error.message)
+            good, text = False, job.sentence(error.message)
         except MemoryError:
-            good, text = False, fill.NO_MEMORY
-        summaries = {e.id: e.summary for e in job.engines(self.description)}
+            good, text = False, job.NO_MEMORY
+        summaries = {e.id: e.summary for e in params.engines(self.description)}
         return Verdict(good, text, summaries.get(engine, ""))
 
 

@@ -8,7 +8,7 @@ made, converted, read and closed: no window, no undo step, nothing the user's do
 
 import struct
 
-from . import raw
+from . import masks, raw
 from .raw import Space
 
 
@@ -91,7 +91,7 @@ class Colours:
         out = self.convert(data, width, height, working, target)
         if target.model not in raw.SHIFTING:
             return out, 0.0
-        visible = raw.visible_pixels(data, 16, 4)
+        visible = masks.visible(data, 16, 4)
         got = self.convert(out, width, height, target, working)
         best = (raw.shift(data, got, visible), out)
         aim = data

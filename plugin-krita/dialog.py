@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The dialog, drawn from what the library says of itself, and the progress window. No Krita here."""
+"""The dialog, drawn from what the library says of itself, and the progress window. No Krita
+here."""
 
 import os
 
-from . import job, krita_job
+from . import job, krita_job, params
 from .inputs import Choice, Extent, Flag, Form, Message, Note, Number, Text, Whole, escaped, line
 from .krita_job import IN_PLACE, LAYER, OWN, VISIBLE, Options
 from .qt import QtCore, QtWidgets
@@ -36,8 +37,8 @@ class Dialog(QtWidgets.QDialog):
         self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
         self._description, self._plan_of = description, plan_of
         self._refusal, self._advice = refusal, advice
-        self._engines = {e.id: e for e in job.engines(description)}
-        self._runs = None  # the engine that the plan names
+        self._engines = {e.id: e for e in params.engines(description)}
+        self._runs = ""  # the engine that the plan names
         self._settings = krita_job.settings(description, options)
         self._rows = {}  # (whose it is, name): (field, label, input)
 
@@ -74,9 +75,13 @@ class Dialog(QtWidgets.QDialog):
         """All that scrolls."""
         self._front, self._behind = Form(), Form()
         self._summary, self._undo, self._advised = Note(), Note(), Note()
-        every = [field for engine in krita_job.offered(self._description)
-                 for field in krita_job.fields(self._description, engine)]
-        place = {name: n for n, name in enumerate(job.ESSENTIAL)}
+        every = [
+            field
+            for engine in krita_job.offered(self._description)
+            for field in params.fields_of(self._description, engine)
+            if field.name not in params.ASKED_OTHERWISE
+        ]
+        place = {name: n for n, name in enumerate(params.ESSENTIAL)}
         for field in sorted(every, key=lambda f: place.get(f.name, len(place))):
             self._add(field)
         self._add_where()
@@ -87,12 +92,16 @@ class Dialog(QtWidgets.QDialog):
         self._more.setAutoRaise(True)
         self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._more.toggled.connect(self._open)
-        missing = job.missing_text(self._description)
+        missing = params.missing_text(self._description)
         if missing:
             note = Note(missing)
-            note.setToolTip("\n".join(
-                "%s: %s" % (e.label, e.why_not)
-                for e in self._engines.values() if not e.available))
+            note.setToolTip(
+                "\n".join(
+                    "%s: %s" % (e.label, e.why_not)
+                    for e in self._engines.values()
+                    if not e.available
+                )
+            )
             self._behind.add_wide(note)
 
         inside = QtWidgets.QWidget()
@@ -108,8 +117,7 @@ class Dialog(QtWidgets.QDialog):
         return inside
 
     def _add(self, field):
-        key = _key(field)
-        if key in self._rows:
+        if field.key in self._rows:
             return
         if field.type == "integer":
             widget = Whole(field)
@@ -118,9 +126,9 @@ class Dialog(QtWidgets.QDialog):
         elif field.type == "flag":
             widget = Flag(field)
         elif field.type == "choice":
-            widget = Choice(job.choices(field, self._description))
+            widget = Choice(params.choices(field, self._description))
         elif field.type == "extent":
-            widget = Extent(field, krita_job.limits(self._description, field.name, key[0] or None))
+            widget = Extent(field)
         else:
             widget = Text(field)
         widget.setObjectName("mend_" + field.name)
@@ -129,7 +137,7 @@ class Dialog(QtWidgets.QDialog):
             part.setToolTip("<qt>%s</qt>" % escaped(field.help))
         label.setBuddy(widget)
         (self._front if field.essential else self._behind).add(label, widget)
-        self._rows[key] = (field, label, widget)
+        self._rows[field.key] = (field, label, widget)
         widget.changed.connect(lambda: self._set(field, widget))
         if field.name == "engine":
             self._front.add("", self._summary)
@@ -174,9 +182,9 @@ class Dialog(QtWidgets.QDialog):
         return row and row[2]
 
     def _row(self, name):
-        for field in krita_job.fields(self._description, self._settings.engine):
+        for field in self._settings.fields():
             if field.name == name:
-                return self._rows[_key(field)]
+                return self._rows[field.key]
         return None
 
     def options(self):
@@ -189,9 +197,9 @@ class Dialog(QtWidgets.QDialog):
 
     def _show(self, options):
         self._settings = krita_job.settings(self._description, options)
-        for (whose, name), (field, _, widget) in self._rows.items():
+        for field, _, widget in self._rows.values():
             blocked = widget.blockSignals(True)
-            widget.set(options.values.get(whose, {}).get(name, field.default))
+            widget.set(self._settings.get(field))
             widget.blockSignals(blocked)
         self._result.set(options.result)
         self._source.set(options.source)
@@ -209,7 +217,7 @@ class Dialog(QtWidgets.QDialog):
     def _dress(self):
         """Shows what means something for the values as they are."""
         engine = self._settings.engine
-        has = {_key(f) for f in krita_job.fields(self._description, engine)}
+        has = {field.key for field in self._settings.fields()}
         for key, (_, label, widget) in self._rows.items():
             label.setVisible(key in has)
             widget.setVisible(key in has)
@@ -278,7 +286,8 @@ class Dialog(QtWidgets.QDialog):
                     self._runs = plan["engine"]
                 self._planned.setText(job.plan_text(plan, self._description))
             except Exception as error:
-                problem = krita_job.sentence(str(error))
+                memory = isinstance(error, MemoryError)
+                problem = job.NO_MEMORY if memory else job.sentence(str(error))
         if problem is not None:
             self._planned.setText(problem)
         self._start.setEnabled(problem is None)
@@ -294,12 +303,6 @@ class Dialog(QtWidgets.QDialog):
 
     def _help(self):
         Manual(self).open()
-
-
-def _key(field):
-    """Whose a parameter is, as job.Settings has it, and its name."""
-    own = field.engines and field.name not in job.WISHES
-    return (field.engines[0] if own else "", field.name)
 
 
 class Manual(QtWidgets.QDialog):
@@ -346,8 +349,9 @@ class Progress(QtWidgets.QProgressDialog):
         if self.wasCanceled():
             return
         left = job.left_text(seconds_left)
-        self.setLabelText("Filling the selection\u2026 %s" % left if left else
-                          "Filling the selection\u2026")
+        self.setLabelText(
+            "Filling the selection\u2026 %s" % left if left else "Filling the selection\u2026"
+        )
         self.setValue(min(int(share * 1000), 999))
 
     def done_with(self):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The plug-in as Krita sees it: its actions, messages, and the way from one to the other.
 
-The only file that imports Krita. The library is looked for when it is used, so that the menu entries
-are there whatever has become of it, and say what is wrong.
+The only file that imports Krita. The library is looked for when it is used, so that the menu
+entries are there whatever has become of it, and say what is wrong.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import traceback
 
 from krita import Extension, Krita
 
-from . import job, krita_job, native, raw
+from . import job, krita_job, masks, native, params, raw
 from .colours import Colours
 from .dialog import Dialog, Progress
 from .krita_job import IN_PLACE, LAYER, VISIBLE, Refused
@@ -35,12 +35,13 @@ def _guarded(method):
         try:
             method(self)
         except (native.MendError, Changed, Refused) as error:
-            self.say(krita_job.sentence(str(error)))
+            self.say(job.sentence(str(error)))
+        except MemoryError:
+            self.say(job.NO_MEMORY)
         except Exception:
             self.say(
                 "Mend failed in a way that it does not know. If the layers changed, Undo takes "
-                "it back. Please report this:\n\n"
-                + traceback.format_exc(limit=4)
+                "it back. Please report this:\n\n" + traceback.format_exc(limit=4)
             )
 
     return call
@@ -72,7 +73,9 @@ class Inpaint(Extension):
         self._busy = False  # from before the fill's first read until after its last write
         self._looking = False  # for a selection that is on its way
         self._dialog = None
-        QtWidgets.QApplication.instance().aboutToQuit.connect(self._quit)
+        application = QtWidgets.QApplication.instance()
+        if application is not None:
+            application.aboutToQuit.connect(self._quit)
 
     def setup(self):
         pass
@@ -102,22 +105,26 @@ class Inpaint(Extension):
     @_guarded
     def remove_object(self):
         """Fills the selection and a narrow rim around it, without a question."""
-        self._one_click(krita_job.REMOVE)
+        self._one_click(params.REMOVE_OBJECT)
 
     @_guarded
     def fill_quickly(self):
         """Fills the selection from what is close to it, without a question."""
-        self._one_click(krita_job.QUICK)
+        self._one_click(params.FILL_QUICKLY)
 
     def _one_click(self, values):
         # Nothing of it is remembered: "Inpaint Again" repeats what the user chose.
-        self._with_target(lambda target: self._start(
-            target, krita_job.one_click(self._recall(), values)))
+        self._with_target(
+            lambda target: self._start(target, krita_job.one_click(self._recall(), values))
+        )
 
     def _ask(self, target):
         mend = self._mend
         dialog = Dialog(
-            _window(), krita_job.title_text(target.facts), self._description, self._recall(),
+            _window(),
+            krita_job.title_text(target.facts),
+            self._description,
+            self._recall(),
             lambda options: self._plan(mend, target, options)[1],
             lambda options: _refusal(target, options),
             lambda options: krita_job.advice(options, target.facts),
@@ -155,6 +162,7 @@ class Inpaint(Extension):
         target = Target(Krita.instance())
         problem = krita_job.no_target(target.facts)
         if tries and target.document and target.facts.selection.empty:
+
             @_guarded
             def again(self):
                 self._look(work, tries - 1)
@@ -176,7 +184,8 @@ class Inpaint(Extension):
     # --- From a target to a fill ---
 
     def _plan(self, mend, target, options):
-        """The window of the canvas and the plan inside it; Refused where nothing is around a hole."""
+        """The window of the canvas and the plan inside it; Refused where nothing is around a
+        hole."""
         parameters = krita_job.request(self._description, options)
 
         def plan_of(window):
@@ -274,15 +283,16 @@ class Fill(QtCore.QObject):
             data = target.read(rect, self._merged)
             covered = job.cut(mask, window.width, piece.rect)
             inside = piece.hole.moved(-piece.rect.x, -piece.rect.y)
-            before = job.cut(data, rect.width * self._space.pixel_bytes, inside,
-                             self._space.pixel_bytes)
+            before = job.cut(
+                data, rect.width * self._space.pixel_bytes, inside, self._space.pixel_bytes
+            )
             if self._converted:
                 data = colours.convert(data, rect.width, rect.height, self._space, working)
             started = job.cut(data, rect.width * working.pixel_bytes, inside, working.pixel_bytes)
             self._holes.append((piece.hole.moved(window.x, window.y), before, started))
             works.append(Work(piece, bytearray(data), pixel_format, covered))
         parameters = krita_job.request(self._host._description, self._options)
-        self._run = Run(self._mend, parameters, works)
+        self._run = Run(self._mend, parameters, works, plan["seconds"])
         self._working = working
 
     def start(self):
@@ -310,7 +320,7 @@ class Fill(QtCore.QObject):
         progress = self._progress
         if self._run.is_alive():
             if progress is not None:
-                progress.tell(self._run.shown_share, self._run.seconds_left)
+                progress.tell(self._run.countdown.shown, self._run.countdown.left)
             return
         self._timer.stop()
         if progress is None:
@@ -369,18 +379,19 @@ class Fill(QtCore.QObject):
         """Filled pixels in the image's colour space, zero where there is no fill."""
         if self._working == space:
             return pixels
-        visible = raw.visible_pixels(
-            pixels, self._working.pixel_bytes, raw.DEPTH_BYTES[self._working.depth])
+        visible = masks.visible(
+            pixels, self._working.pixel_bytes, raw.DEPTH_BYTES[self._working.depth]
+        )
         out = self._back(pixels, rect, space)
-        return raw.choose(bytes(len(out)), out, visible, space.pixel_bytes)
+        return masks.choose(bytes(len(out)), out, visible, space.pixel_bytes)
 
     def _in_place(self, pixels, rect, before, started):
         """Filled pixels in the layer's colour space, the old bytes where nothing was filled."""
         if not self._converted:
             return pixels
-        changed = raw.changed_pixels(started, pixels, self._working.pixel_bytes)
+        changed = masks.changed(started, pixels, self._working.pixel_bytes)
         out = self._back(pixels, rect, self._space)
-        return raw.choose(before, out, changed, self._space.pixel_bytes)
+        return masks.choose(before, out, changed, self._space.pixel_bytes)
 
     def _back(self, pixels, rect, space):
         if not self._converted:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What the dialog is built of: inputs by the kind of parameter, text that wraps, a form. No Krita here.
+"""What the dialog is built of: inputs by the kind of parameter, text that wraps, a form. No Krita
+here.
 
 Every input has `get`, `set` and a signal `changed`.
 """
@@ -13,6 +14,30 @@ Qt = QtCore.Qt
 INT_MAX = 2**31 - 1
 
 
+class Digits(QtWidgets.QLineEdit):
+    """A whole number of a range that is beyond a spin box's, with a spin box's methods."""
+
+    valueChanged = QtCore.pyqtSignal()
+
+    def __init__(self, field):
+        super().__init__()
+        self._field = field
+        high = 10**18 if field.max is None else int(field.max)
+        digits = "[0-9]{1,%d}" % len(str(high)) if (field.min or 0) >= 0 else "-?[0-9]{1,19}"
+        expression = QtCore.QRegularExpression(digits)
+        self.setValidator(QtGui.QRegularExpressionValidator(expression, self))
+        self.textChanged.connect(lambda _: self.valueChanged.emit())
+
+    def value(self):
+        try:
+            return self._field.within(int(self.text()))
+        except ValueError:
+            return self._field.default
+
+    def setValue(self, value):
+        self.setText(str(value))
+
+
 class Whole(QtWidgets.QWidget):
     """A whole number: a spin box, or a line of text where the range is beyond one."""
 
@@ -21,16 +46,9 @@ class Whole(QtWidgets.QWidget):
     def __init__(self, field):
         super().__init__()
         row = _row(self)
-        self._field = field
-        self._wide = field.max is None or field.max > INT_MAX or (field.min or 0) < -INT_MAX
-        if self._wide:
-            self._edit = QtWidgets.QLineEdit()
-            high = 10**18 if field.max is None else int(field.max)
-            digits = QtCore.QRegularExpression(
-                "[0-9]{1,%d}" % len(str(high)) if (field.min or 0) >= 0 else "-?[0-9]{1,19}"
-            )
-            self._edit.setValidator(QtGui.QRegularExpressionValidator(digits, self._edit))
-            self._edit.textChanged.connect(lambda _: self.changed.emit())
+        if field.max is None or field.max > INT_MAX or (field.min or 0) < -INT_MAX:
+            self._edit = Digits(field)
+            self._edit.valueChanged.connect(self.changed.emit)
         else:
             self._edit = QtWidgets.QSpinBox()
             self._edit.setRange(int(field.min or 0), int(field.max))
@@ -47,15 +65,10 @@ class Whole(QtWidgets.QWidget):
             row.addWidget(another)
 
     def get(self):
-        if not self._wide:
-            return self._edit.value()
-        return krita_job.sound(self._field, self._edit.text() or self._field.default)
+        return self._edit.value()
 
     def set(self, value):
-        if self._wide:
-            self._edit.setText(str(value))
-        else:
-            self._edit.setValue(int(value))
+        self._edit.setValue(value)
 
 
 class Number(QtWidgets.QDoubleSpinBox):
@@ -129,17 +142,15 @@ class Extent(QtWidgets.QWidget):
 
     changed = QtCore.pyqtSignal()
 
-    def __init__(self, field, limits):
+    def __init__(self, field):
         super().__init__()
         row = _row(self)
         self._unit = QtWidgets.QComboBox()
-        for name, label in (
-            ("auto", "Automatic"), ("px", "Pixels"), ("%", "Share of the hole"),
-        ):
+        for name, label in (("auto", "Automatic"), ("px", "Pixels"), ("%", "Share of the hole")):
             self._unit.addItem(label, name)
         self._amount = QtWidgets.QSpinBox()
         self._amount.setAccelerated(True)
-        self._limits = {"px": limits.get("max_pixels", 65536), "%": limits.get("max_percent", 1000)}
+        self._limits = {"px": field.max_pixels or 65536, "%": field.max_percent or 1000}
         self._kept = {"px": 64, "%": 100}
         row.addWidget(self._unit, 1)
         row.addWidget(self._amount, 1)
@@ -220,7 +231,8 @@ class Note(QtWidgets.QLabel):
 
 
 class Form(QtWidgets.QGridLayout):
-    """Labels on the left, inputs on the right. (QFormLayout gives text that wraps a wrong height.)"""
+    """Labels on the left, inputs on the right. (QFormLayout gives text that wraps a wrong
+    height.)"""
 
     def __init__(self):
         super().__init__()
@@ -238,8 +250,11 @@ class Form(QtWidgets.QGridLayout):
 
     def label_width(self):
         cells = [self.itemAtPosition(row, 0) for row in range(self.rowCount())]
-        labels = [c.widget() for c in cells if c and isinstance(c.widget(), QtWidgets.QLabel)
-                  and not isinstance(c.widget(), Note)]
+        labels = [
+            c.widget()
+            for c in cells
+            if c and isinstance(c.widget(), QtWidgets.QLabel) and not isinstance(c.widget(), Note)
+        ]
         return max((label.sizeHint().width() for label in labels), default=0)
 
     def add_wide(self, widget):

@@ -8,10 +8,9 @@ Python's standard library only, 3.8 or newer.
 import json
 from typing import NamedTuple
 
-from . import job
+from . import job, params
 from .job import Rect
 from .raw import OPAQUE, TRANSLUCENT, Space, known
-
 
 # --- Which pixels a plan needs -------------------------------------------------------------------
 
@@ -43,15 +42,6 @@ def _cramped(plan, window, canvas):
         ):
             return True
     return False
-
-
-def bands(rect, pixel_bytes, most=1 << 28):
-    """`rect` in horizontal bands of at most `most` bytes: Krita counts bytes in 32-bit numbers."""
-    rows = max(most // max(rect.width * pixel_bytes, 1), 1)
-    return [
-        Rect(rect.x, y, rect.width, min(rows, rect.bottom - y))
-        for y in range(rect.y, rect.bottom, rows)
-    ]
 
 
 # --- Refusals ------------------------------------------------------------------------------------
@@ -115,9 +105,10 @@ def no_layer_fill(facts):
     """Why the active layer's own pixels cannot be filled, and what to do; None where they can."""
     if facts.kind != "paintlayer":
         return (
-            "\u201c%s\u201d %s, which has no pixels of its own to fill. Choose a paint layer in the "
-            "Layers docker, or fill from all visible layers." % (facts.name, _KINDS.get(
-                facts.kind, "is no paint layer"))
+            "\u201c%s\u201d %s, which has no pixels of its own to fill. Choose a paint layer in "
+            "the "
+            "Layers docker, or fill from all visible layers."
+            % (facts.name, _KINDS.get(facts.kind, "is no paint layer"))
         )
     if facts.hidden:
         return (
@@ -127,7 +118,8 @@ def no_layer_fill(facts):
     if not known(facts.space):
         return (
             "Layers in %s/%s cannot be filled. Convert the layer to RGB with Layer \u25b8 Convert "
-            "\u25b8 Convert Layer Color Space, and try again." % (facts.space.model, facts.space.depth)
+            "\u25b8 Convert Layer Color Space, and try again."
+            % (facts.space.model, facts.space.depth)
         )
     return None
 
@@ -139,7 +131,8 @@ class Refused(Exception):
 def nothing_around(facts):
     """That the layer has no pixels to fill from: most often it is the wrong one."""
     return (
-        "The active layer is \u201c%s\u201d, and it is empty around the selection: there is nothing "
+        "The active layer is \u201c%s\u201d, and it is empty around the selection: there is "
+        "nothing "
         "to fill from. Choose the layer with the picture in the Layers docker, or fill from all "
         "visible layers." % facts.name
     )
@@ -184,7 +177,8 @@ def no_in_place(facts):
         )
     if facts.locked:
         return (
-            "The layer \u201c%s\u201d is locked. Unlock it in the Layers docker, or put the fill on "
+            "The layer \u201c%s\u201d is locked. Unlock it in the Layers docker, or put the fill "
+            "on "
             "a new layer above it." % facts.name
         )
     if facts.alpha_locked and facts.transparency != OPAQUE:
@@ -232,67 +226,32 @@ OWN, VISIBLE = "own", "visible"
 class Options(NamedTuple):
     """A fill as the user asked for it."""
 
-    values: dict  # as job.Settings stores them
+    values: dict  # as params.Settings stores them
     result: str = LAYER
     source: str = OWN
 
 
-# Where the fill goes is asked for in Krita's words.
-ASKED_OTHERWISE = ("result",)
-
-
 def settings(description, options):
     """The parameters' values, to be read and changed."""
-    return job.Settings(description, options.values)
-
-
-def fields(description, engine):
-    """What the dialog has for an engine, or for "auto"."""
-    return [f for f in job.fields_of(description, engine) if f.name not in ASKED_OTHERWISE]
+    return params.Settings(description, options.values)
 
 
 def offered(description):
     """The engines that can be chosen here, by their ids, "auto" among them."""
-    for field in fields(description, "auto"):
+    for field in params.common_fields(description):
         if field.name == "engine":
-            return [choice[0] for choice in job.choices(field, description)]
+            return [choice[0] for choice in params.choices(field, description)]
     return ["auto"]
 
 
 def changed(settings):
     """How many of the chosen engine's values that stand behind "More" are not the defaults."""
-    return sum(
-        1 for f in fields(settings.description, settings.engine)
-        if not f.essential and settings.get(f) != f.default
-    )
-
-
-# The one-click actions, as in GIMP: a little more than what was selected, for objects have rims;
-# and the engine that needs no model with less of the surroundings.
-REMOVE = {"grow": 4}
-QUICK = {"engine": "exemplar", "context": "32"}
+    return sum(1 for field in settings.changed() if not field.essential)
 
 
 def one_click(options, values):
     """Everything at its default but `values`; the fill goes where the user's last one went."""
     return options._replace(values={"": dict(values)})
-
-
-def sound(field, value):
-    """`value` if the field takes it, else the field's default."""
-    try:
-        if field.type in ("integer", "number"):
-            value = int(value) if field.type == "integer" else float(value)
-            low = field.min if field.min is not None else value
-            high = field.max if field.max is not None else value
-            return min(max(value, low), high) if value == value else field.default
-        if field.type == "flag":
-            return value if isinstance(value, bool) else field.default
-        if field.type == "choice":
-            return value if value in [c[0] for c in field.choices] else field.default
-        return value if isinstance(value, str) and "\0" not in value else field.default
-    except (TypeError, ValueError, OverflowError):
-        return field.default
 
 
 def recall(text, description):
@@ -305,7 +264,7 @@ def recall(text, description):
     source = kept["source"] if kept.get("source") in (OWN, VISIBLE) else OWN
     result = kept["result"] if kept.get("result") in (LAYER, IN_PLACE) else LAYER
     return Options(
-        job.Settings(description, kept.get("values")).stored(),
+        params.Settings(description, kept.get("values")).stored(),
         LAYER if source == VISIBLE else result,
         source,
     )
@@ -321,26 +280,18 @@ def remember(options):
 
 def request(description, options):
     """The library's parameters: those of the chosen engine that are not its defaults."""
-    wanted = settings(description, options).parameters(without=ASKED_OTHERWISE)
+    wanted = settings(description, options).parameters()
     wanted["result"] = "layer" if options.result == LAYER else "image"
     return wanted
 
 
-def limits(description, name, engine=None):
-    """The description of the parameter `name`, of `engine` or of all, {} where there is none."""
-    every = list(description.get("params", []))
-    for e in description.get("engines", []):
-        if engine in (None, e["id"]):
-            every += e.get("params", [])
-    return next((p for p in every if p.get("name") == name), {})
-
-
 def extent_parts(text):
-    """("auto", 0), ("px", pixels) or ("%", per cent) of an extent's text; what is no extent: auto."""
+    """("auto", 0), ("px", pixels) or ("%", per cent) of an extent's text; "auto" where it is "
+    "none."""
     text = str(text).strip()
     try:
         if text.endswith("%"):
-            return "%", max(int(round(float(text[:-1]))), 0)
+            return "%", max(round(float(text[:-1])), 0)
         if text != "auto":
             return "px", max(int(text[:-2] if text.endswith("px") else text), 0)
     except (ValueError, OverflowError):
@@ -366,29 +317,12 @@ def title_text(facts):
     hole = facts.selection.intersect(facts.canvas)
     name = facts.name if len(facts.name) <= 40 else facts.name[:39] + "\u2026"
     return "Fills the selection, %d \u00d7 %d pixels, on \u201c%s\u201d." % (
-        hole.width, hole.height, name)
-
-
-def seconds_left(told, since):
-    """The seconds left, `since` seconds after it was `told`: it counts down by the clock, ever more
-    slowly where it has turned out too short."""
-    if told is None:
-        return None
-    half = told / 2
-    return told - since if since <= half else half * half / since
-
-
-def sentence(text):
-    """The library's message as a dialog writes it."""
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else text + "."
+        hole.width,
+        hole.height,
+        name,
+    )
 
 
 def notes_text(reports):
     """What the library wants the user to know of a finished fill."""
-    notes = []
-    for report in reports:
-        for note in report.get("notes", []):
-            if note not in notes:
-                notes.append(note)
-    return " ".join(sentence(note) for note in notes)
+    return " ".join(job.sentence(note) for note in job.notes_of(reports))

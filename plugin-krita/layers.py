@@ -8,10 +8,15 @@ pixels are only ever set on layers that are not in the document yet; adding and 
 undo steps.
 """
 
-from . import krita_job, raw
-from .job import Rect, cut
+from typing import Any
+
+from . import raw
+from .job import Rect, bands, cut
 from .krita_job import Facts
 from .raw import Space
+
+# Krita counts bytes in 32-bit numbers.
+AT_ONCE = 1 << 28
 
 
 class Changed(Exception):
@@ -24,9 +29,10 @@ class Target:
     def __init__(self, krita):
         """`krita`: Krita.instance()."""
         self._krita = krita
-        self.document = document = krita.activeDocument()
-        self.node = document.activeNode() if document else None
-        self._selection = None
+        document = krita.activeDocument()
+        self.document: Any = document
+        self.node: Any = document.activeNode() if document else None
+        self._selection: Any = None
         self._masks = {}
         self.canvas = Rect(0, 0, 0, 0)
         if document:
@@ -47,13 +53,19 @@ class Target:
             return Facts(layer=False, canvas=self.canvas, selection=selection)
         around = list(_groups(node))
         facts = Facts(
-            kind=node.type(), name=node.name(),
-            locked=node.locked(), locked_group=any(n.locked() for n in around),
+            kind=node.type(),
+            name=node.name(),
+            locked=node.locked(),
+            locked_group=any(n.locked() for n in around),
             hidden=not node.visible() or any(not n.visible() for n in around),
             hidden_group=any(not n.visible() for n in around),
             alpha_locked=node.alphaLocked(),
-            space=_space(node), canvas=self.canvas, selection=selection,
-            opacity=node.opacity(), blending=node.blendingMode(), masks=_has_effects(node),
+            space=_space(node),
+            canvas=self.canvas,
+            selection=selection,
+            opacity=node.opacity(),
+            blending=node.blendingMode(),
+            masks=_has_effects(node),
             animated=node.animated(),
         )
         hole = selection.intersect(self.canvas)
@@ -63,7 +75,7 @@ class Target:
 
     def _transparency(self, space, hole):
         worst = raw.OPAQUE
-        for band in krita_job.bands(hole, space.pixel_bytes, 1 << 24):
+        for band in bands(hole, space.pixel_bytes, 1 << 24):
             data = _pixels(self.node, band, space.pixel_bytes)
             worst = max(worst, raw.transparency(data, space, self.mask(band, keep=False)))
             if worst == raw.TRANSLUCENT:
@@ -176,9 +188,7 @@ def _space(node):
 
 
 def _pixels(source, rect, pixel_bytes):
-    return b"".join(
-        bytes(source.pixelData(*band)) for band in krita_job.bands(rect, pixel_bytes)
-    )
+    return b"".join(bytes(source.pixelData(*band)) for band in bands(rect, pixel_bytes, AT_ONCE))
 
 
 def _groups(node):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The Qt that Krita runs on: PyQt5 in Krita 5, PyQt6 in Krita 6.
 
-A process holds one Qt only, so the binding that Krita has loaded already decides. Everything else in
-the plug-in imports Qt from here, and writes enums in full (Qt.WindowModality.WindowModal), which
+A process holds one Qt only, so the binding that Krita has loaded already decides. Everything else
+in the plug-in imports Qt from here, and writes enums in full (Qt.WindowModality.WindowModal), which
 both bindings take.
 """
 

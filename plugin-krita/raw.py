@@ -8,10 +8,9 @@ would take seconds. Python's standard library only, 3.8 or newer.
 import array
 import operator
 import sys
-from typing import NamedTuple
+from typing import Dict, Literal, NamedTuple
 
-from . import job, native
-
+from . import job, masks, native
 
 # --- Colour spaces -------------------------------------------------------------------------------
 
@@ -49,7 +48,7 @@ UNSEEN_SHIFT = 0.001
 
 def known(space):
     """Whether pixels of this space can be filled, directly or through RGB."""
-    return space.depth in _DEPTHS and space.model in ("RGBA", "GRAYA") + CONVERTED
+    return space.depth in _DEPTHS and space.model in ("RGBA", "GRAYA", *CONVERTED)
 
 
 def pixel_format(space, linear):
@@ -75,50 +74,14 @@ def linear_by_name(profile):
     name = profile.lower()
     return any(word in name for word in ("-g10", "linear", "scrgb", "_g100"))
 
+
 # --- Arithmetic on raw pixels --------------------------------------------------------------------
-
-_NONZERO = bytes([0] + [255] * 255)
-
-
-def _number(data):
-    return int.from_bytes(data, "little")
-
-
-def _or_of_columns(data, step):
-    """A byte a pixel: not 0 where one of the pixel's `step` bytes is not 0."""
-    found = 0
-    for i in range(step):
-        found |= _number(data[i::step])
-    return found.to_bytes(len(data) // step, "little")
-
-
-def changed_pixels(before, after, pixel_bytes):
-    """255 for every pixel whose bytes differ, 0 for the others."""
-    differ = (_number(before) ^ _number(after)).to_bytes(len(before), "little")
-    return _or_of_columns(differ, pixel_bytes).translate(_NONZERO)
-
-
-def visible_pixels(data, pixel_bytes, alpha_bytes):
-    """255 for every pixel whose alpha (its last bytes) is not 0, 0 for the others."""
-    found = 0
-    for i in range(pixel_bytes - alpha_bytes, pixel_bytes):
-        found |= _number(data[i::pixel_bytes])
-    return found.to_bytes(len(data) // pixel_bytes, "little").translate(_NONZERO)
 
 
 def surrounded(data, space, mask):
     """Whether a pixel that `mask` leaves out is not wholly transparent."""
-    seen = _number(visible_pixels(data, space.pixel_bytes, DEPTH_BYTES[space.depth]))
-    return bool(seen & ~_number(job.hard(mask)))
-
-
-def choose(keep, take, chosen, pixel_bytes):
-    """`take` where `chosen` is 255, `keep` where it is 0."""
-    wide = bytearray(len(keep))
-    for i in range(pixel_bytes):
-        wide[i::pixel_bytes] = chosen
-    old = _number(keep)
-    return (old ^ ((old ^ _number(take)) & _number(wide))).to_bytes(len(keep), "little")
+    seen = masks.visible(data, space.pixel_bytes, DEPTH_BYTES[space.depth])
+    return masks.overlap(seen, masks.inverse(job.hard(mask)))
 
 
 def corrected(target, aim, got):
@@ -128,7 +91,8 @@ def corrected(target, aim, got):
 
 
 def shift(target, got, visible, most=20000):
-    """How far colours are off on average, as a share of white, after the square root (about as eyes judge).
+    """How far colours are off on average, as a share of white, after the square root (about as eyes
+    judge).
 
     Of linear RGBA floats; from some `most` values of the pixels that `visible` says.
     """
@@ -144,12 +108,14 @@ def shift(target, got, visible, most=20000):
 
 
 OPAQUE, EMPTY_PARTS, TRANSLUCENT = 0, 1, 2
+# How the bits of an alpha are read as whole numbers.
+_CODES: Dict[str, Literal["B", "H", "I"]] = {"U8": "B", "U16": "H", "F16": "H", "F32": "I"}
 
 
 def transparency(data, space, mask):
-    """What the selected pixels of `data` are: all opaque, some wholly transparent, some in between."""
+    """What the selected pixels of `data` are: all opaque, some wholly transparent, some in
+    between."""
     step, size = space.channels, DEPTH_BYTES[space.depth]
-    code = {"U8": "B", "U16": "H", "F16": "H", "F32": "I"}[space.depth]
     opaque = {"U8": 0xFF, "U16": 0xFFFF, "F16": 0x3C00, "F32": 0x3F800000}[space.depth]
     pixel, first, count = step * size, (step - 1) * size, len(mask)
     if all(
@@ -157,6 +123,6 @@ def transparency(data, space, mask):
         for i, byte in enumerate(opaque.to_bytes(size, sys.byteorder))
     ):
         return OPAQUE
-    alphas = memoryview(data).cast(code)[step - 1 :: step]
+    alphas = memoryview(data).cast(_CODES[space.depth])[step - 1 :: step]
     found = {alpha for alpha, covered in set(zip(alphas, mask)) if covered and alpha != opaque}
     return OPAQUE if not found else EMPTY_PARTS if found == {0} else TRANSLUCENT

@@ -2,9 +2,8 @@
 """One fill on a thread of its own, so that the host goes on meanwhile. Knows no Krita and no Qt."""
 
 import threading
-import time
 
-from . import job, krita_job, native
+from . import job, native
 
 
 class Work:
@@ -17,13 +16,13 @@ class Work:
 
 
 class Run(threading.Thread):
-    """Fills every piece. Read `share`, `seconds_left` and, once it is not alive, `error`."""
+    """Fills every piece. Read `countdown` and, once it is not alive, `error`."""
 
-    def __init__(self, inpainter, parameters, works):
+    def __init__(self, inpainter, parameters, works, seconds):
+        """`seconds`: what the plan says that it takes."""
         super().__init__(name="mend-inpaint", daemon=True)
         self.works, self.reports = works, []
-        self.share, self._told = 0.0, (None, 0.0)
-        self._began, self._shown = time.monotonic(), 0.0
+        self.countdown = job.Countdown(seconds)
         self.error = None
         self._inpainter, self._parameters = inpainter, parameters
         self._cancel = inpainter.cancel()
@@ -31,20 +30,6 @@ class Run(threading.Thread):
     def cancel(self):
         """Stops soon; `error` is then a MendError with ERR_CANCELLED."""
         self._cancel.trigger()
-
-    @property
-    def seconds_left(self):
-        """The seconds left, None before anything can be said. It counts down between reports."""
-        left, when = self._told
-        return krita_job.seconds_left(left, time.monotonic() - when)
-
-    @property
-    def shown_share(self):
-        """The share done for a bar: between reports it goes on by the clock, and it never goes back."""
-        left, elapsed = self.seconds_left, time.monotonic() - self._began
-        by_clock = elapsed / (elapsed + left) if left and elapsed > 0.0 else 0.0
-        self._shown = max(self._shown, self.share, by_clock)
-        return self._shown
 
     @property
     def cancelled(self):
@@ -64,12 +49,7 @@ class Run(threading.Thread):
         size = native.pixel_bytes(work.format)
 
         def progress(report):
-            self.share = done + weight * report.share
-            left = report.seconds_left
-            # The pieces to come are guessed from this one's pace.
-            if left is not None and report.share < 1.0:
-                left += left / (1.0 - report.share) * (1.0 - done - weight) / max(weight, 1e-9)
-            self._told = (left, time.monotonic())
+            self.countdown.report(done + weight * report.share)
 
         image = native.Image(work.data, rect.width, rect.height, work.format)
         mask = native.Image(work.mask, rect.width, rect.height, native.GRAY | native.U8)

@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """GIMP 2.10's side of fill.py: one drawable of one image."""
 
+import functools
 from ctypes import byref, c_int
 
-from fill import Item, Keeper, outdated, rounded
+from fill import Item, Keeper, outdated, rounded, there
 from job import Rect
 from libgimp import (
-    GRAY_IMAGE, NORMAL_MODE, NOTHING, REPLACE, TRANSPARENT_FILL, Buffer, Color, Rectangle, babl,
-    gegl, gimp, taken,
+    GRAY_IMAGE,
+    NORMAL_MODE,
+    NOTHING,
+    REPLACE,
+    TRANSPARENT_FILL,
+    Buffer,
+    Color,
+    Rectangle,
+    babl,
+    gegl,
+    gimp,
+    taken,
 )
 
-_started = False
 
-
+@functools.lru_cache(maxsize=None)
 def start_gegl():
-    global _started
-    if not _started:
-        gegl.gegl_init(None, None)
-        _started = True
+    gegl.gegl_init(None, None)
 
 
 def mask_format():
@@ -36,7 +43,7 @@ class Host:
         start_gegl()
         gimp.gimp_plugin_enable_precision()
         self.image, self.drawable, self.interactive = image, drawable, interactive
-        self.rect = self.now()
+        self.rect = there(self.now())
         self.format = gimp.gimp_drawable_get_format(drawable)
         self.encoding = (babl.babl_format_get_encoding(self.format) or b"").decode()
         self.item = self._item()
@@ -46,7 +53,9 @@ class Host:
     def _item(self):
         drawable = self.drawable
         is_layer = bool(gimp.gimp_item_is_layer(drawable))
-        mask_of = gimp.gimp_layer_from_mask(drawable) if gimp.gimp_item_is_layer_mask(drawable) else 0
+        mask_of = (
+            gimp.gimp_layer_from_mask(drawable) if gimp.gimp_item_is_layer_mask(drawable) else 0
+        )
         locked, item = "", drawable
         while item > 0 and not locked:
             if gimp.gimp_item_get_lock_content(item):
@@ -71,7 +80,9 @@ class Host:
         x, y = c_int(), c_int()
         gimp.gimp_drawable_offsets(drawable, byref(x), byref(y))
         return Rect(
-            x.value, y.value, gimp.gimp_drawable_width(drawable),
+            x.value,
+            y.value,
+            gimp.gimp_drawable_width(drawable),
             gimp.gimp_drawable_height(drawable),
         )
 
@@ -187,8 +198,13 @@ class Host:
     def _new_layer(self, bounds):
         image, drawable = self.image, self.drawable
         layer = gimp.gimp_layer_new(
-            image, ("Inpaint of %s" % self.item.name).encode(), bounds.width, bounds.height,
-            gimp.gimp_drawable_type_with_alpha(drawable), 100.0, NORMAL_MODE,
+            image,
+            ("Inpaint of %s" % self.item.name).encode(),
+            bounds.width,
+            bounds.height,
+            gimp.gimp_drawable_type_with_alpha(drawable),
+            100.0,
+            NORMAL_MODE,
         )
         gimp.gimp_drawable_fill(layer, TRANSPARENT_FILL)
         gimp.gimp_layer_set_offsets(layer, bounds.x + self.rect.x, bounds.y + self.rect.y)

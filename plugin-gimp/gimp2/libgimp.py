@@ -199,5 +199,3 @@ class Buffer:
             raise ValueError("%d bytes for pixels of %d" % (len(pixels), need))
         address = ctypes.cast(ctypes.c_char_p(pixels), c_void_p)
         gegl.gegl_buffer_set(self.pointer, ctypes.byref(rect), 0, babl_format, address, 0)
-
-

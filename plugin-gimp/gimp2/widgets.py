@@ -16,9 +16,11 @@ WIDTH = 420
 _HORIZONTAL, _NEVER, _AUTOMATIC, _WORD_CHAR = 1, 2, 1, 2
 
 _gtk = libgimp.load(
-    {"linux": "gtk-x11-2.0", "darwin": "gtk-quartz-2.0"}.get(sys.platform, "gtk-win32-2.0"), 0)
+    {"linux": "gtk-x11-2.0", "darwin": "gtk-quartz-2.0"}.get(sys.platform, "gtk-win32-2.0"), 0
+)
 _gdk = libgimp.load(
-    {"linux": "gdk-x11-2.0", "darwin": "gdk-quartz-2.0"}.get(sys.platform, "gdk-win32-2.0"), 0)
+    {"linux": "gdk-x11-2.0", "darwin": "gdk-quartz-2.0"}.get(sys.platform, "gdk-win32-2.0"), 0
+)
 _ui = libgimp.load("gimpui-2.0", 0)
 
 _W = c_void_p  # a widget
@@ -86,40 +88,50 @@ _GTK = {
     "gtk_show_uri": (c_int, [c_void_p, _T, ctypes.c_uint32, POINTER(c_void_p)]),
 }
 libgimp.declare(_gtk, _GTK)
-libgimp.declare(_gdk, {"gdk_screen_get_default": (c_void_p, []),
-                       "gdk_screen_get_height": (c_int, [c_void_p])})
-libgimp.declare(_ui, {"gimp_ui_init": (None, [_T, c_int]),
-                      "gimp_window_set_transient": (None, [_W])})
+libgimp.declare(
+    _gdk, {"gdk_screen_get_default": (c_void_p, []), "gdk_screen_get_height": (c_int, [c_void_p])}
+)
+libgimp.declare(
+    _ui, {"gimp_ui_init": (None, [_T, c_int]), "gimp_window_set_transient": (None, [_W])}
+)
 _SIGNAL = ctypes.CFUNCTYPE(None, _W, c_void_p)
 _EVENT = ctypes.CFUNCTYPE(c_int, _W, c_void_p, c_void_p)
 _TIMER = ctypes.CFUNCTYPE(c_int, c_void_p)
-libgimp.declare(gobject, {
-    "g_signal_connect_data": (c_ulong, [_W, _T, c_void_p, c_void_p, c_void_p, c_int]),
-    "g_signal_stop_emission_by_name": (None, [_W, _T]),
-})
-libgimp.declare(glib, {
-    "g_timeout_add": (c_uint, [c_uint, c_void_p, c_void_p]),
-    "g_source_remove": (c_int, [c_uint]),
-    "g_markup_escape_text": (c_void_p, [_T, ctypes.c_ssize_t]),
-    "g_filename_to_uri": (c_void_p, [_T, _T, c_void_p]),
-})
+libgimp.declare(
+    gobject,
+    {
+        "g_signal_connect_data": (c_ulong, [_W, _T, c_void_p, c_void_p, c_void_p, c_int]),
+        "g_signal_stop_emission_by_name": (None, [_W, _T]),
+    },
+)
+libgimp.declare(
+    glib,
+    {
+        "g_timeout_add": (c_uint, [c_uint, c_void_p, c_void_p]),
+        "g_source_remove": (c_int, [c_uint]),
+        "g_markup_escape_text": (c_void_p, [_T, ctypes.c_ssize_t]),
+        "g_filename_to_uri": (c_void_p, [_T, _T, c_void_p]),
+    },
+)
 # GTK holds the functions that it calls for as long as this process lives; a dialog has few.
 _KEPT = []
 
 
 def _connect(widget, signal, work, kind=_SIGNAL, after=False):
     """Calls `work` at the signal. An exception that left it would hand garbage to C."""
+
     def call(*given):
         try:
             return work(*given)
-        except Exception:  # noqa: B902 - told, for there is nobody to raise it to
+        except Exception:
             traceback.print_exc()
             return 0
 
     function = kind(call)
     _KEPT.append(function)
     gobject.g_signal_connect_data(
-        widget, signal, ctypes.cast(function, c_void_p), None, None, 1 if after else 0)
+        widget, signal, ctypes.cast(function, c_void_p), None, None, 1 if after else 0
+    )
 
 
 def column():
@@ -144,8 +156,12 @@ class Window:
         _gtk.gtk_window_set_role(dialog, b"mend-inpaint")
         _gtk.gtk_window_set_resizable(dialog, 0)
         _ui.gimp_window_set_transient(dialog)
-        for text, answer in ((b"_Help", HELP), (b"_Reset", RESET), (b"_Cancel", _CANCEL),
-                             (b"_Fill", FILL)):
+        for text, answer in (
+            (b"_Help", HELP),
+            (b"_Reset", RESET),
+            (b"_Cancel", _CANCEL),
+            (b"_Fill", FILL),
+        ):
             button = _gtk.gtk_dialog_add_button(dialog, text, answer)
             if answer == HELP:
                 area = _gtk.gtk_dialog_get_action_area(dialog)
@@ -216,8 +232,13 @@ class Window:
         """A part that is closed at first; the box inside."""
         expander, inside = _gtk.gtk_expander_new_with_mnemonic(text.encode()), column()
         _gtk.gtk_container_add(expander, inside)
-        _connect(expander, b"notify::expanded", lambda *_: toggled(),
-                 ctypes.CFUNCTYPE(None, _W, c_void_p, c_void_p), after=True)
+        _connect(
+            expander,
+            b"notify::expanded",
+            lambda *_: toggled(),
+            ctypes.CFUNCTYPE(None, _W, c_void_p, c_void_p),
+            after=True,
+        )
         _gtk.gtk_box_pack_start(parent, expander, 0, 0, 0)
         _gtk.gtk_widget_show_all(expander)
         return inside
@@ -270,7 +291,7 @@ def spin(low, high, step, digits, value, changed):
 
     def told(w, _):
         number = _gtk.gtk_spin_button_get_value(w)
-        changed(number if digits else int(round(number)))
+        changed(number if digits else round(number))
 
     _connect(widget, b"value-changed", told)
     _WIDE.discard(widget)
@@ -299,14 +320,18 @@ def entry(value, changed, suggestions=()):
     _gtk.gtk_entry_set_text(line, value.encode())
     _gtk.gtk_entry_set_width_chars(line, 24)
     _gtk.gtk_entry_set_activates_default(line, 1)
-    _connect(line, b"changed", lambda w, _: changed(
-        _gtk.gtk_entry_get_text(w).decode("utf-8", "replace")))
+    _connect(
+        line,
+        b"changed",
+        lambda w, _: changed(_gtk.gtk_entry_get_text(w).decode("utf-8", "replace")),
+    )
     _WIDE.add(widget)
     return widget
 
 
 def _keep_from_wheel(widget):
     """The wheel scrolls the form; it does not change what lies under the pointer."""
+
     def turned(widget, _event, _data):
         gobject.g_signal_stop_emission_by_name(widget, b"scroll-event")
         return 0
@@ -316,10 +341,11 @@ def _keep_from_wheel(widget):
 
 def later(milliseconds, work):
     """Runs `work` once; gives what `cancel` takes."""
+
     def once(_):
         try:
             work()
-        except Exception:  # noqa: B902 - told, for there is nobody to raise it to
+        except Exception:
             traceback.print_exc()
         return 0
 

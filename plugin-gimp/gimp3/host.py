@@ -5,9 +5,8 @@ import gi
 
 gi.require_version("Gimp", "3.0")
 gi.require_version("Gegl", "0.4")
+from fill import Item, Keeper, outdated, rounded, there  # noqa: E402
 from gi.repository import Babl, Gegl, Gimp  # noqa: E402
-
-from fill import Item, Keeper, outdated, rounded  # noqa: E402
 from job import Rect  # noqa: E402
 
 # A selection is linear coverage: a format with an encoding curve would bend it.
@@ -25,7 +24,7 @@ class Host:
     def __init__(self, image, drawable, interactive):
         Gegl.init(None)
         self.image, self.drawable, self.interactive = image, drawable, interactive
-        self.rect = self.now()
+        self.rect = there(self.now())
         self.format = drawable.get_format()
         self.encoding = Babl.format_get_encoding(self.format)
         self.item = self._item()
@@ -81,8 +80,9 @@ class Host:
             self._select(scratch, Rect(0, 0, rect.width, rect.height), mask)
             Gimp.Selection.grow(scratch, by)
             buffer = scratch.get_selection().get_buffer()
-            return bytes(buffer.get(Gegl.Rectangle.new(0, 0, rect.width, rect.height), 1.0, MASK,
-                                    NOTHING))
+            return bytes(
+                buffer.get(Gegl.Rectangle.new(0, 0, rect.width, rect.height), 1.0, MASK, NOTHING)
+            )
         finally:
             scratch.delete()
 
@@ -167,8 +167,13 @@ class Host:
     def _new_layer(self, bounds):
         drawable = self.drawable
         layer = Gimp.Layer.new(
-            self.image, "Inpaint of %s" % drawable.get_name(), bounds.width, bounds.height,
-            drawable.type_with_alpha(), 100.0, Gimp.LayerMode.NORMAL,
+            self.image,
+            "Inpaint of %s" % drawable.get_name(),
+            bounds.width,
+            bounds.height,
+            drawable.type_with_alpha(),
+            100.0,
+            Gimp.LayerMode.NORMAL,
         )
         layer.fill(Gimp.FillType.TRANSPARENT)
         layer.set_offsets(bounds.x + self.rect.x, bounds.y + self.rect.y)

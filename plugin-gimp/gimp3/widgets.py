@@ -27,8 +27,12 @@ class Window:
         self._dialog.set_role("mend-inpaint")
         self._dialog.set_border_width(6)
         GimpUi.window_set_transient(self._dialog)
-        for text, answer in (("_Help", HELP), ("_Reset", RESET), ("_Cancel", Gtk.ResponseType.CANCEL),
-                             ("_Fill", FILL)):
+        for text, answer in (
+            ("_Help", HELP),
+            ("_Reset", RESET),
+            ("_Cancel", Gtk.ResponseType.CANCEL),
+            ("_Fill", FILL),
+        ):
             button = self._dialog.add_button(text, answer)
             if answer == HELP:
                 button.get_parent().set_child_secondary(button, True)
@@ -87,7 +91,9 @@ class Window:
         widget.set_tooltip_text(tip)
         line = Gtk.Box(spacing=12)
         line.pack_start(label, False, False, 0)
-        wide = isinstance(widget, (Gtk.ComboBox, Gtk.Entry)) and not isinstance(widget, Gtk.SpinButton)
+        wide = isinstance(widget, (Gtk.ComboBox, Gtk.Entry)) and not isinstance(
+            widget, Gtk.SpinButton
+        )
         line.pack_start(widget, wide, wide, 0)
         box.pack_start(line, False, False, 0)
         line.show_all()
@@ -113,15 +119,18 @@ class Window:
     def fit(self, height):
         """As high as what is shown, and at most `height` pixels: then the form scrolls."""
         monitor = Gdk.Display.get_default().get_primary_monitor() or (
-            Gdk.Display.get_default().get_monitor(0))
+            Gdk.Display.get_default().get_monitor(0)
+        )
         height = min(height, monitor.get_workarea().height - 40)
         self._dialog.get_content_area().show()
         for box in (self.head, self.form, self._scrolled, self.foot):
             box.show()
         form = self.form.get_preferred_height_for_width(WIDTH)[1]
         self._scrolled.set_size_request(WIDTH + 24, 1)
-        rest = self._dialog.get_preferred_height_for_width(WIDTH + 48)[1] - (
-            self._scrolled.get_preferred_height()[0])
+        rest = (
+            self._dialog.get_preferred_height_for_width(WIDTH + 48)[1]
+            - (self._scrolled.get_preferred_height()[0])
+        )
         self._scrolled.set_size_request(WIDTH + 24, max(min(form, height - rest), 60))
 
 
@@ -144,8 +153,9 @@ def spin(low, high, step, digits, value, changed):
     widget.set_value(value)
     widget.set_activates_default(True)
     _keep_from_wheel(widget)
-    widget.connect("value-changed", lambda w: changed(
-        w.get_value() if digits else w.get_value_as_int()))
+    widget.connect(
+        "value-changed", lambda w: changed(w.get_value() if digits else w.get_value_as_int())
+    )
     return widget
 
 
@@ -173,6 +183,7 @@ def entry(value, changed, suggestions=()):
 
 def _keep_from_wheel(widget):
     """The wheel scrolls the form; it does not change what lies under the pointer."""
+
     def turned(widget, _event):
         widget.stop_emission_by_name("scroll-event")
         return False
@@ -182,6 +193,7 @@ def _keep_from_wheel(widget):
 
 def later(milliseconds, work):
     """Runs `work` once; gives what `cancel` takes."""
+
     def once():
         work()
         return GLib.SOURCE_REMOVE

@@ -46,9 +46,26 @@ small.quantize(64).save("palette.png", transparency=3, optimize=True)
 small.convert("1").save("one-bit.png")
 Image.fromarray(gray16).save("gray16.png")
 clear.convert("LA").save("gray-alpha.png")
-convert("photo.png", "-strip", "-crop", "40x28+20+10", "+repage", "-interlace", "PNG", "interlaced.png")
-convert("photo.png", "-strip", "-crop", "40x28+20+10", "+repage", "-evaluate", "multiply", "0.93",
-        "-define", "png:color-type=6", "-define", "png:bit-depth=16", "-alpha", "set", "rgba16.png")
+convert(
+    "photo.png", "-strip", "-crop", "40x28+20+10", "+repage", "-interlace", "PNG", "interlaced.png"
+)
+convert(
+    "photo.png",
+    "-strip",
+    "-crop",
+    "40x28+20+10",
+    "+repage",
+    "-evaluate",
+    "multiply",
+    "0.93",
+    "-define",
+    "png:color-type=6",
+    "-define",
+    "png:bit-depth=16",
+    "-alpha",
+    "set",
+    "rgba16.png",
+)
 
 # JPEG: a phone's, with a thumbnail; others by their coding.
 thumbnail = photo.resize((32, 24))
@@ -59,10 +76,10 @@ with open("thumbnail.tmp.jpg", "rb") as f:
 body = bytearray(exif_ifd1[6:])
 order = "big" if body[:2] == b"MM" else "little"
 first = int.from_bytes(body[4:8], order)
-link = first + 2 + 12 * int.from_bytes(body[first:first + 2], order)
-assert body[link:link + 4] == b"\0\0\0\0"
+link = first + 2 + 12 * int.from_bytes(body[first : first + 2], order)
+assert body[link : link + 4] == b"\0\0\0\0"
 second = len(body)
-body[link:link + 4] = second.to_bytes(4, order)
+body[link : link + 4] = second.to_bytes(4, order)
 at = second + 2 + 24 + 4
 body += (2).to_bytes(2, order)
 for tag, value in ((513, at), (514, len(preview))):
@@ -70,14 +87,30 @@ for tag, value in ((513, at), (514, len(preview))):
     body += value.to_bytes(4, order)
 body += b"\0\0\0\0" + preview
 os.remove("thumbnail.tmp.jpg")
-photo.save("phone.jpg", quality=82, subsampling=2, icc_profile=profile, exif=b"Exif\0\0" + bytes(body),
-           dpi=(300, 300), comment=b"by hand")
+photo.save(
+    "phone.jpg",
+    quality=82,
+    subsampling=2,
+    icc_profile=profile,
+    exif=b"Exif\0\0" + bytes(body),
+    dpi=(300, 300),
+    comment=b"by hand",
+)
 photo.save("progressive.jpg", quality=74, subsampling=1, progressive=True)
 photo.save("full.jpg", quality=93, subsampling=0, optimize=True)
 photo.convert("L").save("gray.jpg", quality=85)
 small.convert("CMYK").save("cmyk.jpg", quality=80)
-convert("photo.png", "-strip", "-sampling-factor", "4x1,1x1,1x1", "-quality", "80",
-        "-define", "jpeg:restart-interval=3", "wide.jpg")
+convert(
+    "photo.png",
+    "-strip",
+    "-sampling-factor",
+    "4x1,1x1,1x1",
+    "-quality",
+    "80",
+    "-define",
+    "jpeg:restart-interval=3",
+    "wide.jpg",
+)
 convert("photo.png", "-strip", "-sampling-factor", "1x1,2x2,1x1", "-quality", "40", "odd.jpg")
 
 # TIFF
@@ -87,12 +120,37 @@ small.convert("1").save("fax.tif", compression="group4")
 small.save("jpeg.tif", compression="jpeg", quality=85)
 Image.fromarray((gray16 / 65535.0).astype("f4")).save("float.tif")
 strip = ["-strip", "-crop", "40x28+20+10", "+repage"]
-convert("photo.png", *strip, "-evaluate", "multiply", "0.93", "-depth", "16", "-endian", "MSB",
-        "-compress", "Zip", "-define", "tiff:tile-geometry=32x32", "tiled16.tif")
+convert(
+    "photo.png",
+    *strip,
+    "-evaluate",
+    "multiply",
+    "0.93",
+    "-depth",
+    "16",
+    "-endian",
+    "MSB",
+    "-compress",
+    "Zip",
+    "-define",
+    "tiff:tile-geometry=32x32",
+    "tiled16.tif",
+)
 convert("photo.png", *strip, "-interlace", "plane", "-compress", "Zip", "planar.tif")
-convert("photo.png", *strip, "-define", "quantum:format=floating-point", "-depth", "16",
-        "-compress", "Zip", "half.tif")
-small.crop((0, 0, 8, 8)).save("pages.tif", save_all=True, append_images=[small], compression="tiff_lzw")
+convert(
+    "photo.png",
+    *strip,
+    "-define",
+    "quantum:format=floating-point",
+    "-depth",
+    "16",
+    "-compress",
+    "Zip",
+    "half.tif",
+)
+small.crop((0, 0, 8, 8)).save(
+    "pages.tif", save_all=True, append_images=[small], compression="tiff_lzw"
+)
 small.quantize(16).save("palette.tif", compression="tiff_lzw")
 
 # WebP, BMP and the rest
@@ -106,4 +164,6 @@ small.convert("L").save("gray.bmp")
 small.save("rgb.ppm")
 clear.save("rgba.tga")
 clear.save("rgba.qoi")
-small.crop((0, 0, 8, 8)).save("moving.png", save_all=True, append_images=[small.crop((8, 8, 16, 16))])
+small.crop((0, 0, 8, 8)).save(
+    "moving.png", save_all=True, append_images=[small.crop((8, 8, 16, 16))]
+)

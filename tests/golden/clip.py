@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes clip.safetensors and clip_tokens.json beside it: what transformers makes of tokens and of texts. See README.md.
+"""Writes clip.safetensors and clip_tokens.json beside it: what transformers makes of tokens and of
+texts. See README.md.
 
-The prompts' grammar, cuts and weights are rendered here a second time, from the rules in src/models/prompt.rs and not
-from its code.
+The prompts' grammar, cuts and weights are rendered here a second time, from the rules in
+src/models/prompt.rs and not from its code.
 """
+
 import json
 import os
 import random
@@ -11,18 +13,22 @@ import re
 
 import torch
 import transformers
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-
 from make import HERE, Draw, Golden, balance, rounded
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 MERGES = os.path.join(HERE, "../../src/models/clip/merges.txt")
 
 
+def merge_lines():
+    with open(MERGES, encoding="utf-8") as file:
+        return file.read().split("\n")[1:]
+
+
 def tokenizer(count=None):
     """OpenAI's numbering (CLIP, clip/simple_tokenizer.py), with all merges or the first ones."""
-    lines = open(MERGES, encoding="utf-8").read().split("\n")[1:]
+    lines = merge_lines()
     merges = [tuple(line.split(" ")) for line in lines if line][:count]
-    letters = [b for b in range(256) if 33 <= b <= 126 or 161 <= b <= 172 or 174 <= b]
+    letters = [b for b in range(256) if 33 <= b <= 126 or 161 <= b <= 172 or b >= 174]
     letters = [chr(b) for b in letters] + [chr(256 + i) for i in range(256 - len(letters))]
     tokens = letters + [c + "</w>" for c in letters] + ["".join(m) for m in merges]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
@@ -31,45 +37,268 @@ def tokenizer(count=None):
 
 # Texts
 
-WORDS = """a an the of in on with photo painting cat dog mountain lake sunset portrait woman man old wooden table highly
-detailed 8k uhd masterpiece trending artstation Greg Rutkowski bokeh f/1.8 50mm ISO-100 cinematic lighting red brick
-wall grass sky clouds seamless texture don't it's we're I've I'm you'll he'd CAN'T O'Brien rock'n'roll 1990s 2024 3.14
-1,000,000 007 unreal_engine snake_case CamelCase well-being (masterpiece:1.2) [blurry] <lora:x:0.8> {a|b} C++ C# #tag
-@home $5 50% & © ™ € £ ½ ² x² naïve café Ünïcödé straße İstanbul ß ǅ ﬁne Ωmega Здравствуй мир привет γειά σου κόσμε
-שלום مرحبا नमस्ते สวัสดี ภาษาไทย 你好世界 猫の写真 東京タワー 한국어 사진 tiếng Việt ١٢٣ ४५६ Ⅷ ① 🙂 🐱‍👤 👩‍👩‍👧‍👦 🇩🇪 ❤️ 🏽 ✨ ☃
-e\u0301 a\u0308\u0323 n\u0303o \u1e9b\u0323 \u212b \ufb03 \u0130 \u01c5 &amp; &lt;b&gt; &quot;x&quot; &#39; &nbsp; <|startoftext|>
-<|endoftext|> <|ENDOFTEXT|> <|endoftext </w> ĠHello Ġ ... … -- — “quoted” ‘single’ ’s '' "" `code` \\( \\) \\\\ / | ~ ^ = + ; : ! ? ,
-supercalifragilisticexpialidocious antidisestablishmentarianism aaaaaaaaaaaaaaaaaaaa zzzzqqqq xkcdwjv \ufeff \u200b \u200d
-\u00ad \ufffd \U0001f9ff \U00020000 \U0010fffd \u0000 \u0007 \u007f \u0085 \u00a0""".split(" ")
+WORDS = [
+    "a",
+    "an",
+    "the",
+    "of",
+    "in",
+    "on",
+    "with",
+    "photo",
+    "painting",
+    "cat",
+    "dog",
+    "mountain",
+    "lake",
+    "sunset",
+    "portrait",
+    "woman",
+    "man",
+    "old",
+    "wooden",
+    "table",
+    "highly\ndetailed",
+    "8k",
+    "uhd",
+    "masterpiece",
+    "trending",
+    "artstation",
+    "Greg",
+    "Rutkowski",
+    "bokeh",
+    "f/1.8",
+    "50mm",
+    "ISO-100",
+    "cinematic",
+    "lighting",
+    "red",
+    "brick\nwall",
+    "grass",
+    "sky",
+    "clouds",
+    "seamless",
+    "texture",
+    "don't",
+    "it's",
+    "we're",
+    "I've",
+    "I'm",
+    "you'll",
+    "he'd",
+    "CAN'T",
+    "O'Brien",
+    "rock'n'roll",
+    "1990s",
+    "2024",
+    "3.14\n1,000,000",
+    "007",
+    "unreal_engine",
+    "snake_case",
+    "CamelCase",
+    "well-being",
+    "(masterpiece:1.2)",
+    "[blurry]",
+    "<lora:x:0.8>",
+    "{a|b}",
+    "C++",
+    "C#",
+    "#tag\n@home",
+    "$5",
+    "50%",
+    "&",
+    "©",
+    "™",
+    "€",
+    "£",
+    "½",
+    "²",
+    "x²",
+    "naïve",
+    "café",
+    "Ünïcödé",
+    "straße",
+    "İstanbul",
+    "ß",
+    "ǅ",
+    "ﬁne",
+    "Ωmega",
+    "Здравствуй",
+    "мир",
+    "привет",
+    "γειά",
+    "σου",
+    "κόσμε\nשלום",
+    "مرحبا",
+    "नमस्ते",
+    "สวัสดี",
+    "ภาษาไทย",
+    "你好世界",
+    "猫の写真",
+    "東京タワー",
+    "한국어",
+    "사진",
+    "tiếng",
+    "Việt",
+    "١٢٣",
+    "४५६",
+    "Ⅷ",
+    "①",
+    "🙂",
+    "🐱\u200d👤",
+    "👩\u200d👩\u200d👧\u200d👦",
+    "🇩🇪",
+    "❤️",
+    "🏽",
+    "✨",
+    "☃\né",
+    "ạ̈",
+    "ño",
+    "ẛ̣",
+    "Å",
+    "ﬃ",
+    "İ",
+    "ǅ",
+    "&amp;",
+    "&lt;b&gt;",
+    "&quot;x&quot;",
+    "&#39;",
+    "&nbsp;",
+    "<|startoftext|>\n<|endoftext|>",
+    "<|ENDOFTEXT|>",
+    "<|endoftext",
+    "</w>",
+    "ĠHello",
+    "Ġ",
+    "...",
+    "…",
+    "--",
+    "—",
+    "“quoted”",
+    "‘single’",
+    "’s",
+    "''",
+    '""',
+    "`code`",
+    "\\(",
+    "\\)",
+    "\\\\",
+    "/",
+    "|",
+    "~",
+    "^",
+    "=",
+    "+",
+    ";",
+    ":",
+    "!",
+    "?",
+    ",\nsupercalifragilisticexpialidocious",
+    "antidisestablishmentarianism",
+    "aaaaaaaaaaaaaaaaaaaa",
+    "zzzzqqqq",
+    "xkcdwjv",
+    "\ufeff",
+    "\u200b",
+    "\u200d\n\xad",
+    "�",
+    "🧿",
+    "𠀀",
+    "\U0010fffd",
+    "\x00",
+    "\x07",
+    "\x7f",
+    "\x85",
+    "\xa0",
+]
 WORDS = [w for word in WORDS for w in word.split("\n")]
-BLANKS = [" "] * 12 + ["", ", ", ",", "  ", "\n", "\t", "\r\n", "\u00a0", "\u3000", "\u2028", "\u0085", "\u200b"]
+BLANKS = [" "] * 12 + [
+    "",
+    ", ",
+    ",",
+    "  ",
+    "\n",
+    "\t",
+    "\r\n",
+    "\u00a0",
+    "\u3000",
+    "\u2028",
+    "\u0085",
+    "\u200b",
+]
 
 
 def texts(draw):
-    yield from ["", " ", "\n\t ", "a", "A", "!", "<|endoftext|>", "'s", "s'", "'S", "\u0301", "🙂🙂", "0123456789", "a" * 1500,
-                "word " * 150, "!?" * 200, "漢字" * 100, "(" * 100 + "x" + ")" * 100, "e\u0301" * 60, "\U0001f600" * 80]
-    lines = open(MERGES, encoding="utf-8").read().split("\n")[1:]
-    words = [w for w in ("".join(line.split(" ")).removesuffix("</w>") for line in lines) if w.isascii() and w.isalpha()]
+    yield from [
+        "",
+        " ",
+        "\n\t ",
+        "a",
+        "A",
+        "!",
+        "<|endoftext|>",
+        "'s",
+        "s'",
+        "'S",
+        "\u0301",
+        "🙂🙂",
+        "0123456789",
+        "a" * 1500,
+        "word " * 150,
+        "!?" * 200,
+        "漢字" * 100,
+        "(" * 100 + "x" + ")" * 100,
+        "e\u0301" * 60,
+        "\U0001f600" * 80,
+    ]
+    lines = merge_lines()
+    words = [
+        w
+        for w in ("".join(line.split(" ")).removesuffix("</w>") for line in lines)
+        if w.isascii() and w.isalpha()
+    ]
     for _ in range(300):
         yield " ".join(draw.choice(words) for _ in range(draw.randint(6, 12)))
     for _ in range(280):
         yield "".join(draw.choice(WORDS) + draw.choice(BLANKS) for _ in range(draw.randint(1, 12)))
     # Anything at all, a script at a time.
-    ranges = [(1, 127), (1, 255), (0x100, 0x24f), (0x300, 0x36f), (0x370, 0x52f), (0x590, 0x6ff), (0x900, 0xdff),
-              (0xe00, 0x11ff), (0x1e00, 0x22ff), (0x2460, 0x2bff), (0x3000, 0x30ff), (0x4e00, 0x9fff), (0xac00, 0xd7a3),
-              (0xf900, 0xffef), (0x1d400, 0x1d7ff), (0x1f300, 0x1faff), (1, 0x10ffff)]
+    ranges = [
+        (1, 127),
+        (1, 255),
+        (0x100, 0x24F),
+        (0x300, 0x36F),
+        (0x370, 0x52F),
+        (0x590, 0x6FF),
+        (0x900, 0xDFF),
+        (0xE00, 0x11FF),
+        (0x1E00, 0x22FF),
+        (0x2460, 0x2BFF),
+        (0x3000, 0x30FF),
+        (0x4E00, 0x9FFF),
+        (0xAC00, 0xD7A3),
+        (0xF900, 0xFFEF),
+        (0x1D400, 0x1D7FF),
+        (0x1F300, 0x1FAFF),
+        (1, 0x10FFFF),
+    ]
     for i in range(400):
         low, high = ranges[i % len(ranges)]
         codes = [draw.randint(low, high) for _ in range(draw.randint(1, 24))]
-        yield "".join(chr(c) for c in codes if not 0xd800 <= c <= 0xdfff)
+        yield "".join(chr(c) for c in codes if not 0xD800 <= c <= 0xDFFF)
 
 
 def tokens(file):
     reference = tokenizer()
     assert len(reference) == 49408
-    cases = [[t, reference(t, add_special_tokens=False)["input_ids"]] for t in texts(random.Random(7))]
+    cases = [
+        [t, reference(t, add_special_tokens=False)["input_ids"]] for t in texts(random.Random(7))
+    ]
     assert len(cases) == 1000
-    text = "[\n" + ",\n".join(json.dumps(c, ensure_ascii=False, separators=(",", ":")) for c in cases) + "\n]\n"
+    text = (
+        "[\n"
+        + ",\n".join(json.dumps(c, ensure_ascii=False, separators=(",", ":")) for c in cases)
+        + "\n]\n"
+    )
     with open(os.path.join(HERE, file), "w", encoding="utf-8") as f:
         f.write(text)
     print(file, len(text.encode()), "bytes")
@@ -77,10 +306,11 @@ def tokens(file):
 
 # Prompts
 
+
 def parse(prompt):
     """[text, weight] in order; None for a break."""
     value = r":\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))\s*\)"
-    tokens = [m[0] for m in re.finditer(rf"\\[()\[\]\\]|{value}|\bBREAK\b|.", prompt, re.S)]
+    tokens = [m[0] for m in re.finditer(rf"\\[()\[\]\\]|{value}|\bBREAK\b|.", prompt, re.DOTALL)]
     out, opened = [], {"(": [], "[": []}
 
     def multiply(kind, factor):
@@ -122,7 +352,7 @@ def chunks(prompt, tok, pad):
     for part in [*parse(prompt), "end"]:
         if part is None or part == "end":
             if words or (part == "end" and not all_chunks):
-                all_chunks += [words[i:i + 75] for i in range(0, max(len(words), 1), 75)]
+                all_chunks += [words[i : i + 75] for i in range(0, max(len(words), 1), 75)]
             words = []
         else:
             words += [(i, part[1]) for i in tok(part[0], add_special_tokens=False)["input_ids"]]
@@ -163,6 +393,7 @@ PROMPTS = [
 
 # Networks
 
+
 def network(draw, act, **config):
     config = CLIPTextConfig(hidden_act=act, attn_implementation="eager", **config)
     model = draw.weights(CLIPTextModel(config))
@@ -179,12 +410,37 @@ def networks(file):
     small = tokenizer(40)
     size = len(small)
     for name, act, batch, length, prefix, config in (
-            ("quick", "quick_gelu", 2, 77, "text_model.",
-             dict(vocab_size=size, hidden_size=24, intermediate_size=52, num_hidden_layers=3, num_attention_heads=3,
-                  max_position_embeddings=77)),
-            ("gelu", "gelu", 1, 19, "",
-             dict(vocab_size=61, hidden_size=20, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2,
-                  max_position_embeddings=23))):
+        (
+            "quick",
+            "quick_gelu",
+            2,
+            77,
+            "text_model.",
+            dict(
+                vocab_size=size,
+                hidden_size=24,
+                intermediate_size=52,
+                num_hidden_layers=3,
+                num_attention_heads=3,
+                max_position_embeddings=77,
+            ),
+        ),
+        (
+            "gelu",
+            "gelu",
+            1,
+            19,
+            "",
+            dict(
+                vocab_size=61,
+                hidden_size=20,
+                intermediate_size=40,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                max_position_embeddings=23,
+            ),
+        ),
+    ):
         model = network(draw, act, bos_token_id=0, eos_token_id=1, pad_token_id=0, **config)
         ids = torch.randint(config["vocab_size"], (batch, length), generator=draw.generator)
         balance(model, lambda: model(input_ids=ids))

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Goldens of LaMa and MI-GAN: tiny networks with random weights, and what PyTorch makes of given inputs.
+"""Goldens of LaMa and MI-GAN: tiny networks with random weights, and what PyTorch makes of given
+inputs.
 
     venv/bin/python erasers.py            # all of them
-    venv/bin/python erasers.py --onnx     # migan.onnx besides, which needs the packages onnx and onnxscript
+    venv/bin/python erasers.py --onnx     # migan.onnx besides: needs onnx and onnxscript
 
-The networks are written down here after advimman/lama's `saicinpainting/training/modules/ffc.py` at 5a67a02 and
-Picsart-AI-Research/MI-GAN's `lib/model_zoo/migan_inference.py` at ad94e48, with their modules' names and nothing that
-their published models do not use. `benches/erasers.py` times the same definitions.
+The networks are written down here after advimman/lama's `saicinpainting/training/modules/ffc.py` at
+5a67a02 and Picsart-AI-Research/MI-GAN's `lib/model_zoo/migan_inference.py` at ad94e48, with their
+modules' names and nothing that their published models do not use. `benches/erasers.py` times the
+same definitions.
 """
 
 import json
@@ -14,6 +16,7 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -24,6 +27,7 @@ HERE = Path(__file__).resolve().parent
 
 # ---------------------------------------------------------------- LaMa
 
+
 class FourierUnit(nn.Module):
     def __init__(self, channels):
         super().__init__()
@@ -31,7 +35,7 @@ class FourierUnit(nn.Module):
         self.bn = nn.BatchNorm2d(2 * channels)
 
     def forward(self, x):
-        batch, channels, height, width = x.shape
+        _, channels, height, width = x.shape
         f = torch.fft.rfftn(x, dim=(-2, -1), norm="ortho")
         # Real and imaginary part of a channel are neighbours.
         f = torch.stack((f.real, f.imag), dim=2).flatten(1, 2)
@@ -45,7 +49,9 @@ class SpectralTransform(nn.Module):
     def __init__(self, inputs, outputs):
         super().__init__()
         half = outputs // 2
-        self.conv1 = nn.Sequential(nn.Conv2d(inputs, half, 1, bias=False), nn.BatchNorm2d(half), nn.ReLU())
+        self.conv1 = nn.Sequential(
+            nn.Conv2d(inputs, half, 1, bias=False), nn.BatchNorm2d(half), nn.ReLU()
+        )
         self.fu = FourierUnit(half)
         self.conv2 = nn.Conv2d(half, outputs, 1, bias=False)
 
@@ -123,7 +129,9 @@ class FFCResNetGenerator(nn.Module):
         model = [nn.Sequential(nn.ReflectionPad2d(3), Tuple()), FFC_BN_ACT(4, ngf, 7)]
         for i in range(n_downsampling):
             last = share if i == n_downsampling - 1 else 0.0
-            model.append(FFC_BN_ACT(ngf << i, ngf << (i + 1), 3, share_out=last, stride=2, padding=1))
+            model.append(
+                FFC_BN_ACT(ngf << i, ngf << (i + 1), 3, share_out=last, stride=2, padding=1)
+            )
         model += [FFCResnetBlock(ngf << n_downsampling, share) for _ in range(n_blocks)]
         model.append(Concat())
         for i in range(n_downsampling, 0, -1):
@@ -149,6 +157,7 @@ class Lama(nn.Module):
 
 # ---------------------------------------------------------------- MI-GAN
 
+
 def lrelu_agc(x):
     return (F.leaky_relu(x, 0.2) * math.sqrt(2)).clamp(-256, 256)
 
@@ -172,7 +181,9 @@ class Downsample2d(nn.Module):
 class Upsample2d(nn.Module):
     def __init__(self, channels):
         super().__init__()
-        self.insert_zeros = nn.ConvTranspose2d(channels, channels, 2, 2, groups=channels, bias=False)
+        self.insert_zeros = nn.ConvTranspose2d(
+            channels, channels, 2, 2, groups=channels, bias=False
+        )
         corner = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
         self.insert_zeros.weight = nn.Parameter(corner.repeat(channels, 1, 1, 1))
         self.filter = nn.Conv2d(channels, channels, 4, groups=channels, bias=False)
@@ -293,6 +304,7 @@ class Generator(nn.Module):
 
 # ---------------------------------------------------------------- weights and goldens
 
+
 def is_fixed(name):
     """The resampling filters, which no training changes."""
     return name.endswith(("filter.weight", "insert_zeros.weight"))
@@ -312,7 +324,9 @@ def randomize(net, seed):
         elif name.endswith("noise_const"):
             new = r
         elif v.ndim >= 2:
-            new = r / math.sqrt(v[0].numel() if "ConvTranspose" not in name else v.numel() / v.shape[1])
+            new = r / math.sqrt(
+                v[0].numel() if "ConvTranspose" not in name else v.numel() / v.shape[1]
+            )
         elif name.endswith("weight"):
             new = 1 + 0.2 * r
         else:
@@ -324,6 +338,7 @@ def randomize(net, seed):
 
 def stored(net):
     """The state dict, in 16 bits where that loses nothing."""
+
     def half(v):
         return v.to(torch.float16) if v.is_floating_point() else v
 
@@ -358,7 +373,19 @@ def lama():
         image = torch.rand(1, 3, h, w, generator=g)
         mask = torch.zeros(1, 1, h, w)
         mask[..., h // 4 : h // 2, w // 3 : w // 3 + 9] = 1
-        out[f"{case}.image"], out[f"{case}.mask"], out[f"{case}.out"] = image, mask, net(image, mask)
+        out[f"{case}.image"], out[f"{case}.mask"], out[f"{case}.out"] = (
+            image,
+            mask,
+            net(image, mask),
+        )
+    # Sides that are no multiples of 8, as the original's `pad_img_to_modulo` and its cut back have them.
+    h, w = 39, 61
+    image = torch.rand(1, 3, h, w, generator=g)
+    mask = torch.zeros(1, 1, h, w)
+    mask[..., h // 4 : h // 2, w // 2 : w - 2] = 1
+    around = ((0, 0), (0, 0), (0, -h % 8), (0, -w % 8))
+    padded = [torch.from_numpy(np.pad(x.numpy(), around, mode="symmetric")) for x in (image, mask)]
+    out["ragged.image"], out["ragged.mask"], out["ragged.out"] = image, mask, net(*padded)[..., :h, :w]
     save("lama", stored(net), out, config)
     return net
 
@@ -393,13 +420,19 @@ def migan(onnx):
         torch.jit.trace(net, x).save(str(HERE / "migan_traced.pt"))
         if onnx:
             torch.onnx.export(
-                net, (x,), str(HERE / "migan.onnx"), dynamo=False, do_constant_folding=True, opset_version=12
+                net,
+                (x,),
+                str(HERE / "migan.onnx"),
+                dynamo=False,
+                do_constant_folding=True,
+                opset_version=12,
             )
     return net
 
 
 def checkpoint():
-    """A trainer's checkpoint with what else stands in one, and a TorchScript module around the network."""
+    """A trainer's checkpoint with what else stands in one, and a TorchScript module around the
+    network."""
 
     class Callback:
         def __init__(self):
@@ -419,7 +452,10 @@ def checkpoint():
         "turned": tied.reshape(3, 4).t(),
         "parameter": nn.Parameter(tied.clone()),
     }
-    optimizer = {"state": {0: {"exp_avg": torch.zeros(5)}}, "param_groups": [{"lr": 1e-3, "params": [0]}]}
+    optimizer = {
+        "state": {0: {"exp_avg": torch.zeros(5)}},
+        "param_groups": [{"lr": 1e-3, "params": [0]}],
+    }
     whole = {
         "epoch": 3,
         "state_dict": state,
@@ -433,7 +469,11 @@ def checkpoint():
 def keys():
     """Names and shapes of the published networks' state dicts."""
     lines = []
-    for name, net in {"lama": Lama(), "migan512": Generator(512), "migan256": Generator(256)}.items():
+    for name, net in {
+        "lama": Lama(),
+        "migan512": Generator(512),
+        "migan256": Generator(256),
+    }.items():
         for key, v in sorted(net.state_dict().items()):
             lines.append(f"{name} {key} {','.join(map(str, v.shape))}\n")
     (HERE / "erasers.txt").write_text("".join(lines))

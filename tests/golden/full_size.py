@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""What diffusers makes of a model of the true size: inputs and outputs of its UNet at 64x64 and 32x32 latents and
-of its VAE, each way, for the test that is left out of CI. Usage: full_size.py MODEL OUT.safetensors
+"""What diffusers makes of a model of the true size: inputs and outputs of its UNet at 64x64 and
+32x32 latents and of its VAE, each way, for the test that is left out of CI. Usage: full_size.py
+MODEL OUT.safetensors
 
   python tests/golden/full_size.py MODEL /tmp/full.safetensors
-  MEND_FULL_SIZE=MODEL:/tmp/full.safetensors cargo test --release --lib -- --ignored --nocapture full_size
+  MEND_FULL_SIZE=MODEL:/tmp/full.safetensors cargo test --release --lib -- \
+    --ignored --nocapture full_size
 
 MODEL is a diffusers folder; weights in f16 are computed with in f32, as Mend does.
 """
+
 import sys
 
 import torch

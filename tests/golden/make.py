@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Writes the goldens beside it: tiny networks and single layers with random weights, and what diffusers and
-PyTorch make of given inputs. See README.md. Usage: make.py [FILE.safetensors ...], all by default.
+"""Writes the goldens beside it: tiny networks and single layers with random weights, and what
+diffusers and PyTorch make of given inputs. See README.md. Usage: make.py [FILE.safetensors ...],
+all by default.
 
-Nothing may hide: norms' scales are off 1, biases and running means off 0, what is zero-initialised is drawn
-like the rest, numbers of channels are ragged. Every linear and convolution is scaled by what comes into it,
-so that its output's deviation is about 1, and the script stops where a block leaves 0.3 to 3.
+Nothing may hide: norms' scales are off 1, biases and running means off 0, what is zero-initialised
+is drawn like the rest, numbers of channels are ragged. Every linear and convolution is scaled by
+what comes into it, so that its output's deviation is about 1, and the script stops where a block
+leaves 0.3 to 3.
 """
+
 import json
 import os
 import sys
@@ -69,8 +72,9 @@ def rounded(module):
 
 
 def balance(module, run):
-    """Scales the weights of each linear and convolution, in the order in which they run, so that its output's
-    deviation is 1; what is added to a residual then does not make it grow without end either."""
+    """Scales the weights of each linear and convolution, in the order in which they run, so that
+    its output's deviation is 1; what is added to a residual then does not make it grow without end
+    either."""
 
     def hook(m, inputs, output):
         if m in done:
@@ -94,7 +98,8 @@ def moderate(name, tensor, low=0.3, high=3.0):
 
 
 def in_order(path):
-    """The metadata stands in another order at each run: sorted, the same tensors are the same file."""
+    """The metadata stands in another order at each run: sorted, the same tensors are the same
+    file."""
     with open(path, "r+b") as f:
         length = int.from_bytes(f.read(8), "little")
         header = json.loads(f.read(length))
@@ -108,7 +113,11 @@ def in_order(path):
 class Golden:
     def __init__(self, file, config=None):
         self.file, self.tensors = file, {}
-        self.metadata = {"diffusers": diffusers.__version__, "torch": torch.__version__, "format": "pt"}
+        self.metadata = {
+            "diffusers": diffusers.__version__,
+            "torch": torch.__version__,
+            "format": "pt",
+        }
         if config is not None:
             self.metadata["config"] = json.dumps(plain(config), sort_keys=True)
         print(file)
@@ -140,7 +149,8 @@ def plain(config):
 
 
 def plain_attention(model):
-    """Attention as a sum over all, whose rounding does not depend on the CPU as the fused one's may."""
+    """Attention as a sum over all, whose rounding does not depend on the CPU as the fused one's
+    may."""
     for m in model.modules():
         if isinstance(m, Attention):
             m.set_processor(AttnProcessor())
@@ -169,14 +179,22 @@ def record(golden, case, blocks, run):
 def unet(file, seed, cases, **config):
     draw = Draw(seed)
     model = UNet2DConditionModel(
-        in_channels=9, out_channels=4, layers_per_block=2, norm_num_groups=4,
+        in_channels=9,
+        out_channels=4,
+        layers_per_block=2,
+        norm_num_groups=4,
         down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3, **config)
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+        **config,
+    )
     plain_attention(draw.weights(model))
     inputs = {}
     for case, (batch, height, width, tokens, times) in cases.items():
-        inputs[case] = (draw.normal(batch, 9, height, width), torch.tensor(times, dtype=torch.float32),
-                        draw.normal(batch, tokens, model.config.cross_attention_dim))
+        inputs[case] = (
+            draw.normal(batch, 9, height, width),
+            torch.tensor(times, dtype=torch.float32),
+            draw.normal(batch, tokens, model.config.cross_attention_dim),
+        )
     balance(model, lambda: model(*inputs["a"]))
     golden = Golden(file, model.config)
     golden.weights(model)
@@ -193,22 +211,41 @@ def unet(file, seed, cases, **config):
 
 
 def unet_sd15(file):
-    unet(file, 15, {"a": (1, 16, 16, 7, [481.0]), "b": (2, 24, 8, 5, [999.0, 21.0])},
-         block_out_channels=(12, 24, 36, 40), cross_attention_dim=24, attention_head_dim=2)
+    unet(
+        file,
+        15,
+        {"a": (1, 16, 16, 7, [481.0]), "b": (2, 24, 8, 5, [999.0, 21.0])},
+        block_out_channels=(12, 24, 36, 40),
+        cross_attention_dim=24,
+        attention_head_dim=2,
+    )
 
 
 def unet_sd2(file):
-    unet(file, 2, {"a": (2, 16, 16, 7, [741.0, 1.0])},
-         block_out_channels=(12, 24, 36, 40), cross_attention_dim=20, attention_head_dim=(2, 3, 4, 5),
-         use_linear_projection=True)
+    unet(
+        file,
+        2,
+        {"a": (2, 16, 16, 7, [741.0, 1.0])},
+        block_out_channels=(12, 24, 36, 40),
+        cross_attention_dim=20,
+        attention_head_dim=(2, 3, 4, 5),
+        use_linear_projection=True,
+    )
 
 
 def vae(file):
     draw = Draw(3)
     model = AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=4, layers_per_block=2, norm_num_groups=4,
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(8, 12, 16, 16), scaling_factor=0.18215)
+        in_channels=3,
+        out_channels=3,
+        latent_channels=4,
+        layers_per_block=2,
+        norm_num_groups=4,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(8, 12, 16, 16),
+        scaling_factor=0.18215,
+    )
     plain_attention(draw.weights(model))
     image, latents = draw.uniform((2, 3, 32, 40), -1, 1), draw.normal(2, 4, 4, 6)
     balance(model, lambda: (model.encode(image), model.decode(latents)))
@@ -223,13 +260,17 @@ def vae(file):
     golden.add("golden.mean", dist.mean)
     golden.add("golden.logvar", dist.logvar)
     blocks = {"mid": d.mid_block} | {f"up.{i}": b for i, b in enumerate(d.up_blocks)}
-    golden.out("golden.decoded", record(golden, "decoder", blocks, lambda: model.decode(latents).sample))
+    golden.out(
+        "golden.decoded", record(golden, "decoder", blocks, lambda: model.decode(latents).sample)
+    )
     golden.save()
 
 
 def taesd(file):
     draw = Draw(5)
-    model = draw.weights(AutoencoderTiny(encoder_block_out_channels=(12,) * 4, decoder_block_out_channels=(12,) * 4))
+    model = draw.weights(
+        AutoencoderTiny(encoder_block_out_channels=(12,) * 4, decoder_block_out_channels=(12,) * 4)
+    )
     image, latents = draw.uniform((2, 3, 32, 40), -1, 1), 3 * draw.normal(2, 4, 4, 6)
     balance(model, lambda: (model.encode(image), model.decode(latents)))
     golden = Golden(file, model.config)
@@ -264,34 +305,79 @@ def blocks(file):
 
     # diffusers' blocks
     for name, cin, cout in (("resnet", 20, 20), ("resnet_shortcut", 20, 28)):
-        module = ResnetBlock2D(in_channels=cin, out_channels=cout, temb_channels=13, groups=4, eps=1e-5)
+        module = ResnetBlock2D(
+            in_channels=cin, out_channels=cout, temb_channels=13, groups=4, eps=1e-5
+        )
         block(name, module, {"x": n(2, cin, 7, 5), "temb": n(2, 13)}, groups=4, eps=1e-5)
     module = ResnetBlock2D(in_channels=12, out_channels=20, temb_channels=None, groups=4, eps=1e-6)
     inputs = {"x": n(1, 12, 6, 9)}
-    block("resnet_vae", module, inputs, lambda m=module, i=inputs: m(i["x"], None), groups=4, eps=1e-6)
+    block(
+        "resnet_vae", module, inputs, lambda m=module, i=inputs: m(i["x"], None), groups=4, eps=1e-6
+    )
     for name, linear in (("transformer_conv", False), ("transformer_linear", True)):
-        module = Transformer2DModel(num_attention_heads=3, attention_head_dim=8, in_channels=24, num_layers=1,
-                                    norm_num_groups=4, cross_attention_dim=14, use_linear_projection=linear)
+        module = Transformer2DModel(
+            num_attention_heads=3,
+            attention_head_dim=8,
+            in_channels=24,
+            num_layers=1,
+            norm_num_groups=4,
+            cross_attention_dim=14,
+            use_linear_projection=linear,
+        )
         inputs = {"x": n(2, 24, 5, 6), "encoder_hidden_states": n(2, 7, 14)}
-        block(name, module, inputs,
-              lambda m=module, i=inputs: m(i["x"], encoder_hidden_states=i["encoder_hidden_states"],
-                                           return_dict=False),
-              heads=3, head_dim=8, groups=4, use_linear_projection=linear)
-    module = Attention(20, heads=1, dim_head=20, eps=1e-6, norm_num_groups=4, residual_connection=True,
-                       bias=True, upcast_softmax=True, _from_deprecated_attn_block=True)
+        block(
+            name,
+            module,
+            inputs,
+            lambda m=module, i=inputs: m(
+                i["x"], encoder_hidden_states=i["encoder_hidden_states"], return_dict=False
+            ),
+            heads=3,
+            head_dim=8,
+            groups=4,
+            use_linear_projection=linear,
+        )
+    module = Attention(
+        20,
+        heads=1,
+        dim_head=20,
+        eps=1e-6,
+        norm_num_groups=4,
+        residual_connection=True,
+        bias=True,
+        upcast_softmax=True,
+        _from_deprecated_attn_block=True,
+    )
     block("attention_vae", module, {"x": n(2, 20, 6, 5)}, heads=1, groups=4, eps=1e-6)
-    block("downsample", Downsample2D(12, use_conv=True, out_channels=12, padding=1, name="op"),
-          {"x": n(2, 12, 9, 6)}, padding=1)
-    block("downsample_vae", Downsample2D(12, use_conv=True, out_channels=12, padding=0, name="op"),
-          {"x": n(2, 12, 9, 6)}, padding=0)
+    block(
+        "downsample",
+        Downsample2D(12, use_conv=True, out_channels=12, padding=1, name="op"),
+        {"x": n(2, 12, 9, 6)},
+        padding=1,
+    )
+    block(
+        "downsample_vae",
+        Downsample2D(12, use_conv=True, out_channels=12, padding=0, name="op"),
+        {"x": n(2, 12, 9, 6)},
+        padding=0,
+    )
     block("upsample", Upsample2D(12, use_conv=True, out_channels=12), {"x": n(2, 12, 5, 3)})
-    module = nn.Sequential(Timesteps(18, flip_sin_to_cos=True, downscale_freq_shift=0), TimestepEmbedding(18, 30))
+    module = nn.Sequential(
+        Timesteps(18, flip_sin_to_cos=True, downscale_freq_shift=0), TimestepEmbedding(18, 30)
+    )
     timestep = torch.tensor([0.0, 1.0, 481.0, 999.0])
     golden.add("golden.time.projected", module[0](timestep))
     named = nn.Module()
     named.embedding = module[1]
-    block("time", named, {"timestep": timestep}, lambda: module(timestep), channels=18,
-          flip_sin_to_cos=True, downscale_freq_shift=0)
+    block(
+        "time",
+        named,
+        {"timestep": timestep},
+        lambda: module(timestep),
+        channels=18,
+        flip_sin_to_cos=True,
+        downscale_freq_shift=0,
+    )
     block("geglu", FeedForward(20, activation_fn="geglu"), {"x": n(2, 6, 20)})
 
     # PyTorch's layers
@@ -315,19 +401,45 @@ def blocks(file):
 
     transposed("transposed", n(2, 10, 5, 4), 10, 7, 3, stride=2, padding=1, output_padding=1)
     transposed("transposed_4x4", n(2, 10, 5, 4), 10, 7, 4, stride=2, padding=1)
-    transposed("transposed_groups", n(1, 15, 4, 5), 15, 9, 3, stride=2, padding=1, output_padding=1, groups=3)
+    transposed(
+        "transposed_groups",
+        n(1, 15, 4, 5),
+        15,
+        9,
+        3,
+        stride=2,
+        padding=1,
+        output_padding=1,
+        groups=3,
+    )
     transposed("transposed_plain", n(1, 6, 4, 5), 6, 9, 3)
     block("linear", nn.Linear(13, 29), {"x": n(2, 5, 13)})
-    block("group_norm", nn.GroupNorm(3, 21, eps=1e-5), {"x": 2 * n(2, 21, 5, 7) + 0.5}, groups=3, eps=1e-5)
+    block(
+        "group_norm",
+        nn.GroupNorm(3, 21, eps=1e-5),
+        {"x": 2 * n(2, 21, 5, 7) + 0.5},
+        groups=3,
+        eps=1e-5,
+    )
     block("layer_norm", nn.LayerNorm(21, eps=1e-5), {"x": 2 * n(2, 6, 21) + 0.5}, eps=1e-5)
     folded = nn.Sequential()
     folded.conv = nn.Conv2d(7, 13, 3, padding=1, bias=False)
     folded.bn = nn.BatchNorm2d(13)
     block("conv_bn", folded, {"x": n(2, 7, 8, 6)}, padding=1, eps=1e-5)
-    x = torch.cat([torch.linspace(-12, 12, 97), torch.tensor([0.0, -0.0, 1e-6, -1e-6, 30.0, -30.0, 100.0, -100.0])])
+    x = torch.cat(
+        [
+            torch.linspace(-12, 12, 97),
+            torch.tensor([0.0, -0.0, 1e-6, -1e-6, 30.0, -30.0, 100.0, -100.0]),
+        ]
+    )
     golden.add("golden.activations.x", x)
-    for name, f in (("gelu_erf", F.gelu), ("gelu_tanh", lambda x: F.gelu(x, approximate="tanh")),
-                    ("gelu_quick", QuickGELUActivation()), ("silu", F.silu), ("sigmoid", torch.sigmoid)):
+    for name, f in (
+        ("gelu_erf", F.gelu),
+        ("gelu_tanh", lambda x: F.gelu(x, approximate="tanh")),
+        ("gelu_quick", QuickGELUActivation()),
+        ("silu", F.silu),
+        ("sigmoid", torch.sigmoid),
+    ):
         golden.add(f"golden.activations.{name}", f(x))
     golden.metadata["config"] = json.dumps(configs, sort_keys=True)
     golden.save()

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Writes peft_scales.json beside it: the adapter_config.json that peft saves for a small network, and what peft itself
-multiplies each layer's B A by after it has read the folder again. See README.md.
-Usage: peft_scales.py (needs torch and peft)"""
+"""Writes peft_scales.json beside it: the adapter_config.json that peft saves for a small network,
+and what peft itself multiplies each layer's B A by after it has read the folder again. See
+README.md. Usage: peft_scales.py (needs torch and peft)"""
+
 import json
 import os
 import tempfile
@@ -15,13 +16,34 @@ CASES = {
     "plain": dict(r=4, lora_alpha=8),
     "default": dict(r=2),
     "root": dict(r=4, lora_alpha=6, use_rslora=True),
-    "patterns": dict(r=4, lora_alpha=8, rank_pattern={"to_k": 2, "down_blocks.0.conv1": 3},
-                     alpha_pattern={"to_k": 3, "to_q": 1.5, "down_blocks.0.conv1": 12}),
+    "patterns": dict(
+        r=4,
+        lora_alpha=8,
+        rank_pattern={"to_k": 2, "down_blocks.0.conv1": 3},
+        alpha_pattern={"to_k": 3, "to_q": 1.5, "down_blocks.0.conv1": 12},
+    ),
     # The first that fits counts, also where a later one names the layer in full.
-    "order": dict(r=4, lora_alpha=8, alpha_pattern={"attn1.to_q": 2, "mid_block.attn1.to_q": 5, "attn2.to_q": 7}),
-    "regexes": dict(r=4, lora_alpha=8, alpha_pattern={r"^mid_block\.attn[12]\.to_q": 2, r"(down|up)_blocks\.\d+\.conv1": 5,
-                                                      r"attn\d\.to_k": 6}),
-    "regex and root": dict(r=4, lora_alpha=8, use_rslora=True, rank_pattern={r".*attn2.*": 9}, alpha_pattern={r".*attn2.*": 3}),
+    "order": dict(
+        r=4,
+        lora_alpha=8,
+        alpha_pattern={"attn1.to_q": 2, "mid_block.attn1.to_q": 5, "attn2.to_q": 7},
+    ),
+    "regexes": dict(
+        r=4,
+        lora_alpha=8,
+        alpha_pattern={
+            r"^mid_block\.attn[12]\.to_q": 2,
+            r"(down|up)_blocks\.\d+\.conv1": 5,
+            r"attn\d\.to_k": 6,
+        },
+    ),
+    "regex and root": dict(
+        r=4,
+        lora_alpha=8,
+        use_rslora=True,
+        rank_pattern={r".*attn2.*": 9},
+        alpha_pattern={r".*attn2.*": 3},
+    ),
     "fan in": dict(r=4, lora_alpha=12, fan_in_fan_out=True),
 }
 

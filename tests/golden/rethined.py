@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Writes rethined.safetensors beside it: a tiny network of training/rethined with random weights, and what PyTorch makes of a
-picture with a hole. Usage: rethined.py"""
+"""Writes rethined.safetensors beside it: a tiny network of training/rethined with random weights,
+and what PyTorch makes of a picture with a hole. Usage: rethined.py"""
+
 import json
 import os
 import sys
@@ -33,7 +34,9 @@ with torch.no_grad():
     # Smooth, with edges and grain, and a hole that cuts through tokens and reaches the rim.
     height, width = 96, 128
     image = F.interpolate(torch.rand(1, 3, 6, 8), (height, width), mode="bicubic").clamp(0, 1)
-    image = (0.7 * image + 0.3 * F.interpolate(torch.rand(1, 3, 24, 32), (height, width))).clamp(0, 1)
+    image = (0.7 * image + 0.3 * F.interpolate(torch.rand(1, 3, 24, 32), (height, width))).clamp(
+        0, 1
+    )
     hole = torch.zeros(1, 1, height, width)
     hole[..., 20:61, 35:78] = 1
     hole[..., 0:9, 100:128] = 1
@@ -41,14 +44,34 @@ with torch.no_grad():
     coarse, features = model.fill_coarse(image, hole)
     refined, mixed, scores = model.fill_matched(coarse, features, hole)
     high = coarse - network.gaussian_blur(coarse)
-    (rows, columns, logarithm), = scores
+    ((rows, columns, logarithm),) = scores
     share, at = logarithm.exp().max(1)
 
-goldens = {"image": image, "hole": hole, "extended": extended, "coarse": coarse, "features": features, "high": high,
-           "mixed": mixed, "refined": refined, "best": torch.stack([rows.float(), columns[at].float(), share])}
+goldens = {
+    "image": image,
+    "hole": hole,
+    "extended": extended,
+    "coarse": coarse,
+    "features": features,
+    "high": high,
+    "mixed": mixed,
+    "refined": refined,
+    "best": torch.stack([rows.float(), columns[at].float(), share]),
+}
 tensors = {name: value.half().contiguous() for name, value in model.state_dict().items()}
 tensors |= {f"golden.{name}": value.contiguous() for name, value in goldens.items()}
 path = os.path.join(HERE, "rethined.safetensors")
-save_file(tensors, path, {"format": "pt", "config": json.dumps(config.plain()), "torch": torch.__version__})
-print(os.path.getsize(path), "bytes;", {name: round(value.std().item(), 3) for name, value in goldens.items()},
-      "largest share", round(share.max().item(), 3), "smallest", round(share.min().item(), 4))
+save_file(
+    tensors,
+    path,
+    {"format": "pt", "config": json.dumps(config.plain()), "torch": torch.__version__},
+)
+print(
+    os.path.getsize(path),
+    "bytes;",
+    {name: round(value.std().item(), 3) for name, value in goldens.items()},
+    "largest share",
+    round(share.max().item(), 3),
+    "smallest",
+    round(share.min().item(), 4),
+)

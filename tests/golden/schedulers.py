@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Writes schedulers.json beside it: what diffusers' schedulers make of numbers of steps and configurations, and of
-a model and noise that are formulas. `src/schedulers/tests.rs` has the same formulas. Usage: schedulers.py
+"""Writes schedulers.json beside it: what diffusers' schedulers make of numbers of steps and
+configurations, and of a model and noise that are formulas. `src/schedulers/tests.rs` has the same
+formulas. Usage: schedulers.py
 """
+
 import json
 import math
 import os
@@ -100,7 +102,12 @@ def levels(s):
 
 def schedule(kind, steps, config):
     s = make(kind, config, steps)
-    case = {"kind": kind, "steps": steps, "config": config, "timesteps": [float(t) for t in s.timesteps]}
+    case = {
+        "kind": kind,
+        "steps": steps,
+        "config": config,
+        "timesteps": [float(t) for t in s.timesteps],
+    }
     case["init_noise_sigma"] = float(s.init_noise_sigma)
     if hasattr(s, "sigmas"):
         case["sigmas"] = flat(s.sigmas)
@@ -128,7 +135,7 @@ def run(kind, config, steps=10, given=None, start=0, whole=False):
         result = s.step(out, t, x)
         x = result.prev_sample
         samples.append(flat(x))
-        if kind not in ("lcm",) and getattr(result, "pred_original_sample", None) is not None:
+        if kind != "lcm" and getattr(result, "pred_original_sample", None) is not None:
             originals.append(flat(result.pred_original_sample))
     assert torch.isfinite(x).all(), (kind, config)
     case = {"kind": kind, "config": config, "steps": steps, "start": start}
@@ -142,7 +149,11 @@ def run(kind, config, steps=10, given=None, start=0, whole=False):
 
 schedules, runs, alphas = [], [], []
 SPACINGS = [{}] + [{"timestep_spacing": s} for s in ("leading", "trailing", "linspace")]
-ZERO_SNR = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"}
+ZERO_SNR = {
+    "rescale_betas_zero_snr": True,
+    "timestep_spacing": "trailing",
+    "prediction_type": "v_prediction",
+}
 SIGMA_MIN = {"final_sigmas_type": "sigma_min"}
 
 for config in (
@@ -165,12 +176,16 @@ for kind in ("euler", "dpmpp_2m", "unipc"):
     schedules.append(schedule(kind, 12, SIGMA_MIN))
     schedules.append(schedule(kind, 12, ZERO_SNR))
     schedules.append(schedule(kind, 12, {**SIGMA_MIN, "use_karras_sigmas": True}))
-schedules.append(schedule("dpmpp_2m", 12, {"use_karras_sigmas": True, "beta_schedule": "squaredcos_cap_v2"}))
+schedules.append(
+    schedule("dpmpp_2m", 12, {"use_karras_sigmas": True, "beta_schedule": "squaredcos_cap_v2"})
+)
 schedules.append(schedule("euler_a", 12, ZERO_SNR))
 schedules.append(schedule("lcm", 7, {"original_inference_steps": 60}))
 for kind in ("ddim", "ddpm"):
     schedules.append(schedule(kind, 12, ZERO_SNR))
-    schedules.append(schedule(kind, 7, {"num_train_timesteps": 500, "timestep_spacing": "linspace"}))
+    schedules.append(
+        schedule(kind, 7, {"num_train_timesteps": 500, "timestep_spacing": "linspace"})
+    )
 
 for kind in CLASSES:
     for prediction in ("epsilon", "v_prediction", "sample"):
@@ -212,14 +227,17 @@ for kind in ("ddpm", "euler", "dpmpp_2m", "lcm"):
     runs.append(run(kind, {}, given=AysSchedules["StableDiffusionTimesteps"]))
 
 
-
 def digest(kind, config, most):
     """Of the times of 1 to `most` steps, each time as the bits of its float32."""
     h = 0
     for steps in range(1, most + 1):
         times = make(kind, config, steps).timesteps.float()
         # A rounding error in arange may give time -1 after the last.
-        assert len(times) == steps or len(times) == steps + 1 and times[-1] == -1, (kind, config, steps)
+        assert len(times) == steps or (len(times) == steps + 1 and times[-1] == -1), (
+            kind,
+            config,
+            steps,
+        )
         times = times[:steps]
         for bits in times.numpy().view("uint32").tolist():
             h = (h * 0x100000001B3 + bits) % 2**64

@@ -1,16 +1,22 @@
 #!/usr/bin/env python3
-"""Writes single_file.txt beside it: what diffusers' converters make of every tensor of a Stable Diffusion 1 and 2
-checkpoint in one file. See README.md. Usage: single_file.py [FOLDER]
+"""Writes single_file.txt beside it: what diffusers' converters make of every tensor of a Stable
+Diffusion 1 and 2 checkpoint in one file. See README.md. Usage: single_file.py [FOLDER]
 
-The checkpoints' own names and shapes are read from the golden itself, or from FOLDER: the lists in `components/` of
-github.com/arenasys/stable-diffusion-webui-model-toolkit at e19dd46e61f04436832b258f7ae6adfc72bca346 (MIT).
+The checkpoints' own names and shapes are read from the golden itself, or from FOLDER: the lists in
+`components/` of github.com/arenasys/stable-diffusion-webui-model-toolkit at
+e19dd46e61f04436832b258f7ae6adfc72bca346 (MIT).
 """
+
 import os
 import sys
 
 import torch
-from diffusers.loaders.single_file_utils import (convert_ldm_clip_checkpoint, convert_ldm_unet_checkpoint,
-                                                 convert_ldm_vae_checkpoint, convert_open_clip_checkpoint)
+from diffusers.loaders.single_file_utils import (
+    convert_ldm_clip_checkpoint,
+    convert_ldm_unet_checkpoint,
+    convert_ldm_vae_checkpoint,
+    convert_open_clip_checkpoint,
+)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILE = os.path.join(HERE, "single_file.txt")
@@ -55,7 +61,8 @@ def dims(shape):
 
 
 def lines(keys, prefix, convert):
-    """Each value tells which tensor it is of and which row, so that what became of it can be seen."""
+    """Each value tells which tensor it is of and which row, so that what became of it can be
+    seen."""
     names = list(keys)
     tensors = {}
     for i, key in enumerate(names):
@@ -77,8 +84,11 @@ def lines(keys, prefix, convert):
 def main():
     folder = sys.argv[1] if len(sys.argv) > 1 else None
     old = None if folder else committed()
-    out = ["# name and shape in the file; name in diffusers 0.42.1, or - where it is left out, with shape and first",
-           "# row where it is not the whole tensor as it is"]
+    out = [
+        "# name and shape in the file; name in diffusers 0.42.1, or - where it is left out, with "
+        "shape and first",
+        "# row where it is not the whole tensor as it is",
+    ]
     for section, name, prefix, convert in SECTIONS:
         keys = dict(listed(folder, name, prefix)) if folder else old[section]
         out += [f"[{section} {prefix}]", *lines(keys, prefix, convert)]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Writes a tiny Stable Diffusion with random weights as a diffusers folder, made of tests/golden: its fills are
-noise, but all of the engine runs. Standard library only; src/engines/diffusion/tests/tiny.rs does the same.
+"""Writes a tiny Stable Diffusion with random weights as a diffusers folder, made of tests/golden:
+its fills are noise, but all of the engine runs. Standard library only;
+src/engines/diffusion/tests/tiny.rs does the same.
 """
 
 import json
@@ -17,7 +18,10 @@ def read(path):
         header = json.loads(file.read(length))
         data = file.read()
     metadata = header.pop("__metadata__", {})
-    cut = {name: (t["dtype"], t["shape"], data[slice(*t["data_offsets"])]) for name, t in header.items()}
+    cut = {
+        name: (t["dtype"], t["shape"], data[slice(*t["data_offsets"])])
+        for name, t in header.items()
+    }
     return metadata, cut
 
 
@@ -42,10 +46,14 @@ def part(folder, stem, config, tensors):
 
 def make(golden, folder):
     """The model, in `folder`, of the goldens in `golden`."""
+
     def load(name, prefix=""):
         metadata, all_tensors = read(os.path.join(golden, name + ".safetensors"))
-        own = {n[len(prefix):]: t for n, t in all_tensors.items()
-               if n.startswith(prefix) and not n.startswith("golden.")}
+        own = {
+            n[len(prefix) :]: t
+            for n, t in all_tensors.items()
+            if n.startswith(prefix) and not n.startswith("golden.")
+        }
         return json.loads(metadata["config"]), own
 
     config, tensors = load("unet_sd15")
@@ -59,6 +67,6 @@ def make(golden, folder):
         if name.endswith("token_embedding.weight"):
             # More rows, the same again and again.
             row = len(data) // shape[0]
-            rows = (data * (VOCABULARY // shape[0] + 1))[:VOCABULARY * row]
+            rows = (data * (VOCABULARY // shape[0] + 1))[: VOCABULARY * row]
             tensors[name] = (dtype, [VOCABULARY, shape[1]], rows)
     part(os.path.join(folder, "text_encoder"), "model", config, tensors)

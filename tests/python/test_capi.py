@@ -23,13 +23,24 @@ HOLE = {(x, y) for x in range(15, 27) for y in range(12, 22)}
 
 
 class Image(ctypes.Structure):
-    _fields_ = [("data", c_void_p), ("length", c_size_t), ("stride", c_size_t),
-                ("width", c_uint32), ("height", c_uint32), ("format", c_uint32)]
+    _fields_ = [
+        ("data", c_void_p),
+        ("length", c_size_t),
+        ("stride", c_size_t),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("format", c_uint32),
+    ]
 
 
 class Progress(ctypes.Structure):
-    _fields_ = [("stage", c_char_p), ("step", c_uint32), ("steps", c_uint32),
-                ("seconds_left", ctypes.c_double), ("preview", POINTER(Image))]
+    _fields_ = [
+        ("stage", c_char_p),
+        ("step", c_uint32),
+        ("steps", c_uint32),
+        ("seconds_left", ctypes.c_double),
+        ("preview", POINTER(Image)),
+    ]
 
 
 CALLBACK = ctypes.CFUNCTYPE(c_int32, POINTER(Progress), c_void_p)
@@ -62,8 +73,11 @@ def load():
         ("mend_cancel_trigger", c_int32, [c_void_p]),
         ("mend_cancel_free", None, [c_void_p]),
         ("mend_plan", c_int32, [c_void_p, c_void_p, image, image, out, out]),
-        ("mend_inpaint", c_int32, [c_void_p, c_void_p, image, image, image, CALLBACK, c_void_p,
-                                   c_void_p, out, out]),
+        (
+            "mend_inpaint",
+            c_int32,
+            [c_void_p, c_void_p, image, image, image, CALLBACK, c_void_p, c_void_p, out, out],
+        ),
     ]:
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments
@@ -71,14 +85,18 @@ def load():
 
 
 def struct(buffer, pixel, pixel_format, width=WIDTH, height=HEIGHT, stride=None):
-    return Image(ctypes.addressof(buffer), len(buffer), stride or width * pixel, width, height,
-                 pixel_format)
+    return Image(
+        ctypes.addressof(buffer), len(buffer), stride or width * pixel, width, height, pixel_format
+    )
 
 
 def picture():
     # Stripes and a gradient, and in the hole what is to go.
-    rows = (bytes((255, 0, 255) if (x, y) in HOLE else ((x * 7 + y * 3) % 200, 40 + x, 200 - y))
-            for y in range(HEIGHT) for x in range(WIDTH))
+    rows = (
+        bytes((255, 0, 255) if (x, y) in HOLE else ((x * 7 + y * 3) % 200, 40 + x, 200 - y))
+        for y in range(HEIGHT)
+        for x in range(WIDTH)
+    )
     data = b"".join(rows)
     return (ctypes.c_ubyte * len(data)).from_buffer_copy(data)
 
@@ -153,12 +171,25 @@ class Capi(unittest.TestCase):
         return value
 
     def fill(self, src, selected, dst, callback=NO_CALLBACK, cancel=None, report=None):
-        return self.call("mend_inpaint", self.inpainter, self.request, src, selected, dst, callback,
-                         None, cancel, report)
+        return self.call(
+            "mend_inpaint",
+            self.inpainter,
+            self.request,
+            src,
+            selected,
+            dst,
+            callback,
+            None,
+            cancel,
+            report,
+        )
 
     def check_fill(self, before, after):
-        changed = {(i % WIDTH, i // WIDTH) for i in range(WIDTH * HEIGHT)
-                   if bytes(before[i * 3:i * 3 + 3]) != bytes(after[i * 3:i * 3 + 3])}
+        changed = {
+            (i % WIDTH, i // WIDTH)
+            for i in range(WIDTH * HEIGHT)
+            if bytes(before[i * 3 : i * 3 + 3]) != bytes(after[i * 3 : i * 3 + 3])
+        }
         self.assertLessEqual(changed, HOLE)
         self.assertGreater(len(changed), len(HOLE) // 2)
 
@@ -172,17 +203,31 @@ class Capi(unittest.TestCase):
         said = self.take(text)
         self.assertIn("exemplar", [e["id"] for e in said["engines"]])
         for parameter in said["params"]:
-            status, message = self.call("mend_request_set", self.request, parameter["name"].encode(),
-                                        parameter["default"].encode())
+            status, message = self.call(
+                "mend_request_set",
+                self.request,
+                parameter["name"].encode(),
+                parameter["default"].encode(),
+            )
             self.assertEqual(status, OK, message)
         for option in said["options"]:
-            status, message = self.call("mend_inpainter_set", self.inpainter,
-                                        option["name"].encode(), option["default"].encode())
+            status, message = self.call(
+                "mend_inpainter_set",
+                self.inpainter,
+                option["name"].encode(),
+                option["default"].encode(),
+            )
             self.assertEqual(status, OK, message)
         selected = mask()
         for image in (None, struct(picture(), 3, RGB | U8)):
-            status, message = self.call("mend_plan", self.inpainter, self.request, image,
-                                        struct(selected, 1, GRAY | U8), byref(text))
+            status, message = self.call(
+                "mend_plan",
+                self.inpainter,
+                self.request,
+                image,
+                struct(selected, 1, GRAY | U8),
+                byref(text),
+            )
             self.assertEqual(status, OK, message)
             self.assertEqual(self.take(text)["regions"][0]["hole_pixels"], len(HOLE))
 
@@ -206,13 +251,14 @@ class Capi(unittest.TestCase):
         self.check_fill(before, in_place)
         stride = WIDTH * 3 + 16
         apart = (ctypes.c_ubyte * (stride * HEIGHT)).from_buffer_copy(b"\xa5" * stride * HEIGHT)
-        status, message = self.fill(struct(before, 3, RGB | U8), hole,
-                                    struct(apart, 3, RGB | U8, stride=stride))
+        status, message = self.fill(
+            struct(before, 3, RGB | U8), hole, struct(apart, 3, RGB | U8, stride=stride)
+        )
         self.assertEqual(status, OK, message)
         self.assertEqual(bytes(before), bytes(picture()))
-        rows = [bytes(apart[y * stride:(y + 1) * stride]) for y in range(HEIGHT)]
-        self.assertEqual(b"".join(r[:WIDTH * 3] for r in rows), bytes(in_place))
-        self.assertEqual({r[WIDTH * 3:] for r in rows}, {b"\xa5" * 16})
+        rows = [bytes(apart[y * stride : (y + 1) * stride]) for y in range(HEIGHT)]
+        self.assertEqual(b"".join(r[: WIDTH * 3] for r in rows), bytes(in_place))
+        self.assertEqual({r[WIDTH * 3 :] for r in rows}, {b"\xa5" * 16})
 
     def test_refusals_change_nothing(self):
         pixels, selected = picture(), mask()
@@ -225,7 +271,7 @@ class Capi(unittest.TestCase):
             (struct(pixels, 3, RGB | U8, stride=7), hole, good, IMAGE, "stride"),
             (struct(pixels, 3, RGB | U8, height=HEIGHT + 1), hole, good, IMAGE, "'src'"),
             (struct(pixels, 3, RGB | F32), hole, good, IMAGE, "'src'"),
-            (struct(pixels, 3, 0xbad), hole, good, IMAGE, "format"),
+            (struct(pixels, 3, 0xBAD), hole, good, IMAGE, "format"),
             (good, good, good, MASK, "'mask'"),
             (good, hole, struct(pixels, 3, RGB | U8, height=HEIGHT - 1), IMAGE, "'dst'"),
         ]:
@@ -242,14 +288,16 @@ class Capi(unittest.TestCase):
             got, message = self.call("mend_request_set", self.request, name, value)
             self.assertEqual(got, status, message)
             self.assertIn(said, message)
-        self.assertEqual(self.call("mend_inpainter_set", self.inpainter, b"max-memory", b"1K")[0], OK)
+        self.assertEqual(
+            self.call("mend_inpainter_set", self.inpainter, b"max-memory", b"1K")[0], OK
+        )
         self.assertEqual(self.fill(good, hole, good)[0], BUDGET)
         self.assertEqual(bytes(pixels), bytes(picture()))
 
     def test_cancel(self):
         pixels, selected = picture(), mask()
         image, hole = struct(pixels, 3, RGB | U8), struct(selected, 1, GRAY | U8)
-        for answer in (0, 2, -1, 0x5a5a5a5a):
+        for answer in (0, 2, -1, 0x5A5A5A5A):
             calls = []
 
             @CALLBACK
@@ -287,8 +335,13 @@ class Capi(unittest.TestCase):
 
     def test_a_thread_that_python_ends_inside_the_callback_takes_nothing_with_it(self):
         # Python 3.13 and older end a daemon thread as it asks for the interpreter that is gone.
-        child = subprocess.run([sys.executable, "-c", ENDING, os.path.dirname(__file__)],
-                               capture_output=True, text=True, timeout=300)
+        child = subprocess.run(
+            [sys.executable, "-c", ENDING, os.path.dirname(__file__)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
         self.assertEqual((child.returncode, child.stderr), (0, ""))
         self.assertEqual(child.stdout, "in the callback\n")
 

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""job.py: geometry and dialogs as tables of cases. Run: python3 -m unittest discover tests/python"""
+"""job.py: geometry and words as tables of cases. Run: python3 -m unittest discover
+tests/python"""
 
-import json
-import os
 import random
-import sys
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "plugin-gimp"))
+import plugins
 
-import job  # noqa: E402
-from job import Rect  # noqa: E402
+plugins.import_gimp()
+
+import job
+from job import Rect
+from test_params import DESCRIPTION
 
 
 def plan_of(*regions):
@@ -73,8 +73,12 @@ class Pieces(unittest.TestCase):
         for _ in range(200):
             regions = []
             for _ in range(rng.randrange(1, 12)):
-                hole = Rect(rng.randrange(500), rng.randrange(500), rng.randrange(1, 60),
-                            rng.randrange(1, 60))
+                hole = Rect(
+                    rng.randrange(500),
+                    rng.randrange(500),
+                    rng.randrange(1, 60),
+                    rng.randrange(1, 60),
+                )
                 regions.append((hole.grown(rng.randrange(40)), hole))
             got = job.pieces(plan_of(*regions))
             for rect, hole in regions:
@@ -88,10 +92,28 @@ class Pieces(unittest.TestCase):
 
 
 class Bytes(unittest.TestCase):
+    def test_bands_cover_the_rectangle_once(self):
+        for rect, pixel_bytes, most in (
+            (Rect(3, 5, 1000, 4001), 16, 4 << 20),
+            (Rect(3, 5, 1000, 777), 16, 1 << 20),
+        ):
+            bands = job.bands(rect, pixel_bytes, most)
+            self.assertGreater(len(bands), 5)
+            y = rect.y
+            for band in bands:
+                self.assertEqual((band.x, band.y, band.width), (3, y, 1000))
+                self.assertLessEqual(band.area * pixel_bytes, most)
+                y = band.bottom
+            self.assertEqual(y, rect.bottom)
+        # A row is the least.
+        self.assertEqual(
+            job.bands(Rect(0, 0, 1 << 20, 2), 16, 4),
+            [Rect(0, 0, 1 << 20, 1), Rect(0, 1, 1 << 20, 1)],
+        )
+
     def test_cut(self):
         data = bytes(range(60))  # 5 rows of 3 pixels of 4 bytes
-        self.assertEqual(job.cut(data, 12, Rect(1, 2, 2, 2), 4),
-                         data[28:36] + data[40:48])
+        self.assertEqual(job.cut(data, 12, Rect(1, 2, 2, 2), 4), data[28:36] + data[40:48])
         self.assertEqual(job.cut(data, 12, Rect(0, 1, 3, 2), 4), data[12:36])
         self.assertEqual(job.cut(bytearray(data), 12, Rect(2, 4, 1, 1), 4), data[56:60])
 
@@ -99,153 +121,23 @@ class Bytes(unittest.TestCase):
         self.assertEqual(job.hard(bytes([0, 1, 127, 255])), bytes([0, 255, 255, 255]))
 
 
-DESCRIPTION = {
-    "params": [
-        {"name": "engine", "label": "Engine", "help": "h", "type": "choice", "default": "auto",
-         "choices": [{"id": i, "label": i.title()} for i in ("auto", "exemplar", "big")]},
-        {"name": "seed", "label": "Seed", "help": "h", "type": "integer", "default": "0",
-         "min": 0, "max": 9},
-        {"name": "context", "label": "Context", "help": "h", "type": "extent", "default": "auto",
-         "max_pixels": 10, "max_percent": 10.0},
-    ],
-    "engines": [
-        {"id": "exemplar", "label": "Exemplar", "summary": "s", "available": True, "params": [
-            {"name": "sharp", "label": "Sharp", "help": "h", "type": "flag", "default": "true"}]},
-        {"id": "big", "label": "Big", "summary": "s", "available": False,
-         "reason": "run 'mend models get big'", "params": [
-            {"name": "steps", "label": "Steps", "help": "h", "type": "number", "default": "2.5",
-             "min": 0, "max": 9},
-            {"name": "sharp", "label": "Sharp", "help": "h", "type": "flag", "default": "true"}]},
-    ],
-}
-
-
-def _param(name, kind, default, **more):
-    return dict({"name": name, "label": name, "help": "h", "type": kind, "default": default}, **more)
-
-
-# Two engines that mean different things by one name.
-TWO = {
-    "params": [
-        _param("engine", "choice", "auto",
-               choices=[{"id": i, "label": i} for i in ("auto", "first", "second")]),
-        _param("grow", "integer", "0", min=0, max=256),
-    ],
-    "engines": [
-        {"id": "first", "label": "First", "available": True, "params": [
-            _param("prompt", "text", ""), _param("steps", "integer", "20", min=1, max=99)]},
-        {"id": "second", "label": "Second", "available": True, "params": [
-            _param("steps", "integer", "25", min=1, max=99),
-            _param("scheduler", "choice", "ddim", choices=[{"id": "ddim", "label": "DDIM"}])]},
-    ],
-}
-
-
-class Dialog(unittest.TestCase):
-    def test_fields(self):
-        fields = {f.name: f for f in job.fields(DESCRIPTION)}
-        self.assertEqual(list(fields), ["engine", "seed", "context", "sharp", "steps"])
-        self.assertEqual([fields[n].default for n in fields], ["auto", 0, "auto", True, 2.5])
-        self.assertEqual(fields["sharp"].engines, ("exemplar", "big"))
-        self.assertTrue(fields["steps"].shown_for("big") and fields["steps"].shown_for("auto"))
-        self.assertFalse(fields["steps"].shown_for("exemplar"))
-        self.assertTrue(fields["seed"].shown_for("exemplar"))
-
-    def test_engines_that_cannot_run_are_not_offered_and_say_why(self):
-        engine = job.fields(DESCRIPTION)[0]
-        self.assertEqual([i for i, _ in job.choices(engine, DESCRIPTION)], ["auto", "exemplar"])
-        self.assertEqual(job.engines(DESCRIPTION)[1].why_not, "run 'mend models get big'")
-
-    def test_an_engines_fields_are_its_own(self):
-        def own(engine):
-            return [(f.name, f.default) for f in job.fields_of(TWO, engine)]
-
-        common = [("engine", "auto"), ("grow", 0)]
-        self.assertEqual(own("first"), common + [("prompt", ""), ("steps", 20)])
-        self.assertEqual(own("second"), common + [("steps", 25), ("scheduler", "ddim")])
-        # Automatic asks for what is wanted, and for nothing that only one engine knows.
-        self.assertEqual(own("auto"), common + [("prompt", "")])
-        gone = dict(TWO, engines=[dict(e, available=e["id"] != "first") for e in TWO["engines"]])
-        self.assertEqual([f.name for f in job.fields_of(gone, "auto")], ["engine", "grow"])
-        self.assertEqual(
-            [f.name for f in job.fields_of(TWO, "first") if f.essential],
-            ["engine", "grow", "prompt"],
-        )
-
-    def test_each_engine_keeps_its_values_and_is_sent_no_others(self):
-        settings = job.Settings(TWO)
-
-        def set_value(name, value):
-            settings.set(next(f for f in settings.fields() if f.name == name), value)
-
-        self.assertEqual(settings.parameters(), {})
-        set_value("engine", "first")
-        set_value("steps", 30)
-        set_value("prompt", "a boat")
-        set_value("engine", "second")
-        self.assertEqual(settings.parameters(), {"engine": "second"})
-        set_value("steps", 20)
-        set_value("grow", 4)
-        expected = {"engine": "second", "steps": "20", "grow": "4"}
-        self.assertEqual(settings.parameters(), expected)
-        self.assertEqual(settings.parameters(without=("grow", "engine")), {"steps": "20"})
-        again = job.Settings(TWO, json.loads(json.dumps(settings.stored())))
-        self.assertEqual(again.parameters(), expected)
-        engine = again.fields()[0]
-        again.set(engine, "first")
-        self.assertEqual(
-            again.parameters(), {"engine": "first", "steps": "30", "prompt": "a boat", "grow": "4"}
-        )
-        again.set(engine, "auto")
-        self.assertEqual(again.parameters(), {"prompt": "a boat", "grow": "4"})
-        again.reset()
-        self.assertEqual(again.stored(), {})
-
-    def test_what_no_longer_fits_is_not_restored(self):
-        for stored in (
-            None, [], "x", {"": []}, {"": {"engine": "gone", "grow": 3000}}, {"none": {"steps": 3}},
-            {"second": {"scheduler": "dpmpp", "steps": "many"}}, {"first": {"grow": 3}},
-            {"": {"grow": float("nan")}}, {"": {"grow": None, "prompt": "a\0b"}},
-        ):
-            self.assertEqual(job.Settings(TWO, stored).stored(), {}, stored)
-        # An engine whose model has gone is not chosen, and its values wait for it.
-        gone = dict(TWO, engines=[dict(e, available=e["id"] != "second") for e in TWO["engines"]])
-        settings = job.Settings(gone, {"": {"engine": "second"}, "second": {"steps": 9}})
-        self.assertEqual((settings.engine, settings.stored()), ("auto", {"second": {"steps": 9}}))
-
-    def test_sound_values(self):
-        fields = {f.name: f for f in job.fields(DESCRIPTION)}
-        for name, value, expected in [
-            ("seed", "7", 7), ("seed", 10, None), ("seed", -1, None), ("seed", "abc", None),
-            ("steps", "2.5", 2.5), ("steps", float("nan"), None), ("steps", 1e300, None),
-            ("sharp", "off", False), ("sharp", "perhaps", None), ("engine", "big", "big"),
-            ("engine", "b", None), ("context", "25%", "25%"), ("context", "64 px", "64 px"),
-            ("context", "wide", None), ("context", "auto", "auto"),
-        ]:
-            self.assertEqual(fields[name].sound(value), expected, (name, value))
-
-    def test_values_go_to_the_library_as_text(self):
-        got = job.parameters(
-            job.fields(DESCRIPTION),
-            {"seed": 3.0, "sharp": False, "steps": 2, "context": "5%", "output": "ignored"},
-        )
-        self.assertEqual(
-            got, {"seed": "3", "sharp": "false", "steps": "2.0", "context": "5%"}
-        )
-
-
 class Words(unittest.TestCase):
     def test_times_and_sizes(self):
-        for seconds, text in [(0.2, "less than a second"), (1.2, "about 1 second"),
-                              (42, "about 42 seconds"), (100, "about 2 minutes")]:
+        for seconds, text in [
+            (0.2, "less than a second"),
+            (1.2, "about 1 second"),
+            (42, "about 42 seconds"),
+            (100, "about 2 minutes"),
+        ]:
             self.assertEqual(job.seconds_text(seconds), text)
         for count, text in [(10, "less than 1 MB"), (45 << 20, "45 MB"), (3 << 30, "3.0 GB")]:
             self.assertEqual(job.bytes_text(count), text)
 
     def test_plan(self):
         plan = plan_of(((0, 0, 9, 9), (3, 3, 3, 3)))
-        self.assertEqual(job.plan_text(plan, DESCRIPTION),
-                         "Exemplar, 1 region: about 2 seconds, 50 MB of memory")
+        self.assertEqual(
+            job.plan_text(plan, DESCRIPTION), "Exemplar, 1 region: about 2 seconds, 50 MB of memory"
+        )
         self.assertEqual(job.plan_text(plan_of()), "Nothing is selected.")
 
     def test_the_time_left_falls_between_reports_and_follows_them(self):
@@ -265,7 +157,7 @@ class Words(unittest.TestCase):
         countdown.report(0.25)
         self.assertEqual((countdown.left, countdown.share), (60.0, 0.25))
         countdown.report(0.2)  # a report of the past
-        self.assertEqual(countdown.left, 60.0)
+        self.assertEqual((countdown.left, countdown.reported), (60.0, 0.25))
         # Too long at the end: never done before it is, and never less than nothing.
         now[0] += 500.0
         self.assertEqual(countdown.left, 0.0)
@@ -275,11 +167,23 @@ class Words(unittest.TestCase):
         quick = job.Countdown(0.0, lambda: now[0])
         self.assertEqual((quick.left, quick.share), (0.0, 0.0))
 
-    def test_what_is_missing_takes_one_line(self):
-        text = job.missing_text(DESCRIPTION)
-        self.assertIn("Big", text)
-        self.assertNotIn("\n", text)
-        self.assertEqual(job.missing_text(TWO), "")
+    def test_a_bar_never_goes_back(self):
+        now = [0.0]
+        countdown = job.Countdown(10.0, lambda: now[0])
+        shown = []
+        for share in (0.0, 0.0, 0.1, 0.1, 0.2, 0.9):
+            now[0] += 5.0
+            countdown.report(share)
+            shown.append(countdown.shown)
+        self.assertEqual(sorted(shown), shown)
+        self.assertGreater(shown[1], 0.4)
+        self.assertEqual((countdown.reported, shown[-1]), (0.9, 0.9))
+
+    def test_the_librarys_words(self):
+        self.assertEqual(job.sentence("the mask is empty; select"), "The mask is empty; select.")
+        self.assertEqual(job.sentence(""), ".")
+        reports = [{"notes": ["a", "b"]}, {}, {"notes": ["b", "c", "c"]}]
+        self.assertEqual(job.notes_of(reports), ["a", "b", "c"])
 
 
 if __name__ == "__main__":

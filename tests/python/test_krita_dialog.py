@@ -7,7 +7,6 @@ MEND_TEST_QT=PyQt6 chooses where both are installed; without either the tests ar
 import copy
 import importlib
 import os
-import sys
 import unittest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -22,15 +21,20 @@ for name in [WANTED] if WANTED else ["PyQt5", "PyQt6"]:
     except ImportError:
         HAVE = False
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from test_krita_job import DESCRIPTION, package  # noqa: E402
+import plugins
+from test_krita_job import DESCRIPTION
 
-package()
-from mend_inpaint import krita_job  # noqa: E402
-from mend_inpaint.krita_job import Options  # noqa: E402
+plugins.import_gimp()
+plugins.import_krita()
+from mend_inpaint import krita_job
+from mend_inpaint.krita_job import Options
+from test_params import TWO
 
 PLAN = {
-    "engine": "a", "reason": "", "peak_bytes": 5 << 20, "seconds": 3.0,
+    "engine": "a",
+    "reason": "",
+    "peak_bytes": 5 << 20,
+    "seconds": 3.0,
     "regions": [{"rect": {}, "hole": {}, "hole_pixels": 4}],
 }
 
@@ -55,8 +59,9 @@ class DialogTest(unittest.TestCase):
             return plan
 
         options = krita_job.recall(text, description)
-        dialog = Dialog(None, "Title", description, options, plan_of, lambda o: refusal,
-                        lambda o: "Known.")
+        dialog = Dialog(
+            None, "Title", description, options, plan_of, lambda o: refusal, lambda o: "Known."
+        )
         dialog.show()
         self.addCleanup(dialog.close)
         return dialog
@@ -98,11 +103,39 @@ class DialogTest(unittest.TestCase):
         dialog.input("prompt").set("a wall")
         dialog.input("engine").set("c")
         self.assertEqual(dialog.input("steps").get(), 7)
-        self.assertEqual(krita_job.request(DESCRIPTION, dialog.options()),
-                         {"engine": "c", "steps": "7", "result": "layer"})
+        self.assertEqual(
+            krita_job.request(DESCRIPTION, dialog.options()),
+            {"engine": "c", "steps": "7", "result": "layer"},
+        )
         dialog.input("engine").set("b")
-        self.assertEqual(krita_job.request(DESCRIPTION, dialog.options()),
-                         {"engine": "b", "steps": "30", "prompt": "a wall", "result": "layer"})
+        self.assertEqual(
+            krita_job.request(DESCRIPTION, dialog.options()),
+            {"engine": "b", "steps": "30", "prompt": "a wall", "result": "layer"},
+        )
+
+    def test_each_choice_starts_at_its_engines_default(self):
+        dialog = self.dialog(description=TWO)
+        for engine, names, default in (
+            ("first", ["euler", "karras", "ddim"], "karras"),
+            ("second", ["ddpm", "ddim"], "ddim"),
+        ):
+            dialog.input("engine").set(engine)
+            scheduler = dialog.input("scheduler")
+            self.assertEqual([scheduler.itemData(i) for i in range(scheduler.count())], names)
+            self.assertEqual(scheduler.get(), default)
+        self.assertEqual(
+            krita_job.request(TWO, dialog.options()), {"engine": "second", "result": "layer"}
+        )
+        # What an engine describes anew stands in place of what all have.
+        dialog.input("grow").set(4)
+        dialog.input("engine").set("first")
+        self.assertEqual(dialog.input("grow").get(), 0)
+        self.assertEqual(
+            krita_job.request(TWO, dialog.options()), {"engine": "first", "result": "layer"}
+        )
+        dialog._reset()
+        dialog.input("engine").set("first")
+        self.assertEqual(dialog.input("scheduler").get(), "karras")
 
     def test_more_says_what_it_hides(self):
         dialog = self.dialog()
@@ -127,9 +160,14 @@ class DialogTest(unittest.TestCase):
 
     def test_what_is_remembered_is_shown_and_given_back(self):
         options = Options(
-            {"": {"engine": "b", "seed": 4, "context": "150%", "prompt": "a wall"},
-             "b": {"guidance": 3.5}, "c": {"steps": 9}},
-            "in-place", "own")
+            {
+                "": {"engine": "b", "seed": 4, "context": "150%", "prompt": "a wall"},
+                "b": {"guidance": 3.5},
+                "c": {"steps": 9},
+            },
+            "in-place",
+            "own",
+        )
         dialog = self.dialog(krita_job.remember(options))
         self.assertEqual(dialog.input("guidance").get(), 3.5)
         self.assertEqual(dialog.options(), options)
@@ -143,18 +181,32 @@ class DialogTest(unittest.TestCase):
         """As much as the library may say: many engines, many parameters, long texts."""
         description = copy.deepcopy(DESCRIPTION)
         many = [
-            {"name": "n%d" % n, "label": "Choice", "type": "choice", "default": "a", "help": "",
-             "choices": [{"id": "a", "label": 40 * "wide "}]} for n in range(40)
+            {
+                "name": "n%d" % n,
+                "label": "Choice",
+                "type": "choice",
+                "default": "a",
+                "help": "",
+                "choices": [{"id": "a", "label": 40 * "wide "}],
+            }
+            for n in range(40)
         ]
         for engine in description["engines"]:
             engine["params"] += many
             engine["summary"] = "It does a little of this and more of that. " * 6
         for n in range(6):
-            engine = {"id": "more%d" % n, "label": "Another engine %d" % n, "params": many,
-                      "summary": "And so on. " * 30, "available": available,
-                      "reason": "put a model into /home/somebody/.local/share/mend/models. " * 4}
+            engine = {
+                "id": "more%d" % n,
+                "label": "Another engine %d" % n,
+                "params": many,
+                "summary": "And so on. " * 30,
+                "available": available,
+                "reason": "put a model into /home/somebody/.local/share/mend/models. " * 4,
+            }
             description["engines"].append(engine)
-            description["params"][0]["choices"].append({"id": engine["id"], "label": engine["label"]})
+            description["params"][0]["choices"].append(
+                {"id": engine["id"], "label": engine["label"]}
+            )
         return description
 
     def inside(self, dialog, case):
@@ -195,14 +247,20 @@ class DialogTest(unittest.TestCase):
         from mend_inpaint.qt import QtWidgets
 
         def fields(dialog):
-            return sorted(w.objectName() for w in dialog.findChildren(QtWidgets.QWidget)
-                          if w.objectName().startswith("mend_") and w.isVisible())
+            return sorted(
+                w.objectName()
+                for w in dialog.findChildren(QtWidgets.QWidget)
+                if w.objectName().startswith("mend_") and w.isVisible()
+            )
 
         self.assertEqual(fields(self.dialog(refusal="No.")), fields(self.dialog()))
 
     def test_defaults(self):
-        options = Options({"": {"engine": "b", "seed": 4, "context": "64"}, "b": {"guidance": 3.5}},
-                          "layer", "visible")
+        options = Options(
+            {"": {"engine": "b", "seed": 4, "context": "64"}, "b": {"guidance": 3.5}},
+            "layer",
+            "visible",
+        )
         dialog = self.dialog(krita_job.remember(options))
         self.assertEqual(dialog.options(), options)
         dialog._reset()

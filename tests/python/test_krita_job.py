@@ -2,86 +2,128 @@
 """The Krita plug-in's decisions, with no Krita."""
 
 import array
-import filecmp
-import importlib.util
 import os
 import random
 import re
-import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FOLDER = os.path.join(ROOT, "plugin-krita")
+import plugins
 
-
-def package():
-    """plugin-krita as Krita imports it: a package called mend_inpaint."""
-    if "mend_inpaint" not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            "mend_inpaint", os.path.join(FOLDER, "__init__.py"), submodule_search_locations=[FOLDER]
-        )
-        module = importlib.util.module_from_spec(spec)
-        sys.modules["mend_inpaint"] = module
-        spec.loader.exec_module(module)
-    return sys.modules["mend_inpaint"]
-
-
-package()
-from mend_inpaint import krita_job, native, raw  # noqa: E402
-from mend_inpaint.job import Rect  # noqa: E402
+plugins.import_krita()
+from mend_inpaint import krita_job, masks, native, raw
+from mend_inpaint.job import Rect
 from mend_inpaint.krita_job import Facts, Options
-from mend_inpaint.raw import Space  # noqa: E402
+from mend_inpaint.raw import Space
 
+KRITA = os.path.join(plugins.ROOT, "plugin-krita")
 DESCRIPTION = {
     "params": [
-        {"name": "engine", "label": "Engine", "help": "h", "type": "choice", "default": "auto",
-         "choices": [{"id": "auto", "label": "Automatic"}, {"id": "a", "label": "A"},
-                     {"id": "b", "label": "B"}, {"id": "c", "label": "C"}]},
-        {"name": "seed", "label": "Seed", "help": "h", "type": "integer", "min": 0, "max": 9,
-         "default": "0"},
-        {"name": "context", "label": "Context", "help": "h", "type": "extent", "max_pixels": 100,
-         "max_percent": 1000.0, "default": "auto"},
-        {"name": "result", "label": "Result", "help": "h", "type": "choice", "default": "image",
-         "choices": [{"id": "image", "label": "Picture"}, {"id": "layer", "label": "Layer"}]},
+        {
+            "name": "engine",
+            "label": "Engine",
+            "help": "h",
+            "type": "choice",
+            "default": "auto",
+            "choices": [
+                {"id": "auto", "label": "Automatic"},
+                {"id": "a", "label": "A"},
+                {"id": "b", "label": "B"},
+                {"id": "c", "label": "C"},
+            ],
+        },
+        {
+            "name": "seed",
+            "label": "Seed",
+            "help": "h",
+            "type": "integer",
+            "min": 0,
+            "max": 9,
+            "default": "0",
+        },
+        {
+            "name": "context",
+            "label": "Context",
+            "help": "h",
+            "type": "extent",
+            "max_pixels": 100,
+            "max_percent": 1000.0,
+            "default": "auto",
+        },
+        {
+            "name": "result",
+            "label": "Result",
+            "help": "h",
+            "type": "choice",
+            "default": "image",
+            "choices": [{"id": "image", "label": "Picture"}, {"id": "layer", "label": "Layer"}],
+        },
     ],
     "engines": [
         {"id": "a", "label": "A", "params": [], "available": True},
-        {"id": "b", "label": "B", "available": True, "params": [
-            {"name": "prompt", "label": "Prompt", "help": "h", "type": "text", "default": ""},
-            {"name": "guidance", "label": "Guidance", "help": "h", "type": "number", "min": 0.0,
-             "max": 20.0, "default": "7.5"},
-            {"name": "steps", "label": "Steps", "help": "h", "type": "integer", "min": 1, "max": 99,
-             "default": "20"}]},
-        {"id": "c", "label": "C", "available": True, "params": [
-            {"name": "steps", "label": "Steps", "help": "h", "type": "integer", "min": 1, "max": 50,
-             "default": "25"}]},
+        {
+            "id": "b",
+            "label": "B",
+            "available": True,
+            "params": [
+                {"name": "prompt", "label": "Prompt", "help": "h", "type": "text", "default": ""},
+                {
+                    "name": "guidance",
+                    "label": "Guidance",
+                    "help": "h",
+                    "type": "number",
+                    "min": 0.0,
+                    "max": 20.0,
+                    "default": "7.5",
+                },
+                {
+                    "name": "steps",
+                    "label": "Steps",
+                    "help": "h",
+                    "type": "integer",
+                    "min": 1,
+                    "max": 99,
+                    "default": "20",
+                },
+            ],
+        },
+        {
+            "id": "c",
+            "label": "C",
+            "available": True,
+            "params": [
+                {
+                    "name": "steps",
+                    "label": "Steps",
+                    "help": "h",
+                    "type": "integer",
+                    "min": 1,
+                    "max": 50,
+                    "default": "25",
+                }
+            ],
+        },
     ],
 }
 
 
-class SharedFiles(unittest.TestCase):
-    def test_same_bytes_in_both_plugins(self):
-        for name in ("native.py", "job.py"):
-            self.assertTrue(
-                filecmp.cmp(
-                    os.path.join(FOLDER, name), os.path.join(ROOT, "plugin-gimp", name), False),
-                "%s differs: copy the one that is right over the other" % name,
-            )
-
+class Files(unittest.TestCase):
     def test_only_the_host_imports_krita(self):
-        for name in sorted(os.listdir(FOLDER)):
+        for name in sorted(os.listdir(KRITA)):
             if name.endswith(".py") and name not in ("host.py", "__init__.py"):
-                with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
-                    self.assertIsNone(re.search(r"^\s*(from|import) krita\b", file.read(), re.M), name)
+                with open(os.path.join(KRITA, name), encoding="utf-8") as file:
+                    self.assertIsNone(
+                        re.search(r"^\s*(from|import) krita\b", file.read(), re.MULTILINE), name
+                    )
 
     def test_actions_are_those_of_the_code(self):
-        tree = ElementTree.parse(os.path.join(FOLDER, "mend_inpaint.action"))
-        with open(os.path.join(FOLDER, "host.py"), encoding="utf-8") as file:
+        tree = ElementTree.parse(os.path.join(KRITA, "mend_inpaint.action"))
+        with open(os.path.join(KRITA, "host.py"), encoding="utf-8") as file:
             code = file.read()
         names = [action.get("name") for action in tree.iter("Action")]
-        self.assertEqual(names, ["mend_inpaint", "mend_inpaint_again", "mend_remove_object",
-                                 "mend_fill_quickly"])
+        self.assertEqual(
+            names, ["mend_inpaint", "mend_inpaint_again", "mend_remove_object", "mend_fill_quickly"]
+        )
         for action in tree.iter("Action"):
             self.assertIn('"%s"' % action.get("name"), code)
             self.assertTrue(action.findtext("text").startswith("Mend: "))
@@ -92,8 +134,12 @@ class SharedFiles(unittest.TestCase):
 
 class Formats(unittest.TestCase):
     def test_whole_numbers_are_bgra_and_floats_rgba(self):
-        for depth, layout in (("U8", native.BGRA), ("U16", native.BGRA), ("F16", native.RGBA),
-                              ("F32", native.RGBA)):
+        for depth, layout in (
+            ("U8", native.BGRA),
+            ("U16", native.BGRA),
+            ("F16", native.RGBA),
+            ("F32", native.RGBA),
+        ):
             space = Space("RGBA", depth, "")
             number = raw.pixel_format(space, False)
             self.assertEqual(number & 15, layout)
@@ -105,7 +151,8 @@ class Formats(unittest.TestCase):
         for gamma, linear in ((1.0, True), (1.8, False), (2.2, False), (2.4, False)):
             for white in (0.1, 1.0, 125.0):
                 self.assertEqual(
-                    raw.is_linear(white * 0.25**gamma, white * 0.5**gamma), linear, gamma)
+                    raw.is_linear(white * 0.25**gamma, white * 0.5**gamma), linear, gamma
+                )
         self.assertFalse(raw.is_linear(0.0, 0.0))
 
 
@@ -127,7 +174,8 @@ class Windows(unittest.TestCase):
             for context in (0, 48, 255, 256, 257, 3000, 9000):
                 seen = []
                 window, plan = krita_job.plan_within(
-                    canvas, hole, self.plan_of(canvas, hole, context, seen))
+                    canvas, hole, self.plan_of(canvas, hole, context, seen)
+                )
                 rect = Rect.of(plan["regions"][0]["rect"]).moved(window.x, window.y)
                 self.assertEqual(rect, hole.grown(context).intersect(canvas))
 
@@ -137,19 +185,6 @@ class Windows(unittest.TestCase):
         krita_job.plan_within(canvas, hole, self.plan_of(canvas, hole, 100, seen))
         self.assertEqual(len(seen), 1)
         self.assertLess(seen[0].area, 600 * 600)
-
-    def test_bands_cover_the_rectangle_once(self):
-        rect = Rect(3, 5, 1000, 777)
-        bands = krita_job.bands(rect, 16, 1 << 20)
-        self.assertGreater(len(bands), 5)
-        self.assertEqual(sum(b.height for b in bands), 777)
-        y = rect.y
-        for band in bands:
-            self.assertEqual((band.x, band.y, band.width), (3, y, 1000))
-            self.assertLessEqual(band.area * 16, 1 << 20)
-            y = band.bottom
-        self.assertEqual(krita_job.bands(Rect(0, 0, 1 << 20, 2), 16, 4), [
-            Rect(0, 0, 1 << 20, 1), Rect(0, 1, 1 << 20, 1)])
 
 
 class Pixels(unittest.TestCase):
@@ -165,23 +200,29 @@ class Pixels(unittest.TestCase):
             after = bytearray(before)
             for pixel in (0, 7, 49):
                 after[pixel * size + self.random.randrange(size)] ^= 1 << self.random.randrange(8)
-            changed = raw.changed_pixels(before, bytes(after), size)
+            changed = masks.changed(before, bytes(after), size)
             self.assertEqual([i for i in range(50) if changed[i]], [0, 7, 49])
             self.assertLessEqual(set(changed), {0, 255})
-            chosen = raw.choose(before, take, changed, size)
+            chosen = masks.choose(before, take, changed, size)
             for i in range(50):
                 source = take if i in (0, 7, 49) else before
-                self.assertEqual(chosen[i * size : i * size + size], source[i * size : i * size + size])
+                self.assertEqual(
+                    chosen[i * size : i * size + size], source[i * size : i * size + size]
+                )
 
     def test_visible_pixels(self):
         floats = array.array("f", [1, 2, 3, 0.0, 0, 0, 0, 1e-6, 5, 5, 5, 1.0])
-        self.assertEqual(raw.visible_pixels(floats.tobytes(), 16, 4), bytes((0, 255, 255)))
-        self.assertEqual(
-            raw.visible_pixels(bytes((9, 9, 9, 0, 0, 0, 0, 1)), 4, 1), bytes((0, 255)))
+        self.assertEqual(masks.visible(floats.tobytes(), 16, 4), bytes((0, 255, 255)))
+        self.assertEqual(masks.visible(bytes((9, 9, 9, 0, 0, 0, 0, 1)), 4, 1), bytes((0, 255)))
 
     def test_whether_anything_is_around_the_hole(self):
-        for space in (Space("RGBA", "U8", ""), Space("GRAYA", "F32", ""), Space("CMYKA", "U16", "")):
+        for space in (
+            Space("RGBA", "U8", ""),
+            Space("GRAYA", "F32", ""),
+            Space("CMYKA", "U16", ""),
+        ):
             size = space.pixel_bytes
+
             def pixels(*seen):
                 return b"".join(b"\1" * size if s else b"\2" + bytes(size - 1) for s in seen)
 
@@ -197,13 +238,14 @@ class Pixels(unittest.TestCase):
         code = {"U8": "B", "U16": "H", "F16": "e", "F32": "f"}
         full = {"U8": 255, "U16": 65535, "F16": 1.0, "F32": 1.0}
         for model in ("RGBA", "GRAYA", "CMYKA"):
-            for depth in code:
+            for depth, letter in code.items():
                 space = Space(model, depth, "")
 
                 def pixels(*alphas):
-                    one = "%d%s" % (space.channels, code[depth])
+                    one = "%d%s" % (space.channels, letter)
                     return b"".join(
-                        struct.pack("=" + one, *([0] * (space.channels - 1) + [a])) for a in alphas)
+                        struct.pack("=" + one, *([0] * (space.channels - 1) + [a])) for a in alphas
+                    )
 
                 one, no, some = full[depth], 0, half[depth]
                 for alphas, mask, wanted in (
@@ -212,8 +254,7 @@ class Pixels(unittest.TestCase):
                     ((one, some, no), b"\xff\0\1", raw.EMPTY_PARTS),
                     ((one, some, no), b"\0\1\1", raw.TRANSLUCENT),
                 ):
-                    self.assertEqual(
-                        raw.transparency(pixels(*alphas), space, mask), wanted, space)
+                    self.assertEqual(raw.transparency(pixels(*alphas), space, mask), wanted, space)
 
     def test_a_correction_meets_its_target(self):
         # A conversion that shifts every value by a tenth of it and something more.
@@ -262,12 +303,14 @@ class Refusals(unittest.TestCase):
             ({"name": "sky"}, "active layer is \u201csky\u201d", krita_job.nothing_around),
             ({"hidden": True}, "Show it", krita_job.no_layer_fill),
             ({"space": Space("A", "U8", "")}, "Convert", krita_job.no_layer_fill),
-            ({"alpha_locked": True, "transparency": raw.EMPTY_PARTS}, "Unlock",
-             krita_job.no_in_place),
+            (
+                {"alpha_locked": True, "transparency": raw.EMPTY_PARTS},
+                "Unlock",
+                krita_job.no_in_place,
+            ),
         ):
-            text = judge(self.good._replace(**change))
-            self.assertIsNotNone(text, change)
-            self.assertIn(word, text)
+            text = judge(self.good._replace(**change)) or ""
+            self.assertIn(word, text, change)
             self.assertTrue(text.endswith("."), text)
 
     def test_a_locked_layer_may_get_a_layer_above(self):
@@ -280,11 +323,15 @@ class Refusals(unittest.TestCase):
         for kind in ("grouplayer", "vectorlayer", "paintlayer", "clonelayer"):
             self.assertIsNone(krita_job.no_merged_fill(self.good._replace(kind=kind), rgb))
         mask = self.good._replace(kind="filtermask")
-        self.assertIn("Choose a layer", krita_job.no_merged_fill(mask, rgb))
+        self.assertIn("Choose a layer", krita_job.no_merged_fill(mask, rgb) or "")
 
     def test_advice_where_a_layer_above_cannot_hide_what_is_below(self):
-        for change in ({"opacity": 100}, {"blending": "multiply"}, {"masks": True},
-                       {"transparency": raw.TRANSLUCENT}):
+        for change in (
+            {"opacity": 100},
+            {"blending": "multiply"},
+            {"masks": True},
+            {"transparency": raw.TRANSLUCENT},
+        ):
             facts = self.good._replace(**change)
             self.assertIn("In place", krita_job.advice(Options({}), facts))
             self.assertEqual(krita_job.advice(Options({}, "in-place"), facts), "")
@@ -294,18 +341,37 @@ class Refusals(unittest.TestCase):
 class Memory(unittest.TestCase):
     def test_what_was_remembered_comes_back(self):
         options = Options(
-            {"": {"engine": "b", "seed": 4, "context": "50%", "prompt": "a \u201cwall\u201d, \n"},
-             "b": {"guidance": 3.5, "steps": 30}, "c": {"steps": 7}},
-            "in-place", "own")
+            {
+                "": {
+                    "engine": "b",
+                    "seed": 4,
+                    "context": "50%",
+                    "prompt": "a \u201cwall\u201d, \n",
+                },
+                "b": {"guidance": 3.5, "steps": 30},
+                "c": {"steps": 7},
+            },
+            "in-place",
+            "own",
+        )
         self.assertEqual(krita_job.recall(krita_job.remember(options), DESCRIPTION), options)
 
     def test_anything_else_gives_defaults(self):
         wanted = krita_job.recall("", DESCRIPTION)
         self.assertEqual(wanted, Options({}, "layer", "own"))
-        for text in ("{", "[]", "3", "null", '{"values": 3}', '{"values": {"": {"seed": "x"}}}',
-                     '{"values": {"seed": 3}}', 9999 * "[",
-                     '{"values": {"": {"seed": null, "engine": "gone", "context": []}}}',
-                     '{"values": {"b": {"guidance": NaN}}}', '{"result": 1, "source": {}}'):
+        for text in (
+            "{",
+            "[]",
+            "3",
+            "null",
+            '{"values": 3}',
+            '{"values": {"": {"seed": "x"}}}',
+            '{"values": {"seed": 3}}',
+            9999 * "[",
+            '{"values": {"": {"seed": null, "engine": "gone", "context": []}}}',
+            '{"values": {"b": {"guidance": NaN}}}',
+            '{"result": 1, "source": {}}',
+        ):
             self.assertEqual(krita_job.recall(text, DESCRIPTION), wanted, text)
         both = krita_job.recall('{"result": "in-place", "source": "visible"}', DESCRIPTION)
         self.assertEqual(both.result, "layer")
@@ -326,7 +392,8 @@ class Memory(unittest.TestCase):
         # What differs from another engine's default and not from this one's.
         self.assertEqual(
             self.request({"": {"engine": "c"}, "c": {"steps": 25}}, result="in-place"),
-            {"engine": "c", "result": "image"})
+            {"engine": "c", "result": "image"},
+        )
 
     def test_one_click_forgets_the_last_settings_but_where_it_goes(self):
         last = Options({"": {"engine": "b", "grow": 9, "seed": 3}}, "in-place", "own")
@@ -342,21 +409,18 @@ class Memory(unittest.TestCase):
         self.assertEqual(changed({"": {"engine": "b", "seed": 3}, "b": {"steps": 3}}), 2)
         self.assertEqual(changed({"": {"seed": 3}, "b": {"steps": 3}}), 1)
 
-    def test_the_time_left_goes_on_between_reports(self):
-        left = krita_job.seconds_left
-        self.assertIsNone(left(None, 3.0))
-        values = [left(20.0, t) for t in range(0, 60)]
-        self.assertEqual(values[:11], [20.0 - t for t in range(11)])
-        for one, next_one in zip(values, values[1:]):
-            self.assertLess(next_one, one)
-            self.assertGreater(next_one, 0.0)
-        self.assertEqual(left(0.0, 0.0), 0.0)
-        self.assertEqual(left(0.0, 1.0), 0.0)
-
     def test_extents(self):
-        for text, parts in (("auto", ("auto", 0)), ("64", ("px", 64)), ("64px", ("px", 64)),
-                            ("50%", ("%", 50)), ("12.5 %", ("%", 12)), ("x", ("auto", 0)),
-                            ("-3", ("px", 0)), ("", ("auto", 0)), ("1e999%", ("auto", 0))):
+        for text, parts in (
+            ("auto", ("auto", 0)),
+            ("64", ("px", 64)),
+            ("64px", ("px", 64)),
+            ("50%", ("%", 50)),
+            ("12.5 %", ("%", 12)),
+            ("x", ("auto", 0)),
+            ("-3", ("px", 0)),
+            ("", ("auto", 0)),
+            ("1e999%", ("auto", 0)),
+        ):
             self.assertEqual(krita_job.extent_parts(text), parts, text)
 
 

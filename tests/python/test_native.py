@@ -15,20 +15,25 @@ import tempfile
 import threading
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "plugin-gimp"))
+import plugins
 
-import native  # noqa: E402
+plugins.import_gimp()
 
-HEADER = os.path.join(ROOT, "include", "mend.h")
+import native
+
+HEADER = os.path.join(plugins.ROOT, "include", "mend.h")
 
 
 def library_file():
     asked = os.environ.get("MEND_LIBRARY")
-    found = [asked] if asked else [
-        os.path.join(ROOT, "target", kind, native.library_names()[0])
-        for kind in ("release", "debug")
-    ]
+    found = (
+        [asked]
+        if asked
+        else [
+            os.path.join(plugins.ROOT, "target", kind, native.library_names()[0])
+            for kind in ("release", "debug")
+        ]
+    )
     for path in found:
         if os.path.isfile(path):
             return path
@@ -36,13 +41,16 @@ def library_file():
 
 
 def without_comments(text):
-    text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
+    text = re.sub(r"/\*.*?\*/", " ", text, flags=re.DOTALL)
     return re.sub(r"//[^\n]*", " ", text)
 
 
 SCALARS = {
-    "uint32_t": ctypes.c_uint32, "int32_t": ctypes.c_int32, "size_t": ctypes.c_size_t,
-    "double": ctypes.c_double, "mend_status": ctypes.c_int32,
+    "uint32_t": ctypes.c_uint32,
+    "int32_t": ctypes.c_int32,
+    "size_t": ctypes.c_size_t,
+    "double": ctypes.c_double,
+    "mend_status": ctypes.c_int32,
     "mend_progress_fn": native.mend_progress_fn,
 }
 HANDLES = {"mend_inpainter", "mend_request", "mend_cancel", "mend_error"}
@@ -92,8 +100,9 @@ class Header(unittest.TestCase):
             self.assertEqual(native.SIGNATURES[name], signature, name)
 
     def struct_fields(self, name):
-        body = re.search(r"typedef\s+struct\s+%s\s*\{(.*?)\}\s*%s\s*;" % (name, name),
-                         self.text, re.S)
+        body = re.search(
+            r"typedef\s+struct\s+%s\s*\{(.*?)\}\s*%s\s*;" % (name, name), self.text, re.DOTALL
+        )
         self.assertIsNotNone(body, name)
         result = []
         for line in body.group(1).split(";"):
@@ -111,8 +120,9 @@ class Header(unittest.TestCase):
         self.assertEqual(self.struct_fields("mend_progress"), native.mend_progress._fields_)
 
     def test_callback(self):
-        found = re.search(r"typedef\s+int32_t\s*\(\s*\*\s*mend_progress_fn\s*\)\s*\(([^()]*)\)",
-                          self.text)
+        found = re.search(
+            r"typedef\s+int32_t\s*\(\s*\*\s*mend_progress_fn\s*\)\s*\(([^()]*)\)", self.text
+        )
         self.assertIsNotNone(found)
         self.assertEqual(
             tuple(ctype(p) for p in found.group(1).split(",")), native.mend_progress_fn._argtypes_
@@ -130,8 +140,11 @@ class Header(unittest.TestCase):
         for name, value in vars(native).items():
             if name.startswith("ERR_"):
                 self.assertEqual(self.constant("MEND_" + name), value, name)
-        for kind, names in [("LAYOUT_", "GRAY GRAYA RGB RGBA BGR BGRA"),
-                            ("DEPTH_", "U8 U16 F16 F32"), ("", "PREMULTIPLIED LINEAR")]:
+        for kind, names in [
+            ("LAYOUT_", "GRAY GRAYA RGB RGBA BGR BGRA"),
+            ("DEPTH_", "U8 U16 F16 F32"),
+            ("", "PREMULTIPLIED LINEAR"),
+        ]:
             for name in names.split():
                 self.assertEqual(self.constant("MEND_" + kind + name), getattr(native, name), name)
 
@@ -220,17 +233,33 @@ class Real(unittest.TestCase):
     def test_errors_have_status_and_message(self):
         for status, call in [
             (native.ERR_PARAMETER, lambda: self.inpainter.plan({"sead": "1"}, self.mask)),
-            (native.ERR_ENGINE,
-             lambda: self.inpainter.plan({"engine": "no-such-engine"}, self.mask)),
-            (native.ERR_MASK, lambda: self.inpainter.inpaint(
-                {}, self.image, native.Image(b"\xff" * 4, 2, 2, native.GRAY | native.U8))),
-            (native.ERR_IMAGE, lambda: self.inpainter.inpaint(
-                {}, native.Image(self.pixels, self.W, self.H + 1, native.RGBA | native.U8),
-                self.mask)),
+            (
+                native.ERR_ENGINE,
+                lambda: self.inpainter.plan({"engine": "no-such-engine"}, self.mask),
+            ),
+            (
+                native.ERR_MASK,
+                lambda: self.inpainter.inpaint(
+                    {}, self.image, native.Image(b"\xff" * 4, 2, 2, native.GRAY | native.U8)
+                ),
+            ),
+            (
+                native.ERR_IMAGE,
+                lambda: self.inpainter.inpaint(
+                    {},
+                    native.Image(self.pixels, self.W, self.H + 1, native.RGBA | native.U8),
+                    self.mask,
+                ),
+            ),
             (native.ERR_ARGUMENT, lambda: self.inpainter.plan({"seed": "1\0"}, self.mask)),
-            (native.ERR_ARGUMENT, lambda: self.inpainter.inpaint(
-                {}, native.Image(bytes(self.pixels), self.W, self.H, native.RGBA | native.U8),
-                self.mask)),
+            (
+                native.ERR_ARGUMENT,
+                lambda: self.inpainter.inpaint(
+                    {},
+                    native.Image(bytes(self.pixels), self.W, self.H, native.RGBA | native.U8),
+                    self.mask,
+                ),
+            ),
         ]:
             with self.assertRaises(native.MendError) as caught:
                 call()
@@ -272,8 +301,9 @@ class Loading(unittest.TestCase):
         self.assertIn("/nowhere/libmend.so", self.refused())
 
     def test_another_abi_version(self):
-        path = self.build("unsigned mend_abi_version(void) { return %d; }"
-                          % (native.ABI_VERSION + 1))
+        path = self.build(
+            "unsigned mend_abi_version(void) { return %d; }" % (native.ABI_VERSION + 1)
+        )
         message = self.refused(path)
         self.assertIn("version %d" % (native.ABI_VERSION + 1), message)
         self.assertIn("mend install", message)
@@ -295,24 +325,13 @@ class Loading(unittest.TestCase):
 class System(unittest.TestCase):
     @unittest.skipUnless(sys.platform.startswith("linux"), "glibc is Linux's")
     def test_the_glibc_that_the_library_needs_is_the_one_that_is_stated(self):
-        with open(os.path.join(ROOT, "docs", "gimp.md"), encoding="utf-8") as file:
+        with open(os.path.join(plugins.ROOT, "docs", "gimp.md"), encoding="utf-8") as file:
             stated = re.search(r"needs glibc 2\.(\d+) or newer", file.read())
-        symbols = subprocess.run(["objdump", "-T", library_file()], check=True,
-                                 capture_output=True, text=True).stdout
+        symbols = subprocess.run(
+            ["objdump", "-T", library_file()], check=True, capture_output=True, text=True
+        ).stdout
         needed = max(int(n) for n in re.findall(r"GLIBC_2\.(\d+)", symbols))
         self.assertLessEqual(needed, int(stated.group(1)))
-
-
-class Copies(unittest.TestCase):
-    def test_both_plugins_have_the_same_bytes(self):
-        for name in ("native.py", "job.py"):
-            with open(os.path.join(ROOT, "plugin-gimp", name), "rb") as file:
-                expected = file.read()
-            with open(os.path.join(ROOT, "plugin-krita", name), "rb") as file:
-                self.assertEqual(
-                    file.read(), expected,
-                    "copy plugin-gimp/%s over plugin-krita/%s" % (name, name),
-                )
 
 
 if __name__ == "__main__":

@@ -3,21 +3,20 @@
 
 import json
 import os
-import sys
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "plugin-gimp"))
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import plugins
 
-import fill  # noqa: E402
-import native  # noqa: E402
-import panel  # noqa: E402
-from fill import Item  # noqa: E402
-from job import Rect  # noqa: E402
-from test_fill import Gimp  # noqa: E402
-from test_native import library_file  # noqa: E402
+plugins.import_gimp()
+
+import fill
+import native
+import panel
+from fill import Item
+from job import Rect
+from test_fill import Gimp
+from test_native import library_file
 
 
 def chosen(settings, name):
@@ -31,8 +30,10 @@ class Panel(unittest.TestCase):
         cls.inpainter = native.Inpainter({"threads": "2", "models": "/nowhere"}, library)
         cls.description = cls.inpainter.describe()
         # As if every model were here.
-        cls.everything = dict(cls.description, engines=[
-            dict(e, available=True, reason=None) for e in cls.description["engines"]])
+        cls.everything = dict(
+            cls.description,
+            engines=[dict(e, available=True, reason=None) for e in cls.description["engines"]],
+        )
 
     def panel(self, description=None, stored=None):
         return panel.Panel(description or self.description, stored or {})
@@ -56,6 +57,27 @@ class Panel(unittest.TestCase):
             for f in everything.fields(False):
                 everything.settings.set(f, f.default)
             self.assertEqual(everything.asked().parameters, {"engine": engine["id"]})
+
+    def test_every_engine_keeps_its_own_values_and_the_library_takes_them(self):
+        everything = self.panel(self.everything)
+        wanted = {}
+        for engine in self.everything["engines"]:
+            wanted[engine["id"]] = {"engine": engine["id"]}
+            everything.settings.set(chosen(everything, "engine"), engine["id"])
+            for f in everything.settings.fields():
+                if not f.engine or f.type == "text":
+                    continue
+                # The choice that stands first is not always the default, nor is the lowest number.
+                values = [name for name, _ in f.choices] or [f.min, f.max]
+                value = next(v for v in values if v != f.default)
+                everything.settings.set(f, value)
+                wanted[engine["id"]][f.name] = f.text(value)
+        again = self.panel(self.everything, json.loads(json.dumps(everything.stored())))
+        for engine, parameters in wanted.items():
+            again.settings.set(chosen(again, "engine"), engine)
+            self.assertEqual(again.asked().parameters, parameters)
+            self.inpainter.check(parameters)
+        self.assertNotEqual(wanted["rad"]["scheduler"], wanted["diffusion"]["scheduler"])
 
     def test_a_verdict_for_every_state(self):
         gimp = Gimp()
@@ -85,11 +107,18 @@ class Panel(unittest.TestCase):
             again = self.panel(stored=memory.read())
             self.assertEqual(again.asked(), ({"grow": "7"}, "new-layer", "layer"))
             self.assertEqual(os.listdir(folder), ["mend-inpaint.json"])
-            for text in ("", "[]", "{", json.dumps({"output": 3, "settings": [1], "sample": None}),
-                         json.dumps({"output": "in-place", "values": {"grow": "4"}})):
+            for text in (
+                "",
+                "[]",
+                "{",
+                json.dumps({"output": 3, "settings": [1], "sample": None}),
+                json.dumps({"output": "in-place", "values": {"grow": "4"}}),
+            ):
                 with open(memory.path, "w") as file:
                     file.write(text)
-                self.assertEqual(self.panel(stored=memory.read()).asked(), ({}, "in-place", "layer"))
+                self.assertEqual(
+                    self.panel(stored=memory.read()).asked(), ({}, "in-place", "layer")
+                )
         memory.write({})  # nowhere to write: nothing is raised
 
 

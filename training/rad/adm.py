@@ -1,8 +1,16 @@
-"""The names of ADM's own checkpoints (openai/guided-diffusion, MIT, `guided_diffusion/unet.py` at 22e0df8) and ours."""
+"""The names of ADM's own checkpoints (openai/guided-diffusion, MIT, `guided_diffusion/unet.py` at
+22e0df8) and ours."""
+
 import torch
 
-RESNET = {"norm1": "in_layers.0", "conv1": "in_layers.2", "time_emb_proj": "emb_layers.1", "norm2": "out_layers.0",
-          "conv2": "out_layers.3", "conv_shortcut": "skip_connection"}
+RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
 QKV = ("to_q", "to_k", "to_v")
 
 
@@ -14,22 +22,36 @@ def layers(config):
         return [(f"{own}.{a}", f"{theirs}.{b}") for a, b in RESNET.items()]
 
     def attention(own, theirs):
-        return [(f"{own}.group_norm", f"{theirs}.norm"), (tuple(f"{own}.{n}" for n in QKV), f"{theirs}.qkv"),
-                (f"{own}.to_out.0", f"{theirs}.proj_out")]
+        return [
+            (f"{own}.group_norm", f"{theirs}.norm"),
+            (tuple(f"{own}.{n}" for n in QKV), f"{theirs}.qkv"),
+            (f"{own}.to_out.0", f"{theirs}.proj_out"),
+        ]
 
-    found = [("time_embedding.linear_1", "time_embed.0"), ("time_embedding.linear_2", "time_embed.2"),
-             ("conv_in", "input_blocks.0.0"), ("conv_norm_out", "out.0"), ("conv_out", "out.2")]
+    found = [
+        ("time_embedding.linear_1", "time_embed.0"),
+        ("time_embedding.linear_2", "time_embed.2"),
+        ("conv_in", "input_blocks.0.0"),
+        ("conv_norm_out", "out.0"),
+        ("conv_out", "out.2"),
+    ]
     number = 1
     for level, kind in enumerate(config.down_block_types):
         own = f"down_blocks.{level}"
         for i in range(count):
             found += resnet(f"{own}.resnets.{i}", f"input_blocks.{number}.0")
-            found += attention(f"{own}.attentions.{i}", f"input_blocks.{number}.1") if "Attn" in kind else []
+            found += (
+                attention(f"{own}.attentions.{i}", f"input_blocks.{number}.1")
+                if "Attn" in kind
+                else []
+            )
             number += 1
         if level < len(widths) - 1:
             found += resnet(f"{own}.downsamplers.0", f"input_blocks.{number}.0")
             number += 1
-    found += resnet("mid_block.resnets.0", "middle_block.0") + attention("mid_block.attentions.0", "middle_block.1")
+    found += resnet("mid_block.resnets.0", "middle_block.0") + attention(
+        "mid_block.attentions.0", "middle_block.1"
+    )
     found += resnet("mid_block.resnets.1", "middle_block.2")
     number = 0
     for level, kind in enumerate(config.up_block_types):
@@ -51,7 +73,8 @@ def is_adm(state):
 
 
 def from_adm(state, config):
-    """ADM's tensors under our names, in our shapes. Its `qkv` has the three of each head one after the other."""
+    """ADM's tensors under our names, in our shapes. Its `qkv` has the three of each head one after
+    the other."""
     found = {}
     for own, theirs in layers(config):
         for what in ("weight", "bias"):
@@ -60,10 +83,16 @@ def from_adm(state, config):
             value = state[f"{theirs}.{what}"]
             if isinstance(own, tuple):
                 heads = value.shape[0] // 3 // config.attention_head_dim
-                parts = value.flatten(1).unflatten(0, (heads, 3, -1)) if what == "weight" else value.unflatten(0, (heads, 3, -1))
+                parts = (
+                    value.flatten(1).unflatten(0, (heads, 3, -1))
+                    if what == "weight"
+                    else value.unflatten(0, (heads, 3, -1))
+                )
                 found |= {f"{name}.{what}": parts[:, i].flatten(0, 1) for i, name in enumerate(own)}
             else:
-                found[f"{own}.{what}"] = value.squeeze(-1) if "to_out" in own and what == "weight" else value
+                found[f"{own}.{what}"] = (
+                    value.squeeze(-1) if "to_out" in own and what == "weight" else value
+                )
     return in_our_shapes(found)
 
 
@@ -73,7 +102,10 @@ def to_adm(state, config):
     for own, theirs in layers(config):
         for what in ("weight", "bias"):
             if isinstance(own, tuple):
-                parts = [state[f"{name}.{what}"].unflatten(0, (-1, config.attention_head_dim)) for name in own]
+                parts = [
+                    state[f"{name}.{what}"].unflatten(0, (-1, config.attention_head_dim))
+                    for name in own
+                ]
                 value = torch.stack(parts, 1).flatten(0, 2)
                 found[f"{theirs}.{what}"] = value[..., None] if what == "weight" else value
             elif f"{own}.{what}" in state:
@@ -88,4 +120,7 @@ def to_adm(state, config):
 
 def in_our_shapes(state):
     """Time layers of a plain model are linear ones: `[out, in]` there, `[out, in, 1, 1]` here."""
-    return {name: value[:, :, None, None] if "time_emb" in name and value.dim() == 2 else value for name, value in state.items()}
+    return {
+        name: value[:, :, None, None] if "time_emb" in name and value.dim() == 2 else value
+        for name, value in state.items()
+    }

@@ -1,18 +1,19 @@
-"""Crops with holes, each of which depends on (seed, its number) alone, so that a resumed training goes on as it would have,
-whatever the number of workers. The pictures are the cache that ../rethined/data.py writes."""
+"""Crops with holes, each of which depends on (seed, its number) alone, so that a resumed training
+goes on as it would have, whatever the number of workers. The pictures are the cache that
+../rethined/data.py writes."""
+
 import os
 import signal
 import sys
 
 import numpy as np
+import perlin
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-import perlin
-
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "rethined"))
-import masks  # noqa: E402
-from data import KIND_SHARES, KINDS, Crops  # noqa: E402
+import masks
+from data import KIND_SHARES, KINDS, Crops
 
 
 class Examples(Dataset):
@@ -52,5 +53,12 @@ def deaf(_):
 
 
 def batches(examples, first, count, workers):
-    return iter(DataLoader(examples, batch_sampler=Numbers(first, count), num_workers=workers, worker_init_fn=deaf,
-                           pin_memory=torch.cuda.is_available()))
+    return iter(
+        DataLoader(
+            examples,
+            batch_sampler=Numbers(first, count),
+            num_workers=workers,
+            worker_init_fn=deaf,
+            pin_memory=torch.cuda.is_available(),
+        )
+    )

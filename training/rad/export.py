@@ -1,13 +1,13 @@
-"""Writes a model as Mend reads it: averaged weights, a LoRA folded in, in half precision, as OUT/unet/config.json and
-OUT/unet/diffusion_pytorch_model.safetensors.
+"""Writes a model as Mend reads it: averaged weights, a LoRA folded in, in half precision, as
+OUT/unet/config.json and OUT/unet/diffusion_pytorch_model.safetensors.
 
 usage: export.py CHECKPOINT OUT
 """
+
 import sys
 
-import torch
-
 import files
+import torch
 
 
 def main(checkpoint, out):
@@ -20,7 +20,10 @@ def main(checkpoint, out):
     files.write_folder(model, out)
     read = files.read(out)
     off = (read.forward_binary(x, hole, *levels) - before).abs().max().item()
-    print(f"{sum(p.numel() for p in model.parameters())} numbers; half precision changes an answer by {off:.1e}")
+    print(
+        f"{sum(p.numel() for p in model.parameters())} numbers; half precision changes an answer "
+        f"by {off:.1e}"
+    )
 
 
 if __name__ == "__main__":

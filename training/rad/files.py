@@ -1,26 +1,30 @@
-"""Models as files: folders as diffusers has them, with RAD's or a plain ADM's tensors, and checkpoints of train.py."""
+"""Models as files: folders as diffusers has them, with RAD's or a plain ADM's tensors, and
+checkpoints of train.py."""
+
 import json
 import os
 
-import torch
-from safetensors.torch import load_file, save_file
-
 import adm
 import lora
+import torch
 from network import Config, Rad
+from safetensors.torch import load_file, save_file
 
 CONFIG, WEIGHTS = "config.json", "diffusion_pytorch_model.safetensors"
 
 
 def read_folder(folder):
-    """A folder with `unet/`, or that one itself, with our tensors, a plain diffusers model's or ADM's own."""
+    """A folder with `unet/`, or that one itself, with our tensors, a plain diffusers model's or
+    ADM's own."""
     if os.path.isdir(os.path.join(folder, "unet")):
         folder = os.path.join(folder, "unet")
     with open(os.path.join(folder, CONFIG)) as f:
         config = Config.from_plain(json.load(f))
     state = load_file(os.path.join(folder, WEIGHTS))
     model = Rad(config)
-    model.load_state_dict(adm.from_adm(state, config) if adm.is_adm(state) else adm.in_our_shapes(state))
+    model.load_state_dict(
+        adm.from_adm(state, config) if adm.is_adm(state) else adm.in_our_shapes(state)
+    )
     return model
 
 

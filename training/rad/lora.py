@@ -1,5 +1,6 @@
-"""Low-rank changes of weights (arXiv 2106.09685), as RAD is fine-tuned: of attention and convolutions; the time layers are trained
-whole."""
+"""Low-rank changes of weights (arXiv 2106.09685), as RAD is fine-tuned: of attention and
+convolutions; the time layers are trained whole."""
+
 import torch
 from torch import nn
 from torch.nn.utils import parametrize
@@ -15,7 +16,7 @@ class LowRank(nn.Module):
         rows = weight.shape[0]
         self.down = nn.Parameter(torch.empty(RANK, weight[0].numel(), device=weight.device))
         self.up = nn.Parameter(torch.zeros(rows, RANK, device=weight.device))
-        nn.init.kaiming_uniform_(self.down, a=5 ** 0.5)
+        nn.init.kaiming_uniform_(self.down, a=5**0.5)
 
     def forward(self, weight):
         return weight + ALPHA / RANK * (self.up @ self.down).view_as(weight)

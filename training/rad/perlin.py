@@ -1,5 +1,6 @@
-"""RAD's holes for training: Perlin noise of a random cell, cut at a random rank, so that a hole may be anything from a pixel to
-nearly all, in one piece or a thousand."""
+"""RAD's holes for training: Perlin noise of a random cell, cut at a random rank, so that a hole may
+be anything from a pixel to nearly all, in one piece or a thousand."""
+
 import numpy as np
 
 MOST_CELL, AT_SIZE = 256, 256  # cells are 1 to 256 pixels of 256
@@ -13,7 +14,7 @@ def noise(rng, size, cell):
     (rows, columns), count = corner, corner.max() + 2
     angles = rng.uniform(0, 2 * np.pi, (count, count)).astype(np.float32)
     gradients = np.stack([np.sin(angles), np.cos(angles)])
-    fade_y, fade_x = (v ** 3 * (v * (6 * v - 15) + 10) for v in (y, x))
+    fade_y, fade_x = (v**3 * (v * (6 * v - 15) + 10) for v in (y, x))
 
     def slope(down, right):
         gy, gx = gradients[:, rows + down][:, :, columns + right]

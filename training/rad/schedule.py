@@ -1,18 +1,21 @@
 """RAD's noise schedules, pixel by pixel, and the steps back (arXiv 2412.09191).
 
-Phase 1 takes the hole's pixels from picture to noise, phase 2 the others; filling goes back through phase 1 alone. A
-mask's 1 is hole, and its values between give a pixel part of the noise. `n` counts the steps of a phase taken so far, 0
-to `STEPS`: it is one more than the time of DDPM. `kept` is the share of the picture's variance that is left in a pixel
-(alpha bar), `[batch, 1, height, width]` in float64, as all of the schedule is; pictures, and what they are multiplied
-with, are float32.
+Phase 1 takes the hole's pixels from picture to noise, phase 2 the others; filling goes back through
+phase 1 alone. A mask's 1 is hole, and its values between give a pixel part of the noise. `n` counts
+the steps of a phase taken so far, 0 to `STEPS`: it is one more than the time of DDPM. `kept` is the
+share of the picture's variance that is left in a pixel (alpha bar), `[batch, 1, height, width]` in
+float64, as all of the schedule is; pictures, and what they are multiplied with, are float32.
 """
+
 import numpy as np
 import torch
 
 STEPS = 1000
 BETAS = (1e-4, 0.02)
 # alpha bar after n steps of the plain schedule
-KEPT = torch.from_numpy(np.concatenate([[1.0], np.cumprod(1 - np.linspace(*BETAS, STEPS, dtype=np.float64))]))
+KEPT = torch.from_numpy(
+    np.concatenate([[1.0], np.cumprod(1 - np.linspace(*BETAS, STEPS, dtype=np.float64))])
+)
 LEAST = KEPT[-1].item()  # 1 - nu
 
 
@@ -27,7 +30,7 @@ def kept_after(mask, n, phase=1):
     g = gamma(n).to(mask.device)
     if g.dim():
         g = g[:, None, None, None]
-    return floor ** g if phase == 1 else floor * (LEAST / floor) ** g
+    return floor**g if phase == 1 else floor * (LEAST / floor) ** g
 
 
 def levels(kept):
@@ -59,8 +62,9 @@ def predicted(x, noise, kept):
 
 
 def posterior(x, picture, kept, before):
-    """Mean and the least and the most log variance of a step back from `kept` to `before`, which may be several steps. Where
-    nothing happens, or nothing is left to be random, they are not finite."""
+    """Mean and the least and the most log variance of a step back from `kept` to `before`, which
+    may be several steps. Where nothing happens, or nothing is left to be random, they are not
+    finite."""
     beta, rest = 1 - kept / before, 1 - kept
     of_picture, of_x = before.sqrt() * beta / rest, (kept / before).sqrt() * (1 - before) / rest
     mean = of_picture.float() * picture + of_x.float() * x
@@ -81,7 +85,8 @@ def ddpm(x, output, kept, before, noise):
 
 
 def ddim(x, output, kept, before):
-    """A step without chance (eta 0). As in ADM the noise is that which belongs to the bounded picture."""
+    """A step without chance (eta 0). As in ADM the noise is that which belongs to the bounded
+    picture."""
     picture = predicted(x, output.chunk(2, 1)[0], kept).clamp(-1, 1)
     noise = (x - kept.sqrt().float() * picture) / (1 - kept).sqrt().float()
     return torch.where(kept < 1, noised(picture, before, noise), x)

@@ -1,13 +1,16 @@
 """Trains RAD's network, anew or by a LoRA from a base, on one GPU or a CPU.
 
-usage: train.py CACHE_DIR OUT_DIR (--minutes M | --until HH:MM | --steps N) [--size 128] [--batch 128] [--rate R] [--seed S]
-                [--strokes SHARE] [--config config.json] [--lora BASE] [--workers W] [--threads T] [--resume]
+usage: train.py CACHE_DIR OUT_DIR (--minutes M | --until HH:MM | --steps N) [--size 128]
+                [--batch 128] [--rate R] [--seed S] [--strokes SHARE] [--config config.json]
+                [--lora BASE] [--workers W] [--threads T] [--resume]
 
-CACHE_DIR is what ../rethined/data.py wrote. BASE is a folder as files.py reads it. The learning rate follows the progress: the
-clock, or the steps; the latter is reproducible to the bit on one machine's CPU. OUT_DIR gets `last.pt`, which --resume goes on from with
-what it was begun with (minutes are then further ones), and `log.csv`; SIGTERM saves and ends. On a GPU the network runs in bfloat16, its
-weights are kept in float32.
+CACHE_DIR is what ../rethined/data.py wrote. BASE is a folder as files.py reads it. The learning
+rate follows the progress: the clock, or the steps; the latter is reproducible to the bit on one
+machine's CPU. OUT_DIR gets `last.pt`, which --resume goes on from with what it was begun with
+(minutes are then further ones), and `log.csv`; SIGTERM saves and ends. On a GPU the network runs in
+bfloat16, its weights are kept in float32.
 """
+
 import argparse
 import csv
 import datetime
@@ -16,13 +19,13 @@ import os
 import signal
 import time
 
-import torch
-
 import files
 import losses
 import schedule
-from examples import Examples, batches
+import torch
 from network import Config
+
+from examples import Examples, batches
 
 RATE, LORA_RATE = 4e-4, 1e-4
 WARM_UP_STEPS, FALL_FROM = 100, 0.7  # the rate rises, holds, and falls to nothing from there on
@@ -44,7 +47,9 @@ def arguments():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--strokes", type=float, default=0, help="share of LaMa's holes among Perlin's")
+    parser.add_argument(
+        "--strokes", type=float, default=0, help="share of LaMa's holes among Perlin's"
+    )
     parser.add_argument("--config")
     parser.add_argument("--lora", metavar="BASE")
     parser.add_argument("--workers", type=int, default=max(1, min(12, (os.cpu_count() or 1) - 2)))
@@ -91,7 +96,9 @@ def train(a):
     model = files.build(config, base).to(device, memory_format=torch.channels_last)
     named = files.trained(model)
     parameters = list(named.values())
-    optimizer = torch.optim.AdamW(parameters, lr=a.rate, betas=BETAS, weight_decay=DECAY, fused=True)
+    optimizer = torch.optim.AdamW(
+        parameters, lr=a.rate, betas=BETAS, weight_decay=DECAY, fused=True
+    )
     step, before, images = 0, 0.0, 0
     if state:
         with torch.no_grad():
@@ -107,7 +114,11 @@ def train(a):
     log = csv.writer(open(os.path.join(a.out, "log.csv"), "a", buffering=1))
     if fresh:
         log.writerow(["step", "images", "seconds", "rate", "gradient", *NAMES])
-    print(f"{sum(p.numel() for p in model.parameters())} numbers, {sum(p.numel() for p in parameters)} trained, on {device}", flush=True)
+    print(
+        f"{sum(p.numel() for p in model.parameters())} numbers, "
+        f"{sum(p.numel() for p in parameters)} trained, on {device}",
+        flush=True,
+    )
 
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
@@ -119,19 +130,32 @@ def train(a):
         progress = step / a.steps if a.steps else min(1.0, elapsed / (60 * a.minutes + before))
         if progress >= 1 or stop or time.time() - saved > SAVE_SECONDS:
             saved = time.time()
-            save(last, {"config": model.config.plain(), "base": base, "options": {k: getattr(a, k) for k in KEPT_OPTIONS},
-                        "trained": {n: p.detach() for n, p in named.items()}, "ema": dict(zip(named, ema)),
-                        "optimizer": optimizer.state_dict(), "step": step, "seconds": elapsed, "images": images})
+            save(
+                last,
+                {
+                    "config": model.config.plain(),
+                    "base": base,
+                    "options": {k: getattr(a, k) for k in KEPT_OPTIONS},
+                    "trained": {n: p.detach() for n, p in named.items()},
+                    "ema": dict(zip(named, ema)),
+                    "optimizer": optimizer.state_dict(),
+                    "step": step,
+                    "seconds": elapsed,
+                    "images": images,
+                },
+            )
         if progress >= 1 or stop:
             break
         picture, hole = (v.to(device, non_blocking=True) for v in next(source))
         for generator in (chance, choice):
-            generator.manual_seed(a.seed * 2 ** 32 + step)
+            generator.manual_seed(a.seed * 2**32 + step)
         noise = torch.randn(picture.shape, generator=chance, device=device)
         phase = torch.randint(1, 3, (a.batch,), generator=choice)
         n = torch.randint(1, schedule.STEPS + 1, (a.batch,), generator=choice)
         optimizer.zero_grad(set_to_none=True)
-        loss, parts = losses.objective(model, picture.to(memory_format=torch.channels_last), hole, phase, n, noise)
+        loss, parts = losses.objective(
+            model, picture.to(memory_format=torch.channels_last), hole, phase, n, noise
+        )
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(parameters, MOST_GRADIENT)
         rate = rate_at(a, step, progress)
@@ -147,7 +171,16 @@ def train(a):
             gradient, *means = (sums[:4] / summed).tolist()
             means += (sums[4:6] / sums[6:8].clamp(min=1)).tolist()
             sums, summed = 0, 0
-            log.writerow([step, images, round(before + time.time() - start), f"{rate:.3g}", f"{gradient:.3g}", *(f"{m:.4f}" for m in means)])
+            log.writerow(
+                [
+                    step,
+                    images,
+                    round(before + time.time() - start),
+                    f"{rate:.3g}",
+                    f"{gradient:.3g}",
+                    *(f"{m:.4f}" for m in means),
+                ]
+            )
 
 
 if __name__ == "__main__":

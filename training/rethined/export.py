@@ -1,14 +1,14 @@
-"""Writes a checkpoint's averaged weights as Mend reads them: branches folded into one kernel, half precision, the
-configuration in the metadata.
+"""Writes a checkpoint's averaged weights as Mend reads them: branches folded into one kernel, half
+precision, the configuration in the metadata.
 
 usage: export.py CHECKPOINT OUT.safetensors
 """
+
 import json
 import sys
 
 import torch
 from safetensors.torch import save_file
-
 from validate import load
 
 
@@ -25,7 +25,10 @@ def main(checkpoint, out):
         model.load_state_dict({name: value.float() for name, value in tensors.items()})
         halved = (model(image, hole) - before).abs().max().item()
     numbers = sum(value.numel() for value in tensors.values())
-    print(f"{numbers} numbers; folding changes an answer by {folded:.1e}, half precision by {halved:.1e}")
+    print(
+        f"{numbers} numbers; folding changes an answer by {folded:.1e}, half precision by "
+        f"{halved:.1e}"
+    )
     if folded > 1e-4:
         sys.exit("folding is wrong")
     save_file(tensors, out, {"format": "pt", "config": json.dumps(model.config.plain())})

@@ -1,17 +1,21 @@
-"""Smooth extension of known pixels into the hole, by a pyramid (push-pull): what `src/blend/extend.rs` computes.
+"""Smooth extension of known pixels into the hole, by a pyramid (push-pull): what
+`src/blend/extend.rs` computes.
 
 Source: Gortler, Grzeszczuk, Szeliski, Cohen, "The Lumigraph", SIGGRAPH 1996, section 3.4.
 """
+
 import torch
 from torch.nn import functional as F
 
 
 def extend(image, hole):
-    """image `[batch, 3, height, width]`, hole `[batch, 1, height, width]` with 1 to fill; the image with the hole
-    filled. What stands in the hole has no influence, unless all is hole: then it is 0.5.
+    """image `[batch, 3, height, width]`, hole `[batch, 1, height, width]` with 1 to fill; the image
+    with the hole filled. What stands in the hole has no influence, unless all is hole: then it is
+    0.5.
 
-    Pull: a coarser pixel is the mean of the known ones of its 2 x 2, known if one of them is; an odd side is
-    rounded up. Push: an unknown pixel takes the coarser level's value, bilinearly (`align_corners=False`)."""
+    Pull: a coarser pixel is the mean of the known ones of its 2 x 2, known if one of them is; an
+    odd side is rounded up. Push: an unknown pixel takes the coarser level's value, bilinearly
+    (`align_corners=False`)."""
     known = 1 - hole
     values, levels = image * known, []
     while max(values.shape[-2:]) > 1 and not bool((known > 0).all()):
@@ -27,6 +31,8 @@ def extend(image, hole):
     values = torch.where(known > 0, values, 0.5)
     for finer, known in reversed(levels):
         height, width = finer.shape[-2:]
-        coarse = F.interpolate(values, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width]
+        coarse = F.interpolate(values, scale_factor=2, mode="bilinear", align_corners=False)[
+            ..., :height, :width
+        ]
         values = torch.where(known > 0, finer, coarse)
     return values

@@ -1,13 +1,16 @@
-"""Holes for training, after LaMa's free-form masks (arXiv 2109.07161): strokes of a thick pen, and boxes.
+"""Holes for training, after LaMa's free-form masks (arXiv 2109.07161): strokes of a thick pen, and
+boxes.
 
 The numbers are those of `METHODS.md` ("Measuring"), at 512 x 512; other sizes scale them.
 """
+
 import math
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-# kind: least and most strokes, most width, most length, chance of boxes, most boxes, most side of a box
+# kind: least and most strokes, most width, most length, chance of boxes, most boxes, most side of a
+# box
 KINDS = {
     "thin": (4, 70, 20, 100, 0.0, 0, 0),
     "medium": (4, 10, 100, 200, 0.3, 5, 150),
@@ -35,8 +38,8 @@ def stroke(draw, rng, size, scale, width, length):
 
 
 def mask(rng, size, kind, scale):
-    """A `size` x `size` array of 0 and 1 (to fill), at most half of it 1 and never empty. `scale` 1 has the widths
-    and lengths of 512 x 512."""
+    """A `size` x `size` array of 0 and 1 (to fill), at most half of it 1 and never empty. `scale` 1
+    has the widths and lengths of 512 x 512."""
     least, most, width, length, chance, boxes, side = KINDS[kind]
     # The number of strokes is for 512 x 512 at scale 1: as many a square of the same content.
     share = (size / (512 * scale)) ** 2
@@ -54,5 +57,5 @@ def mask(rng, size, kind, scale):
         if 0 < found.mean() <= MOST_AREA:
             return found
     found = np.zeros((size, size), dtype=np.uint8)
-    found[size // 4:size // 2, size // 4:size // 2] = 1
+    found[size // 4 : size // 2, size // 4 : size // 2] = 1
     return found

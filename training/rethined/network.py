@@ -1,16 +1,17 @@
-"""RETHINED for a CPU: a light coarse network over a smooth extension of the surroundings, NeuralPatchMatch and a
-coherence layer. After arXiv 2503.14757; where and why it differs from the paper stands in README.md.
+"""RETHINED for a CPU: a light coarse network over a smooth extension of the surroundings,
+NeuralPatchMatch and a coherence layer. After arXiv 2503.14757; where and why it differs from the
+paper stands in README.md.
 
-Images are RGB in [0, 1], `[batch, 3, height, width]`; holes `[batch, 1, height, width]`, 1 to fill. Both sides are
-multiples of `STRIDE`.
+Images are RGB in [0, 1], `[batch, 3, height, width]`; holes `[batch, 1, height, width]`, 1 to fill.
+Both sides are multiples of `STRIDE`.
 """
+
 from dataclasses import asdict, dataclass
 
 import torch
+from extend import extend
 from torch import nn
 from torch.nn import functional as F
-
-from extend import extend
 
 PATCH = 8  # the side of a token
 STRIDE = 32  # of the coarsest level
@@ -23,7 +24,12 @@ HIGH_GAIN = 4  # high frequencies are an order smaller than the features beside 
 class Config:
     stem: int = 4  # space-to-depth factor
     channels: tuple = (48, 96, 160, 256)  # at strides 4, 8, 16, 32
-    encoder: tuple = (0, 1, 2, 3)  # residual blocks at each level on the way down; the last is the bottom
+    encoder: tuple = (
+        0,
+        1,
+        2,
+        3,
+    )  # residual blocks at each level on the way down; the last is the bottom
     decoder: tuple = (1, 1, 1)  # and on the way up, at strides 4, 8, 16
     key: int = 128  # d_k of NeuralPatchMatch
 
@@ -32,17 +38,24 @@ class Config:
 
 
 class RepConv(nn.Module):
-    """A convolution 3x3 (zero padding, bias) with parallel branches in training: 1x1 and, where the shape allows,
-    a scale for each channel. All are linear, so that they are summed into one kernel before it is applied (as in
-    OREPA, arXiv 2204.00826): a training step costs one convolution, and `fold` drops the branches."""
+    """A convolution 3x3 (zero padding, bias) with parallel branches in training: 1x1 and, where the
+    shape allows, a scale for each channel. All are linear, so that they are summed into one kernel
+    before it is applied (as in OREPA, arXiv 2204.00826): a training step costs one convolution, and
+    `fold` drops the branches."""
 
     def __init__(self, inputs, outputs, stride=1, gain=1.0):
         super().__init__()
         self.stride = stride
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) * gain * (2 / (9 * inputs)) ** 0.5)
+        self.weight = nn.Parameter(
+            torch.randn(outputs, inputs, 3, 3) * gain * (2 / (9 * inputs)) ** 0.5
+        )
         self.bias = nn.Parameter(torch.zeros(outputs))
-        self.pointwise = nn.Parameter(torch.randn(outputs, inputs) * gain * 0.3 * (2 / inputs) ** 0.5)
-        self.scale = nn.Parameter(torch.zeros(outputs)) if inputs == outputs and stride == 1 else None
+        self.pointwise = nn.Parameter(
+            torch.randn(outputs, inputs) * gain * 0.3 * (2 / inputs) ** 0.5
+        )
+        self.scale = (
+            nn.Parameter(torch.zeros(outputs)) if inputs == outputs and stride == 1 else None
+        )
 
     def kernel(self):
         if self.pointwise is None:
@@ -88,7 +101,8 @@ class Down(nn.Module):
 
 
 class Up(nn.Module):
-    """Conv 1x1, twice the size (bilinear, `align_corners=False`), plus the encoder's map, then residual blocks."""
+    """Conv 1x1, twice the size (bilinear, `align_corners=False`), plus the encoder's map, then
+    residual blocks."""
 
     def __init__(self, inputs, outputs, blocks):
         super().__init__()
@@ -105,8 +119,8 @@ class Up(nn.Module):
 class CoarseNet(nn.Module):
     """The coarse network: what to add to the smooth extension, and the features at stride 8.
 
-    The input's 4 channels are the extended image (2 x - 1) and the hole; space-to-depth orders the channels as
-    `pixel_unshuffle`: (channel, row, column)."""
+    The input's 4 channels are the extended image (2 x - 1) and the hole; space-to-depth orders the
+    channels as `pixel_unshuffle`: (channel, row, column)."""
 
     def __init__(self, config):
         super().__init__()
@@ -149,7 +163,8 @@ def gaussian_blur(image):
 
 
 def to_tokens(image):
-    """`[batch, c, height, width]` to `[batch, c * 64, rows, columns]`, channels as (channel, row, column)."""
+    """`[batch, c, height, width]` to `[batch, c * 64, rows, columns]`, channels as (channel, row,
+    column)."""
     return F.pixel_unshuffle(image, PATCH)
 
 
@@ -163,8 +178,8 @@ def hole_tokens(hole):
 
 
 class NeuralPatchMatch(nn.Module):
-    """Each hole token attends to the known tokens, by the high frequencies of the coarse answer and the coarse
-    network's features at stride 8."""
+    """Each hole token attends to the known tokens, by the high frequencies of the coarse answer and
+    the coarse network's features at stride 8."""
 
     def __init__(self, features, key):
         super().__init__()
@@ -172,14 +187,17 @@ class NeuralPatchMatch(nn.Module):
         self.key = nn.Linear(3 * PATCH * PATCH + features, key, bias=False)
 
     def forward(self, image, features, hole):
-        """The image with whole patches mixed (the paper's equation 2), `[batch, 192, rows, columns]`, and for each
-        item (hole tokens, known tokens, logarithm of the attention `[hole tokens, known tokens]`). A known token
-        attends to itself alone; where nothing is known every token does."""
+        """The image with whole patches mixed (the paper's equation 2), `[batch, 192, rows,
+        columns]`, and for each item (hole tokens, known tokens, logarithm of the attention `[hole
+        tokens, known tokens]`). A known token attends to itself alone; where nothing is known every
+        token does."""
         patches = to_tokens(image)
         high = patches - to_tokens(gaussian_blur(image))
-        features = features * torch.rsqrt((features * features).mean(1, keepdim=True) + LEAST_FEATURES)
+        features = features * torch.rsqrt(
+            (features * features).mean(1, keepdim=True) + LEAST_FEATURES
+        )
         x = torch.cat([HIGH_GAIN * high, features], 1).flatten(2).transpose(1, 2)
-        queries, keys = self.query(x), self.key(x) * self.key.out_features ** -0.5
+        queries, keys = self.query(x), self.key(x) * self.key.out_features**-0.5
         mixed, scores = [], []
         for patch, query, key, holes in zip(patches.flatten(2), queries, keys, hole_tokens(hole)):
             rows, columns = torch.nonzero(holes)[:, 0], torch.nonzero(~holes)[:, 0]
@@ -193,7 +211,8 @@ class NeuralPatchMatch(nn.Module):
 
 
 class Coherence(nn.Module):
-    """What of the matched patches goes onto the coarse answer: conv 3x3 on the grid of tokens, reflect padding."""
+    """What of the matched patches goes onto the coarse answer: conv 3x3 on the grid of tokens,
+    reflect padding."""
 
     def __init__(self):
         super().__init__()
@@ -202,16 +221,18 @@ class Coherence(nn.Module):
         nn.init.normal_(self.conv.weight, std=1e-3)
         nn.init.zeros_(self.conv.bias)
         with torch.no_grad():
-            self.conv.weight[:, :, 1, 1] += 0.25 * (torch.eye(channels) - torch.kron(torch.eye(3), torch.full((64, 64), 1 / 64)))
+            self.conv.weight[:, :, 1, 1] += 0.25 * (
+                torch.eye(channels) - torch.kron(torch.eye(3), torch.full((64, 64), 1 / 64))
+            )
 
     def forward(self, difference):
         return self.conv(F.pad(difference, (1, 1, 1, 1), mode="reflect"))
 
 
 class Rethined(nn.Module):
-    def __init__(self, config=Config()):
+    def __init__(self, config=None):
         super().__init__()
-        self.config = config
+        self.config = config = config or Config()
         self.coarse = CoarseNet(config)
         self.match = NeuralPatchMatch(config.channels[1], config.key)
         self.coherence = Coherence()

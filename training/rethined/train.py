@@ -1,15 +1,20 @@
 """Trains the coarse network, the matching and the coherence layer jointly, on CPU cores or one GPU.
 
-usage: train.py CACHE_DIR OUT_DIR (--minutes M | --until HH:MM | --steps N) [--seed S] [--workers W] [--rate R]
+usage: train.py CACHE_DIR OUT_DIR (--minutes M | --until HH:MM | --steps N) [--seed S] [--workers W]
+[--rate R]
                 [--plan SIZE:BATCH:FROM,...] [--init WEIGHTS.safetensors] [--resume]
 
-Each worker is a process with one thread and its own part of the batch; gradients are averaged after each step. On a
-machine that is shared with others, one barrier a step wastes less than one for every operation does. Learning rate and
-sizes follow the progress: the clock, or the steps; the latter is reproducible to the bit on one machine. The coarse network's
-convolutions run in bfloat16 where the machine has it (emulated it is ten times as slow), its weights are kept in float32.
---init begins with exported weights, whose branches were folded: each starts anew, at nothing, beside its kernel.
-OUT_DIR gets `last.pt`, which --resume goes on from, and `log.csv`. With a GPU there is one worker, on it.
+Each worker is a process with one thread and its own part of the batch; gradients are averaged after
+each step. On a machine that is shared with others, one barrier a step wastes less than one for
+every operation does. Learning rate and sizes follow the progress: the clock, or the steps; the
+latter is reproducible to the bit on one machine. The coarse network's convolutions run in bfloat16
+where the machine has it (emulated it is ten times as slow), its weights are kept in float32.
+where the machine has it (emulated it is ten times as slow), its weights are kept in float32. --init
+begins with exported weights, whose branches were folded: each starts anew, at nothing, beside its
+kernel. OUT_DIR gets `last.pt`, which --resume goes on from, and `log.csv`. With a GPU there is one
+worker, on it.
 """
+
 import argparse
 import copy
 import csv
@@ -20,14 +25,13 @@ import threading
 import time
 from queue import Queue
 
+import losses
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from safetensors.torch import load_file
-
-import losses
 from data import Crops
 from network import Config, RepConv, Rethined
+from safetensors.torch import load_file
 
 WARM_UP_STEPS = 150
 BETAS, DECAY, MOST_GRADIENT = (0.9, 0.99), 0.01, 1.0
@@ -109,7 +113,10 @@ def objective(model, image, hole):
     truth, part = image[:n], hole[:n]
     # The coarse answer is not to be bent for what comes after it; the features are.
     refined, _, scores = model.fill_matched(coarse[:n].detach(), features[:n], part)
-    second, texture = losses.psnr_loss(refined, truth, part), losses.texture_loss(refined, truth, part)
+    second, texture = (
+        losses.psnr_loss(refined, truth, part),
+        losses.texture_loss(refined, truth, part),
+    )
     match = losses.match_loss(scores, truth)
     loss = first + MATCH_WEIGHT * match + REFINED_WEIGHT * (second + TEXTURE_WEIGHT * texture)
     return loss, torch.stack([loss, first, second, texture, match]).detach()
@@ -123,7 +130,9 @@ def begun(weights):
         for module in model.modules():
             if isinstance(module, RepConv):
                 torch.nn.init.zeros_(module.pointwise)
-        missing, unknown = model.load_state_dict({k: v.float() for k, v in folded.items()}, strict=False)
+        missing, unknown = model.load_state_dict(
+            {k: v.float() for k, v in folded.items()}, strict=False
+        )
         if unknown or any(not name.endswith((".pointwise", ".scale")) for name in missing):
             raise SystemExit(f"{weights} is another network's: {unknown or missing}")
     return model
@@ -139,12 +148,19 @@ def work(rank, a):
     cuda = torch.cuda.is_available()
     device = "cuda" if cuda else "cpu"
     workers = 1 if cuda else a.workers
-    dist.init_process_group("gloo", init_method=f"file://{os.path.abspath(a.out)}/rendezvous-{int(a.start)}", rank=rank,
-                            world_size=workers, timeout=datetime.timedelta(hours=1))
+    dist.init_process_group(
+        "gloo",
+        init_method=f"file://{os.path.abspath(a.out)}/rendezvous-{int(a.start)}",
+        rank=rank,
+        world_size=workers,
+        timeout=datetime.timedelta(hours=1),
+    )
     torch.manual_seed(a.seed)
     model = begun(a.init).to(device, memory_format=torch.channels_last)
     parameters = list(model.parameters())
-    optimizer = torch.optim.AdamW(parameters, lr=a.rate, betas=BETAS, weight_decay=DECAY, fused=True)
+    optimizer = torch.optim.AdamW(
+        parameters, lr=a.rate, betas=BETAS, weight_decay=DECAY, fused=True
+    )
     ema = copy.deepcopy(model).requires_grad_(False) if rank == 0 else None
     step, before, images = 0, 0.0, 0
     last = os.path.join(a.out, "last.pt")
@@ -162,7 +178,9 @@ def work(rank, a):
         file = open(os.path.join(a.out, "log.csv"), "a", buffering=1)
         log = csv.writer(file)
         if fresh:
-            log.writerow(["step", "images", "seconds", "progress", "size", "rate", "gradient", *NAMES])
+            log.writerow(
+                ["step", "images", "seconds", "progress", "size", "rate", "gradient", *NAMES]
+            )
     sums, saved = torch.zeros(len(NAMES) + 1), time.time()
     clock = torch.zeros(1)
 
@@ -173,8 +191,18 @@ def work(rank, a):
         progress = clock.item()
         if rank == 0 and (progress >= 1 or time.time() - saved > SAVE_SECONDS):
             saved = time.time()
-            save(last, {"model": model.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict(),
-                        "step": step, "seconds": elapsed, "images": images, "config": model.config.plain()})
+            save(
+                last,
+                {
+                    "model": model.state_dict(),
+                    "ema": ema.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "step": step,
+                    "seconds": elapsed,
+                    "images": images,
+                    "config": model.config.plain(),
+                },
+            )
         if progress >= 1:
             break
         size, count = at_progress(a.plan, progress)
@@ -193,7 +221,7 @@ def work(rank, a):
             flat /= workers
         at = 0
         for p in parameters:
-            p.grad.copy_(flat[at:at + p.numel()].view(p.shape))
+            p.grad.copy_(flat[at : at + p.numel()].view(p.shape))
             at += p.numel()
         norm = torch.nn.utils.clip_grad_norm_(parameters, MOST_GRADIENT)
         for group in optimizer.param_groups:
@@ -209,8 +237,18 @@ def work(rank, a):
             if step % LOG_STEPS == 0:
                 *means, gradient = (sums / LOG_STEPS).tolist()
                 sums.zero_()
-                log.writerow([step, images, round(elapsed), round(progress, 4), size, f"{rate:.3g}", f"{gradient:.3g}",
-                              *(f"{m:.4f}" for m in means)])
+                log.writerow(
+                    [
+                        step,
+                        images,
+                        round(elapsed),
+                        round(progress, 4),
+                        size,
+                        f"{rate:.3g}",
+                        f"{gradient:.3g}",
+                        *(f"{m:.4f}" for m in means),
+                    ]
+                )
 
 
 if __name__ == "__main__":

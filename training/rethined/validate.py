@@ -1,28 +1,32 @@
-"""Mean PSNR and texture in the hole over the photos of a folder with their masks, of the smooth extension, the coarse answer,
-the patches that the attention mixes and the refined answer; the parts of the ablation that have no native detail. Texture
-is the energy of gradients over the truth's, at the whole, the half and the quarter size. Last, the seconds of a pass over
-512 x 512 pixels with the branches and with one kernel for all.
+"""Mean PSNR and texture in the hole over the photos of a folder with their masks, of the smooth
+extension, the coarse answer, the patches that the attention mixes and the refined answer; the parts
+of the ablation that have no native detail. Texture is the energy of gradients over the truth's, at
+the whole, the half and the quarter size. Last, the seconds of a pass over 512 x 512 pixels with the
+branches and with one kernel for all.
 
 usage: validate.py CHECKPOINT PHOTOS MASKS [KIND] [--reduce N] [--limit N] [--save DIR]
 
-The whole photo is given to the network, reduced by N (default 2), and its answer brought back bicubically.
+The whole photo is given to the network, reduced by N (default 2), and its answer brought back
+bicubically.
 """
+
 import argparse
 import os
 import time
 
 import numpy as np
 import torch
-from PIL import Image
-from torch.nn import functional as F
-
 from extend import extend
 from network import STRIDE, Config, Rethined
+from PIL import Image
+from torch.nn import functional as F
 
 
 def load(checkpoint):
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model = Rethined(Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in state["config"].items()}))
+    model = Rethined(
+        Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in state["config"].items()})
+    )
     model.load_state_dict(state["ema"])
     return model.eval()
 
@@ -82,8 +86,15 @@ def main():
         mask = os.path.join(a.masks, f"{stem}.{a.kind}.png")
         if not os.path.exists(mask):
             continue
-        full = torch.from_numpy(np.array(Image.open(os.path.join(a.photos, name)).convert("RGB"))).permute(2, 0, 1)[None] / 255
-        hole_full = (torch.from_numpy(np.array(Image.open(mask).convert("L")))[None, None] > 127).float()
+        full = (
+            torch.from_numpy(
+                np.array(Image.open(os.path.join(a.photos, name)).convert("RGB"))
+            ).permute(2, 0, 1)[None]
+            / 255
+        )
+        hole_full = (
+            torch.from_numpy(np.array(Image.open(mask).convert("L")))[None, None] > 127
+        ).float()
         height, width = (side // a.reduce * a.reduce for side in full.shape[-2:])
         full, hole_full = full[..., :height, :width], hole_full[..., :height, :width]
         image, hole = reduced(full, hole_full, a.reduce)
@@ -93,10 +104,17 @@ def main():
             coarse, features = model.fill_coarse(image, hole)
             refined, mixed, _ = model.fill_matched(coarse, features, hole)
         should = energies(full, hole_full)
-        answers = {"extension": extend(image, hole), "coarse": coarse, "mixed": mixed, "refined": refined}
+        answers = {
+            "extension": extend(image, hole),
+            "coarse": coarse,
+            "mixed": mixed,
+            "refined": refined,
+        }
         for key, answer in answers.items():
-            answer = answer[..., :size[0], :size[1]].clamp(0, 1)
-            back = F.interpolate(answer, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
+            answer = answer[..., : size[0], : size[1]].clamp(0, 1)
+            back = F.interpolate(
+                answer, (height, width), mode="bicubic", align_corners=False
+            ).clamp(0, 1)
             error = ((back - full) ** 2 * hole_full).sum() / (3 * hole_full.sum())
             sums[key] = sums.get(key, 0) - 10 * torch.log10(error).item()
             shown = torch.where(hole_full > 0, back, full)
@@ -104,12 +122,20 @@ def main():
             textures[key] = [t + r for t, r in zip(textures.get(key, [0, 0, 0]), ratios)]
             if a.save:
                 os.makedirs(a.save, exist_ok=True)
-                Image.fromarray((shown[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(os.path.join(a.save, f"{stem}.{key}.png"))
+                Image.fromarray((shown[0].permute(1, 2, 0) * 255).round().byte().numpy()).save(
+                    os.path.join(a.save, f"{stem}.{key}.png")
+                )
         count += 1
     for key, value in sums.items():
-        print(f"{key:10} {value / count:.2f} dB, texture {' '.join(f'{t / count:.3f}' for t in textures[key])}")
+        print(
+            f"{key:10} {value / count:.2f} dB, texture "
+            f"{' '.join(f'{t / count:.3f}' for t in textures[key])}"
+        )
     branches = seconds(model)
-    print(f"{count} photos; coarse pass at 512 x 512: {branches:.3f} s with branches, {seconds(model.fold()):.3f} s folded")
+    print(
+        f"{count} photos; coarse pass at 512 x 512: {branches:.3f} s with branches, "
+        f"{seconds(model.fold()):.3f} s folded"
+    )
 
 
 if __name__ == "__main__":

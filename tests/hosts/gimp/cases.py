@@ -48,8 +48,11 @@ def pixel_size(drawable):
 
 
 def changed(before, after, size):
-    return [i for i in range(len(before) // size)
-            if before[i * size : i * size + size] != after[i * size : i * size + size]]
+    return [
+        i
+        for i in range(len(before) // size)
+        if before[i * size : i * size + size] != after[i * size : i * size + size]
+    ]
 
 
 def scene(base="rgb", depth="u8-non-linear", alpha=False, offset=(0, 0)):
@@ -125,8 +128,10 @@ def new_layer(label, image, layer, **values):
             worst = max(worst, abs(alpha[y * w + x] - selected[i] / 255.0))
     check(label + ": its alpha is the selection", worst < 0.005, worst)
     covered = sum(1 for s in selected if s)
-    check(label + ": it holds the whole selection",
-          sum(1 for a in alpha if a > 0) == covered or worst < 0.005)
+    check(
+        label + ": it holds the whole selection",
+        sum(1 for a in alpha if a > 0) == covered or worst < 0.005,
+    )
     return added
 
 
@@ -146,8 +151,9 @@ def geometry():
         new_layer(label, image, layer)
         G.delete(image)
     image = G.new_image(W, H)
-    layer = G.add_layer(image, 400, 300, "rgb", False, (-80, -60), texture(400, 300),
-                        "R'G'B'A float")
+    layer = G.add_layer(
+        image, 400, 300, "rgb", False, (-80, -60), texture(400, 300), "R'G'B'A float"
+    )
     G.select_ellipse(image, 190, 130, 60, 60)  # over the canvas's corner, where the layer goes on
     filled("larger than the canvas", image, layer)
     G.delete(image)
@@ -227,9 +233,14 @@ def softness():
     touched = changed(before, G.raw(layer), 3)
     xs, ys = [i % W for i in touched], [i // W for i in touched]
     check("grow: runs", good, message)
-    check("grow: widens by so many pixels",
-          (min(xs), min(ys), max(xs), max(ys)) == (94, 54, 165, 115),
-          min(xs), min(ys), max(xs), max(ys))
+    check(
+        "grow: widens by so many pixels",
+        (min(xs), min(ys), max(xs), max(ys)) == (94, 54, 165, 115),
+        min(xs),
+        min(ys),
+        max(xs),
+        max(ys),
+    )
     check("grow: the selection is the user's again", G.selection_over(image, layer) == selected)
     check("grow: no channel is left", [G.name(i) for i in G.channels(image)] == names)
     check("grow: the layer stays chosen", G.same(G.chosen(image), layer))
@@ -239,9 +250,12 @@ def softness():
     good, message, added = G.call(INPAINT, image, layer, output="new-layer", grow=6)
     check("grow new layer: runs", good and not G.same(added, layer), message)
     if good:
-        check("grow new layer: is as large as the grown selection",
-              (G.offsets(added), G.size(added)) == ((94, 54), (72, 62)),
-              G.offsets(added), G.size(added))
+        check(
+            "grow new layer: is as large as the grown selection",
+            (G.offsets(added), G.size(added)) == ((94, 54), (72, 62)),
+            G.offsets(added),
+            G.size(added),
+        )
     G.delete(image)
     image, layer = scene()
     G.select_rectangle(image, 100, 60, 60, 50)
@@ -349,8 +363,15 @@ def values():
     image, layer = scene()
     G.select_ellipse(image, 100, 60, 80, 50)
     for name, value in [
-        ("grow", 3000), ("grow", -4), ("feather", 257), ("seed", -1), ("context", "wide"),
-        ("steps", -3), ("strength", 7.5), ("scheduler", "best"), ("sample", "merged"),
+        ("grow", 3000),
+        ("grow", -4),
+        ("feather", 257),
+        ("seed", -1),
+        ("context", "wide"),
+        ("steps", -3),
+        ("strength", 7.5),
+        ("scheduler", "best"),
+        ("sample", "merged"),
     ]:
         refused("%s of %s" % (name, value), image, layer, name, **{name: value})
     if G.VERSION == 2:
@@ -384,8 +405,10 @@ def visible():
                 check(label + ": holds it itself", G.same(holder, empty))
                 box = (40, 20, 60, 40)
             else:
-                check(label + ": a layer as large as the selection",
-                      (G.offsets(holder), G.size(holder)) == ((100, 60), (60, 40)))
+                check(
+                    label + ": a layer as large as the selection",
+                    (G.offsets(holder), G.size(holder)) == ((100, 60), (60, 40)),
+                )
                 box = (0, 0, 60, 40)
             made = array.array("f", G.get(holder, box, "R'G'B'A float"))
             check(label + ": opaque", min(made[3::4]) > 0.999, min(made[3::4]))
@@ -417,8 +440,11 @@ def repeat():
     check("again: runs", good, message)
     check("again: the same fill", G.raw(layer) == first)
     # What runs without the dialog, scripts and the one-click actions, changes none of that.
-    for procedure, given in ((INPAINT, {"grow": 9}), ("plug-in-mend-remove-object", {}),
-                             ("plug-in-mend-fill-quickly", {})):
+    for procedure, given in (
+        (INPAINT, {"grow": 9}),
+        ("plug-in-mend-remove-object", {}),
+        ("plug-in-mend-fill-quickly", {}),
+    ):
         restore()
         good, message, _ = G.call(procedure, image, layer, **given)
         check("again: %s runs" % procedure, good and G.raw(layer) != first, message)
@@ -433,7 +459,10 @@ def repeat():
 
 def actions():
     """The one-click actions reach as far as they say."""
-    for name, widens in [("plug-in-mend-remove-object", True), ("plug-in-mend-fill-quickly", False)]:
+    for name, widens in [
+        ("plug-in-mend-remove-object", True),
+        ("plug-in-mend-fill-quickly", False),
+    ]:
         image, layer = scene()
         G.select_rectangle(image, 100, 60, 60, 50)
         before, selected = G.raw(layer), G.selection_over(image, layer)
@@ -442,8 +471,14 @@ def actions():
         check(name + ": runs", good, message)
         xs, ys = [i % W for i in touched], [i // W for i in touched]
         by = 4 if widens else 0
-        check(name + ": its reach", (min(xs), min(ys), max(xs), max(ys)) ==
-              (100 - by, 60 - by, 159 + by, 109 + by), min(xs), min(ys), max(xs), max(ys))
+        check(
+            name + ": its reach",
+            (min(xs), min(ys), max(xs), max(ys)) == (100 - by, 60 - by, 159 + by, 109 + by),
+            min(xs),
+            min(ys),
+            max(xs),
+            max(ys),
+        )
         check(name + ": the selection stays", G.selection_over(image, layer) == selected)
         G.delete(image)
 
@@ -553,10 +588,17 @@ def large():
         begin = time.time()
         G.raw(layer)
         read = time.time() - begin
-        say("12 megapixels %s: %.2f s, a small picture %.2f s, reading the layer once %.2f s"
-            % (depth, took, alone, read))
-        check("12 megapixels %s: no more than a small picture and two readings of the layer" % depth,
-              took <= 2 * alone + 2 * read, took, alone, read)
+        say(
+            "12 megapixels %s: %.2f s, a small picture %.2f s, reading the layer once %.2f s"
+            % (depth, took, alone, read)
+        )
+        check(
+            "12 megapixels %s: no more than a small picture and two readings of the layer" % depth,
+            took <= 2 * alone + 2 * read,
+            took,
+            alone,
+            read,
+        )
         G.delete(small)
         G.delete(image)
 
@@ -571,8 +613,10 @@ def library():
         image, layer = scene()
         G.select_ellipse(image, 100, 60, 60, 50)
         refused("no library", image, layer, "libmend.so", "mend install gimp")
-        for name, words in [("other-abi.so", ("version 1 ", "has version 2", "mend install")),
-                            ("not-mend.so", ("not Mend's library",))]:
+        for name, words in [
+            ("other-abi.so", ("version 1 ", "has version 2", "mend install")),
+            ("not-mend.so", ("not Mend's library",)),
+        ]:
             path = os.path.join(os.environ["MEND_OTHERS"], name)
             if not os.path.exists(path):
                 say("no C compiler at hand: %s was not tried" % name)
@@ -590,8 +634,21 @@ def library():
 
 
 def main():
-    groups = [library, depths, geometry, softness, refusals, values, visible, repeat, actions,
-              diffusion, rad, profile, large]
+    groups = [
+        library,
+        depths,
+        geometry,
+        softness,
+        refusals,
+        values,
+        visible,
+        repeat,
+        actions,
+        diffusion,
+        rad,
+        profile,
+        large,
+    ]
     wanted = os.environ.get("MEND_GROUPS", "").split()
     for group in groups:
         if wanted and group.__name__ not in wanted:

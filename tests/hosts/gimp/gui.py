@@ -40,7 +40,7 @@ def check(what, good, *found):
 
 
 def xdotool(*words):
-    return subprocess.run(["xdotool", *words], capture_output=True, text=True).stdout
+    return subprocess.run(["xdotool", *words], capture_output=True, text=True, check=False).stdout
 
 
 def windows(name):
@@ -81,8 +81,9 @@ def shot(name, window="root"):
 
 def scene(depth="u8-non-linear", width=240, height=180):
     image = G.new_image(width, height, "rgb", depth)
-    layer = G.add_layer(image, width, height, "rgb", False, (0, 0), texture.texture(width, height),
-                        "R'G'B'A float")
+    layer = G.add_layer(
+        image, width, height, "rgb", False, (0, 0), texture.texture(width, height), "R'G'B'A float"
+    )
     display = G.show(image)
     wait("the image window", lambda: windows("GIMP$"))
     time.sleep(1.0)
@@ -182,8 +183,11 @@ def heights():
     name = "gimp%d-" % G.VERSION
     image, layer, display = photo()
     for label, engine, every in [
-        ("dialog", "auto", False), ("every-model", "auto", True), ("diffusion", "diffusion", True),
-        ("rad", "rad", True), ("lama", "lama", True),
+        ("dialog", "auto", False),
+        ("every-model", "auto", True),
+        ("diffusion", "diffusion", True),
+        ("rad", "rad", True),
+        ("lama", "lama", True),
     ]:
         models = os.environ["MEND_MODELS"]
         shutil.rmtree(models)
@@ -241,13 +245,18 @@ def engines():
     models = os.environ["MEND_MODELS"]
     shutil.rmtree(models)
     shutil.copytree(os.environ["MEND_EVERY"], models)
-    image, layer, display = scene()
+    image, _, display = scene()
     G.select_ellipse(image, 90, 60, 40, 30)
     G.flush()
     before = state(image)
     for engine, own in [
-        ("auto", {}), ("exemplar", {}), ("rethined", {}), ("migan", {}), ("lama", {}),
-        ("diffusion", {"steps": 2, "guidance": 2.5, "strength": 0.75}), ("rad", {"steps": 3}),
+        ("auto", {}),
+        ("exemplar", {}),
+        ("rethined", {}),
+        ("migan", {}),
+        ("lama", {}),
+        ("diffusion", {"steps": 2, "guidance": 2.5, "strength": 0.75}),
+        ("rad", {"steps": 3}),
     ]:
         left_with(settings={"": {"engine": engine}, engine: own})
         if open_dialog(engine) is None:
@@ -282,10 +291,14 @@ def dialog():
         wait("the fill", lambda: state(image) != before, 60)
         time.sleep(1)
         after = state(image)
-        changed = [i // 3 for i in range(len(before[0][0][1]))
-                   if before[0][0][1][i] != after[0][0][1][i]]
-        check("the dialog's fill stays in the selection",
-              changed and all(before[2][i] for i in changed), len(changed))
+        changed = [
+            i // 3 for i in range(len(before[0][0][1])) if before[0][0][1][i] != after[0][0][1][i]
+        ]
+        check(
+            "the dialog's fill stays in the selection",
+            changed and all(before[2][i] for i in changed),
+            len(changed),
+        )
         shot("gimp%d-filled" % G.VERSION)
         press("alt+e")
         time.sleep(0.7)
@@ -319,7 +332,7 @@ def dialog():
     wait("the message to go", lambda: not windows("GIMP Message"))
     # Filling a mask without a dialog says that it was the mask.
     mask = G.add_mask(layer)
-    G.put(mask, (0, 0) + G.size(mask), "Y u8", bytes(i % 251 for i in range(len(G.raw(mask)))))
+    G.put(mask, (0, 0, *G.size(mask)), "Y u8", bytes(i % 251 for i in range(len(G.raw(mask)))))
     width, height = G.size(layer)
     G.select_ellipse(image, width * 0.4, height * 0.45, width * 0.1, height * 0.1)
     G.flush()
@@ -334,7 +347,7 @@ def dialog():
 
 
 def plugins_running():
-    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in found.splitlines() if "plug-ins/mend-inpaint/mend-inpaint" in line]
 
 
@@ -354,12 +367,15 @@ def click_cancel(done):
 
 
 def filling(resting):
-    """Whether a plug-in has read what is selected and is at work: its library, which has threads, is
-    called only then."""
-    found = subprocess.run(["ps", "-eLo", "comm,args"], capture_output=True, text=True).stdout
+    """Whether a plug-in has read what is selected and is at work: its library, which has threads,
+    is called only then."""
+    found = subprocess.run(
+        ["ps", "-eLo", "comm,args"], capture_output=True, text=True, check=True
+    ).stdout
     lines = [line for line in found.splitlines() if "plug-ins/mend-inpaint/mend-inpaint" in line]
-    return any(line.startswith("mend") and not line.startswith("mend-inpaint") for line in lines) and (
-        len(plugins_running()) > resting)
+    return any(
+        line.startswith("mend") and not line.startswith("mend-inpaint") for line in lines
+    ) and (len(plugins_running()) > resting)
 
 
 def meddling():
@@ -381,12 +397,18 @@ def meddling():
             # The program may still read what the plug-in wrote before it ended.
             wait("the fill to land", lambda: state(image) != before, 20)
             after = state(image)
-            changed = {i // 3 for i in range(len(before[0][0][1]))
-                       if before[0][0][1][i] != after[0][0][1][i]}
-            check("the fill is where it was asked for", len(changed) > 200000
-                  and all(before[2][i] for i in changed), len(changed),
-                  [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][:3],
-                  [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][-3:])
+            changed = {
+                i // 3
+                for i in range(len(before[0][0][1]))
+                if before[0][0][1][i] != after[0][0][1][i]
+            }
+            check(
+                "the fill is where it was asked for",
+                len(changed) > 200000 and all(before[2][i] for i in changed),
+                len(changed),
+                [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][:3],
+                [(i % 1500, i // 1500) for i in sorted(changed) if not before[2][i]][-3:],
+            )
             check("the user's new selection stays", after[2] == other)
             check("no channel is left", after[1] == [])
         G.close(display)

@@ -10,7 +10,7 @@ from ctypes import byref, c_char_p, c_double, c_int, c_void_p
 PLUGIN = os.path.join(os.environ["GIMP2_DIRECTORY"], "plug-ins", "mend-inpaint")
 sys.path.insert(0, PLUGIN)
 
-import fill  # noqa: E402
+import arguments  # noqa: E402
 import libgimp as lib  # noqa: E402
 from libgimp import Buffer, Rectangle, babl, gegl, gimp  # noqa: E402
 
@@ -19,17 +19,29 @@ BASES = {"rgb": 0, "gray": 1}
 TYPES = {("rgb", False): 0, ("rgb", True): 1, ("gray", False): 2, ("gray", True): 3}
 # GimpPrecision
 _PRECISIONS = {
-    "u8-linear": 100, "u8-non-linear": 150, "u16-linear": 200, "u16-non-linear": 250,
-    "u32-linear": 300, "u32-non-linear": 350, "half-linear": 500, "half-non-linear": 550,
-    "float-linear": 600, "float-non-linear": 650, "double-linear": 700, "double-non-linear": 750,
+    "u8-linear": 100,
+    "u8-non-linear": 150,
+    "u16-linear": 200,
+    "u16-non-linear": 250,
+    "u32-linear": 300,
+    "u32-non-linear": 350,
+    "half-linear": 500,
+    "half-non-linear": 550,
+    "float-linear": 600,
+    "float-non-linear": 650,
+    "double-linear": 700,
+    "double-non-linear": 750,
 }
 PRECISIONS = list(_PRECISIONS)
 ADD, REPLACE = 0, 2
 PIXELS = 0  # GimpUnit
 
 for _name, _result, _arguments in [
-    ("gimp_run_procedure2", ctypes.POINTER(lib.Param),
-     [c_char_p, ctypes.POINTER(c_int), c_int, ctypes.POINTER(lib.Param)]),
+    (
+        "gimp_run_procedure2",
+        ctypes.POINTER(lib.Param),
+        [c_char_p, ctypes.POINTER(c_int), c_int, ctypes.POINTER(lib.Param)],
+    ),
     ("gimp_destroy_params", None, [ctypes.POINTER(lib.Param), c_int]),
     ("gimp_get_pdb_error", c_char_p, []),
     ("gimp_image_new_with_precision", c_int, [c_int] * 4),
@@ -70,8 +82,17 @@ def load(path):
     return image
 
 
-def add_layer(image, width, height, base="rgb", alpha=False, offset=(0, 0), pixels=None,
-              encoding="R'G'B'A u8", parent=None):
+def add_layer(
+    image,
+    width,
+    height,
+    base="rgb",
+    alpha=False,
+    offset=(0, 0),
+    pixels=None,
+    encoding="R'G'B'A u8",
+    parent=None,
+):
     layer = gimp.gimp_layer_new(image, b"layer", width, height, TYPES[base, alpha], 100.0, 28)
     gimp.gimp_image_insert_layer(image, layer, parent or 0, 0)
     gimp.gimp_layer_set_offsets(layer, *offset)
@@ -116,9 +137,7 @@ def convert_indexed(image):
 
 
 def set_profile(image, path):
-    assert gimp.gimp_image_set_color_profile_from_file(
-        image, ("file://" + path).encode()
-    )
+    assert gimp.gimp_image_set_color_profile_from_file(image, ("file://" + path).encode())
 
 
 def float_selection(drawable):
@@ -173,7 +192,7 @@ def _get(drawable, box, pixel_format):
 
 def raw(drawable):
     """The layer's own bytes."""
-    return _get(drawable, (0, 0) + size(drawable), _format(drawable))
+    return _get(drawable, (0, 0, *size(drawable)), _format(drawable))
 
 
 def get(drawable, box, name):
@@ -242,14 +261,12 @@ def call(procedure, image, drawable, mode="noninteractive", output="in-place", *
     given = [(lib.INT32, first), (lib.IMAGE, image), (lib.DRAWABLE, drawable)]
     if procedure in ("plug-in-mend-inpaint", "plug-in-mend-plan"):
         with open(os.path.join(PLUGIN, "describe.json")) as file:
-            fields = fill.fields(json.load(file))
+            fields = arguments.placed(json.load(file))
         values = {key.replace("_", "-"): value for key, value in values.items()}
         given.append((lib.STRING, output))
-        kinds = {"engine": lib.STRING, "seed": lib.INT32, "context": lib.STRING, "grow": lib.INT32,
-                 "feather": lib.INT32}
-        default = {field.name: field.default for field in fields}
-        for name, kind in kinds.items():
-            given.append((kind, values.pop(name, default[name])))
+        for field in fields:
+            kind = lib.INT32 if field.type == "integer" else lib.STRING
+            given.append((kind, values.pop(field.name, field.default)))
         # Names with "=" are lines of the last argument as they stand.
         lines = [k + v if k.endswith("=") else "%s=%s" % (k, v) for k, v in values.items()]
         given.append((lib.STRING, "\n".join(lines)))
@@ -275,5 +292,3 @@ def call(procedure, image, drawable, mode="noninteractive", output="in-place", *
         message = gimp.gimp_get_pdb_error().decode()
     gimp.gimp_destroy_params(back, count)
     return good, message, filled
-
-

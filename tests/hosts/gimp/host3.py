@@ -11,13 +11,25 @@ VERSION = 3
 NOTHING = Gegl.AbyssPolicy.NONE
 BASES = {"rgb": Gimp.ImageBaseType.RGB, "gray": Gimp.ImageBaseType.GRAY}
 TYPES = {
-    ("rgb", False): Gimp.ImageType.RGB_IMAGE, ("rgb", True): Gimp.ImageType.RGBA_IMAGE,
-    ("gray", False): Gimp.ImageType.GRAY_IMAGE, ("gray", True): Gimp.ImageType.GRAYA_IMAGE,
+    ("rgb", False): Gimp.ImageType.RGB_IMAGE,
+    ("rgb", True): Gimp.ImageType.RGBA_IMAGE,
+    ("gray", False): Gimp.ImageType.GRAY_IMAGE,
+    ("gray", True): Gimp.ImageType.GRAYA_IMAGE,
 }
 PRECISIONS = [
-    "u8-linear", "u8-non-linear", "u8-perceptual", "u16-linear", "u16-non-linear", "u32-linear",
-    "u32-non-linear", "half-linear", "half-non-linear", "float-linear", "float-non-linear",
-    "double-linear", "double-non-linear",
+    "u8-linear",
+    "u8-non-linear",
+    "u8-perceptual",
+    "u16-linear",
+    "u16-non-linear",
+    "u32-linear",
+    "u32-non-linear",
+    "half-linear",
+    "half-non-linear",
+    "float-linear",
+    "float-non-linear",
+    "double-linear",
+    "double-non-linear",
 ]
 Gegl.init(None)
 
@@ -41,10 +53,20 @@ def load(path):
     return image
 
 
-def add_layer(image, width, height, base="rgb", alpha=False, offset=(0, 0), pixels=None,
-              encoding="R'G'B'A u8", parent=None):
-    layer = Gimp.Layer.new(image, "layer", width, height, TYPES[base, alpha], 100.0,
-                           Gimp.LayerMode.NORMAL)
+def add_layer(
+    image,
+    width,
+    height,
+    base="rgb",
+    alpha=False,
+    offset=(0, 0),
+    pixels=None,
+    encoding="R'G'B'A u8",
+    parent=None,
+):
+    layer = Gimp.Layer.new(
+        image, "layer", width, height, TYPES[base, alpha], 100.0, Gimp.LayerMode.NORMAL
+    )
     image.insert_layer(layer, parent, 0)
     layer.set_offsets(*offset)
     if pixels:

@@ -6,8 +6,9 @@
     run.py 3 --root R   GIMP 3 in a Debian 13 root folder R (made by ../debian13.sh)
     run.py 3            GIMP 3 of this system
 
---only console, or --only screen, runs one half; --groups names groups of cases; --shots FOLDER keeps
-the pictures of the screen; --docs puts the dialog's into docs/images. Needs target/release/mend and the library beside it (or --mend PATH).
+--only console, or --only screen, runs one half; --groups names groups of cases; --shots FOLDER
+keeps the pictures of the screen; --docs puts the dialog's into docs/images. Needs
+target/release/mend and the library beside it (or --mend PATH).
 """
 
 import argparse
@@ -22,43 +23,56 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(HERE))
 import tiny_model  # noqa: E402
+
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-KEYS = [("F7", "plug-in-mend-inpaint"), ("F8", "plug-in-mend-inpaint-again"),
-        ("F9", "plug-in-mend-remove-object")]
+KEYS = [
+    ("F7", "plug-in-mend-inpaint"),
+    ("F8", "plug-in-mend-inpaint-again"),
+    ("F9", "plug-in-mend-remove-object"),
+]
 DOCUMENTED = ["gimp%d-dialog.png", "gimp%d-dialog-more.png"]
-PROFILES = ["/usr/share/color/icc/ghostscript/a98.icc", "/usr/share/color/icc/ghostscript/rommrgb.icc",
-            "/usr/share/color/icc/colord/AdobeRGB1998.icc"]
+PROFILES = [
+    "/usr/share/color/icc/ghostscript/a98.icc",
+    "/usr/share/color/icc/ghostscript/rommrgb.icc",
+    "/usr/share/color/icc/colord/AdobeRGB1998.icc",
+]
 
 
 class Run:
     def __init__(self, options):
         self.options = options
         self.root = os.path.abspath(options.root) if options.root else ""
-        self.work = tempfile.mkdtemp(prefix="mend-gimp-", dir=self.root + "/tmp" if self.root else None)
+        self.work = tempfile.mkdtemp(
+            prefix="mend-gimp-", dir=self.root + "/tmp" if self.root else None
+        )
         self.profile = os.path.join(self.work, "profile")
         self.shots = os.path.join(self.work, "shots")
         os.makedirs(self.profile)
         os.makedirs(self.shots)
         shutil.copytree(HERE, os.path.join(self.work, "tests"))
-        tiny_model.make(os.path.join(REPOSITORY, "tests", "golden"), os.path.join(self.work, "tiny"))
+        tiny_model.make(
+            os.path.join(REPOSITORY, "tests", "golden"), os.path.join(self.work, "tiny")
+        )
         # A model of every engine, tiny, for the cases that want them; the models folder is empty.
         shutil.copytree(os.path.join(self.work, "tiny"), os.path.join(self.work, "every", "tiny"))
         for name in ("migan.pt", "lama.safetensors", "rad.safetensors"):
-            shutil.copy(os.path.join(REPOSITORY, "tests", "golden", name),
-                        os.path.join(self.work, "every"))
+            shutil.copy(
+                os.path.join(REPOSITORY, "tests", "golden", name), os.path.join(self.work, "every")
+            )
         os.makedirs(os.path.join(self.work, "models"))
         self.failed = []
 
     def inside(self, path):
         """The path as GIMP sees it."""
-        return path[len(self.root):] if self.root else path
+        return path[len(self.root) :] if self.root else path
 
     def variable(self):
         return "GIMP%d_DIRECTORY" % self.options.version
 
     def mend(self, *words):
-        environment = {k: v for k, v in os.environ.items()
-                       if k not in ("GIMP2_DIRECTORY", "GIMP3_DIRECTORY")}
+        environment = {
+            k: v for k, v in os.environ.items() if k not in ("GIMP2_DIRECTORY", "GIMP3_DIRECTORY")
+        }
         environment[self.variable()] = self.profile
         print("+ mend", *words, flush=True)
         subprocess.run([self.options.mend, *words], env=environment, check=True)
@@ -70,26 +84,31 @@ class Run:
                 file.write('(config-version "%s")\n' % self.version())
         with open(os.path.join(self.profile, "shortcutsrc"), "w") as file:
             file.write("(file-version 1)\n")
-            for key, action in KEYS:
-                file.write('(action "%s" "<Primary><Shift>%s")\n' % (action, key))
+            file.writelines(
+                '(action "%s" "<Primary><Shift>%s")\n' % (action, key) for key, action in KEYS
+            )
         with open(os.path.join(self.profile, "menurc"), "w") as file:
-            for key, action in KEYS:
-                file.write('(gtk_accel_path "<Actions>/plug-in/%s" "<Primary><Shift>%s")\n'
-                           % (action, key))
+            file.writelines(
+                '(gtk_accel_path "<Actions>/plug-in/%s" "<Primary><Shift>%s")\n' % (action, key)
+                for key, action in KEYS
+            )
         self.before = self.tree()
         self.mend("install", "gimp", "--dry-run")
         if self.tree() != self.before:
             self.failed.append("a dry run changed something")
         self.mend("install", "gimp")
         # Another library in its place: of another version, and of another kind.
-        for name, source in [("other-abi", "unsigned mend_abi_version(void) { return 2; }"),
-                             ("not-mend", "int unrelated = 1;")]:
+        for name, source in [
+            ("other-abi", "unsigned mend_abi_version(void) { return 2; }"),
+            ("not-mend", "int unrelated = 1;"),
+        ]:
             path = os.path.join(self.work, name)
             with open(path + ".c", "w") as file:
                 file.write(source + "\n")
             if shutil.which("cc"):
-                subprocess.run(["cc", "-shared", "-fPIC", "-o", path + ".so", path + ".c"],
-                               check=True)
+                subprocess.run(
+                    ["cc", "-shared", "-fPIC", "-o", path + ".so", path + ".c"], check=True
+                )
         if self.options.version == 2:
             folder = os.path.join(self.profile, "plug-ins", "mend-test")
             os.makedirs(folder)
@@ -97,13 +116,19 @@ class Run:
 
     def has_locale(self):
         """Without it everything would run, and nothing of the locale would be tried."""
-        found = subprocess.run(self.chroot() + ["locale", "-a"], capture_output=True, text=True)
+        found = subprocess.run(
+            [*self.chroot(), "locale", "-a"], capture_output=True, text=True, check=True
+        )
         plain = [line.lower().replace("-", "") for line in found.stdout.split()]
         return self.options.locale.lower().replace("-", "") in plain
 
     def version(self):
-        found = subprocess.run(self.chroot() + ["gimp-console-3.0", "--version"],
-                               capture_output=True, text=True)
+        found = subprocess.run(
+            [*self.chroot(), "gimp-console-3.0", "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return found.stdout.split()[-1]
 
     def tree(self):
@@ -122,23 +147,31 @@ class Run:
         environment = dict(os.environ)
         photo = os.path.join(self.work, "photo.jpg")
         shutil.copy(self.options.photo, photo)
-        environment.update({
-            "HOME": self.inside(self.work), self.variable(): self.inside(self.profile),
-            "MEND_HOST": "host%d" % self.options.version, "MEND_TESTS": self.inside(tests),
-            "MEND_LOG": self.inside(log), "MEND_SHOTS": self.inside(self.shots),
-            "MEND_PLUGIN": self.inside(os.path.join(self.profile, "plug-ins", "mend-inpaint")),
-            "MEND_TEST": self.inside(os.path.join(tests, script)),
-            "MEND_OTHERS": self.inside(self.work),
-            "MEND_TINY": self.inside(os.path.join(self.work, "tiny")),
-            "MEND_TINY_RAD": self.inside(os.path.join(self.work, "every", "rad.safetensors")),
-            "MEND_EVERY": self.inside(os.path.join(self.work, "every")),
-            "MEND_MODELS": self.inside(os.path.join(self.work, "models")),
-            "MEND_PROFILE_FOLDER": self.inside(self.profile),
-            "MEND_GROUPS": self.options.groups, "MEND_PHOTO": self.inside(photo),
-            "PYTHONDONTWRITEBYTECODE": "1", "LANG": self.options.locale,
-            # Numbers as that locale has them; the words that the cases look for stay English.
-            "LANGUAGE": "en", "NO_AT_BRIDGE": "1",
-        })
+        environment.update(
+            {
+                "HOME": self.inside(self.work),
+                self.variable(): self.inside(self.profile),
+                "MEND_HOST": "host%d" % self.options.version,
+                "MEND_TESTS": self.inside(tests),
+                "MEND_LOG": self.inside(log),
+                "MEND_SHOTS": self.inside(self.shots),
+                "MEND_PLUGIN": self.inside(os.path.join(self.profile, "plug-ins", "mend-inpaint")),
+                "MEND_TEST": self.inside(os.path.join(tests, script)),
+                "MEND_OTHERS": self.inside(self.work),
+                "MEND_TINY": self.inside(os.path.join(self.work, "tiny")),
+                "MEND_TINY_RAD": self.inside(os.path.join(self.work, "every", "rad.safetensors")),
+                "MEND_EVERY": self.inside(os.path.join(self.work, "every")),
+                "MEND_MODELS": self.inside(os.path.join(self.work, "models")),
+                "MEND_PROFILE_FOLDER": self.inside(self.profile),
+                "MEND_GROUPS": self.options.groups,
+                "MEND_PHOTO": self.inside(photo),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "LANG": self.options.locale,
+                # Numbers as that locale has them; the words that the cases look for stay English.
+                "LANGUAGE": "en",
+                "NO_AT_BRIDGE": "1",
+            }
+        )
         for name in [n for n in environment if n.startswith("LC_")]:
             environment.pop(name)
         for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "MEND_LIBRARY"):
@@ -148,8 +181,12 @@ class Run:
             shutil.copy(profiles[0], os.path.join(self.work, "wide.icc"))
             environment["MEND_PROFILE"] = self.inside(os.path.join(self.work, "wide.icc"))
         major = self.options.version
-        binary = {(2, False): "gimp-console-2.10", (2, True): "gimp-2.10",
-                  (3, False): "gimp-console-3.0", (3, True): "gimp-3.0"}[major, screen]
+        binary = {
+            (2, False): "gimp-console-2.10",
+            (2, True): "gimp-2.10",
+            (3, False): "gimp-console-3.0",
+            (3, True): "gimp-3.0",
+        }[major, screen]
         if major == 2:
             words = ["-s", "-b", "(plug-in-mend-test RUN-NONINTERACTIVE)", "-b", "(gimp-quit 1)"]
         else:
@@ -162,8 +199,11 @@ class Run:
         # As root, GIMP may leave helpers behind: none of their output is waited for.
         with open(output, "wb") as out:
             process = subprocess.Popen(
-                self.chroot() + ["timeout", "-k", "5", str(self.options.timeout), binary] + words,
-                env=environment, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                [*self.chroot(), "timeout", "-k", "5", str(self.options.timeout), binary, *words],
+                env=environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
                 cwd="/",
             )
             while process.poll() is None:
@@ -185,7 +225,8 @@ class Run:
                 print("".join(file.readlines()[-40:]))
 
     def start_without_library(self):
-        """GIMP's first start after an installation whose library is gone: the procedures are there."""
+        """GIMP's first start after an installation whose library is gone: the procedures are
+        there."""
         library = os.path.join(self.profile, "plug-ins", "mend-inpaint", "libmend.so")
         os.rename(library, library + ".kept")
         for name in ("pluginrc",):
@@ -201,8 +242,9 @@ class Run:
         """The examples of docs/gimp.md, as they stand there, in a folder with a photo.jpg."""
         with open(os.path.join(REPOSITORY, "docs", "gimp.md"), encoding="utf-8") as file:
             text = file.read()
-        found = re.findall(r"```(scheme|python) gimp-%d\n(.*?)```" % self.options.version, text,
-                           re.S)
+        found = re.findall(
+            r"```(scheme|python) gimp-%d\n(.*?)```" % self.options.version, text, re.DOTALL
+        )
         folder = os.path.join(self.work, "examples")
         os.makedirs(folder)
         shutil.copy(self.options.photo, os.path.join(folder, "photo.jpg"))
@@ -212,17 +254,40 @@ class Run:
                 words = ["gimp-console-2.10", "-i", "-b", code, "-b", "(gimp-quit 1)"]
             else:
                 interpreter = {"scheme": "plug-in-script-fu-eval", "python": "python-fu-eval"}
-                words = ["gimp-console-3.0", "-i", "--quit",
-                         "--batch-interpreter=" + interpreter[language], "-b", code]
+                words = [
+                    "gimp-console-3.0",
+                    "-i",
+                    "--quit",
+                    "--batch-interpreter=" + interpreter[language],
+                    "-b",
+                    code,
+                ]
             environment = dict(os.environ, HOME=self.inside(self.work))
             environment[self.variable()] = self.inside(self.profile)
             # The shell changes the folder after the root folder is changed.
-            words = ["sh", "-c", 'cd "$0" && exec "$@"', self.inside(folder),
-                     "timeout", "120"] + words
-            done = subprocess.run(self.chroot() + words, env=environment, capture_output=True,
-                                  stdin=subprocess.DEVNULL, text=True, errors="replace", cwd="/")
+            words = [
+                "sh",
+                "-c",
+                'cd "$0" && exec "$@"',
+                self.inside(folder),
+                "timeout",
+                "120",
+                *words,
+            ]
+            done = subprocess.run(
+                self.chroot() + words,
+                env=environment,
+                check=False,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+                cwd="/",
+            )
             good = os.path.exists(filled) and os.path.getsize(filled) > 100000
-            print("the %s example of the documentation: %s" % (language, "ok" if good else "FAILED"))
+            print(
+                "the %s example of the documentation: %s" % (language, "ok" if good else "FAILED")
+            )
             if good:
                 os.remove(filled)
             else:
@@ -248,8 +313,12 @@ class Run:
         os.environ["DISPLAY"] = display
         started = []
         try:
-            started.append(subprocess.Popen(
-                ["Xvfb", display, "-screen", "0", "1400x900x24", "-ac"], stderr=subprocess.DEVNULL))
+            started.append(
+                subprocess.Popen(
+                    ["Xvfb", display, "-screen", "0", "1400x900x24", "-ac"],
+                    stderr=subprocess.DEVNULL,
+                )
+            )
             time.sleep(1.5)
             started.append(subprocess.Popen(["openbox"], stderr=subprocess.DEVNULL))
             time.sleep(0.5)
@@ -265,13 +334,17 @@ class Run:
         if self.options.docs:
             for name in DOCUMENTED:
                 name = name % self.options.version
-                shutil.copy(os.path.join(self.shots, name),
-                            os.path.join(REPOSITORY, "docs", "images"))
+                shutil.copy(
+                    os.path.join(self.shots, name), os.path.join(REPOSITORY, "docs", "images")
+                )
 
     def finish(self):
         self.mend("install", "gimp", "--uninstall")
-        left = [path for path in self.tree() - self.before if "mend" in os.path.basename(path)
-                and "mend-test" not in path]
+        left = [
+            path
+            for path in self.tree() - self.before
+            if "mend" in os.path.basename(path) and "mend-test" not in path
+        ]
         if left:
             self.failed.append("uninstalling left " + ", ".join(sorted(left)))
         if self.failed:
@@ -299,8 +372,9 @@ def free_display():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("version", type=int, choices=(2, 3))
     parser.add_argument("--root", default="")
     parser.add_argument("--only", choices=("console", "screen"))

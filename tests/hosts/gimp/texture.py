@@ -16,11 +16,14 @@ def texture(width, height, opaque=True):
             state = (state * 1103515245 + 12345) & 0x7FFFFFFF
             grain = (state >> 16) / 32768.0 * 0.12
             wave = 0.5 + 0.3 * math.sin(x * math.pi / 15 + 0.4 * math.sin(y * math.pi / 22.5))
-            row.extend((
-                min(wave * 0.8 + grain, 1.0), 0.25 + 0.4 * y / 180.0 + grain,
-                0.7 - 0.5 * wave + grain,
-                1.0 if opaque else (0.0 if x < 60 and y < 60 else 1.0),
-            ))
+            row.extend(
+                (
+                    min(wave * 0.8 + grain, 1.0),
+                    0.25 + 0.4 * y / 180.0 + grain,
+                    0.7 - 0.5 * wave + grain,
+                    1.0 if opaque else (0.0 if x < 60 and y < 60 else 1.0),
+                )
+            )
         times = -(-width // 240)
         rows.append((row * times)[: width * 4])
     for y in range(height):

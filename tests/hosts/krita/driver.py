@@ -9,6 +9,7 @@ What main returns is the exit code.
 import os
 import time
 import traceback
+from typing import Any, Dict
 
 from krita import Extension, Krita
 
@@ -33,7 +34,7 @@ class Driver(Extension):
         try:
             path = os.environ["MEND_TEST_SCRIPT"]
             with open(path, encoding="utf-8") as file:
-                names = {"__name__": "mend_test", "__file__": path}
+                names: Dict[str, Any] = {"__name__": "mend_test", "__file__": path}
                 exec(compile(file.read(), path, "exec"), names)
             self._steps = names["main"](self.say)
         except BaseException:

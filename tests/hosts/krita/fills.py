@@ -7,8 +7,25 @@ except ImportError:
     from PyQt6.QtCore import QByteArray
 
 from hands import (
-    APP, FLAT, H, HOLES, Picture, SRGB, W, alphas, becomes, check, differing, filled_in_place,
-    filled_layer, noise, photo, remember, run, srgb, undo,
+    APP,
+    FLAT,
+    HOLES,
+    SRGB,
+    H,
+    Picture,
+    W,
+    alphas,
+    becomes,
+    check,
+    differing,
+    filled_in_place,
+    filled_layer,
+    noise,
+    photo,
+    remember,
+    run,
+    srgb,
+    undo,
 )
 
 
@@ -43,7 +60,7 @@ def matrix_case(space, result):
     for y in range(84, 136):
         for x in range(44, 96):
             pixel = seen[(y * W + x) * 4 :][:4]
-            worst = max(worst, max(abs(p - q) for p, q in zip(pixel, around)))
+            worst = max(worst, *(abs(p - q) for p, q in zip(pixel, around)))
     most = 4 if space[0] in ("CMYKA", "YCbCrA") else 2
     check(worst <= most, "the flat colour is off by", worst, "of 255")
     yield from picture.close()
@@ -82,7 +99,13 @@ def grown():
     alpha = alphas(bytes(layer.pixelData(0, 0, W, H)), SRGB)
     xs = [i % W for i in range(W * H) if alpha[i]]
     ys = [i // W for i in range(W * H) if alpha[i]]
-    check((min(xs), max(xs), min(ys), max(ys)) == (52, 87, 92, 127), min(xs), max(xs), min(ys), max(ys))
+    check(
+        (min(xs), max(xs), min(ys), max(ys)) == (52, 87, 92, 127),
+        min(xs),
+        max(xs),
+        min(ys),
+        max(ys),
+    )
     yield from undo()
     yield from becomes(lambda: picture.seen() == before, "undo did not bring the picture back")
     yield from picture.close()
@@ -98,7 +121,9 @@ def one_click():
     kept = APP.readSetting("mend_inpaint", "last", "")
     before = picture.seen()
     for action, grow in (
-        ("mend_remove_object", 4), ("mend_fill_quickly", 0), ("mend_inpaint_again", 8),
+        ("mend_remove_object", 4),
+        ("mend_fill_quickly", 0),
+        ("mend_inpaint_again", 8),
     ):
         yield from run(action)
         layer = picture.doc.rootNode().childNodes()[1]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What the cases handle: the plug-in, Krita's documents, and a fill with all that must hold of it."""
+"""What the cases handle: the plug-in, Krita's documents, and a fill with all that must hold of
+it."""
 
 import array
 import os
@@ -78,7 +79,8 @@ def layers(node):
     """The tree as far as undo must bring it back."""
     return [
         (n.name(), n.type(), n.opacity(), n.blendingMode(), n.locked(), layers(n))
-        for n in node.childNodes() if n.type() != "selectionmask"
+        for n in node.childNodes()
+        if n.type() != "selectionmask"
     ]
 
 
@@ -96,7 +98,8 @@ def close(document):
 
 
 class Picture:
-    """A document in a window: the left half flat with a red square on it, the right half texture."""
+    """A document in a window: the left half flat with a red square on it, the right half
+    texture."""
 
     def __init__(self, width=W, height=H, space=SRGB, pixels=None):
         self.width, self.height, self.space = width, height, space
@@ -144,7 +147,8 @@ class Picture:
     def own(self, node=None, margin=40):
         return bytes(
             (node or self.node).pixelData(
-                -margin, -margin, self.width + 2 * margin, self.height + 2 * margin)
+                -margin, -margin, self.width + 2 * margin, self.height + 2 * margin
+            )
         )
 
     def activate(self, node):
@@ -196,7 +200,9 @@ def differing(a, b, pixels):
     """The indices of the pixels that differ."""
     check(len(a) == len(b), "sizes differ:", len(a), len(b))
     size = len(a) // pixels
-    return [i for i in range(pixels) if a[i * size : i * size + size] != b[i * size : i * size + size]]
+    return [
+        i for i in range(pixels) if a[i * size : i * size + size] != b[i * size : i * size + size]
+    ]
 
 
 def alike(a, b, space):
@@ -220,8 +226,11 @@ def run(action="mend_inpaint_again"):
     APP.action(action).trigger()
     yield idle
     yield 80
-    check(not shown("mend_inpaint_message"), "a message:", *[
-        b.text() for b in shown("mend_inpaint_message")])
+    check(
+        not shown("mend_inpaint_message"),
+        "a message:",
+        *[b.text() for b in shown("mend_inpaint_message")],
+    )
 
 
 def undo(times=1):
@@ -240,7 +249,12 @@ def filled_layer(picture, holes=None):
     """Runs a fill onto a new layer and checks everything that must hold of it."""
     doc, space = picture.doc, picture.space
     mask, node = picture.selected(), doc.activeNode()
-    before, own, tree, undoable = picture.seen(), picture.own(node), layers(doc.rootNode()), undo_name()
+    before, own, tree, undoable = (
+        picture.seen(),
+        picture.own(node),
+        layers(doc.rootNode()),
+        undo_name(),
+    )
     yield from run()
     after = picture.seen()
     check(picture.own(node) == own, "the layer that was filled from changed")
@@ -255,8 +269,14 @@ def filled_layer(picture, holes=None):
     covered = sum(1 for a in alpha if a)
     check(covered > 0, "the new layer is empty")
     box = layer.bounds()
-    check(0 <= box.x() and 0 <= box.y() and box.right() < picture.width
-          and box.bottom() < picture.height, "the new layer reaches beyond the canvas:", box)
+    check(
+        box.x() >= 0
+        and box.y() >= 0
+        and box.right() < picture.width
+        and box.bottom() < picture.height,
+        "the new layer reaches beyond the canvas:",
+        box,
+    )
     changed = differing(before, after, len(mask))
     check(changed, "nothing changed")
     wrong = [i for i in changed if not mask[i]]
@@ -264,14 +284,16 @@ def filled_layer(picture, holes=None):
     yield 50
     check(doc.activeNode().uniqueId() == node.uniqueId(), "active is", doc.activeNode().name())
     yield from undo()
-    yield from becomes(lambda: alike(picture.seen(), before, space),
-                       "undo did not bring the picture back")
+    yield from becomes(
+        lambda: alike(picture.seen(), before, space), "undo did not bring the picture back"
+    )
     check(picture.own(node) == own, "undo changed the layer")
     check(layers(doc.rootNode()) == tree, "undo left", layers(doc.rootNode()))
     check(undo_name() == undoable, "more than one undo step:", undo_name())
     yield from redo()
-    yield from becomes(lambda: alike(picture.seen(), after, space),
-                       "redo did not bring the fill back")
+    yield from becomes(
+        lambda: alike(picture.seen(), after, space), "redo did not bring the fill back"
+    )
     layer = doc.nodeByUniqueID(layer.uniqueId())
     again = bytes(layer.pixelData(0, 0, picture.width, picture.height))
     check(again == pixels, "redo brought another fill back")
@@ -281,7 +303,12 @@ def filled_layer(picture, holes=None):
 def filled_in_place(picture):
     doc = picture.doc
     mask, node = picture.selected(), doc.activeNode()
-    before, own, tree, undoable = picture.seen(), picture.own(node), layers(doc.rootNode()), undo_name()
+    before, own, tree, undoable = (
+        picture.seen(),
+        picture.own(node),
+        layers(doc.rootNode()),
+        undo_name(),
+    )
     layer = node.uniqueId()
     yield from run()
     after, node = picture.seen(), doc.activeNode()
@@ -290,18 +317,26 @@ def filled_in_place(picture):
     check(changed, "nothing changed")
     for i in changed:
         x, y = i % wide - 40, i // wide - 40
-        check(0 <= x < picture.width and 0 <= y < picture.height and mask[y * picture.width + x],
-              "the pixel", x, y, "outside the selection changed")
+        check(
+            0 <= x < picture.width and 0 <= y < picture.height and mask[y * picture.width + x],
+            "the pixel",
+            x,
+            y,
+            "outside the selection changed",
+        )
     check(layers(doc.rootNode()) == tree, "the layers are", layers(doc.rootNode()))
     yield from undo(2)
-    yield from becomes(lambda: alike(picture.seen(), before, picture.space),
-                       "two undos did not bring the picture back")
+    yield from becomes(
+        lambda: alike(picture.seen(), before, picture.space),
+        "two undos did not bring the picture back",
+    )
     check(picture.own(doc.nodeByUniqueID(layer)) == own, "two undos did not bring the layer back")
     check(layers(doc.rootNode()) == tree, "two undos left", layers(doc.rootNode()))
     check(undo_name() == undoable, "more than two undo steps:", undo_name())
     yield from redo(2)
-    yield from becomes(lambda: alike(picture.seen(), after, picture.space),
-                       "two redos did not bring the fill back")
+    yield from becomes(
+        lambda: alike(picture.seen(), after, picture.space), "two redos did not bring the fill back"
+    )
     return before, after, None
 
 
@@ -318,8 +353,11 @@ def refused(word, action="mend_inpaint_again", doc=None):
     if doc:
         doc.refreshProjection()
         doc.waitForDone()
-        picture = (bytes(doc.pixelData(0, 0, doc.width(), doc.height())), layers(doc.rootNode()),
-                   undo_name())
+        picture = (
+            bytes(doc.pixelData(0, 0, doc.width(), doc.height())),
+            layers(doc.rootNode()),
+            undo_name(),
+        )
     APP.action(action).trigger()
     yield idle
     yield 60
@@ -330,8 +368,11 @@ def refused(word, action="mend_inpaint_again", doc=None):
     yield 30
     check(word.lower() in text.lower(), "the message is:", text)
     if doc:
-        now = (bytes(doc.pixelData(0, 0, doc.width(), doc.height())), layers(doc.rootNode()),
-               undo_name())
+        now = (
+            bytes(doc.pixelData(0, 0, doc.width(), doc.height())),
+            layers(doc.rootNode()),
+            undo_name(),
+        )
         check(now == picture, "something changed")
 
 

@@ -11,12 +11,13 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 
-import fills  # noqa: E402
-import models  # noqa: E402
-import nodes  # noqa: E402
-import trouble  # noqa: E402
-import window  # noqa: E402
-from hands import APP, Failed, Picture, close, idle, noise, plugin, remember, running, shown  # noqa: E402
+import fills
+import nodes
+import trouble
+import window
+from hands import APP, Failed, Picture, close, idle, noise, plugin, remember, running, shown
+
+import models
 
 ONLY = os.environ.get("MEND_TEST_ONLY", "")
 
@@ -34,8 +35,10 @@ def cases():
         for profile in fills.profiles(model, depth):
             for result in ("layer", "in-place"):
                 space = (model, depth, profile)
-                yield "%s %s %s, %s" % (space + (result,)), (
-                    lambda s=space, r=result: fills.matrix_case(s, r))
+                yield (
+                    "%s %s %s, %s" % ((*space, result)),
+                    (lambda s=space, r=result: fills.matrix_case(s, r)),
+                )
     yield "soft selection, both ways alike", fills.soft_both
     yield "grow", fills.grown
     yield "one click", fills.one_click
@@ -82,11 +85,14 @@ def main(say):
             verdict, note, failed = "FAIL", str(error), failed + 1
         if isinstance(note, bytes):
             note = ""
-        say("%s %s (%.1f s)%s" % (verdict, name, time.monotonic() - began, ": " + note if note else ""))
+        say(
+            "%s %s (%.1f s)%s"
+            % (verdict, name, time.monotonic() - began, ": " + note if note else "")
+        )
         # Whatever the case left behind.
         for name_left in ("mend_inpaint_message", "mend_inpaint_dialog", "mend_inpaint_progress"):
-            for window in shown(name_left):
-                window.close()
+            for left in shown(name_left):
+                left.close()
         fill = plugin()._fill
         if fill is not None:
             fill._run.cancel()
@@ -96,8 +102,8 @@ def main(say):
     if failed:
         say(failed, "failed")
         return 1
-    # Last of all, for there is no window after it: Krita's window is closed while a fill runs. Krita
-    # may end by itself then, and its exit status is the verdict.
+    # Last of all, for there is no window after it: Krita's window is closed while a fill runs.
+    # Krita may end by itself then, and its exit status is the verdict.
     picture = Picture(1200, 1200, pixels=noise(1200, 1200))
     yield from picture.open()
     picture.select((200, 200, 700, 700))

@@ -4,8 +4,20 @@
 import os
 
 from hands import (
-    APP, FLAT, HOLES, Picture, check, filled_in_place, filled_layer, fits, idle, photograph, plugin,
-    refused, remember, shown,
+    APP,
+    FLAT,
+    HOLES,
+    Picture,
+    check,
+    filled_in_place,
+    filled_layer,
+    fits,
+    idle,
+    photograph,
+    plugin,
+    refused,
+    remember,
+    shown,
 )
 
 TINY = {"engine": "diffusion", "model": os.environ["MEND_TINY"], "steps": 2}

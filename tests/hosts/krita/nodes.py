@@ -7,8 +7,21 @@ except ImportError:
     from PyQt6.QtCore import QByteArray
 
 from hands import (
-    APP, FLAT, H, HOLES, Picture, W, becomes, check, filled_in_place, filled_layer, layers,
-    noise, photo, remember, run, undo,
+    APP,
+    FLAT,
+    HOLES,
+    H,
+    Picture,
+    W,
+    becomes,
+    check,
+    filled_in_place,
+    filled_layer,
+    noise,
+    photo,
+    remember,
+    run,
+    undo,
 )
 
 

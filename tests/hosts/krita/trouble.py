@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 
-from krita import Krita, Selection
+from krita import Selection
 
 try:
     from PyQt5.QtCore import QByteArray, QPoint, Qt, QTimer
@@ -17,8 +17,30 @@ except ImportError:
     from PyQt6.QtWidgets import QPushButton, QWidget
 
 from hands import (
-    APP, H, HOLES, OUT, Picture, SRGB, W, alphas, check, filled_layer, idle, layers, module, noise,
-    photo, photograph, plugin, refused, remember, run, running, shown, undo, undo_name,
+    APP,
+    HOLES,
+    OUT,
+    SRGB,
+    H,
+    Picture,
+    W,
+    alphas,
+    check,
+    filled_layer,
+    idle,
+    layers,
+    module,
+    noise,
+    photo,
+    photograph,
+    plugin,
+    refused,
+    remember,
+    run,
+    running,
+    shown,
+    undo,
+    undo_name,
 )
 
 
@@ -144,8 +166,11 @@ def drag(widget, start, end):
 def canvas():
     """The widget that the picture is painted on."""
     window = APP.activeWindow().qwindow()
-    found = [w for w in window.findChildren(QWidget)
-             if "Canvas" in w.metaObject().className() and w.isVisible() and w.width() > 200]
+    found = [
+        w
+        for w in window.findChildren(QWidget)
+        if "Canvas" in w.metaObject().className() and w.isVisible() and w.width() > 200
+    ]
     check(found, "no canvas was found")
     return min(found, key=lambda w: w.width() * w.height())
 
@@ -192,7 +217,7 @@ def bad_libraries():
     picture.select(*HOLES)
     remember("layer")
     extension = plugin()
-    folder = os.path.dirname(module("native").__file__)
+    folder = os.path.dirname(str(module("native").__file__))
     library, aside = os.path.join(folder, "libmend.so"), os.path.join(OUT, "aside")
     kept, extension._mend = extension._mend, None
     shutil.move(library, aside)
@@ -207,7 +232,8 @@ def bad_libraries():
         file.write("this is no library")
     try:
         for path, word in (
-            ("/nowhere/libmend.so", "no such file"), (text, "cannot be loaded"),
+            ("/nowhere/libmend.so", "no such file"),
+            (text, "cannot be loaded"),
             (os.path.join(OUT, "libother.so"), "has version"),
         ):
             os.environ["MEND_LIBRARY"] = path
@@ -223,7 +249,9 @@ def bad_libraries():
 def cancelled():
     """Cancel in the middle: nothing changes, Krita lives, the next fill works."""
     pixels = bytearray(noise(1600, 1600))
-    for y in range(100, 130):  # the noise repeats, and what is taken out of it comes back to the bit
+    for y in range(
+        100, 130
+    ):  # the noise repeats, and what is taken out of it comes back to the bit
         pixels[(y * 1600 + 100) * 4 : (y * 1600 + 130) * 4] = b"\xff\x00\xff\xff" * 30
     picture = Picture(1600, 1600, pixels=bytes(pixels))
     yield from picture.open()
@@ -232,7 +260,7 @@ def cancelled():
         remember(result)
         before, tree, name = picture.seen(), layers(picture.doc.rootNode()), undo_name()
         APP.action("mend_inpaint_again").trigger()
-        yield lambda: running() and plugin()._fill._run.share > 0.01
+        yield lambda: running() and plugin()._fill._run.countdown.reported > 0.01
         APP.action("mend_inpaint_again").trigger()  # a second one meanwhile
         yield 50
         boxes = shown("mend_inpaint_message")
@@ -242,12 +270,20 @@ def cancelled():
         if result == "layer":
             yield from photograph(shown("mend_inpaint_progress")[0], "krita-progress.png")
         thread = plugin()._fill._run
-        done = thread.share
+        done = thread.countdown.reported
         shown("mend_inpaint_progress")[0].findChild(QPushButton).click()
         yield idle
-        check(thread.share - done < 0.1, "it went on from", done, "to", thread.share)
+        check(
+            thread.countdown.reported - done < 0.1,
+            "it went on from",
+            done,
+            "to",
+            thread.countdown.reported,
+        )
         yield 100
-        check(not shown("mend_inpaint_message") and not shown("mend_inpaint_progress"), "windows left")
+        check(
+            not shown("mend_inpaint_message") and not shown("mend_inpaint_progress"), "windows left"
+        )
         check(picture.seen() == before, "the picture changed")
         check(layers(picture.doc.rootNode()) == tree and undo_name() == name, "the layers changed")
     picture.select((100, 100, 30, 30))
@@ -268,12 +304,14 @@ def responsive():
     thread = plugin()._fill._run
     seen, ticks = [], []
     timer = QTimer()
-    timer.timeout.connect(lambda: (ticks.append(time.monotonic()), seen.append(thread.share)))
+    timer.timeout.connect(
+        lambda: (ticks.append(time.monotonic()), seen.append(thread.countdown.reported))
+    )
     timer.start(10)
     yield lambda: not thread.is_alive()
     timer.stop()
     yield idle
-    jumps = [b - a for a, b in zip([0.0] + seen, seen + [1.0])]
+    jumps = [b - a for a, b in zip([0.0, *seen], [*seen, 1.0])]
     stages = len(set(seen))
     check(stages >= 4, "the event loop turned at", stages, "stages of the work")
     check(max(jumps) < 0.5, "the event loop stood still for %.2f of the work" % max(jumps))
@@ -283,7 +321,8 @@ def responsive():
 
 
 def large(depth):
-    """Twelve megapixels, a small hole: what is read and written follows the hole, not the picture."""
+    """Twelve megapixels, a small hole: what is read and written follows the hole, not the
+    picture."""
     width, height = 4000, 3000
     picture = Picture(width, height, ("RGBA", depth, SRGB[2]), noise(width, height))
     yield from picture.open()
@@ -317,8 +356,10 @@ def large(depth):
             window = sum(work.piece.rect.area for work in fill._run.works)
             check(sum(read) < width * height / 4, "read were", read, "of a window of", window)
             library = sum(r["seconds"] for r in fill._run.reports)
-            took.append("%s %.2f s, library %.2f s, %.1f windows read" % (
-                result, whole, library, sum(read) / window))
+            took.append(
+                "%s %.2f s, library %.2f s, %.1f windows read"
+                % (result, whole, library, sum(read) / window)
+            )
             yield 300
     finally:
         layers_module._pixels, layers_module.Target.mask = pixels, mask

@@ -8,9 +8,7 @@ try:
 except ImportError:
     from PyQt6.QtCore import QByteArray
 
-from hands import (
-    APP, H, OUT, Picture, W, check, fits, idle, layers, photograph, plugin, shown,
-)
+from hands import APP, OUT, H, Picture, W, check, fits, idle, layers, photograph, plugin, shown
 
 
 def menu():
@@ -28,13 +26,19 @@ def menu():
     ):
         check(not key or shortcuts.get(key) == {name}, key, "belongs to", shortcuts.get(key))
         found = [
-            m for m in APP.activeWindow().qwindow().findChildren(type(
-                APP.activeWindow().qwindow().menuBar().actions()[0].menu()))
+            m
+            for m in APP.activeWindow()
+            .qwindow()
+            .findChildren(type(APP.activeWindow().qwindow().menuBar().actions()[0].menu()))
             if any(a.objectName() == name for a in m.actions())
         ]
         titles = [m.title().replace("&", "") for m in found]
         check("Scripts" in titles, name, "is in the menus", titles)
-        check(APP.action(name).text().replace("&", "") == text, "it is called", APP.action(name).text())
+        check(
+            APP.action(name).text().replace("&", "") == text,
+            "it is called",
+            APP.action(name).text(),
+        )
     yield 0
 
 
@@ -101,8 +105,8 @@ def dialog():
 
 
 def height(models):
-    """With no model, with every engine that there is, and after a refusal: never higher than a small
-    screen, and the buttons on it."""
+    """With no model, with every engine that there is, and after a refusal: never higher than a
+    small screen, and the buttons on it."""
     picture = Picture()
     yield from picture.open()
     picture.select((44, 84, 52, 52))
@@ -126,7 +130,7 @@ def height(models):
             check(box._start.isEnabled() != refused, box._planned.text())
             check(not refused or "Background" in box._planned.text(), box._planned.text())
             names = [box._engines[i].id for i in box._engines if box._engines[i].available]
-            for engine in ["auto"] + names:
+            for engine in ["auto", *names]:
                 box.input("engine").set(engine)
                 for _ in range(2):
                     yield 300

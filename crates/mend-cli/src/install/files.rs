@@ -11,11 +11,18 @@ pub struct Plugin {
     pub executable: bool,
 }
 
+/// From this file to the folder that the plug-ins' folders lie in.
+macro_rules! top {
+    () => {
+        "../../../../"
+    };
+}
+
 macro_rules! plugin {
     ($($folder:literal: $($name:literal)*;)*) => {
         &[$($(Plugin {
             name: $name,
-            bytes: include_bytes!(concat!("../../../../", $folder, "/", $name)),
+            bytes: include_bytes!(concat!(top!(), $folder, "/", $name)),
             executable: matches!($name.as_bytes(), b"mend-inpaint" | b"mend-inpaint.py"),
         },)*)*]
     };
@@ -23,52 +30,73 @@ macro_rules! plugin {
 
 /// GIMP 2.10's.
 pub const GIMP2: &[Plugin] = plugin! {
-    "plugin-gimp": "native.py" "job.py" "fill.py" "panel.py" "dialog.py" "help.html";
+    "plugin-common": "job.py" "masks.py" "native.py" "params.py";
+    "plugin-gimp": "arguments.py" "dialog.py" "fill.py" "help.html" "panel.py" "procedures.py";
     "plugin-gimp/gimp2": "mend-inpaint" "host.py" "libgimp.py" "widgets.py";
 };
 
 /// GIMP 3's.
 pub const GIMP3: &[Plugin] = plugin! {
-    "plugin-gimp": "native.py" "job.py" "fill.py" "panel.py" "dialog.py" "help.html";
+    "plugin-common": "job.py" "masks.py" "native.py" "params.py";
+    "plugin-gimp": "arguments.py" "dialog.py" "fill.py" "help.html" "panel.py" "procedures.py";
     "plugin-gimp/gimp3": "mend-inpaint.py" "host.py" "widgets.py";
 };
 
 /// Krita's.
 pub const KRITA: &[Plugin] = plugin! {
+    "plugin-common": "job.py" "masks.py" "native.py" "params.py";
     "plugin-krita":
-        "Manual.html" "__init__.py" "colours.py" "dialog.py" "host.py" "inputs.py" "job.py" "krita_job.py"
-        "layers.py" "mend_inpaint.action" "mend_inpaint.desktop" "native.py" "qt.py" "raw.py" "run.py";
+        "Manual.html" "__init__.py" "colours.py" "dialog.py" "host.py" "inputs.py" "krita_job.py"
+        "layers.py" "mend_inpaint.action" "mend_inpaint.desktop" "qt.py" "raw.py" "run.py";
 };
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
     use std::fs;
     use std::path::Path;
 
-    fn on_disk(folder: &str) -> BTreeSet<String> {
-        fs::read_dir(
-            Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../..")
-                .join(folder),
-        )
-        .expect("the plug-in's folder")
-        .map(|e| e.expect("an entry"))
-        .filter(|e| e.path().is_file())
-        .map(|e| e.file_name().into_string().expect("a name"))
-        .collect()
+    /// The files of these folders with their bytes; no two have one name.
+    fn on_disk(folders: &[&str]) -> BTreeMap<String, Vec<u8>> {
+        let top = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .find(|folder| folder.join("plugin-common").is_dir())
+            .expect("the folder that the plug-ins lie in");
+        let mut files = BTreeMap::new();
+        for folder in folders {
+            for entry in fs::read_dir(top.join(folder)).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_file() {
+                    let name = path.file_name().and_then(|n| n.to_str()).expect("a name");
+                    let bytes = fs::read(&path).expect("a file");
+                    let other = files.insert(name.to_owned(), bytes);
+                    assert!(other.is_none(), "{} is there twice", path.display());
+                }
+            }
+        }
+        files
     }
 
     #[test]
-    fn every_file_of_the_plug_ins_is_carried() {
-        let names = |list: &[Plugin]| -> BTreeSet<String> {
-            list.iter().map(|f| f.name.to_owned()).collect()
-        };
-        let shared = on_disk("plugin-gimp");
-        let with = |folder: &str| -> BTreeSet<String> { &on_disk(folder) | &shared };
-        assert_eq!(names(GIMP2), with("plugin-gimp/gimp2"));
-        assert_eq!(names(GIMP3), with("plugin-gimp/gimp3"));
-        assert_eq!(names(KRITA), on_disk("plugin-krita"));
+    fn every_file_of_the_plug_ins_is_carried_once() {
+        for (carried, folders) in [
+            (
+                GIMP2,
+                &["plugin-common", "plugin-gimp", "plugin-gimp/gimp2"][..],
+            ),
+            (
+                GIMP3,
+                &["plugin-common", "plugin-gimp", "plugin-gimp/gimp3"],
+            ),
+            (KRITA, &["plugin-common", "plugin-krita"]),
+        ] {
+            let files: BTreeMap<String, Vec<u8>> = carried
+                .iter()
+                .map(|f| (f.name.to_owned(), f.bytes.to_vec()))
+                .collect();
+            assert_eq!(files.len(), carried.len(), "a name is there twice");
+            assert_eq!(files, on_disk(folders));
+        }
     }
 }

@@ -248,9 +248,6 @@ fn removal(place: &Place) -> Result<Changes> {
                 "plug-in-mend-inpaint-again",
                 "plug-in-mend-remove-object",
                 "plug-in-mend-fill-quickly",
-                // Of versions whose actions were scripts.
-                "script-fu-mend-remove-object",
-                "script-fu-mend-fill-quickly",
             ] {
                 changes.push(Change::Remove(
                     format!("plug-in-settings/GimpProcedureConfigRun-{procedure}.last").into(),
@@ -277,16 +274,8 @@ fn known_files(host: Host) -> Vec<PathBuf> {
         files.iter().map(|f| module.join(f.name)).collect()
     };
     let mut known = match host {
-        Host::Gimp2 => [
-            in_module(files::GIMP2),
-            vec!["scripts/mend-inpaint.scm".into()],
-        ]
-        .concat(),
-        Host::Gimp3 => [
-            in_module(files::GIMP3),
-            vec!["scripts/mend-actions.scm".into()],
-        ]
-        .concat(),
+        Host::Gimp2 => in_module(files::GIMP2),
+        Host::Gimp3 => in_module(files::GIMP3),
         Host::Krita => krita_files().into_iter().map(|(path, _)| path).collect(),
     };
     known.push(module.join("describe.json"));

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """Mend's C library through ctypes: the one file that knows its functions and structs.
 
-The same bytes serve every host. Python's standard library only, 3.8 or newer. A test compares
+One copy serves every host. Python's standard library only, 3.8 or newer. A test compares
 SIGNATURES and the structs with include/mend.h.
 
     inpainter = Inpainter()                     # finds and loads the library, starts nothing
@@ -24,8 +24,21 @@ PREMULTIPLIED, LINEAR = 0x100, 0x200
 
 # Statuses.
 OK = 0
-(ERR_NULL, ERR_ARGUMENT, ERR_IMAGE, ERR_MASK, ERR_PARAMETER, ERR_ENGINE, ERR_MODEL, ERR_MEMORY,
- ERR_BUDGET, ERR_CANCELLED, ERR_IO, ERR_UNSUPPORTED, ERR_INTERNAL) = range(1, 14)
+(
+    ERR_NULL,
+    ERR_ARGUMENT,
+    ERR_IMAGE,
+    ERR_MASK,
+    ERR_PARAMETER,
+    ERR_ENGINE,
+    ERR_MODEL,
+    ERR_MEMORY,
+    ERR_BUDGET,
+    ERR_CANCELLED,
+    ERR_IO,
+    ERR_UNSUPPORTED,
+    ERR_INTERNAL,
+) = range(1, 14)
 
 CHANNELS = {GRAY: 1, GRAYA: 2, RGB: 3, RGBA: 4, BGR: 3, BGRA: 4}
 DEPTH_BYTES = {U8: 1, U16: 2, F16: 2, F32: 4}
@@ -77,9 +90,7 @@ class mend_progress(ctypes.Structure):
     ]
 
 
-mend_progress_fn = ctypes.CFUNCTYPE(
-    ctypes.c_int32, ctypes.POINTER(mend_progress), ctypes.c_void_p
-)
+mend_progress_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(mend_progress), ctypes.c_void_p)
 
 _handle = ctypes.c_void_p  # mend_inpainter *, mend_request *, mend_cancel *, mend_error *
 _out = ctypes.POINTER(ctypes.c_void_p)  # a handle or a string that the call gives back
@@ -106,8 +117,18 @@ SIGNATURES = {
     "mend_plan": (_status, [_handle, _handle, _image, _image, _out, _out]),
     "mend_inpaint": (
         _status,
-        [_handle, _handle, _image, _image, _image, mend_progress_fn, ctypes.c_void_p, _handle,
-         _out, _out],
+        [
+            _handle,
+            _handle,
+            _image,
+            _image,
+            _image,
+            mend_progress_fn,
+            ctypes.c_void_p,
+            _handle,
+            _out,
+            _out,
+        ],
     ),
     "mend_string_free": (None, [ctypes.c_void_p]),
     "mend_error_status": (_status, [_handle]),
@@ -162,7 +183,8 @@ def load(path=None):
     if have != ABI_VERSION:
         raise LoadError(
             "This plug-in needs version %d of Mend's library interface, and %s has version %d. "
-            "Run 'mend install' again with the mend that you want to use." % (ABI_VERSION, path, have)
+            "Run 'mend install' again with the mend that you want to use."
+            % (ABI_VERSION, path, have)
         )
     for name, (result, arguments) in SIGNATURES.items():
         try:
@@ -188,7 +210,7 @@ class Image:
     def _as_struct(self):
         """The struct, and what must stay alive as long as the struct is used."""
         length = len(self.data)
-        if self.writable:
+        if isinstance(self.data, bytearray):
             keep = (ctypes.c_char * length).from_buffer(self.data)
             address = ctypes.addressof(keep)
         else:
@@ -250,8 +272,11 @@ class Inpainter(_Handle):
         super().__init__(library or load(), "inpainter")
         for name, value in (settings or {}).items():
             _check(
-                self._library, self._library.mend_inpainter_set, self._pointer,
-                _encode(name), _encode(value),
+                self._library,
+                self._library.mend_inpainter_set,
+                self._pointer,
+                _encode(name),
+                _encode(value),
             )
 
     @property
@@ -270,7 +295,8 @@ class Inpainter(_Handle):
         return self._take_json(text)
 
     def check(self, parameters):
-        """Raises the library's own MendError for a parameter that it refuses; asks for nothing else."""
+        """Raises the library's own MendError for a parameter that it refuses; asks for nothing
+        else."""
         self._request(parameters)
 
     def plan(self, parameters, mask, image=None):
@@ -280,8 +306,12 @@ class Inpainter(_Handle):
         image_struct, keep_image = image._as_struct() if image else (None, None)
         text = ctypes.c_void_p()
         _check(
-            self._library, self._library.mend_plan, self._pointer, request._pointer,
-            ctypes.byref(image_struct) if image else None, ctypes.byref(mask_struct),
+            self._library,
+            self._library.mend_plan,
+            self._pointer,
+            request._pointer,
+            None if image_struct is None else ctypes.byref(image_struct),
+            ctypes.byref(mask_struct),
             ctypes.byref(text),
         )
         del keep_mask, keep_image
@@ -301,7 +331,10 @@ class Inpainter(_Handle):
         if source is not None:
             struct, keep = source._as_struct()
             _check(
-                self._library, self._library.mend_request_set_mask, request._pointer, b"source",
+                self._library,
+                self._library.mend_request_set_mask,
+                request._pointer,
+                b"source",
                 ctypes.byref(struct),
             )
             del keep
@@ -310,8 +343,9 @@ class Inpainter(_Handle):
         def call(raw, _user):
             # An exception that left this function would hand garbage to C.
             try:
-                return 0 if progress(Progress(raw.contents)) is False else 1
-            except BaseException as error:  # noqa: B902 - it is raised again below
+                stop = progress is not None and progress(Progress(raw.contents)) is False
+                return 0 if stop else 1
+            except BaseException as error:
                 raised.append(error)
                 return 0
 
@@ -322,9 +356,17 @@ class Inpainter(_Handle):
         text = ctypes.c_void_p()
         try:
             _check(
-                self._library, self._library.mend_inpaint, self._pointer, request._pointer,
-                ctypes.byref(image_struct), ctypes.byref(mask_struct), ctypes.byref(out_struct),
-                trampoline, None, cancel._pointer if cancel else None, ctypes.byref(text),
+                self._library,
+                self._library.mend_inpaint,
+                self._pointer,
+                request._pointer,
+                ctypes.byref(image_struct),
+                ctypes.byref(mask_struct),
+                ctypes.byref(out_struct),
+                trampoline,
+                None,
+                cancel._pointer if cancel else None,
+                ctypes.byref(text),
             )
         except MendError:
             if raised:
@@ -338,7 +380,10 @@ class Inpainter(_Handle):
         request = _Handle(self._library, "request")
         for name, value in (parameters or {}).items():
             _check(
-                self._library, self._library.mend_request_set, request._pointer, _encode(name),
+                self._library,
+                self._library.mend_request_set,
+                request._pointer,
+                _encode(name),
                 _encode(value),
             )
         return request
