@@ -178,7 +178,10 @@ impl Weights {
         let whole = Self::of_shards(name.to_owned(), shards);
         let stored: usize = whole.shards.iter().map(|s| s.header.tensors.len()).sum();
         match whole.tensors.len() {
-            0 => Err(damaged(name, "there are no tensors; build the program again")),
+            0 => Err(damaged(
+                name,
+                "there are no tensors; build the program again",
+            )),
             n if n < stored => Err(damaged(
                 name,
                 "a tensor is in two of the parts; they belong to different models",
