@@ -23,12 +23,20 @@ class Crates:
         self.documents = documents
         self.lines = set()
         self.walked = set()
+        # Where each item is listed, and the imports that wait until all of these are known.
+        self.paths = {}
+        self.imports = []
 
     def listed(self):
         """The lines of the first crate, sorted."""
         document = self.documents[0]
         root = document["index"][str(document["root"])]
         Walk(self, document).module(root, root["name"])
+        # Modules first: they are where their items are at home.
+        while self.imports:
+            self.imports.sort(key=lambda waiting: "module" not in waiting[1]["inner"])
+            walk, target, path = self.imports.pop(0)
+            walk.named(target, path)
         return sorted(self.lines)
 
     def elsewhere(self, document, number):
@@ -83,7 +91,7 @@ class Walk:
         elif use["is_glob"]:
             walk.glob(target, path)
         else:
-            walk.named(target, "%s::%s" % (path, use["name"]))
+            self.crates.imports.append((walk, target, "%s::%s" % (path, use["name"])))
 
     def glob(self, target, path):
         ((kind, inner),) = target["inner"].items()
@@ -95,6 +103,10 @@ class Walk:
 
     def named(self, item, path):
         ((kind, inner),) = item["inner"].items()
+        home = self.crates.paths.setdefault((id(self.document), item["id"]), path)
+        if home != path:
+            # The same thing under another name.
+            return self.add("use %s = %s" % (path, home))
         if kind == "module":
             self.add("mod %s" % path)
             return self.module(item, path)
@@ -117,7 +129,8 @@ class Walk:
         fields = [f for f in map(self.get, fields) if f is not None]
         # Who may write all fields misses the ones that come.
         whole = whole and not exhaustive_no_more(item)
-        names = " { %s }" % ", ".join(f["name"] for f in fields) if whole else ""
+        names = " { %s }" % ", ".join(f["name"] for f in fields) if whole and fields else ""
+        names = names or (" {}" if whole else "")
         self.add("struct %s%s%s" % (path, generics(inner["generics"]), names))
         for field in fields:
             self.add("field %s::%s: %s" % (path, field["name"], typed(field["inner"]["struct_field"])))
@@ -264,7 +277,8 @@ def generic_parts(about):
             params.append("const %s: %s" % (param["name"], typed(inner["type"])))
         elif not inner.get("is_synthetic"):
             bounds = " + ".join(map(bound, inner["bounds"]))
-            params.append(param["name"] + (": " + bounds if bounds else ""))
+            default = " = " + typed(inner["default"]) if inner["default"] else ""
+            params.append(param["name"] + (": " + bounds if bounds else "") + default)
     where = []
     for predicate in about["where_predicates"]:
         ((kind, inner),) = predicate.items()
