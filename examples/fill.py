@@ -6,7 +6,8 @@
 
 The mask has the picture's size: white is filled, black is kept, gray is between. Files are PNG, or
 binary PPM (P6) and PGM (P5); OUT is a PNG unless its name ends in .ppm or .pgm. The picture keeps
-its channels and its depth. Its colour profile is not carried over; the command line `mend` does that.
+its channels and its depth. Its colour profile is not carried over; the command line `mend` does
+that.
 
 libmend is looked for where the system keeps libraries; the environment variable MEND_LIBRARY names
 another file. `cargo build --release --lib` makes target/release/libmend.so.
@@ -31,8 +32,14 @@ DEPTHS = {1: 0x10, 2: 0x20}  # by the bytes of a channel: U8, U16
 
 
 class MendImage(ctypes.Structure):
-    _fields_ = [("data", c_void_p), ("length", c_size_t), ("stride", c_size_t),
-                ("width", c_uint32), ("height", c_uint32), ("format", c_uint32)]
+    _fields_ = [
+        ("data", c_void_p),
+        ("length", c_size_t),
+        ("stride", c_size_t),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("format", c_uint32),
+    ]
 
 
 class MendProgress(ctypes.Structure):
@@ -52,9 +59,21 @@ FUNCTIONS = {
     "mend_request_new": (c_int32, [POINTER(c_void_p), POINTER(c_void_p)]),
     "mend_request_set": (c_int32, [c_void_p, c_char_p, c_char_p, POINTER(c_void_p)]),
     "mend_request_free": (None, [c_void_p]),
-    "mend_inpaint": (c_int32, [c_void_p, c_void_p, POINTER(MendImage), POINTER(MendImage),
-                               POINTER(MendImage), PROGRESS, c_void_p, c_void_p,
-                               POINTER(c_void_p), POINTER(c_void_p)]),
+    "mend_inpaint": (
+        c_int32,
+        [
+            c_void_p,
+            c_void_p,
+            POINTER(MendImage),
+            POINTER(MendImage),
+            POINTER(MendImage),
+            PROGRESS,
+            c_void_p,
+            c_void_p,
+            POINTER(c_void_p),
+            POINTER(c_void_p),
+        ],
+    ),
 }
 
 
@@ -64,13 +83,17 @@ def load():
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
-        raise SystemExit("libmend cannot be loaded (%s); name its file in MEND_LIBRARY" % error)
+        raise SystemExit(
+            "libmend cannot be loaded (%s); name its file in MEND_LIBRARY" % error
+        ) from None
     for name, (result, arguments) in FUNCTIONS.items():
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     if library.mend_abi_version() != ABI_VERSION:
-        raise SystemExit("libmend has interface version %d, and this program needs %d"
-                         % (library.mend_abi_version(), ABI_VERSION))
+        raise SystemExit(
+            "libmend has interface version %d, and this program needs %d"
+            % (library.mend_abi_version(), ABI_VERSION)
+        )
     return library
 
 
@@ -87,9 +110,14 @@ def image(picture):
     """A mend_image of the picture's own memory."""
     memory = (ctypes.c_char * len(picture.data)).from_buffer(picture.data)
     pixel = picture.channels * picture.depth
-    return MendImage(ctypes.addressof(memory), len(picture.data), picture.width * pixel,
-                     picture.width, picture.height,
-                     LAYOUTS[picture.channels] | DEPTHS[picture.depth])
+    return MendImage(
+        ctypes.addressof(memory),
+        len(picture.data),
+        picture.width * pixel,
+        picture.width,
+        picture.height,
+        LAYOUTS[picture.channels] | DEPTHS[picture.depth],
+    )
 
 
 def fill(library, picture, mask, settings):
@@ -106,8 +134,20 @@ def fill(library, picture, mask, settings):
         for name, value in settings.items():
             check(library.mend_request_set(request, name.encode(), value.encode(), byref(err)))
         target = image(picture)
-        check(library.mend_inpaint(inpainter, request, target, image(mask), target, show, None,
-                                   None, byref(report), byref(err)))
+        check(
+            library.mend_inpaint(
+                inpainter,
+                request,
+                target,
+                image(mask),
+                target,
+                show,
+                None,
+                None,
+                byref(report),
+                byref(err),
+            )
+        )
         print(file=sys.stderr)
         return ctypes.string_at(report).decode()
     finally:
@@ -133,7 +173,7 @@ class Picture:
             return self
         colours = self.channels - (self.channels + 1) % 2
         values = array.array("B" if self.depth == 1 else "H", bytes(self.data))
-        planes = [values[c::self.channels] for c in range(colours)]
+        planes = [values[c :: self.channels] for c in range(colours)]
         gray = array.array(values.typecode, map(max, *planes) if colours > 1 else planes[0])
         return Picture(self.width, self.height, 1, self.depth, gray.tobytes())
 
@@ -156,7 +196,7 @@ def read(path):
         if content[:2] in (b"P5", b"P6"):
             return read_pnm(content)
     except (ValueError, struct.error, zlib.error) as error:
-        raise ValueError("%s: %s" % (path, error))
+        raise ValueError("%s: %s" % (path, error)) from None
     raise ValueError("%s: neither a PNG nor a binary PPM or PGM" % path)
 
 
@@ -169,7 +209,7 @@ def read_pnm(content):
         raise ValueError("its largest value is %d: only 255 and 65535 are read" % largest)
     channels, depth = (3 if head[1] == b"6" else 1), (1 if largest == 255 else 2)
     size = width * height * channels * depth
-    data = content[head.end():head.end() + size]
+    data = content[head.end() : head.end() + size]
     if size == 0 or len(data) < size:
         raise ValueError("it ends before its picture does")
     return Picture(width, height, channels, depth, swapped(data, depth))
@@ -179,8 +219,8 @@ def png_chunks(content):
     at = 8
     while at + 12 <= len(content):
         (length,) = struct.unpack_from(">I", content, at)
-        kind, body = content[at + 4:at + 8], content[at + 8:at + 8 + length]
-        check = content[at + 8 + length:at + 12 + length]
+        kind, body = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
+        check = content[at + 8 + length : at + 12 + length]
         if len(check) < 4 or zlib.crc32(kind + body) != struct.unpack(">I", check)[0]:
             raise ValueError("it is damaged or cut short")
         yield kind, body
@@ -206,7 +246,7 @@ def read_png(content):
         raise ValueError("it ends before its picture does")
     data, above = bytearray(), bytes(row)
     for y in range(height):
-        line = lines[y * (row + 1):(y + 1) * (row + 1)]
+        line = lines[y * (row + 1) : (y + 1) * (row + 1)]
         above = unfiltered(line[0], bytearray(line[1:]), above, max(1, channels * bits // 8))
         data += above if bits >= 8 else widened(above, width, bits)
     depth = 2 if bits == 16 else 1
@@ -251,13 +291,14 @@ def write(path, picture):
     if path.endswith((".ppm", ".pgm")):
         if picture.channels not in (1, 3):
             raise ValueError("%s: PPM and PGM hold no transparency; write a PNG" % path)
-        kind, largest = (5 if picture.channels == 1 else 6), 256 ** picture.depth - 1
+        kind, largest = (5 if picture.channels == 1 else 6), 256**picture.depth - 1
         out = b"P%d\n%d %d\n%d\n" % (kind, picture.width, picture.height, largest) + data
     else:
-        lines = b"".join(b"\0" + data[y * row:(y + 1) * row] for y in range(picture.height))
+        lines = b"".join(b"\0" + data[y * row : (y + 1) * row] for y in range(picture.height))
         colour = {1: 0, 3: 2, 2: 4, 4: 6}[picture.channels]
-        head = struct.pack(">IIBBBBB", picture.width, picture.height, picture.depth * 8, colour,
-                           0, 0, 0)
+        head = struct.pack(
+            ">IIBBBBB", picture.width, picture.height, picture.depth * 8, colour, 0, 0, 0
+        )
         out = b"\x89PNG\r\n\x1a\n"
         for kind, body in ((b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")):
             out += struct.pack(">I", len(body)) + kind + body

@@ -409,7 +409,7 @@ void mend_inpainter_free(struct mend_inpainter *inpainter);
  * - "options": what mend_inpainter_set takes. "params": what mend_request_set takes, whatever the
  *   engine. Both are arrays of objects with "name", "label" (short), "help" (a sentence or two),
  *   "default" (a string, as 'value' takes it) and "type":
- *   "integer" and "number" have "min" and "max"; "flag" is "true" or "false"; "text" is any text;
+ *   "integer" and "number" have "min" and "max"; "text" is any text;
  *   "choice" has "choices", an array of {"id", "label"}; "extent" is "auto", pixels such as "64"
  *   up to "max_pixels", or a share such as "50%" up to "max_percent"; "bytes" is as "max-memory".
  * - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
@@ -437,6 +437,12 @@ mend_status mend_request_new(struct mend_request **out, struct mend_error **err)
 /**
  * Sets a parameter by name, such as "seed" to "7" or "context" to "50%". mend_describe lists the
  * names, the values that they accept, and their defaults. Numbers have a decimal point.
+ *
+ * Engines may accept different values for one name, and have different defaults. A value that no
+ * engine accepts is refused here; so is one that the engine does not accept to which "engine" was set
+ * before. If the engine is set later, or is chosen automatically, mend_plan and mend_inpaint refuse
+ * the value with MEND_ERR_PARAMETER. A parameter that the engine does not have is not used, and the
+ * notes say so.
  *
  * Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the request
  * during the call.
@@ -497,7 +503,8 @@ void mend_cancel_free(struct mend_cancel *cancel);
  * (why this engine), "regions" (an array, in the order they are filled, of {"rect", "hole":
  * {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
  * "way"}: what an engine with several parts holds, and how each is done to keep the memory budget),
- * "peak_bytes" (predicted memory) and "seconds" (predicted time). An empty mask has no regions.
+ * "peak_bytes" (predicted memory), "seconds" (predicted time) and "notes" (an array of strings for the
+ * user, such as which parameters the engine will not use). An empty mask has no regions.
  *
  * 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then made from the
  * mask alone. *json receives the string; free it with mend_string_free. On failure *json is NULL. No
@@ -548,7 +555,8 @@ mend_status mend_plan(const struct mend_inpainter *inpainter,
  *
  * MEND_ERR_IMAGE, MEND_ERR_MASK: one of the three cannot be used; the message says which and why.
  * MEND_ERR_MASK also if the hole is the whole image. MEND_ERR_BUDGET: "max-memory" is too small.
- * MEND_ERR_MEMORY, MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
+ * MEND_ERR_PARAMETER: the engine does not accept a value of the request. MEND_ERR_MEMORY,
+ * MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
  */
 mend_status mend_inpaint(const struct mend_inpainter *inpainter,
                          const struct mend_request *request,

@@ -11,41 +11,39 @@ mod pace;
 mod part;
 mod planning;
 mod pool;
+mod prepared;
 mod reading;
 mod region;
 mod scaled;
+mod settings;
 mod specks;
 #[cfg(test)]
 mod tests;
 
 pub use options::Options;
+pub use prepared::Prepared;
 
 use crate::catalog::{self, Store, listing};
-use crate::engines::{self, Engine, Mark, Run};
+use crate::engines::{self, Engine};
 use crate::error::{Error, ErrorKind, Result};
-use crate::memory;
-use crate::pixels::{ImageView, ImageViewMut, MaskView, Rect, RgbImage, RunMask};
+use crate::pixels::{ImageView, ImageViewMut, MaskView};
 use crate::plan::Plan;
-use crate::progress::{Cancel, Preview, Progress};
+use crate::progress::{Cancel, Progress};
 use crate::request::{self, Request};
 use crate::workers::Workers;
-use checks::{check_image, needs_alpha, no_source};
-use pace::{Pace, START};
+use checks::needs_alpha;
+use once_cell::sync::OnceCell;
 use part::Part;
-use planning::{Planned, region_seconds};
 use pool::Pool;
-use region::{Job, fill_region};
 use serde_json::{Value as Json, json};
-use specks::fill_specks;
-use std::cell::Cell;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Fills regions of images. Creating one costs nothing; threads start with the first fill.
 pub struct Inpainter {
     options: Options,
     engines: Vec<Arc<dyn Engine>>,
-    pool: OnceLock<Pool>,
+    pool: OnceCell<Pool>,
 }
 
 /// What a fill did.
@@ -60,7 +58,8 @@ pub struct Report {
     /// Seconds of the whole call.
     pub seconds: f64,
     /// Of those, what the engine's stages took, in the order in which they began; all regions'
-    /// together, to some hundredths of a second.
+    /// together, to some hundredths of a second. An engine whose weights are still here from an earlier
+    /// fill has no stage "load".
     pub stages: Vec<(&'static str, f64)>,
     /// What the caller should tell the user, such as that the mask was empty.
     pub notes: Vec<String>,
@@ -130,13 +129,18 @@ impl Inpainter {
         Self {
             options,
             engines,
-            pool: OnceLock::new(),
+            pool: OnceCell::new(),
         }
     }
 
     /// The options.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+
+    /// Sets [`Options::max_memory`] for the fills that follow; what is loaded stays.
+    pub fn set_max_memory(&mut self, bytes: Option<u64>) {
+        self.options.max_memory = bytes;
     }
 
     /// Engines, models and parameters as JSON: what dialogs and `--help` are drawn from.
@@ -174,18 +178,40 @@ impl Inpainter {
     /// mask alone, whose size the image is taken to have.
     ///
     /// # Errors
-    /// As [`Self::fill`].
+    /// As [`Self::prepare`].
     pub fn plan(
         &self,
         request: &Request,
         image: Option<&ImageView<'_>>,
         mask: &MaskView<'_>,
     ) -> Result<Plan> {
-        if let Some(image) = image {
-            check_image(request, image, mask)?;
-        }
-        let runs = RunMask::of(mask)?;
-        Ok(self.plan_runs(request, image, mask, &runs)?.plan)
+        Ok(self.planned(request, image, mask)?.plan)
+    }
+
+    /// Plans a fill, which can then be looked at and run: the engine is chosen, its settings are read and
+    /// its model is found and opened. No weights are loaded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] for a value that the engine does not take; [`ErrorKind::Mask`] when the
+    /// sizes differ or no pixel is left to fill from; [`ErrorKind::Image`] for NaN pixels around the
+    /// hole; [`ErrorKind::Model`], [`ErrorKind::Io`] for a model that cannot be used;
+    /// [`ErrorKind::Budget`], [`ErrorKind::Memory`].
+    pub fn prepare<'a>(
+        &'a self,
+        request: &'a Request,
+        image: &ImageView<'a>,
+        mask: &MaskView<'a>,
+    ) -> Result<Prepared<'a>> {
+        let start = Instant::now();
+        let planned = self.planned(request, Some(image), mask)?;
+        Ok(Prepared::new(
+            self,
+            request,
+            *image,
+            *mask,
+            planned,
+            start.elapsed(),
+        ))
     }
 
     /// Fills the pixels of `image` that `mask` selects, in place.
@@ -210,9 +236,7 @@ impl Inpainter {
     /// An empty mask is no error: the report has 0 regions and a note that says so.
     ///
     /// # Errors
-    /// [`ErrorKind::Mask`] when the sizes differ or no pixel is left to fill from;
-    /// [`ErrorKind::Image`] for NaN pixels around the hole; [`ErrorKind::Budget`],
-    /// [`ErrorKind::Memory`], [`ErrorKind::Cancelled`].
+    /// As [`Self::prepare`] and [`Prepared::run`].
     pub fn fill(
         &self,
         request: &Request,
@@ -221,110 +245,8 @@ impl Inpainter {
         progress: &mut dyn Progress,
         cancel: &Cancel,
     ) -> Result<Filled> {
-        let start = Instant::now();
-        check_image(request, image, mask)?;
-        let layer = request.text("result")? == "layer";
         cancel.check()?;
-        let runs = RunMask::of(mask)?;
-        let mut report = Report {
-            engine: String::new(),
-            regions: 0,
-            pixels: 0,
-            seconds: 0.0,
-            stages: Vec::new(),
-            notes: Vec::new(),
-        };
-        if runs.count() == 0 {
-            report
-                .notes
-                .push("the mask is empty: nothing was filled".into());
-            report.seconds = start.elapsed().as_secs_f64();
-            return Ok(Filled {
-                parts: Vec::new(),
-                layer,
-                report,
-            });
-        }
-        let models = self.options.models_folder();
-        let Planned {
-            engine,
-            plan,
-            needs,
-            costs,
-            room,
-            note,
-            specks,
-        } = self.plan_runs(request, Some(image), mask, &runs)?;
-        report
-            .notes
-            .extend(notes::of(request.values(), engine.as_ref(), note.is_some()));
-        report.notes.extend(note);
-        let job = Job {
-            needs: &needs,
-            image,
-            mask,
-            request,
-            grow: request.integer("grow")? as u32,
-            feather: request.integer("feather")? as u32,
-        };
-        let seed = request.integer("seed")? as u64;
-        let pool = self.pool()?;
-        let weights: Vec<(f64, f64)> = plan
-            .regions
-            .iter()
-            .map(|r| region_seconds(&needs, &costs, r))
-            .collect();
-        let total = weights.iter().map(|w| w.0).sum::<f64>();
-        let total = total.max(f64::MIN_POSITIVE);
-        let mut parts = memory::with_capacity(plan.regions.len(), "the filled regions")?;
-        let mut done = 0.0;
-        let count = plan.regions.len() as u32;
-        // From an engine's preview to the report behind it.
-        let preview = Cell::new(None);
-        let mut pace = Pace::new(start, progress);
-        for (i, (region, (weight, detail))) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
-            let mut run = Run {
-                pool,
-                cancel,
-                seed,
-                values: request.values(),
-                models: models.as_deref(),
-                budget: room,
-                report: &mut |mark| {
-                    let share = (done + mark.share * weight) / total;
-                    pace.report(mark.of_all(share, i, count), preview.take())
-                },
-                show: &mut |picture| preview.set(shown(picture, region.rect)),
-            };
-            let part = match &specks {
-                Some(found) if region.specks => fill_specks(&job, &found.specks, region, &mut run)?,
-                _ => fill_region(&job, engine.as_ref(), region, *detail, &parts, &mut run)?,
-            };
-            parts
-                .iter_mut()
-                .for_each(|p: &mut Part| p.give_way_to(region));
-            parts.push(part);
-            done += weight;
-        }
-        // A speck in the void leaves nothing behind; where all is void, something else was meant.
-        if parts.iter().all(|part| part.empty) {
-            return Err(no_source(request));
-        }
-        let filled = |p: &Part| p.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
-        report.pixels = parts.iter().map(filled).sum();
-        cancel.check()?;
-        if !pace.finish() {
-            return Err(Error::cancelled());
-        }
-        report.stages = pace.stages();
-        report.engine = plan.engine;
-        report.regions = parts.len();
-        report.seconds = start.elapsed().as_secs_f64();
-        Ok(Filled {
-            parts,
-            layer,
-            report,
-        })
+        self.prepare(request, image, mask)?.run(progress, cancel)
     }
 
     /// Drops what was kept for the next fill, a diffusion model's weights say; what a running fill
@@ -342,45 +264,7 @@ impl Inpainter {
     }
 
     fn pool(&self) -> Result<&Workers> {
-        if let Some(pool) = self.pool.get() {
-            return pool.threads();
-        }
-        let pool = Pool::new(self.threads())?;
-        self.pool.get_or_init(|| pool).threads()
-    }
-}
-
-/// An engine's small picture of the region at `rect`; without the memory for it, none.
-fn shown(picture: &RgbImage, rect: Rect) -> Option<Preview> {
-    let mut pixels = memory::with_capacity(picture.data.len(), "a preview").ok()?;
-    let levels = picture
-        .data
-        .iter()
-        .map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8);
-    pixels.extend(levels);
-    Some(Preview {
-        region: [rect.x, rect.y, rect.width, rect.height],
-        width: u32::try_from(picture.width).ok()?,
-        height: u32::try_from(picture.height).ok()?,
-        pixels,
-    })
-}
-
-impl Mark {
-    /// Of the whole call, of which this is region `i` of `count`; hundredths stay hundredths.
-    fn of_all(self, share: f64, i: u32, count: u32) -> Self {
-        let (step, steps) = match self.stage == START.stage {
-            true => ((share * 100.0).round() as u32, 100),
-            false => {
-                let before = self.steps.saturating_mul(i);
-                (before + self.step, self.steps.saturating_mul(count))
-            }
-        };
-        Self {
-            step,
-            steps,
-            share,
-            ..self
-        }
+        let start = || Pool::new(self.threads());
+        self.pool.get_or_try_init(start)?.threads()
     }
 }

@@ -2,6 +2,10 @@
 //! line and the hosts' dialogs are drawn.
 #![forbid(unsafe_code)]
 
+mod parameters;
+
+pub(crate) use parameters::Parameters;
+
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Value as Json, json};
 
@@ -22,8 +26,6 @@ pub enum ParamKind {
         /// Largest value.
         max: f64,
     },
-    /// `true` or `false`.
-    Flag,
     /// Any text.
     Text,
     /// One of these, each an id and a label for people.
@@ -46,8 +48,6 @@ pub enum Value {
     Integer(i64),
     /// Of [`ParamKind::Number`].
     Number(f64),
-    /// Of [`ParamKind::Flag`].
-    Flag(bool),
     /// Of [`ParamKind::Text`] and [`ParamKind::Choice`].
     Text(String),
     /// Of [`ParamKind::Extent`].
@@ -88,72 +88,53 @@ impl ParamSpec {
     /// # Errors
     /// [`ErrorKind::Parameter`] that names the parameter, the value, and what is accepted.
     pub fn parse(&self, text: &str) -> Result<Value> {
+        self.read(text)
+            .map_err(|accepted| self.refused(text, "", &accepted))
+    }
+
+    /// As [`Self::parse`], of the parameter of the engine `engine`, which the error names.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub(crate) fn parse_for(&self, engine: &str, text: &str) -> Result<Value> {
+        let with = format!(" with the engine '{engine}'");
+        self.read(text)
+            .map_err(|accepted| self.refused(text, &with, &accepted))
+    }
+
+    /// The error for a value that is not accepted.
+    pub(crate) fn refused(&self, text: &str, with: &str, accepted: &str) -> Error {
+        let (name, text) = (self.name, text.trim());
+        Error::new(
+            ErrorKind::Parameter,
+            format!("parameter '{name}' cannot be '{text}'{with}: give {accepted}"),
+        )
+    }
+
+    /// Reads a value in its text form, or says what is accepted.
+    ///
+    /// # Errors
+    /// Words for a sentence that ends in "give …".
+    pub(crate) fn read(&self, text: &str) -> Result<Value, String> {
         let text = text.trim();
-        let fail = |accepted: String| {
-            Err(Error::new(
-                ErrorKind::Parameter,
-                format!(
-                    "parameter '{}' cannot be '{text}': give {accepted}",
-                    self.name
-                ),
-            ))
-        };
         match &self.kind {
             ParamKind::Integer { min, max } => match text.parse::<i64>() {
                 Ok(v) if (*min..=*max).contains(&v) => Ok(Value::Integer(v)),
-                _ => fail(format!("a whole number from {min} to {max}")),
+                _ => Err(format!("a whole number from {min} to {max}")),
             },
             ParamKind::Number { min, max } => match text.parse::<f64>() {
                 Ok(v) if (*min..=*max).contains(&v) => Ok(Value::Number(v)),
-                _ => fail(format!("a number from {min} to {max}")),
-            },
-            ParamKind::Flag => match text {
-                "true" | "1" | "yes" | "on" => Ok(Value::Flag(true)),
-                "false" | "0" | "no" | "off" => Ok(Value::Flag(false)),
-                _ => fail("true or false".into()),
+                _ => Err(format!("a number from {min} to {max}")),
             },
             ParamKind::Text => Ok(Value::Text(text.to_owned())),
-            ParamKind::Choice(choices) => {
-                if choices.iter().any(|(id, _)| *id == text) {
-                    return Ok(Value::Text(text.to_owned()));
-                }
-                let ids: Vec<_> = choices.iter().map(|(id, _)| *id).collect();
-                fail(format!(
-                    "one of {}{}",
-                    ids.join(", "),
-                    did_you_mean(text, &ids)
-                ))
-            }
+            ParamKind::Choice(choices) => read_choice(choices, text),
             ParamKind::Extent {
                 max_pixels,
                 max_percent,
-            } => {
-                if text == "auto" {
-                    return Ok(Value::Extent(Extent::Auto));
-                }
-                if let Some(percent) = text.strip_suffix('%') {
-                    if let Ok(p) = percent.trim().parse::<f64>()
-                        && (0.0..=*max_percent).contains(&p)
-                    {
-                        return Ok(Value::Extent(Extent::Share(p / 100.0)));
-                    }
-                } else if let Ok(p) = text
-                    .strip_suffix("px")
-                    .unwrap_or(text)
-                    .trim()
-                    .parse::<u32>()
-                    && p <= *max_pixels
-                {
-                    return Ok(Value::Extent(Extent::Pixels(p)));
-                }
-                fail(format!(
-                    "auto, pixels from 0 to {max_pixels}, or a share from 0% to {max_percent}%"
-                ))
-            }
-            ParamKind::Bytes => match parse_bytes(text) {
-                Some(v) => Ok(Value::Bytes(v)),
-                None => fail("bytes, or a number with a unit such as 800M, 1.5G or 2GiB".into()),
-            },
+            } => read_extent(text, *max_pixels, *max_percent).map(Value::Extent),
+            ParamKind::Bytes => parse_bytes(text)
+                .map(Value::Bytes)
+                .ok_or_else(|| "bytes, or a number with a unit such as 800M, 1.5G or 2GiB".into()),
         }
     }
 
@@ -165,7 +146,6 @@ impl ParamSpec {
         let fields = match &self.kind {
             ParamKind::Integer { min, max } => json!({"type": "integer", "min": min, "max": max}),
             ParamKind::Number { min, max } => json!({"type": "number", "min": min, "max": max}),
-            ParamKind::Flag => json!({"type": "flag"}),
             ParamKind::Text => json!({"type": "text"}),
             ParamKind::Choice(c) => json!({
                 "type": "choice",
@@ -185,6 +165,44 @@ impl ParamSpec {
         }
         j
     }
+}
+
+/// The id of one of `choices`, or what there is.
+fn read_choice(choices: &[(&str, &str)], text: &str) -> Result<Value, String> {
+    if choices.iter().any(|(id, _)| *id == text) {
+        return Ok(Value::Text(text.to_owned()));
+    }
+    let ids: Vec<_> = choices.iter().map(|(id, _)| *id).collect();
+    Err(format!(
+        "one of {}{}",
+        ids.join(", "),
+        did_you_mean(text, &ids)
+    ))
+}
+
+/// A length up to these bounds, or what there is.
+fn read_extent(text: &str, max_pixels: u32, max_percent: f64) -> Result<Extent, String> {
+    if text == "auto" {
+        return Ok(Extent::Auto);
+    }
+    if let Some(percent) = text.strip_suffix('%') {
+        if let Ok(p) = percent.trim().parse::<f64>()
+            && (0.0..=max_percent).contains(&p)
+        {
+            return Ok(Extent::Share(p / 100.0));
+        }
+    } else if let Ok(p) = text
+        .strip_suffix("px")
+        .unwrap_or(text)
+        .trim()
+        .parse::<u32>()
+        && p <= max_pixels
+    {
+        return Ok(Extent::Pixels(p));
+    }
+    Err(format!(
+        "auto, pixels from 0 to {max_pixels}, or a share from 0% to {max_percent}%"
+    ))
 }
 
 /// Bytes from text: a number, then nothing or a unit in any case. `K`, `M`, `G`, `T` and `KiB` …

@@ -1,25 +1,25 @@
 //! What a caller asks for: parameters by name, and images that go with them.
 #![forbid(unsafe_code)]
 
-use crate::engines::{self, Values};
+use crate::engines::{self, EngineDescription};
 use crate::error::{Error, ErrorKind, Result};
-use crate::params::{Extent, ParamKind, ParamSpec, Value, did_you_mean};
+use crate::params::{ParamKind, ParamSpec, Parameters, did_you_mean};
 use crate::pixels::{MaskView, RunMask};
 
 /// The parameters that every engine has.
 pub fn common_params() -> Vec<ParamSpec> {
-    let mut choices = vec![("auto", "Automatic")];
+    let mut choices = vec![(AUTO, "Automatic")];
     choices.extend(engines::all().iter().map(|e| {
         let d = e.description();
         (d.id, d.label)
     }));
     vec![
         ParamSpec {
-            name: "engine",
+            name: ENGINE,
             label: "Engine",
             help: "What fills the hole. Automatic chooses by the hole and by what is installed.",
             kind: ParamKind::Choice(choices),
-            default: "auto",
+            default: AUTO,
         },
         ParamSpec {
             name: "seed",
@@ -68,23 +68,71 @@ pub fn common_params() -> Vec<ParamSpec> {
     ]
 }
 
-/// Every parameter that some engine knows: the common ones first.
-pub fn all_params() -> Vec<ParamSpec> {
-    let mut all = common_params();
-    for engine in engines::all() {
-        for p in engine.description().params {
-            if !all.iter().any(|have| have.name == p.name) {
-                all.push(p);
+/// A parameter's description, of each engine that has it: two engines may have different values and
+/// defaults for one name.
+#[derive(Clone, Debug)]
+pub struct EngineParam {
+    /// The parameter's name.
+    pub name: &'static str,
+    /// The engines' ids with their descriptions.
+    pub specs: Vec<(&'static str, ParamSpec)>,
+}
+
+/// The parameters that only some engines have.
+pub fn engine_params() -> Vec<EngineParam> {
+    let mut all: Vec<EngineParam> = Vec::new();
+    for about in engines::all().iter().map(|engine| engine.description()) {
+        for spec in about.params {
+            match all.iter_mut().find(|param| param.name == spec.name) {
+                Some(param) => param.specs.push((about.id, spec)),
+                None => all.push(EngineParam {
+                    name: spec.name,
+                    specs: vec![(about.id, spec)],
+                }),
             }
         }
     }
     all
 }
 
-/// A fill's parameters. What is not set has its default.
+impl EngineParam {
+    /// Refuses a value that none of the engines takes.
+    fn check(&self, value: &str) -> Result<()> {
+        let mut refusals: Vec<(&str, String)> = Vec::new();
+        for (engine, spec) in &self.specs {
+            match spec.read(value) {
+                Ok(_) => return Ok(()),
+                Err(accepted) if refusals.iter().any(|(_, other)| *other == accepted) => {}
+                Err(accepted) => refusals.push((engine, accepted)),
+            }
+        }
+        let accepted = match &refusals[..] {
+            [(_, accepted)] => accepted.clone(),
+            several => {
+                let each = several
+                    .iter()
+                    .map(|(engine, accepted)| format!("for the engine {engine} {accepted}"));
+                each.collect::<Vec<_>>().join("; ")
+            }
+        };
+        match self.specs.first() {
+            Some((_, spec)) => Err(spec.refused(value, "", &accepted)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The name of the parameter that chooses the engine, and its value that leaves the choice open.
+const ENGINE: &str = "engine";
+const AUTO: &str = "auto";
+
+/// A fill's parameters, as text. What is not set has the default of the engine that runs.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    values: Values,
+    /// The engine's id; `None` for [`AUTO`].
+    engine: Option<&'static str>,
+    /// The others by name, in the order in which they were first set.
+    values: Vec<(&'static str, String)>,
     source: Option<RunMask>,
 }
 
@@ -96,27 +144,43 @@ impl Request {
 
     /// Sets the parameter `name` from its text form; [`crate::Inpainter::describe`] lists them.
     ///
+    /// A parameter that only some engines have is kept whatever engine will run: one that has no such
+    /// parameter leaves it unused, which the plan's and the report's notes say.
+    ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] for an unknown name (with the nearest right one) or a value that is
-    /// not accepted; the request stays as it was.
+    /// [`ErrorKind::Parameter`] for an unknown name (with the nearest right one), for a value that no
+    /// engine takes, and for one that the engine does not take that was set before; the request stays
+    /// as it was. Where the engine is set later, or chosen, a fill refuses what it does not take.
+    /// [`ErrorKind::Engine`] for an unknown engine.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let all = all_params();
-        if let Some(spec) = all.iter().find(|s| s.name == name) {
-            if name == "engine" && value != "auto" {
-                engines::find(&engines::all(), value)?;
-            }
-            self.values.insert(spec.name, spec.parse(value)?);
+        if name == ENGINE {
+            self.engine = chosen(value.trim())?;
             return Ok(());
         }
-        let names: Vec<_> = all.iter().map(|s| s.name).collect();
-        Err(Error::new(
-            ErrorKind::Parameter,
-            format!(
-                "unknown parameter '{name}'{}; there are {}",
-                did_you_mean(name, &names),
-                names.join(", ")
-            ),
-        ))
+        let common = common_params();
+        if let Some(spec) = common.iter().find(|spec| spec.name == name) {
+            spec.parse(value)?;
+            self.keep(spec.name, value);
+            return Ok(());
+        }
+        let all = engine_params();
+        let Some(param) = all.iter().find(|param| param.name == name) else {
+            return Err(unknown(name, &common, &all));
+        };
+        let mut specs = param.specs.iter();
+        match specs.find(|(engine, _)| Some(*engine) == self.engine) {
+            Some((engine, spec)) => spec.parse_for(engine, value).map(|_| ())?,
+            None => param.check(value)?,
+        }
+        self.keep(param.name, value);
+        Ok(())
+    }
+
+    fn keep(&mut self, name: &'static str, value: &str) {
+        match self.values.iter_mut().find(|(own, _)| *own == name) {
+            Some((_, own)) => *own = value.to_owned(),
+            None => self.values.push((name, value.to_owned())),
+        }
     }
 
     /// Limits where samples may come from to the non-zero pixels of `mask`, which must have the
@@ -134,51 +198,125 @@ impl Request {
         self.source.as_ref()
     }
 
-    /// The values that were set.
-    pub(crate) fn values(&self) -> &Values {
-        &self.values
+    /// The engine that was asked for; `None` where the choice is left open.
+    pub(crate) fn engine(&self) -> Option<&'static str> {
+        self.engine
     }
 
-    fn get(&self, name: &str) -> Result<Value> {
-        if let Some(v) = self.values.get(name) {
-            return Ok(v.clone());
-        }
-        match all_params().iter().find(|s| s.name == name) {
-            Some(spec) => spec.parse(spec.default),
-            None => Err(Error::new(
-                ErrorKind::Internal,
-                format!("no parameter '{name}'"),
-            )),
-        }
+    /// What a parameter other than the engine was set to, as text.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        let mut values = self.values();
+        values.find(|(own, _)| *own == name).map(|(_, value)| value)
     }
 
-    pub(crate) fn integer(&self, name: &str) -> Result<i64> {
-        match self.get(name)? {
-            Value::Integer(v) => Ok(v),
-            _ => Err(Error::new(
-                ErrorKind::Internal,
-                format!("'{name}' is no integer"),
-            )),
-        }
+    /// All that was set but the engine, in the order in which it was set.
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.values.iter().map(|(name, value)| (*name, &**value))
     }
 
-    pub(crate) fn text(&self, name: &str) -> Result<String> {
-        match self.get(name)? {
-            Value::Text(v) => Ok(v),
-            _ => Err(Error::new(
-                ErrorKind::Internal,
-                format!("'{name}' is no text"),
-            )),
-        }
+    /// The values for the engine of this description: its own parameters and the common ones.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] for a value that the engine does not take.
+    pub(crate) fn parameters(&self, engine: &EngineDescription) -> Result<Parameters> {
+        let mut all = Parameters::default();
+        let set = |name: &str| self.value(name);
+        all.add(&common_params(), set, ParamSpec::parse)?;
+        all.add(&engine.params, set, |spec, text| {
+            spec.parse_for(engine.id, text)
+        })?;
+        Ok(all)
+    }
+}
+
+/// The engine that a value names, if it names one.
+fn chosen(value: &str) -> Result<Option<&'static str>> {
+    match value {
+        AUTO => Ok(None),
+        id => engines::find(&engines::all(), id).map(|engine| Some(engine.description().id)),
+    }
+}
+
+fn unknown(name: &str, common: &[ParamSpec], others: &[EngineParam]) -> Error {
+    let mut names: Vec<&str> = common.iter().map(|spec| spec.name).collect();
+    names.extend(others.iter().map(|param| param.name));
+    Error::new(
+        ErrorKind::Parameter,
+        format!(
+            "unknown parameter '{name}'{}; there are {}",
+            did_you_mean(name, &names),
+            names.join(", ")
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(request: &mut Request, name: &str, value: &str) -> String {
+        let error = request.set(name, value).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Parameter, "{error}");
+        error.message().to_owned()
     }
 
-    pub(crate) fn extent(&self, name: &str) -> Result<Extent> {
-        match self.get(name)? {
-            Value::Extent(v) => Ok(v),
-            _ => Err(Error::new(
-                ErrorKind::Internal,
-                format!("'{name}' is no extent"),
-            )),
+    #[test]
+    fn a_value_is_what_the_engine_takes_that_has_it() {
+        let mut request = Request::new();
+        // Of diffusion's, and not of RAD's.
+        request.set("scheduler", "euler").unwrap();
+        let said = refused(&mut request, "scheduler", "heun9");
+        assert!(said.contains("diffusion") && said.contains("rad"), "{said}");
+        let said = refused(&mut request, "steps", "0");
+        assert_eq!(
+            said,
+            "parameter 'steps' cannot be '0': give a whole number from 1 to 1000"
+        );
+        assert!(refused(&mut request, "stebs", "1").contains("did you mean 'steps'?"));
+        assert_eq!(request.value("scheduler"), Some("euler"));
+
+        request.set("engine", " rad ").unwrap();
+        let said = refused(&mut request, "scheduler", "euler_a");
+        assert!(
+            said.contains("'rad'") && said.contains("ddim, ddpm"),
+            "{said}"
+        );
+        // What the engine has not is kept, and left unused.
+        request.set("guidance", "2").unwrap();
+        assert_eq!(
+            request.set("engine", "raad").unwrap_err().kind(),
+            ErrorKind::Engine
+        );
+        assert_eq!(request.engine(), Some("rad"));
+    }
+
+    #[test]
+    fn what_is_not_set_has_the_engines_own_default() {
+        let engines = engines::all();
+        let read = |request: &Request, id: &str| {
+            let about = engines::find(&engines, id).unwrap().description();
+            request.parameters(&about)
+        };
+        let mut request = Request::new();
+        for (id, scheduler, steps) in [("rad", "ddim", 25), ("diffusion", "dpmpp_2m_karras", 20)] {
+            let all = read(&request, id).unwrap();
+            assert_eq!(all.text("scheduler").unwrap(), scheduler);
+            assert_eq!(all.integer::<usize>("steps").unwrap(), steps);
+            assert_eq!(all.text("result").unwrap(), "image");
+        }
+        assert!(
+            read(&request, "exemplar")
+                .unwrap()
+                .text("scheduler")
+                .is_err()
+        );
+        // The engine came to be known later.
+        request.set("scheduler", "euler").unwrap();
+        assert!(read(&request, "exemplar").is_ok() && read(&request, "diffusion").is_ok());
+        let error = read(&request, "rad").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Parameter);
+        for said in ["'scheduler'", "'euler'", "'rad'", "ddim, ddpm"] {
+            assert!(error.message().contains(said), "{error}");
         }
     }
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""What a `mend` makes of a fixed set of requests, as one digest each: over all engines, formats and numbers of threads.
+"""What a `mend` makes of a fixed set of requests, as one digest each: over all engines, formats and
+numbers of threads.
 
     tools/record.py target/release/mend > before.txt      # then, with another build:
     tools/record.py target/release/mend | diff before.txt -
 
-A change that is to leave fills alone leaves every line alone. Networks are the tests' own, with random weights;
-those of Stable Diffusion are left out unless a folder with a small one is given by `--tiny FOLDER`.
+A change that is to leave fills alone leaves every line alone. Networks are the tests' own, with
+random weights; those of Stable Diffusion are left out unless a folder with a small one is given by
+`--tiny FOLDER`.
 """
 
 import argparse
@@ -28,8 +30,16 @@ ENGINES = {
     "rad": ["--engine", "rad", "--model", GOLDEN / "rad.safetensors", "--steps", "4"],
 }
 FORMATS = [
-    "photo.png", "gray16.png", "rgba.webp", "rgba16.png", "palette.png", "gray-alpha.png", "rgb.tif", "float.tif",
-    "rgb.bmp", "boat.jpg",
+    "photo.png",
+    "gray16.png",
+    "rgba.webp",
+    "rgba16.png",
+    "palette.png",
+    "gray-alpha.png",
+    "rgb.tif",
+    "float.tif",
+    "rgb.bmp",
+    "boat.jpg",
 ]
 OPTIONS = {
     "seed": ["--seed", "7"],
@@ -57,7 +67,13 @@ def fill(mend, image, mask, options, folder):
     out.unlink(missing_ok=True)
     command = [mend, "fill", image, "--mask", mask, "--fit-mask", "-o", out, *options]
     environment = {**os.environ, "MEND_MODELS": str(folder)}
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [str(part) for part in command],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
     if done.returncode:
         return f"exit {done.returncode}"
     return hashlib.sha256(out.read_bytes()).hexdigest()[:32]
@@ -70,7 +86,16 @@ def main():
     args = parser.parse_args()
     engines = dict(ENGINES)
     if args.tiny:
-        engines["diffusion"] = ["--engine", "diffusion", "--model", args.tiny, "--prompt", "a boat", "--steps", "3"]
+        engines["diffusion"] = [
+            "--engine",
+            "diffusion",
+            "--model",
+            args.tiny,
+            "--prompt",
+            "a boat",
+            "--steps",
+            "3",
+        ]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         drawn = folder / "mask.pgm"
@@ -86,7 +111,7 @@ def main():
             for threads in ["1", "3"]:
                 case(f"{engine} threads {threads}", photo, drawn, [*chosen, "--threads", threads])
             for option, values in OPTIONS.items():
-                case(f"{engine} {option}", photo, drawn, [*chosen, *values])
+                case(f"{engine} {option}", DATA / "rgba16.png", drawn, [*chosen, *values])
         for where in sorted(PHOTOS.glob("*.mask.png")):
             image = where.with_name(where.name.replace(".mask", ""))
             for engine in ["exemplar", "rethined", "attention"]:

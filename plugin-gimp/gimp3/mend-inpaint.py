@@ -41,7 +41,11 @@ class Mend:
 
     def registered(self):
         """What the procedures' arguments follow."""
-        return arguments.registered(self.inpainter.describe)
+        return arguments.registered(self.describe)
+
+    def describe(self):
+        """What the library says of itself now. Raises MendError where it cannot be loaded."""
+        return self.inpainter.describe()
 
 
 def add_argument(procedure, argument):

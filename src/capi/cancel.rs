@@ -1,8 +1,9 @@
 //! `mend_cancel` and its methods.
 
 use super::error::mend_error;
-use super::guard::{Give, guard, guard_out, shield};
+use super::guard::{Give, guard, guard_out};
 use super::handle::{free, shared};
+use super::shield::shield;
 use super::status::mend_status;
 use crate::progress::Cancel;
 

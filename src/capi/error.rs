@@ -1,7 +1,7 @@
 //! Errors as C sees them.
 
-use super::guard::shield;
 use super::handle::free;
+use super::shield::shield;
 use super::status::{MEND_ERR_INTERNAL, MEND_ERR_NULL, mend_status, status_of};
 use super::text::lossless;
 use crate::error::Error;

@@ -1,10 +1,12 @@
-//! The wall between Rust and C: results become status codes, panics become errors.
+//! The wall between Rust and C: results become status codes and values behind pointers.
 
 use super::error::mend_error;
+use super::handle::null;
+use super::shield::catch;
 use super::status::{MEND_OK, mend_status};
-use crate::error::{Error, ErrorKind, Result};
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use super::text::lossless;
+use crate::error::Result;
+use std::ffi::c_char;
 
 /// Runs `body`. A failure or a panic becomes a status, and an error in `*err` where that is asked
 /// for; success leaves `*err` alone.
@@ -33,6 +35,14 @@ pub(super) trait Give {
     type Out;
     /// Hands the value over to C.
     fn give(self) -> *mut Self::Out;
+}
+
+impl Give for String {
+    type Out = c_char;
+    /// C gives it back to [`super::mend_string_free`].
+    fn give(self) -> *mut c_char {
+        lossless(self).into_raw()
+    }
 }
 
 /// As [`guard`], for functions that give something back by `*out`: what `body` made, or null
@@ -64,71 +74,4 @@ pub(super) unsafe fn guard_out<V: Give>(
     };
     // SAFETY: as this function's.
     unsafe { guard(err, body) }
-}
-
-/// Runs `body` where C has no place for an error; `fallback` if it panics.
-pub(super) fn shield<T>(fallback: T, body: impl FnOnce() -> T) -> T {
-    catch(body).unwrap_or(fallback)
-}
-
-/// The error for a null pointer.
-pub(super) fn null(name: &str) -> Error {
-    Error::new(
-        ErrorKind::Null,
-        format!("'{name}' is NULL: it must point to something"),
-    )
-}
-
-fn catch<T>(body: impl FnOnce() -> T) -> Result<T> {
-    // What a panic leaves behind is dropped or only read through the checked Rust API, which holds
-    // no invariant across calls.
-    catch_unwind(AssertUnwindSafe(|| {
-        #[cfg(test)]
-        injection::fire();
-        body()
-    }))
-    .map_err(told)
-}
-
-/// A panic's message as an error.
-fn told(payload: Box<dyn Any + Send>) -> Error {
-    let said = if let Some(s) = payload.downcast_ref::<&str>() {
-        (*s).to_owned()
-    } else if let Some(s) = payload.downcast_ref::<String>() {
-        s.clone()
-    } else {
-        "no message".to_owned()
-    };
-    // A payload may panic as it is dropped; one that does so twice over is left alone.
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        std::mem::forget(again);
-    }
-    Error::new(
-        ErrorKind::Internal,
-        format!("a defect in Mend, please report it: {said}"),
-    )
-}
-
-/// Panics on demand, for the test that every entry point catches them.
-#[cfg(test)]
-pub(super) mod injection {
-    use std::cell::Cell;
-
-    thread_local! { static ARMED: Cell<bool> = const { Cell::new(false) } }
-
-    /// Makes the next entry point that this thread calls panic.
-    pub(in super::super) fn arm() {
-        ARMED.set(true);
-    }
-
-    /// Whether nothing has panicked since [`arm`].
-    pub(in super::super) fn armed() -> bool {
-        ARMED.get()
-    }
-
-    pub(super) fn fire() {
-        if ARMED.take() {
-            panic!("injected panic");
-        }
-    }
 }

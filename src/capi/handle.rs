@@ -1,7 +1,6 @@
 //! Handles: boxes that C holds.
 
-use super::guard::null;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 
 /// The value behind a handle, to read.
 ///
@@ -30,4 +29,12 @@ pub(super) unsafe fn free<T>(pointer: *mut T) {
         // SAFETY: it came from `Box::into_raw`, once.
         drop(unsafe { Box::from_raw(pointer) });
     }
+}
+
+/// The error for a null pointer.
+pub(super) fn null(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Null,
+        format!("'{name}' is NULL: it must point to something"),
+    )
 }

@@ -1,6 +1,6 @@
 //! `mend_image`: the caller's pixels, checked before they are looked at.
 
-use super::guard::null;
+use super::handle::null;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pixels::{ImageView, ImageViewMut, MaskView, PixelFormat};
 use std::ffi::c_void;

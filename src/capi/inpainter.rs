@@ -1,8 +1,9 @@
 //! `mend_inpainter` and its methods.
 
 use super::error::mend_error;
-use super::guard::{Give, guard, guard_out, shield};
+use super::guard::{Give, guard, guard_out};
 use super::handle::{exclusive, free, shared};
+use super::shield::shield;
 use super::status::mend_status;
 use super::text::text;
 use crate::error::Result;
@@ -112,7 +113,7 @@ pub unsafe extern "C" fn mend_inpainter_free(inpainter: *mut mend_inpainter) {
 /// - "options": what mend_inpainter_set takes. "params": what mend_request_set takes, whatever the
 ///   engine. Both are arrays of objects with "name", "label" (short), "help" (a sentence or two),
 ///   "default" (a string, as 'value' takes it) and "type":
-///   "integer" and "number" have "min" and "max"; "flag" is "true" or "false"; "text" is any text;
+///   "integer" and "number" have "min" and "max"; "text" is any text;
 ///   "choice" has "choices", an array of {"id", "label"}; "extent" is "auto", pixels such as "64"
 ///   up to "max_pixels", or a share such as "50%" up to "max_percent"; "bytes" is as "max-memory".
 /// - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.

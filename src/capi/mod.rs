@@ -19,6 +19,8 @@ mod version;
 
 mod status;
 
+mod shield;
+
 mod guard;
 
 mod error;

@@ -1,9 +1,10 @@
 //! `mend_request` and its methods.
 
 use super::error::mend_error;
-use super::guard::{Give, guard, guard_out, shield};
+use super::guard::{Give, guard, guard_out};
 use super::handle::{exclusive, free};
 use super::image::{Checked, mend_image};
+use super::shield::shield;
 use super::status::mend_status;
 use super::text::text;
 use crate::error::{Error, ErrorKind, Result};
@@ -56,6 +57,12 @@ pub unsafe extern "C" fn mend_request_new(
 
 /// Sets a parameter by name, such as "seed" to "7" or "context" to "50%". mend_describe lists the
 /// names, the values that they accept, and their defaults. Numbers have a decimal point.
+///
+/// Engines may accept different values for one name, and have different defaults. A value that no
+/// engine accepts is refused here; so is one that the engine does not accept to which "engine" was set
+/// before. If the engine is set later, or is chosen automatically, mend_plan and mend_inpaint refuse
+/// the value with MEND_ERR_PARAMETER. A parameter that the engine does not have is not used, and the
+/// notes say so.
 ///
 /// Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the request
 /// during the call.

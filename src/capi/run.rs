@@ -58,7 +58,8 @@ pub type mend_progress_fn =
 /// (why this engine), "regions" (an array, in the order they are filled, of {"rect", "hole":
 /// {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
 /// "way"}: what an engine with several parts holds, and how each is done to keep the memory budget),
-/// "peak_bytes" (predicted memory) and "seconds" (predicted time). An empty mask has no regions.
+/// "peak_bytes" (predicted memory), "seconds" (predicted time) and "notes" (an array of strings for the
+/// user, such as which parameters the engine will not use). An empty mask has no regions.
 ///
 /// 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then made from the
 /// mask alone. *json receives the string; free it with mend_string_free. On failure *json is NULL. No
@@ -122,7 +123,8 @@ pub unsafe extern "C" fn mend_plan(
 ///
 /// MEND_ERR_IMAGE, MEND_ERR_MASK: one of the three cannot be used; the message says which and why.
 /// MEND_ERR_MASK also if the hole is the whole image. MEND_ERR_BUDGET: "max-memory" is too small.
-/// MEND_ERR_MEMORY, MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
+/// MEND_ERR_PARAMETER: the engine does not accept a value of the request. MEND_ERR_MEMORY,
+/// MEND_ERR_MODEL, MEND_ERR_ENGINE, MEND_ERR_CANCELLED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_inpaint(
     inpainter: *const mend_inpainter,

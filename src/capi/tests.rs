@@ -2,7 +2,7 @@
 
 mod declared;
 
-use super::guard::injection;
+use super::shield::injection;
 use super::*;
 use std::collections::BTreeSet;
 use std::ffi::{CStr, c_char, c_void};

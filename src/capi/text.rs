@@ -1,6 +1,7 @@
 //! Strings between C and Rust.
 
-use super::guard::{Give, null, shield};
+use super::handle::null;
+use super::shield::shield;
 use crate::error::{Error, ErrorKind, Result};
 use std::ffi::{CStr, CString, c_char};
 
@@ -32,23 +33,15 @@ pub(super) fn lossless(text: String) -> CString {
     })
 }
 
-impl Give for String {
-    type Out = c_char;
-    /// C gives it back to [`mend_string_free`].
-    fn give(self) -> *mut c_char {
-        lossless(self).into_raw()
-    }
-}
-
 /// Frees a string that mend_describe, mend_plan or mend_inpaint gave. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_string_free(string: *mut c_char) {
-    // SAFETY: null or a string from [`Give::give`] that was not freed.
+    // SAFETY: null or a string from [`lossless`] that was not freed.
     shield((), || unsafe { free_string(string) })
 }
 
 /// # Safety
-/// `string` is null or came from [`Give::give`] and was not freed.
+/// `string` is null or came from [`lossless`] and was not freed.
 unsafe fn free_string(string: *mut c_char) {
     if !string.is_null() {
         // SAFETY: it came from `CString::into_raw`, once.

@@ -1,6 +1,6 @@
 //! Which Mend this is.
 
-use super::guard::shield;
+use super::shield::shield;
 use std::ffi::{CStr, c_char};
 
 /// The version of this interface. It changes only when a program compiled against an older header

@@ -1,8 +1,8 @@
 //! Which engine `auto` is.
 #![forbid(unsafe_code)]
 
-use super::{Ask, Engine};
-use crate::params::Value;
+use super::Engine;
+use std::path::Path;
 use std::sync::Arc;
 
 /// What [`choose`] chose.
@@ -15,20 +15,24 @@ pub struct Choice {
     pub note: Option<String>,
 }
 
-/// The engine for a request that leaves the choice open; none where there is no engine.
+/// The engine for a request that leaves the choice open and has this prompt; none where there is no
+/// engine.
 ///
 /// A prompt asks for what the picture need not show, so that an engine that reads prompts and has its
 /// model is taken. Everything else is filled by the first engine, see [`super::all`].
-pub fn choose(engines: &[Arc<dyn Engine>], ask: &Ask<'_>) -> Option<Choice> {
-    let prompted =
-        matches!(ask.values.get("prompt"), Some(Value::Text(text)) if !text.trim().is_empty());
+pub fn choose(
+    engines: &[Arc<dyn Engine>],
+    prompt: Option<&str>,
+    models: Option<&Path>,
+) -> Option<Choice> {
+    let prompted = prompt.is_some_and(|text| !text.trim().is_empty());
     let reads = |e: &&Arc<dyn Engine>| {
         let params = e.description().params;
         params.iter().any(|p| p.name == "prompt")
     };
     let mut note = None;
     if prompted && let Some(engine) = engines.iter().find(reads) {
-        match engine.unavailable(ask.models) {
+        match engine.unavailable(models) {
             None => {
                 return Some(Choice {
                     engine: engine.clone(),
@@ -50,20 +54,13 @@ pub fn choose(engines: &[Arc<dyn Engine>], ask: &Ask<'_>) -> Option<Choice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engines::{Values, all};
+    use crate::engines::all;
 
     #[test]
     fn a_prompt_needs_a_model_that_reads_it() {
         let engines = all();
         let pick = |prompt: &str| {
-            let mut values = Values::new();
-            values.insert("prompt", Value::Text(prompt.into()));
-            let ask = Ask {
-                values: &values,
-                models: None,
-                budget: None,
-            };
-            let choice = choose(&engines, &ask).unwrap();
+            let choice = choose(&engines, Some(prompt), None).unwrap();
             (choice.engine.description().id, choice.note)
         };
         assert_eq!(pick(" "), ("exemplar", None));

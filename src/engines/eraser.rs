@@ -6,18 +6,18 @@ mod find;
 #[cfg(test)]
 mod tests;
 
-use super::given;
-use super::opened::Opened;
-use super::pump::{Told, pump};
+use super::file_cache::FileCache;
+use super::place::Installed;
+use super::pump::{StageReporter, pump};
 use super::rates::{LOADING, rate};
 use super::slot::{Slot, Stamp};
-use super::{Ask, Crop, Engine, EngineDescription, Run, Values, in_range};
+use super::{Crop, Engine, EngineDescription, OpenOptions, Opened, Run, in_range, model_param};
 use crate::catalog::Kind;
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, Precision, give_back};
 use crate::memory;
 use crate::nn::{Arena, Run as PassRun, Tensor, from_vec, values};
-use crate::params::{ParamSpec, Value};
+use crate::params::{ParamSpec, Parameters};
 use crate::pixels::{Plane, RgbImage, mirrored};
 use crate::plan::{Costs, Memory, Needs};
 use crate::weights::Weights;
@@ -52,7 +52,7 @@ pub trait Network: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Model`] where it is another network's.
-    fn facts(weights: &Weights, values: &Values) -> Result<Facts>;
+    fn cost_model(weights: &Weights, parameters: &Parameters) -> Result<CostModel>;
 
     /// Reads and packs the weights.
     ///
@@ -97,9 +97,9 @@ pub trait Network: Send + Sync + Sized + 'static {
     }
 }
 
-/// What is known of a model before it is loaded.
+/// What a model's headers say of what it needs and takes, before it is loaded.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts {
+pub struct CostModel {
     /// What it asks of a region.
     pub needs: Needs,
     /// Bytes of the packed weights.
@@ -114,28 +114,31 @@ pub struct Facts {
     pub instead: Option<&'static str>,
 }
 
-impl Facts {
-    fn memory(&self) -> f64 {
+impl CostModel {
+    fn bytes(&self) -> f64 {
         self.weights + self.pass + self.rest
     }
-}
 
-/// The value of a whole number among the parameters, or its default.
-pub fn integer(values: &Values, spec: &ParamSpec) -> Result<i64> {
-    let value = match values.get(spec.name) {
-        Some(value) => value.clone(),
-        None => spec.parse(spec.default)?,
-    };
-    match value {
-        Value::Integer(n) => Ok(n),
-        _ => Ok(0),
+    /// Seconds on one thread to load it, and of its pass.
+    fn seconds(&self) -> (f64, f64) {
+        let rate = rate(Instructions::chosen(), Precision::Full);
+        (self.weights / LOADING, self.flops / rate)
     }
 }
 
 /// The engine of one network.
 pub struct Eraser<N> {
-    warm: Slot<Loaded<N>>,
-    opened: Opened<(Option<PathBuf>, String), (Stamp, Weights)>,
+    warm: Arc<Slot<Loaded<N>>>,
+    files: FileCache<(Option<PathBuf>, String), ModelFile>,
+    installed: Installed,
+}
+
+/// A model's file, opened.
+struct ModelFile {
+    /// From before it was opened: what changes later is another network.
+    stamp: Stamp,
+    path: PathBuf,
+    weights: Weights,
 }
 
 /// A loaded network.
@@ -145,66 +148,70 @@ struct Loaded<N> {
     net: N,
 }
 
+/// The engine with a model's file opened.
+struct OpenEraser<N> {
+    file: Arc<ModelFile>,
+    costs: CostModel,
+    warm: Arc<Slot<Loaded<N>>>,
+}
+
 impl<N: Network> Eraser<N> {
     /// Nothing loaded.
     pub fn new() -> Self {
         Self {
-            warm: Slot::default(),
-            opened: Opened::default(),
+            warm: Arc::default(),
+            files: FileCache::default(),
+            installed: Installed::default(),
         }
     }
 
-    /// The model's file, opened.
-    fn weights(&self, models: Option<&Path>, values: &Values) -> Result<Arc<(Stamp, Weights)>> {
-        let model = match values.get("model") {
-            Some(Value::Text(name)) => name.clone(),
-            _ => String::new(),
-        };
+    fn names(&self, models: Option<&Path>) -> Arc<Vec<String>> {
+        self.installed.names(models, find::installed::<N>)
+    }
+
+    /// The file of the model of this name.
+    fn file(&self, models: Option<&Path>, model: &str) -> Result<Arc<ModelFile>> {
         let find = || {
-            let path = find::model::<N>(models, &model)?;
-            Ok((
-                path.clone(),
-                models
-                    .map(Path::to_path_buf)
-                    .into_iter()
-                    .chain([path])
-                    .collect(),
-            ))
+            let path = find::model::<N>(models, model, || self.names(models))?;
+            let folder = models.map(Path::to_path_buf).into_iter();
+            Ok((path.clone(), folder.chain([path]).collect()))
         };
-        let key = (models.map(Path::to_path_buf), model.clone());
-        let open = |path: PathBuf| Ok((Stamp::of(&path), Weights::open(&path)?));
-        self.opened.get(key, find, open)
+        let open = |path: PathBuf| {
+            Ok(ModelFile {
+                stamp: Stamp::of(&path),
+                weights: Weights::open(&path)?,
+                path,
+            })
+        };
+        let key = (models.map(Path::to_path_buf), model.to_owned());
+        self.files.get(key, find, open)
+    }
+}
+
+impl<N: Network> OpenEraser<N> {
+    fn fits(&self, loaded: &Loaded<N>) -> bool {
+        loaded.key == self.file.stamp
     }
 
-    fn facts(&self, ask: &Ask<'_>) -> Result<Facts> {
-        N::facts(&self.weights(ask.models, ask.values)?.1, ask.values)
-    }
-
-    /// The network of a file: the one that is here, or loaded now in the place of the other.
-    fn get(
-        &self,
-        key: Stamp,
-        weights: &Weights,
-        run: &mut Run<'_>,
-        told: &Told<'_>,
-    ) -> Result<Arc<Loaded<N>>> {
-        let wanted = key.clone();
+    /// The network of the file: the one that is here, or loaded now in the place of the other.
+    fn load(&self, run: &mut Run<'_>, reporter: &StageReporter<'_>) -> Result<Arc<Loaded<N>>> {
         let load = || {
-            told.layer()?;
+            reporter.layer()?;
             let cx = Context::new(Instructions::chosen());
-            let net = N::load(&cx, weights)?;
+            let net = N::load(&cx, &self.file.weights)?;
             // What was read while somebody wrote is neither the old nor the new one.
-            weights.check_unchanged()?;
+            self.file.weights.check_unchanged()?;
+            let key = self.file.stamp.clone();
             Ok(Loaded { key, cx, net })
         };
-        let fits = |loaded: &Loaded<N>| loaded.key == wanted;
-        self.warm.get(run, told, fits, true, load)
+        let fits = |loaded: &Loaded<N>| self.fits(loaded);
+        self.warm.get(run, reporter, fits, true, load)
     }
 }
 
 impl<N: Network> Engine for Eraser<N> {
     fn description(&self) -> EngineDescription {
-        let mut params = vec![given::model()];
+        let mut params = vec![model_param()];
         params.extend(N::params());
         EngineDescription {
             id: N::ID,
@@ -215,49 +222,65 @@ impl<N: Network> Engine for Eraser<N> {
     }
 
     fn unavailable(&self, models: Option<&Path>) -> Option<String> {
-        find::installed::<N>(models)
-            .is_empty()
-            .then(|| find::nothing::<N>(models))
+        let none = self.names(models).is_empty();
+        none.then(|| find::nothing::<N>(models))
     }
 
-    fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
-        self.facts(ask).map(|facts| facts.needs)
+    fn open(&self, options: &OpenOptions<'_>) -> Result<Box<dyn Opened>> {
+        let parameters = options.parameters;
+        let file = self.file(options.models, parameters.text("model")?)?;
+        Ok(Box::new(OpenEraser {
+            costs: N::cost_model(&file.weights, parameters)?,
+            file,
+            warm: self.warm.clone(),
+        }))
     }
 
-    fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
-        let facts = self.facts(ask)?;
-        let rate = rate(Instructions::chosen(), Precision::Full);
+    fn trim(&self) {
+        self.files.trim();
+        self.warm.trim();
+    }
+}
+
+impl<N: Network> Opened for OpenEraser<N> {
+    fn needs(&self) -> Needs {
+        self.costs.needs
+    }
+
+    fn costs(&self, _: Option<u64>) -> Costs {
+        let (load, pass) = self.costs.seconds();
         // Any region is brought to the network's size, and is no larger there than was counted.
-        Ok(Costs {
-            bytes: facts.memory(),
+        Costs {
+            bytes: self.costs.bytes(),
             bytes_per_pixel: CROP,
             bytes_per_hole_pixel: 0.0,
-            seconds: facts.weights / LOADING + facts.flops / rate,
+            seconds: load + pass,
             seconds_per_pixel: 2e-7,
             seconds_per_hole_pixel: 0.0,
-        })
+        }
     }
 
-    fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
-        let facts = self.facts(ask)?;
-        Ok(Memory {
-            instead: facts.instead.map(str::to_owned),
-            ..Memory::of(facts.memory())
-        })
+    fn memory(&self, _: Option<u64>) -> Memory {
+        Memory {
+            instead: self.costs.instead.map(str::to_owned),
+            ..Memory::of(self.costs.bytes())
+        }
+    }
+
+    fn model(&self) -> Option<&Path> {
+        Some(&self.file.path)
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-        let opened = self.weights(run.models, run.values)?;
-        let (key, weights) = &*opened;
-        let facts = N::facts(weights, run.values)?;
-        let rate = rate(Instructions::chosen(), Precision::Full);
-        let (load, pass) = (facts.weights / LOADING, facts.flops / rate);
-        let told = Told::new(run.cancel, 1);
-        told.begin("load", 0, load / (load + pass));
-        let loaded = self.get(key.clone(), weights, run, &told)?;
-        told.begin("fill", 0, 1.0);
-        let out = pump(run, &told, || {
-            let check = || told.layer();
+        let reporter = StageReporter::new(run.cancel, 1);
+        if !self.warm.holds(|loaded| self.fits(loaded)) {
+            let (load, pass) = self.costs.seconds();
+            reporter.begin("load", 0, load / (load + pass));
+        }
+        let loaded = self.load(run, &reporter)?;
+        reporter.begin("fill", 0, 1.0);
+        let out = pump(run, &reporter, || {
+            let check = || reporter.layer();
             let net = &loaded.net;
             net.fill(&loaded.cx, crop.image, crop.hole, &check)
         })?;
@@ -265,16 +288,6 @@ impl<N: Network> Engine for Eraser<N> {
         drop(loaded);
         give_back();
         Ok(out)
-    }
-
-    fn model(&self, ask: &Ask<'_>) -> Option<PathBuf> {
-        let opened = self.weights(ask.models, ask.values).ok()?;
-        Some(PathBuf::from(opened.1.name()))
-    }
-
-    fn trim(&self) {
-        self.opened.trim();
-        self.warm.trim();
     }
 }
 

@@ -1,7 +1,7 @@
 //! Exemplar filling: the hole is filled from the picture's own pixels. Needs no weights.
 #![forbid(unsafe_code)]
 
-use super::{Ask, Crop, Engine, EngineDescription, Run};
+use super::{Crop, Engine, EngineDescription, OpenOptions, Opened, Run};
 use crate::error::Result;
 use crate::r#match::complete;
 use crate::pixels::RgbImage;
@@ -35,18 +35,24 @@ impl Engine for Exemplar {
         }
     }
 
-    fn needs(&self, _: &Ask<'_>) -> Result<Needs> {
-        Ok(Needs {
+    fn open(&self, _: &OpenOptions<'_>) -> Result<Box<dyn Opened>> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl Opened for Exemplar {
+    fn needs(&self) -> Needs {
+        Needs {
             min_context: 64,
             context_share: 0.6,
             max_context: 768,
             specks: true,
             ..Needs::ANY
-        })
+        }
     }
 
-    fn costs(&self, _: &Ask<'_>) -> Result<Costs> {
-        Ok(patch_costs())
+    fn costs(&self, _: Option<u64>) -> Costs {
+        patch_costs()
     }
 
     fn of_patches(&self) -> bool {

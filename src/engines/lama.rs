@@ -1,15 +1,14 @@
 //! LaMa: a network that fills holes of any size and continues what repeats.
 #![forbid(unsafe_code)]
 
-use super::Values;
-use super::eraser::{Eraser, Facts, Network, integer};
+use super::eraser::{CostModel, Eraser, Network};
 use super::rates::all_numbers;
 use crate::catalog::Kind;
 use crate::error::Result;
 use crate::kernels::Context;
 use crate::models::lama::{Config, Generator, find};
 use crate::nn::{Run, Tensor};
-use crate::params::{ParamKind, ParamSpec};
+use crate::params::{ParamKind, ParamSpec, Parameters};
 use crate::plan::Needs;
 use crate::weights::Weights;
 
@@ -55,16 +54,16 @@ impl Network for Generator {
         vec![resolution()]
     }
 
-    fn facts(weights: &Weights, values: &Values) -> Result<Facts> {
+    fn cost_model(weights: &Weights, parameters: &Parameters) -> Result<CostModel> {
         let scope = find(weights)?;
         let config = Config::new(&scope)?;
         let unit = Generator::ALIGNMENT as u32;
-        let side = integer(values, &resolution())? as u32 / unit * unit;
+        let side = parameters.integer::<u32>("resolution")? / unit * unit;
         let pixels = f64::from(side).powi(2);
         // All but the kernels of a few channels grow with the square of the first one's.
         let wide = (config.ngf as f64 / 64.0).powi(2);
         let flops = FLOPS + FLOPS_OF_BLOCK * config.n_blocks as f64;
-        Ok(Facts {
+        Ok(CostModel {
             needs: Needs {
                 alignment: unit,
                 min_context: 64,

@@ -1,14 +1,14 @@
 //! MI-GAN: a small network that fills a hole in a fraction of a second.
 #![forbid(unsafe_code)]
 
-use super::Values;
-use super::eraser::{Eraser, Facts, Network};
+use super::eraser::{CostModel, Eraser, Network};
 use super::rates::all_numbers;
 use crate::catalog::Kind;
 use crate::error::Result;
 use crate::kernels::Context;
 use crate::models::migan::{Config, Generator, find};
 use crate::nn::{Run, Tensor};
+use crate::params::Parameters;
 use crate::plan::Needs;
 use crate::weights::Weights;
 
@@ -33,11 +33,11 @@ impl Network for Generator {
                                  the same as .safetensors";
     const INSIDE: Option<&'static str> = None;
 
-    fn facts(weights: &Weights, _: &Values) -> Result<Facts> {
+    fn cost_model(weights: &Weights, _: &Parameters) -> Result<CostModel> {
         let config = Config::new(&find(weights)?)?;
         let side = config.resolution as u32;
         let share = (config.resolution as f64 / 512.0).powi(2);
-        Ok(Facts {
+        Ok(CostModel {
             needs: Needs {
                 alignment: 1,
                 min_context: side / 8,

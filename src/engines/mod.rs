@@ -7,10 +7,9 @@ mod auto;
 mod diffusion;
 mod eraser;
 mod exemplar;
-mod given;
+mod file_cache;
 mod lama;
 mod migan;
-mod opened;
 mod place;
 mod pump;
 mod rad;
@@ -24,13 +23,12 @@ pub use auto::{Choice, choose};
 pub use exemplar::patch_costs;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::params::{ParamSpec, Value};
+use crate::params::{ParamKind, ParamSpec, Parameters};
 use crate::pixels::{Plane, RgbImage};
 use crate::plan::{Costs, Memory, Needs};
 use crate::progress::Cancel;
 use crate::workers::Workers;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Every engine of this build, the default first: of those that need no model, the one whose fills look
@@ -52,10 +50,12 @@ pub fn all() -> Vec<Arc<dyn Engine>> {
 /// all queries at once, and the autoencoder over whole pictures.
 #[cfg(test)]
 pub fn unthrifty(whole_attention: bool, whole_pictures: bool) -> Arc<dyn Engine> {
-    Arc::new(diffusion::Diffusion::unthrifty(
-        whole_attention,
-        whole_pictures,
-    ))
+    let thrifty = diffusion::Tiling::default();
+    let or_all = |whole, part| if whole { usize::MAX } else { part };
+    Arc::new(diffusion::Diffusion::tiled(diffusion::Tiling {
+        queries: or_all(whole_attention, thrifty.queries),
+        band: or_all(whole_pictures, thrifty.band),
+    }))
 }
 
 /// What `mend_describe` says of an engine.
@@ -87,15 +87,13 @@ pub struct Crop<'a> {
     pub source: &'a Plane<u8>,
 }
 
-/// What an engine is asked about before it runs.
+/// What an engine is opened with.
 #[derive(Clone, Copy)]
-pub struct Ask<'a> {
-    /// The parameters.
-    pub values: &'a Values,
+pub struct OpenOptions<'a> {
+    /// The engine's own parameters and the common ones.
+    pub parameters: &'a Parameters,
     /// The models folder, if there is any; it need not exist.
     pub models: Option<&'a Path>,
-    /// Bytes that it may take besides what grows with the region; `None`: no bound.
-    pub budget: Option<u64>,
 }
 
 /// How far an engine is.
@@ -111,9 +109,6 @@ pub struct Mark {
     pub share: f64,
 }
 
-/// Values of an engine's parameters by name; what was not set has its default.
-pub type Values = BTreeMap<&'static str, Value>;
-
 /// What an engine runs with.
 pub struct Run<'a> {
     /// The inpainter's own threads.
@@ -122,11 +117,7 @@ pub struct Run<'a> {
     pub cancel: &'a Cancel,
     /// Seeds every random choice: the same seed gives the same fill on any number of threads.
     pub seed: u64,
-    /// The parameters.
-    pub values: &'a Values,
-    /// The models folder, if there is any; it need not exist.
-    pub models: Option<&'a Path>,
-    /// As in [`Ask::budget`].
+    /// Bytes that it may take besides what grows with the region; `None`: no bound.
     pub budget: Option<u64>,
     /// Told how far it is; `false` means stop.
     pub report: &'a mut dyn FnMut(Mark) -> bool,
@@ -177,7 +168,7 @@ impl Run<'_> {
     }
 }
 
-/// Fills crops.
+/// What can be asked for to fill crops, and what stays loaded from fill to fill.
 pub trait Engine: Send + Sync {
     /// Name, label, parameters.
     fn description(&self) -> EngineDescription;
@@ -188,25 +179,32 @@ pub trait Engine: Send + Sync {
         None
     }
 
-    /// What it asks of a region.
+    /// Reads the settings, and finds the model and reads its headers, once for a plan and its fill.
+    /// Loads no weights.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] where the model that is asked for is missing or cannot be used.
-    fn needs(&self, ask: &Ask<'_>) -> Result<Needs>;
+    /// [`ErrorKind::Model`] where the model that is asked for is missing or cannot be used;
+    /// [`ErrorKind::Parameter`] and [`ErrorKind::Argument`] for values that do not go together.
+    fn open(&self, options: &OpenOptions<'_>) -> Result<Box<dyn Opened>>;
 
-    /// What a region costs, as data for the planner.
-    ///
-    /// # Errors
-    /// As [`Engine::needs`].
-    fn costs(&self, ask: &Ask<'_>) -> Result<Costs>;
+    /// Lets go what it keeps for the next fill.
+    fn trim(&self) {}
+}
+
+/// An engine with its settings read and its model's headers at hand. What it loads stays with the
+/// [`Engine`].
+pub trait Opened: Send + Sync {
+    /// What it asks of a region.
+    fn needs(&self) -> Needs;
+
+    /// What a region costs, as data for the planner, where besides what grows with the region no more
+    /// than `budget` bytes are taken; `None`: no bound.
+    fn costs(&self, budget: Option<u64>) -> Costs;
 
     /// What a region takes whatever its size, part by part, and how it is to be done to keep the
-    /// budget. The fill chooses the same.
-    ///
-    /// # Errors
-    /// As [`Engine::needs`].
-    fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
-        self.costs(ask).map(|costs| Memory::of(costs.bytes))
+    /// budget, as in [`Self::costs`]. The fill chooses the same.
+    fn memory(&self, budget: Option<u64>) -> Memory {
+        Memory::of(self.costs(budget).bytes)
     }
 
     /// Whether its colours are the picture's own patches: then those at a rough transparent edge, where
@@ -215,13 +213,10 @@ pub trait Engine: Send + Sync {
         false
     }
 
-    /// Where the model lies that a fill would take, for messages; `None` for an engine without.
-    fn model(&self, _: &Ask<'_>) -> Option<PathBuf> {
+    /// Where the model lies, for messages; `None` for an engine without.
+    fn model(&self) -> Option<&Path> {
         None
     }
-
-    /// Lets go what it keeps for the next fill.
-    fn trim(&self) {}
 
     /// Fills the hole of `crop`.
     ///
@@ -231,8 +226,20 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// [`ErrorKind::Cancelled`], [`ErrorKind::Memory`], [`ErrorKind::Mask`] when there is nothing
-    /// to fill from.
+    /// to fill from; [`ErrorKind::Model`] for weights that cannot be used.
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage>;
+}
+
+/// The parameter that names the model of an engine that has several.
+fn model_param() -> ParamSpec {
+    ParamSpec {
+        name: "model",
+        label: "Model",
+        help: "A model: its name in the models folder, or its path. Empty takes the first of \
+               the engine's in the models folder.",
+        kind: ParamKind::Text,
+        default: "",
+    }
 }
 
 /// A network's value as a colour, `0.0 ..= 1.0`; NaN for one that is not finite, so that it is seen.

@@ -1,14 +1,52 @@
 //! Where what a parameter names lies: in the models folder, else at a path.
 #![forbid(unsafe_code)]
 
+use super::file_cache::FileCache;
 use crate::catalog::{Kind, Store, check_id, snapshot};
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::did_you_mean;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Where a model lies, and its kind where a manifest tells it.
 pub type Place = (PathBuf, Option<Kind>);
+
+/// The names of an engine's models in the models folder. To know them every file there is opened, so
+/// that is done again only where something there has changed.
+#[derive(Default)]
+pub struct Installed(FileCache<Option<PathBuf>, Vec<String>>);
+
+impl Installed {
+    /// The names, which `look` finds.
+    pub fn names(
+        &self,
+        models: Option<&Path>,
+        look: impl FnOnce(Option<&Path>) -> Vec<String>,
+    ) -> Arc<Vec<String>> {
+        let find = || Ok(((), watched(models)));
+        let names = self
+            .0
+            .get(models.map(Path::to_path_buf), find, |()| Ok(look(models)));
+        // Neither of the two fails.
+        names.unwrap_or_default()
+    }
+}
+
+/// The models folder and the models in it.
+fn watched(models: Option<&Path>) -> Vec<PathBuf> {
+    let Some(models) = models else {
+        return Vec::new();
+    };
+    let entries = fs::read_dir(models).into_iter().flatten();
+    let folders = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir());
+    let mut all: Vec<PathBuf> = folders.map(snapshot).collect();
+    all.sort();
+    all.insert(0, models.to_path_buf());
+    all
+}
 
 /// The names in the models folder that are `own`, sorted.
 pub fn installed(models: Option<&Path>, own: impl Fn(&str) -> bool) -> Vec<String> {
@@ -57,14 +95,14 @@ pub fn named(
     models: Option<&Path>,
     model: &str,
     endings: &[&str],
-    installed: impl Fn() -> Vec<String>,
+    installed: impl Fn() -> Arc<Vec<String>>,
     nothing: impl Fn() -> String,
 ) -> Result<Place> {
-    let first;
+    let names;
     let name = match model {
         "" => {
-            first = installed().into_iter().next();
-            match &first {
+            names = installed();
+            match names.first() {
                 Some(first) => first,
                 None => return Err(Error::new(ErrorKind::Model, nothing())),
             }
@@ -122,4 +160,40 @@ pub fn inside(models: Option<&Path>, name: &str, endings: &[&str]) -> Result<Opt
         .iter()
         .map(|ending| models.join(format!("{name}.{ending}")));
     Ok(files.find(|file| file.is_file()).map(|file| (file, None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn the_models_folder_is_looked_through_again_only_where_something_changed() {
+        let folder = std::env::temp_dir().join(format!("mend-installed-{}", std::process::id()));
+        fs::create_dir_all(folder.join("sd/unet")).unwrap();
+        let (installed, looks) = (Installed::default(), Cell::new(0));
+        let names = |models: Option<&Path>| {
+            let look = |_: Option<&Path>| {
+                looks.set(looks.get() + 1);
+                vec![looks.get().to_string()]
+            };
+            installed.names(models, look)[0].parse::<u32>().unwrap()
+        };
+        let mut known = 0;
+        let changes: [&dyn Fn(); 4] = [
+            &|| {},
+            &|| fs::write(folder.join("a.safetensors"), "1").unwrap(),
+            // In the folder of a model's part.
+            &|| fs::write(folder.join("sd/unet/config.json"), "{}").unwrap(),
+            &|| fs::write(folder.join("sd/unet/config.json"), "{ }").unwrap(),
+        ];
+        for change in changes {
+            change();
+            known += 1;
+            assert_eq!((names(Some(&folder)), names(Some(&folder))), (known, known));
+        }
+        // Without a folder there is nothing that could change.
+        assert_eq!((names(None), names(None)), (known + 1, known + 1));
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -6,8 +6,8 @@ use crate::engines::{Mark, Run};
 use crate::error::{Error, Result};
 use crate::pixels::RgbImage;
 use crate::progress::Cancel;
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 /// Between two looks.
@@ -17,8 +17,8 @@ const PAUSE: Duration = Duration::from_millis(60);
 /// some tens to some hundreds of them.
 const MANY: f64 = 40.0;
 
-/// What the two sides share.
-pub struct Told<'a> {
+/// How far a fill is, which the threads that work say and the caller's thread reports.
+pub struct StageReporter<'a> {
     cancel: &'a Cancel,
     stop: AtomicBool,
     state: Mutex<State>,
@@ -35,7 +35,7 @@ struct State {
     preview: Option<RgbImage>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> StageReporter<'a> {
     /// Nothing done of `steps`.
     pub fn new(cancel: &'a Cancel, steps: u32) -> Self {
         Self {
@@ -56,14 +56,9 @@ impl<'a> Told<'a> {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Numbers, each good by itself.
-        self.state.lock().unwrap_or_else(|e| e.into_inner())
-    }
-
     /// Begins a stage, which takes the share done from where it is to `end`.
     pub fn begin(&self, stage: &'static str, step: u32, end: f64) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.before = Some((state.mark.stage, state.layers));
         state.mark.stage = stage;
         state.mark.step = step;
@@ -76,7 +71,7 @@ impl<'a> Told<'a> {
     /// # Errors
     /// [`ErrorKind::Cancelled`].
     pub fn layer(&self) -> Result<()> {
-        self.state().layers += 1;
+        self.state.lock().layers += 1;
         match self.stop.load(Ordering::Relaxed) {
             true => Err(Error::cancelled()),
             false => self.cancel.check(),
@@ -85,18 +80,18 @@ impl<'a> Told<'a> {
 
     /// There is a new picture of what the steps have come to; one that nobody has seen goes.
     pub fn show(&self, preview: RgbImage) {
-        self.state().preview = Some(preview);
+        self.state.lock().preview = Some(preview);
     }
 
     /// What is to be shown, if it is new.
     pub fn shown(&self) -> Option<RgbImage> {
-        self.state().preview.take()
+        self.state.lock().preview.take()
     }
 
     /// How far it is, inside of a stage too: by the layers of the last one of its name, or else, as
     /// nobody knows how many there will be, ever closer to the end.
     pub fn mark(&self) -> Mark {
-        let state = self.state();
+        let state = self.state.lock();
         let mut mark = state.mark;
         let layers = f64::from(state.layers);
         let part = match state.before {
@@ -114,28 +109,28 @@ impl<'a> Told<'a> {
 /// Those of `work`; [`ErrorKind::Cancelled`], `work`'s layers then end it.
 pub fn pump<T: Send>(
     run: &mut Run<'_>,
-    told: &Told<'_>,
+    reporter: &StageReporter<'_>,
     work: impl FnOnce() -> Result<T> + Send,
 ) -> Result<T> {
     let mut stopped = Ok(());
     let workers = run.pool;
     let result = workers.watched(PAUSE, work, || {
         if stopped.is_ok() {
-            stopped = look(run, told);
-            told.stop.store(stopped.is_err(), Ordering::Relaxed);
+            stopped = look(run, reporter);
+            reporter.stop.store(stopped.is_err(), Ordering::Relaxed);
         }
     })?;
     stopped?;
-    look(run, told)?;
+    look(run, reporter)?;
     result
 }
 
 /// Tells `run` how far it is, and what there is to see.
-fn look(run: &mut Run<'_>, told: &Told<'_>) -> Result<()> {
-    if let Some(preview) = told.shown() {
+fn look(run: &mut Run<'_>, reporter: &StageReporter<'_>) -> Result<()> {
+    if let Some(preview) = reporter.shown() {
         (run.show)(&preview);
     }
-    run.at(told.mark())
+    run.at(reporter.mark())
 }
 
 #[cfg(test)]
@@ -145,7 +140,7 @@ mod tests {
     #[test]
     fn every_layer_brings_it_on_and_no_stage_is_over_before_its_end() {
         let cancel = Cancel::new();
-        let told = Told::new(&cancel, 2);
+        let reporter = StageReporter::new(&cancel, 2);
         let mut last = 0.0;
         for (stage, step, end, layers) in [
             ("encode", 0, 0.2, 300),
@@ -153,15 +148,15 @@ mod tests {
             ("sample", 1, 0.8, 100),
             ("decode", 2, 1.0, 30),
         ] {
-            told.begin(stage, step, end);
+            reporter.begin(stage, step, end);
             for _ in 0..layers {
                 assert!(
-                    told.mark().share >= last && told.mark().share < end,
+                    reporter.mark().share >= last && reporter.mark().share < end,
                     "{stage}"
                 );
-                last = told.mark().share;
-                told.layer().expect("nobody cancelled");
-                assert!(told.mark().share > last, "{stage}: it stands still");
+                last = reporter.mark().share;
+                reporter.layer().expect("nobody cancelled");
+                assert!(reporter.mark().share > last, "{stage}: it stands still");
             }
         }
     }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Run;
-use super::pump::{Told, pump};
+use super::pump::{StageReporter, pump};
 use crate::error::Result;
 use parking_lot::Mutex;
 use std::fs;
@@ -69,7 +69,7 @@ impl<T: Send + Sync> Slot<T> {
     pub fn get(
         &self,
         run: &mut Run<'_>,
-        told: &Told<'_>,
+        reporter: &StageReporter<'_>,
         fits: impl Fn(&T) -> bool,
         keep: bool,
         load: impl FnOnce() -> Result<T> + Send,
@@ -88,10 +88,10 @@ impl<T: Send + Sync> Slot<T> {
                 break Turn(self);
             }
             drop(state);
-            run.at(told.mark())?;
+            run.at(reporter.mark())?;
             std::thread::sleep(PAUSE);
         };
-        pump(run, told, move || {
+        pump(run, reporter, move || {
             let loaded = Arc::new(load()?);
             turn.made(&loaded);
             Ok(loaded)
@@ -150,14 +150,11 @@ mod tests {
         cancel: &'a Cancel,
         told: &'a mut dyn FnMut(crate::engines::Mark) -> bool,
         show: &'a mut dyn FnMut(&crate::pixels::RgbImage),
-        values: &'a crate::engines::Values,
     ) -> Run<'a> {
         Run {
             pool: workers,
             cancel,
             seed: 0,
-            values,
-            models: None,
             budget: None,
             report: told,
             show,
@@ -167,7 +164,7 @@ mod tests {
     /// Whoever is told that something is being loaded may ask for the same, or let it go.
     #[test]
     fn what_is_told_while_loading_may_load_and_let_go() {
-        let (slot, cancel, values) = (Slot::<u32>::default(), Cancel::new(), Default::default());
+        let (slot, cancel) = (Slot::<u32>::default(), Cancel::new());
         for (workers, trims) in [(1, false), (2, false), (1, true), (3, true)] {
             let workers = Workers::new(workers).unwrap();
             let asked = AtomicBool::new(false);
@@ -181,16 +178,16 @@ mod tests {
                 }
                 let mut told = |_| true;
                 let mut show = |_: &_| {};
-                let mut run = run(&workers, &cancel, &mut told, &mut show, &values);
-                let told = Told::new(&cancel, 1);
+                let mut run = run(&workers, &cancel, &mut told, &mut show);
+                let reporter = StageReporter::new(&cancel, 1);
                 // Of the same, or of another that takes its place.
                 let fits = |number: &u32| trims || *number == 7;
-                inner = slot.get(&mut run, &told, fits, true, || Ok(8)).ok();
+                inner = slot.get(&mut run, &reporter, fits, true, || Ok(8)).ok();
                 true
             };
             let mut show = |_: &_| {};
-            let mut outer = run(&workers, &cancel, &mut within, &mut show, &values);
-            let told = Told::new(&cancel, 1);
+            let mut outer = run(&workers, &cancel, &mut within, &mut show);
+            let reporter = StageReporter::new(&cancel, 1);
             let slow = || {
                 while !asked.load(Ordering::SeqCst) {
                     std::thread::yield_now();
@@ -198,7 +195,9 @@ mod tests {
                 std::thread::sleep(2 * PAUSE);
                 Ok(7)
             };
-            let got = slot.get(&mut outer, &told, |_| false, true, slow).unwrap();
+            let got = slot
+                .get(&mut outer, &reporter, |_| false, true, slow)
+                .unwrap();
             assert_eq!(*got, 7);
             // What was let go while it was loaded is nobody's but the outer's.
             assert_eq!(inner.as_deref(), Some(if trims { &8 } else { &7 }));
@@ -210,29 +209,31 @@ mod tests {
 
     #[test]
     fn a_panic_or_an_error_while_loading_is_the_next_ones_turn() {
-        let (slot, cancel, values) = (Slot::<u32>::default(), Cancel::new(), Default::default());
+        let (slot, cancel) = (Slot::<u32>::default(), Cancel::new());
         let workers = Workers::new(1).unwrap();
         let (mut report, mut show) = (|_| true, |_: &_| {});
-        let mut run = run(&workers, &cancel, &mut report, &mut show, &values);
-        let told = Told::new(&cancel, 1);
+        let mut run = run(&workers, &cancel, &mut report, &mut show);
+        let reporter = StageReporter::new(&cancel, 1);
         let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            slot.get(&mut run, &told, |_| true, true, || panic!("broken"))
+            slot.get(&mut run, &reporter, |_| true, true, || panic!("broken"))
         }));
         assert!(broken.is_err());
         let refused = slot.get(
             &mut run,
-            &told,
+            &reporter,
             |_| true,
             true,
             || Err(crate::Error::cancelled()),
         );
         assert!(refused.is_err() && slot.held().is_none());
         let got = slot
-            .get(&mut run, &told, |_| true, false, || Ok(3))
+            .get(&mut run, &reporter, |_| true, false, || Ok(3))
             .unwrap();
         assert!(*got == 3 && slot.held().is_none());
         assert_eq!(
-            *slot.get(&mut run, &told, |_| true, true, || Ok(4)).unwrap(),
+            *slot
+                .get(&mut run, &reporter, |_| true, true, || Ok(4))
+                .unwrap(),
             4
         );
         assert_eq!(slot.held().as_deref(), Some(&4));

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::engines::unthrifty;
-use crate::pixels::{Depth, Layout, PixelFormat};
+use crate::pixels::{Depth, Layout, PixelFormat, Rect};
 use crate::progress::Silent;
 use std::env::var;
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::reading;
+use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pixels::{
     Depth, ImageView, MaskView, PixelFormat, Rect, RunMask, check_finite, opaque_within,
@@ -10,11 +11,11 @@ use crate::plan::{LONGEST, Region};
 use crate::progress::Cancel;
 use crate::request::Request;
 
-/// Refuses an image that does not go with the mask or the request.
+/// Refuses an image that does not go with the mask, or has no place for a `layer`.
 ///
 /// # Errors
 /// [`ErrorKind::Mask`], [`ErrorKind::Image`].
-pub fn check_image(request: &Request, image: &ImageView<'_>, mask: &MaskView<'_>) -> Result<()> {
+pub fn check_image(layer: bool, image: &ImageView<'_>, mask: &MaskView<'_>) -> Result<()> {
     if (image.width(), image.height()) != (mask.width(), mask.height()) {
         return Err(Error::new(
             ErrorKind::Mask,
@@ -27,9 +28,9 @@ pub fn check_image(request: &Request, image: &ImageView<'_>, mask: &MaskView<'_>
             ),
         ));
     }
-    match request.text("result")?.as_str() {
-        "layer" => needs_alpha(image.format()),
-        _ => Ok(()),
+    match layer {
+        true => needs_alpha(image.format()),
+        false => Ok(()),
     }
 }
 
@@ -74,17 +75,20 @@ pub fn check_hole(request: &Request, hole: &RunMask) -> Result<()> {
     }
 }
 
-/// What is asked of every region.
-pub struct Asked<'a> {
+/// What is to be filled, and how.
+pub(super) struct Case<'a> {
     pub request: &'a Request,
+    pub settings: &'a Settings,
     /// The picture, where there is one yet.
     pub image: Option<&'a ImageView<'a>>,
     pub mask: &'a MaskView<'a>,
+    /// The mask as it was given.
+    pub runs: &'a RunMask,
     /// The mask as it was grown.
     pub hole: &'a RunMask,
 }
 
-impl Asked<'_> {
+impl Case<'_> {
     /// Refuses regions that cannot be addressed, that have nothing to sample from or whose surroundings
     /// are no numbers. A hole in the void becomes nothing; where all are, something else was meant.
     ///
@@ -109,8 +113,7 @@ impl Asked<'_> {
         if let Some(image) = self.image
             && matches!(image.format().depth, Depth::F16 | Depth::F32)
         {
-            let grow = self.request.integer("grow")? as u32;
-            let feather = self.request.integer("feather")? as u32;
+            let Settings { grow, feather, .. } = *self.settings;
             let never = Cancel::new();
             check_finite(image, rect, || {
                 reading::replaced(image, self.mask, rect, grow, feather, &never)

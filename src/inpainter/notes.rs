@@ -1,19 +1,18 @@
 //! What of a request an engine leaves unused or reads otherwise than it may be meant.
 #![forbid(unsafe_code)]
 
-use crate::engines::{self, Engine, Values};
-use crate::params::{ParamSpec, Value};
-use crate::request::common_params;
+use crate::engines::EngineDescription;
+use crate::params::ParamSpec;
+use crate::request::{EngineParam, Request, common_params, engine_params};
 
 /// The parameters whose text a model reads.
 const PROMPTS: [&str; 2] = ["prompt", "negative-prompt"];
 
-/// Notes on what was set and does nothing, or something else; `prompt_told`: the prompt is spoken of
-/// already.
-pub fn of(values: &Values, engine: &dyn Engine, prompt_told: bool) -> Vec<String> {
-    let about = engine.description();
+/// Notes on what was set and does nothing with this engine, or something else; `prompt_told`: the prompt
+/// is spoken of already.
+pub fn of(request: &Request, engine: &EngineDescription, prompt_told: bool) -> Vec<String> {
     let mut notes = Vec::new();
-    let unused = unused(values, &about.params);
+    let unused = unused(request, &engine.params);
     let names: Vec<&str> = unused
         .into_iter()
         .filter(|name| !(prompt_told && *name == "prompt"))
@@ -21,13 +20,13 @@ pub fn of(values: &Values, engine: &dyn Engine, prompt_told: bool) -> Vec<String
     if !names.is_empty() {
         notes.push(format!(
             "not used, for the engine {} has no such parameter: {}",
-            about.id,
+            engine.id,
             names.join(", ")
         ));
     }
     for name in PROMPTS {
-        let read = about.params.iter().any(|spec| spec.name == name);
-        if let (true, Some(Value::Text(text))) = (read, values.get(name)) {
+        let read = engine.params.iter().any(|spec| spec.name == name);
+        if let Some(text) = request.value(name).filter(|_| read) {
             notes.extend(foreign_words(text).map(|what| format!("parameter '{name}': {what}")));
         }
     }
@@ -35,22 +34,23 @@ pub fn of(values: &Values, engine: &dyn Engine, prompt_told: bool) -> Vec<String
 }
 
 /// The parameters that were set to something else than their default and that the engine has not.
-fn unused(values: &Values, own: &[ParamSpec]) -> Vec<&'static str> {
+fn unused(request: &Request, own: &[ParamSpec]) -> Vec<&'static str> {
     let common = common_params();
     let known = |name: &str| own.iter().chain(&common).any(|spec| spec.name == name);
-    let others: Vec<ParamSpec> = engines::all()
-        .iter()
-        .flat_map(|engine| engine.description().params)
-        .collect();
-    // Dialogs send all that they show; what is at its default says nothing.
-    let told = |name: &str, value: &Value| {
-        let mut specs = others.iter().filter(|spec| spec.name == name);
-        specs.all(|spec| spec.parse(spec.default).as_ref() != Ok(value))
+    let others = engine_params();
+    // What is at its default says nothing.
+    let at_default = |param: &EngineParam, value: &str| {
+        let mut specs = param.specs.iter().map(|(_, spec)| spec);
+        specs.any(|spec| spec.parse(value) == spec.parse(spec.default))
     };
-    values
-        .iter()
-        .filter(|(name, value)| !known(name) && told(name, value))
-        .map(|(name, _)| *name)
+    let silent = |name: &str, value: &str| {
+        let mut others = others.iter();
+        others.any(|param| param.name == name && at_default(param, value))
+    };
+    request
+        .values()
+        .filter(|(name, value)| !known(name) && !silent(name, value))
+        .map(|(name, _)| name)
         .collect()
 }
 
@@ -101,7 +101,7 @@ fn angles(inside: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Request;
+    use crate::engines;
 
     fn notes(engine: &str, set: &[(&str, &str)]) -> Vec<String> {
         let engines = engines::all();
@@ -110,7 +110,7 @@ mod tests {
         for (name, value) in set {
             request.set(name, value).unwrap();
         }
-        of(request.values(), engine.as_ref(), false)
+        of(&request, &engine.description(), false)
     }
 
     #[test]
@@ -123,8 +123,16 @@ mod tests {
         }
         assert!(!told[0].contains("grow"));
         assert_eq!(notes("diffusion", &set), Vec::<String>::new());
-        // At its default a parameter says nothing: dialogs send all.
-        assert_eq!(notes("exemplar", &[("steps", "20")]), Vec::<String>::new());
+        // At its default, that of any engine that has it, a parameter says nothing.
+        for default in ["20", "25"] {
+            let told = notes("exemplar", &[("steps", default)]);
+            assert_eq!(told, Vec::<String>::new());
+        }
+        let told = notes(
+            "rad",
+            &[("guidance", "3"), ("steps", "5"), ("detail", "attention")],
+        );
+        assert!(told[0].ends_with(": guidance, detail"), "{told:?}");
     }
 
     #[test]

@@ -2,96 +2,136 @@
 #![forbid(unsafe_code)]
 
 use super::Inpainter;
-use super::checks::{Asked, check_hole};
+use super::checks::{Case, check_hole, check_image};
+use super::notes;
 use super::region::softness;
+use super::settings::Settings;
 use super::specks;
 use crate::blend;
 use crate::detail::{transfer_costs, transfer_work};
-use crate::engines::{self, Ask, Choice, Engine};
+use crate::engines::{self, Choice, OpenOptions, Opened};
 use crate::error::{Error, ErrorKind, Result};
 use crate::r#match;
 use crate::params::Extent;
 use crate::pixels::{ImageView, MaskView, RunMask, even_alpha};
 use crate::plan::{self, Costs, Memory, Needs, Plan, Region, Specks};
 use crate::request::Request;
-use std::sync::Arc;
+use std::path::Path;
 
 /// A plan, and what its fill goes by.
 pub(super) struct Planned {
-    pub engine: Arc<dyn Engine>,
     pub plan: Plan,
+    pub settings: Settings,
+    /// How it is done; none where there is nothing to be filled.
+    pub work: Option<Work>,
+}
+
+/// How a plan is done.
+pub(super) struct Work {
+    /// The engine's id.
+    pub id: &'static str,
+    pub engine: Box<dyn Opened>,
     pub needs: Needs,
     pub costs: Costs,
-    /// What is left of the budget for the engine, see [`Ask::budget`].
+    /// What is left of the budget for the engine, see [`engines::Run::budget`].
     pub room: Option<u64>,
-    /// What the user should be told of the choice.
-    pub note: Option<String>,
     /// Where there are specks to be filled before the engine is asked.
     pub specks: Option<Specks>,
 }
 
 impl Inpainter {
-    /// Chooses the engine, the regions and the way to fill them.
-    pub(super) fn plan_runs(
+    /// Chooses the engine, opens it and plans with it.
+    pub(super) fn planned(
         &self,
         request: &Request,
         image: Option<&ImageView<'_>>,
         mask: &MaskView<'_>,
-        runs: &RunMask,
     ) -> Result<Planned> {
-        let grow = request.integer("grow")? as u32;
-        let grown = match grow {
-            0 => None,
-            _ => Some(runs.grown(grow)?),
-        };
-        let hole = grown.as_ref().unwrap_or(runs);
-        check_hole(request, hole)?;
         let models = self.options.models_folder();
-        let ask = Ask {
-            values: request.values(),
-            models: models.as_deref(),
-            budget: None,
+        let choice = self.choose(request, models.as_deref())?;
+        let about = choice.engine.description();
+        let parameters = request.parameters(&about)?;
+        let settings = Settings::new(&parameters)?;
+        if let Some(image) = image {
+            check_image(settings.layer, image, mask)?;
+        }
+        let runs = RunMask::of(mask)?;
+        if runs.count() == 0 {
+            return Ok(Planned {
+                plan: nothing(about.id, choice.reason),
+                settings,
+                work: None,
+            });
+        }
+        let mut notes = notes::of(request, &about, choice.note.is_some());
+        notes.extend(choice.note);
+        let grown = match settings.grow {
+            0 => None,
+            grow => Some(runs.grown(grow)?),
         };
-        let choice = self.engine(&ask, &request.text("engine")?)?;
-        let Choice {
-            engine,
-            reason,
-            note,
-        } = choice;
-        let needs = engine.needs(&ask)?;
-        // What a source mask forbids may lie right beside a speck; and what grows is none.
-        let specks = match needs.specks && request.source().is_none() && grow <= 1 {
-            true => plan::specks(hole)?,
-            false => None,
-        };
-        let attempt = Attempt {
-            needs,
-            costs: engine.costs(&ask)?,
-            inpainter: self,
-            engine,
-            ask,
+        let hole = grown.as_ref().unwrap_or(&runs);
+        check_hole(request, hole)?;
+        let case = Case {
             request,
-            runs,
-            image,
-            hole,
-            specks: specks.as_ref(),
-            reason,
-            note,
-        };
-        let mut planned = attempt.within_budget()?;
-        let asked = Asked {
-            request,
+            settings: &settings,
             image,
             mask,
+            runs: &runs,
             hole,
         };
-        asked.check(&planned.plan.regions)?;
-        planned.specks = specks;
-        Ok(planned)
+        let engine = choice.engine.open(&OpenOptions {
+            parameters: &parameters,
+            models: models.as_deref(),
+        })?;
+        let (work, draft) = self.work(about.id, engine, &case)?;
+        let seconds = |r| region_seconds(&work.needs, &work.costs, r).0;
+        let seconds: f64 = draft.regions.iter().map(seconds).sum();
+        let seconds = seconds / (1.0 + 0.85 * (self.threads() as f64 - 1.0));
+        Ok(Planned {
+            plan: draft.plan(about.id, choice.reason, seconds, notes),
+            settings,
+            work: Some(work),
+        })
     }
 
-    fn engine(&self, ask: &Ask<'_>, id: &str) -> Result<Choice> {
-        if id != "auto" {
+    /// How an engine fills the case.
+    fn work(
+        &self,
+        id: &'static str,
+        engine: Box<dyn Opened>,
+        case: &Case<'_>,
+    ) -> Result<(Work, Draft)> {
+        let needs = engine.needs();
+        // What a source mask forbids may lie right beside a speck; and what grows is none.
+        let grow = case.settings.grow;
+        let specks = match needs.specks && case.request.source().is_none() && grow <= 1 {
+            true => plan::specks(case.hole)?,
+            false => None,
+        };
+        let planner = Planner {
+            case,
+            budget: self.options.max_memory,
+            engine: engine.as_ref(),
+            needs: &needs,
+            costs: engine.costs(None),
+            specks: specks.as_ref(),
+        };
+        let draft = planner.within_budget()?;
+        case.check(&draft.regions)?;
+        let work = Work {
+            id,
+            needs,
+            costs: engine.costs(draft.room),
+            room: draft.room,
+            specks,
+            engine,
+        };
+        Ok((work, draft))
+    }
+
+    /// The engine that the request names, or the one that suits it.
+    fn choose(&self, request: &Request, models: Option<&Path>) -> Result<Choice> {
+        if let Some(id) = request.engine() {
             return Ok(Choice {
                 engine: engines::find(&self.engines, id)?,
                 reason: "asked for".into(),
@@ -99,61 +139,138 @@ impl Inpainter {
             });
         }
         let none = || Error::new(ErrorKind::Engine, "this build of Mend has no engine");
-        engines::choose(&self.engines, ask).ok_or_else(none)
+        engines::choose(&self.engines, request.value("prompt"), models).ok_or_else(none)
     }
 }
 
-/// What all plans that are tried have in common.
-struct Attempt<'a> {
-    inpainter: &'a Inpainter,
-    engine: Arc<dyn Engine>,
-    ask: Ask<'a>,
-    needs: Needs,
-    /// Without a budget: the regions follow from these.
-    costs: Costs,
-    request: &'a Request,
-    runs: &'a RunMask,
-    /// What of the alpha is looked at, where there is a picture yet.
-    image: Option<&'a ImageView<'a>>,
-    /// The mask as it was grown.
-    hole: &'a RunMask,
-    specks: Option<&'a Specks>,
-    reason: String,
-    note: Option<String>,
+/// The plan for an empty mask.
+fn nothing(engine: &str, reason: String) -> Plan {
+    Plan {
+        engine: engine.to_owned(),
+        reason,
+        regions: Vec::new(),
+        stages: Vec::new(),
+        peak_bytes: 0,
+        seconds: 0.0,
+        notes: vec!["the mask is empty: nothing is to be filled".into()],
+    }
 }
 
-impl Attempt<'_> {
-    fn within_budget(self) -> Result<Planned> {
-        let context = self.request.extent("context")?;
-        let (planned, memory) = self.with(context)?;
-        let Some(budget) = self.inpainter.options.max_memory else {
-            return Ok(planned);
-        };
-        if planned.plan.peak_bytes <= budget {
-            return Ok(planned);
+/// What all drafts that are tried have in common.
+struct Planner<'a> {
+    case: &'a Case<'a>,
+    budget: Option<u64>,
+    engine: &'a dyn Opened,
+    needs: &'a Needs,
+    /// Without a budget: the regions follow from these.
+    costs: Costs,
+    specks: Option<&'a Specks>,
+}
+
+/// One way to do it, whether it keeps the budget or not.
+struct Draft {
+    regions: Vec<Region>,
+    /// Bytes that grow with the regions.
+    pixels: u64,
+    /// Of the engine, and what it was given for it.
+    memory: Memory,
+    room: Option<u64>,
+    /// Whether the context was lowered for the budget.
+    lowered: bool,
+}
+
+impl Draft {
+    fn peak_bytes(&self) -> u64 {
+        self.memory.bytes + self.pixels
+    }
+
+    fn plan(self, engine: &str, mut reason: String, seconds: f64, notes: Vec<String>) -> Plan {
+        if !self.memory.given_up.is_empty() {
+            reason.push_str("; to keep the memory budget ");
+            reason.push_str(&self.memory.given_up);
         }
+        if self.lowered {
+            reason.push_str("; context lowered to keep the memory budget");
+        }
+        Plan {
+            engine: engine.to_owned(),
+            reason,
+            peak_bytes: self.peak_bytes(),
+            regions: self.regions,
+            stages: self.memory.stages,
+            seconds,
+            notes,
+        }
+    }
+}
+
+impl Planner<'_> {
+    /// The draft with the most context that keeps the budget.
+    fn within_budget(&self) -> Result<Draft> {
+        let context = self.case.settings.context;
+        let draft = self.draft(context)?;
+        let Some(budget) = self.budget.filter(|budget| draft.peak_bytes() > *budget) else {
+            return Ok(draft);
+        };
         // Less context is the one thing that can be given up unasked, and only if none was asked for.
-        let (mut smallest, mut instead) = (planned.plan.peak_bytes, memory.instead);
+        let (mut smallest, mut instead) = (draft.peak_bytes(), draft.memory.instead);
         if context == Extent::Auto {
             for share in [0.5, 0.25, 0.0] {
-                let share = Extent::Share(share * self.needs.context_share);
-                let (mut planned, memory) = self.with(share)?;
-                instead = instead.or(memory.instead);
-                smallest = smallest.min(planned.plan.peak_bytes);
-                if planned.plan.peak_bytes <= budget {
-                    let reason = &mut planned.plan.reason;
-                    reason.push_str("; context lowered to keep the memory budget");
-                    return Ok(planned);
+                let mut draft = self.draft(Extent::Share(share * self.needs.context_share))?;
+                if draft.peak_bytes() <= budget {
+                    draft.lowered = true;
+                    return Ok(draft);
                 }
+                smallest = smallest.min(draft.peak_bytes());
+                instead = instead.or(draft.memory.instead);
             }
         }
         Err(too_small(budget, smallest, instead))
     }
 
-    /// The plan with so much context, whether it keeps the budget or not.
-    fn with(&self, context: Extent) -> Result<(Planned, Memory)> {
+    /// The draft with so much context.
+    fn draft(&self, context: Extent) -> Result<Draft> {
         let regions = self.regions(context)?;
-        let most = |cost: &dyn Fn(&Region) -> f64| regions.iter().map(cost).fold(0.0, f64::max);
+        let pixels = self.pixel_bytes(&regions)?.ceil() as u64;
+        // Native detail comes after the engine is done, beside what that keeps.
+        let detail = most(&regions, |r| match detailed(self.needs, r) {
+            true => region_bytes(&transfer_costs(), r),
+            false => 0.0,
+        });
+        let detail = detail.ceil() as u64;
+        let mut room = self.budget.map(|budget| budget.saturating_sub(pixels));
+        let mut memory = self.memory(room, detail);
+        if let Some(whole) = room
+            && memory.bytes > whole
+            && detail > 0
+        {
+            // With less to go by the engine may keep less.
+            let less = Some(whole.saturating_sub(detail));
+            let other = self.memory(less, detail);
+            if other.bytes < memory.bytes {
+                (room, memory) = (less, other);
+            }
+        }
+        Ok(Draft {
+            regions,
+            pixels,
+            memory,
+            room,
+            lowered: false,
+        })
+    }
+
+    /// What the engine takes that is given so much room, and `detail` bytes of native detail after it.
+    fn memory(&self, room: Option<u64>, detail: u64) -> Memory {
+        let mut memory = self.engine.memory(room);
+        if detail > 0 {
+            memory.bytes = memory.bytes.max(memory.kept + detail);
+        }
+        memory
+    }
+
+    /// Bytes that grow with the regions.
+    fn pixel_bytes(&self, regions: &[Region]) -> Result<f64> {
         // A region's result waits for the last one: 20 bytes a pixel of its hole's box, or of specks,
         // which also say where they belong.
         let waits = |r: &Region| match r.specks {
@@ -165,97 +282,36 @@ impl Attempt<'_> {
             bytes: 0.0,
             ..self.costs
         };
-        let mut pixels = held + most(&|r| region_bytes(&grows, r));
+        let mut bytes = held + most(regions, |r| region_bytes(&grows, r));
         // Where alpha is searched for it is before the engine's own work, beside what that keeps.
         let cutout = cutout_costs();
         for r in regions.iter().filter(|r| !r.specks) {
             if self.may_have_edge(r)? {
-                pixels = pixels.max(held + region_bytes(&cutout, r));
+                bytes = bytes.max(held + region_bytes(&cutout, r));
             }
         }
-        // Native detail comes after the engine is done, beside what that keeps.
-        let detail = most(&|r| match detailed(&self.needs, r) {
-            true => region_bytes(&transfer_costs(), r),
-            false => 0.0,
-        });
-        let detail = detail.ceil() as u64;
-        let budget = self.inpainter.options.max_memory;
-        let room = budget.map(|budget| budget.saturating_sub(pixels.ceil() as u64));
-        let of = |budget| -> Result<(Option<u64>, Memory)> {
-            let ask = Ask { budget, ..self.ask };
-            // Where there is nothing to fill nothing is loaded.
-            let mut memory = match regions.is_empty() {
-                true => Memory::of(0.0),
-                false => self.engine.memory(&ask)?,
-            };
-            if detail > 0 {
-                memory.bytes = memory.bytes.max(memory.kept + detail);
-            }
-            Ok((budget, memory))
-        };
-        let (mut asked, mut memory) = of(room)?;
-        if let Some(room) = room
-            && memory.bytes > room
-            && detail > 0
-        {
-            // With less to go by the engine may keep less.
-            let less = of(Some(room.saturating_sub(detail)))?;
-            if less.1.bytes < memory.bytes {
-                (asked, memory) = less;
-            }
-        }
-        let costs = self.engine.costs(&Ask {
-            budget: asked,
-            ..self.ask
-        })?;
-        let seconds: f64 = regions
-            .iter()
-            .map(|r| region_seconds(&self.needs, &costs, r).0)
-            .sum();
-        let mut reason = self.reason.clone();
-        if !memory.given_up.is_empty() {
-            reason.push_str("; to keep the memory budget ");
-            reason.push_str(&memory.given_up);
-        }
-        let plan = Plan {
-            engine: self.engine.description().id.to_owned(),
-            reason,
-            regions,
-            stages: memory.stages.clone(),
-            peak_bytes: memory.bytes + pixels.ceil() as u64,
-            seconds: seconds / (1.0 + 0.85 * (self.inpainter.threads() as f64 - 1.0)),
-        };
-        let planned = Planned {
-            engine: self.engine.clone(),
-            plan,
-            needs: self.needs,
-            costs,
-            room: asked,
-            note: self.note.clone(),
-            specks: None,
-        };
-        Ok((planned, memory))
+        Ok(bytes)
     }
 
     /// The regions with so much context: first those of specks.
     fn regions(&self, context: Extent) -> Result<Vec<Region>> {
-        let grow = self.request.integer("grow")? as u32;
-        let of = |mask, grow| plan::regions(mask, grow, context, &self.needs, &self.costs);
+        let grow = self.case.settings.grow;
+        let of = |mask, grow| plan::regions(mask, grow, context, self.needs, &self.costs);
         let (mut regions, own) = match self.specks {
             Some(found) => {
                 let mut all = found.regions(blend::MARGIN)?;
                 all.extend(of(&found.rest, 0)?);
                 (all, &found.rest)
             }
-            None => (of(self.runs, grow)?, self.hole),
+            None => (of(self.case.runs, grow)?, self.case.hole),
         };
         for r in regions.iter_mut().filter(|r| !r.specks) {
-            if let Some(bounds) = self.request.source().map(RunMask::bounds) {
+            if let Some(bounds) = self.case.request.source().map(RunMask::bounds) {
                 r.rect = r.rect.union(&bounds);
                 r.scale = self.needs.scale(r.rect.width, r.rect.height);
             }
             let hole = own.cut(r.rect, r.hole)?;
-            let work = match softness(&self.needs, r.rect.width, r.rect.height) {
+            let work = match softness(self.needs, r.rect.width, r.rect.height) {
                 Some(scale) => transfer_work(scale, &hole)?,
                 None => r#match::pairs(&hole)? / r#match::PAIRS,
             };
@@ -263,16 +319,19 @@ impl Attempt<'_> {
         }
         Ok(regions)
     }
-}
 
-impl Attempt<'_> {
     /// Whether the alpha of a region differs from pixel to pixel.
     fn may_have_edge(&self, region: &Region) -> Result<bool> {
-        match self.image {
-            Some(image) => even_alpha(image, region.rect, self.hole).map(|even| !even),
+        match self.case.image {
+            Some(image) => even_alpha(image, region.rect, self.case.hole).map(|even| !even),
             None => Ok(false),
         }
     }
+}
+
+/// The most that a region takes.
+fn most(regions: &[Region], bytes: impl Fn(&Region) -> f64) -> f64 {
+    regions.iter().map(bytes).fold(0.0, f64::max)
 }
 
 /// What alpha at a transparent edge takes: the search's, and its pictures.

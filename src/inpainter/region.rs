@@ -5,10 +5,11 @@ use super::alpha::{NOTHING, SEARCHED, nearest, settle};
 use super::checks::no_source;
 use super::part::Part;
 use super::reading;
-use super::scaled::fill_scaled;
+use super::scaled::{Filler, fill_scaled};
+use super::settings::Settings;
 use crate::blend;
 use crate::detail::{self, Guide};
-use crate::engines::{Crop, Engine, Mark, Run};
+use crate::engines::{Crop, Mark, Run};
 use crate::error::Result;
 use crate::r#match::{Cutout, complete_cutout};
 use crate::pixels::{Coverage, ImageView, MaskView, Plane, Rect, RgbImage, Working, not_numbers};
@@ -17,19 +18,17 @@ use crate::progress::Cancel;
 use crate::request::Request;
 
 /// What all regions of a call share.
-pub struct Job<'a> {
-    /// What the engine asks for.
-    pub needs: &'a Needs,
+pub(super) struct Job<'a> {
+    /// The engine.
+    pub filler: Filler<'a>,
     /// The caller's picture.
     pub image: &'a ImageView<'a>,
     /// The caller's mask.
     pub mask: &'a MaskView<'a>,
     /// The caller's request.
     pub request: &'a Request,
-    /// Pixels by which the mask grows.
-    pub grow: u32,
-    /// Pixels over which the fill fades in.
-    pub feather: u32,
+    /// What the flow goes by.
+    pub settings: &'a Settings,
 }
 
 impl Job<'_> {
@@ -38,7 +37,8 @@ impl Job<'_> {
     /// # Errors
     /// As [`reading::coverage`].
     pub fn coverage(&self, rect: Rect, cancel: &Cancel) -> Result<Coverage> {
-        reading::replaced(self.image, self.mask, rect, self.grow, self.feather, cancel)
+        let Settings { grow, feather, .. } = *self.settings;
+        reading::replaced(self.image, self.mask, rect, grow, feather, cancel)
     }
 }
 
@@ -62,9 +62,8 @@ struct Read {
 ///
 /// # Errors
 /// As [`crate::Inpainter::fill`].
-pub fn fill_region(
+pub(super) fn fill_region(
     job: &Job<'_>,
-    engine: &dyn Engine,
     region: &Region,
     detail: f64,
     before: &[Part],
@@ -88,7 +87,7 @@ pub fn fill_region(
         let (known, rgb) = (&read.known.data, &mut read.working.rgb.data);
         run.pool
             .install(|| blend::extend(rgb, 3, w, h, known, cancel))?;
-        fill(job, engine, rect, detail, &mut read, run)?;
+        fill(job, rect, detail, &mut read, run)?;
     }
     if let Some(alpha) = &read.working.alpha {
         // What is transparent has no colour.
@@ -101,20 +100,13 @@ pub fn fill_region(
 }
 
 /// Fills what is to be filled of a crop whose unknown colours carry a smooth guess.
-fn fill(
-    job: &Job<'_>,
-    engine: &dyn Engine,
-    rect: Rect,
-    detail: f64,
-    read: &mut Read,
-    run: &mut Run<'_>,
-) -> Result<()> {
+fn fill(job: &Job<'_>, rect: Rect, detail: f64, read: &mut Read, run: &mut Run<'_>) -> Result<()> {
     let Some(edge) = read.edge.take() else {
-        return colours(job, engine, rect, detail, read, 0.0, run);
+        return colours(job, rect, detail, read, 0.0, run);
     };
     // An outline says where the edge goes, and colour goes on within it from what is opaque. Where alpha
     // is searched for, it comes with its colour from patches; other engines need the search for alpha alone.
-    let patches = engine.of_patches();
+    let patches = job.filler.engine.of_patches();
     let (w, h) = (edge.width, edge.height);
     let mut own = Plane::filled(w, h, 0u8, "the hole at an edge")?;
     let mut rest = Plane::filled(w, h, 0u8, "the rest of the hole")?;
@@ -124,7 +116,7 @@ fn fill(
         rest.data[i] = read.hole.data[i] & u8::from(!at_edge);
     }
     if !own.data.contains(&1) {
-        return colours(job, engine, rect, detail, read, 0.0, run);
+        return colours(job, rect, detail, read, 0.0, run);
     }
     let alone = !rest.data.contains(&1);
     let share = match (patches, alone) {
@@ -132,11 +124,11 @@ fn fill(
         (true, false) => 0.5,
         (false, _) => CUTOUT,
     };
-    let made = cutout(job, engine, rect, read, (&edge, &own), share, run)?;
+    let made = cutout(job, rect, read, (&edge, &own), share, run)?;
     if let Some(image) = made.filter(|_| patches) {
         let hole = std::mem::replace(&mut read.hole, rest);
         if !alone {
-            colours(job, engine, rect, detail, read, share, run)?;
+            colours(job, rect, detail, read, share, run)?;
         }
         read.hole = hole;
         let filled = read.working.rgb.data.as_chunks_mut::<3>().0.iter_mut();
@@ -145,7 +137,7 @@ fn fill(
             .for_each(|((p, made), _)| *p = *made);
         return Ok(());
     }
-    colours(job, engine, rect, detail, read, share, run)
+    colours(job, rect, detail, read, share, run)
 }
 
 /// The share of a region's time that alpha takes where another engine makes the colours.
@@ -155,7 +147,6 @@ const CUTOUT: f64 = 0.2;
 /// where it is to be searched for. Returns the colours that came with it, if patches were to be had.
 fn cutout(
     job: &Job<'_>,
-    engine: &dyn Engine,
     rect: Rect,
     read: &mut Read,
     (edge, hole): (&Plane<u8>, &Plane<u8>),
@@ -180,7 +171,7 @@ fn cutout(
         known: &known,
         source: &source,
     };
-    let stage = match engine.of_patches() {
+    let stage = match job.filler.engine.of_patches() {
         true => "fill",
         false => "prepare",
     };
@@ -211,14 +202,13 @@ fn cutout(
 /// Fills the colours of the hole by the engine, from the share `from` of the time on.
 fn colours(
     job: &Job<'_>,
-    engine: &dyn Engine,
     rect: Rect,
     detail: f64,
     read: &mut Read,
     from: f64,
     run: &mut Run<'_>,
 ) -> Result<()> {
-    let original = match job.needs.original {
+    let original = match job.filler.needs.original {
         true => Some(original(job, rect, read, run.cancel)?),
         false => None,
     };
@@ -227,15 +217,13 @@ fn colours(
         image: rgb,
         original: original.as_ref(),
         hole: &read.hole,
-        coverage: job.needs.coverage.then_some(&read.coverage),
+        coverage: job.filler.needs.coverage.then_some(&read.coverage),
         source: &read.source,
     };
-    let softness = softness(job.needs, rect.width, rect.height);
+    let softness = softness(job.filler.needs, rect.width, rect.height);
     let until = from + (1.0 - from) * softness.map_or(1.0, |_| 1.0 - detail);
-    let (mut filled, mark) = within(run, from, until, |run| {
-        fill_scaled(engine, job.needs, &crop, run)
-    })?;
-    if job.needs.blend {
+    let (mut filled, mark) = within(run, from, until, |run| fill_scaled(&job.filler, &crop, run))?;
+    if job.filler.needs.blend {
         run.pool
             .install(|| blend::paste(rgb, &read.hole, &read.source, &mut filled, run.cancel))?;
     }

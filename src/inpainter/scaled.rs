@@ -2,27 +2,33 @@
 #![forbid(unsafe_code)]
 
 use crate::detail;
-use crate::engines::{Ask, Crop, Engine, Run};
+use crate::engines::{Crop, Opened, Run};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pixels::RgbImage;
 use crate::pixels::resample::{resize_flags, resize_most, resize_rgb};
 use crate::plan::Needs;
 
+/// The engine that fills.
+#[derive(Clone, Copy)]
+pub struct Filler<'a> {
+    /// Its name, for messages.
+    pub id: &'a str,
+    /// The engine itself.
+    pub engine: &'a dyn Opened,
+    /// What it asks for.
+    pub needs: &'a Needs,
+}
+
 /// The engine's fill of `crop`, at the crop's size.
 ///
 /// # Errors
-/// Those of [`Engine::fill`]; [`crate::ErrorKind::Memory`].
-pub fn fill_scaled(
-    engine: &dyn Engine,
-    needs: &Needs,
-    crop: &Crop<'_>,
-    run: &mut Run<'_>,
-) -> Result<RgbImage> {
+/// Those of [`Opened::fill`]; [`crate::ErrorKind::Memory`].
+pub fn fill_scaled(filler: &Filler<'_>, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
     let (w, h) = (crop.image.width, crop.image.height);
-    let (width, height) = needs.working_size(w as u32, h as u32);
+    let (width, height) = filler.needs.working_size(w as u32, h as u32);
     let (width, height) = (width as usize, height as usize);
     if (width, height) == (w, h) {
-        return filled(engine, crop, run);
+        return filled(filler, crop, run);
     }
     // Each of these takes some time where the crop is large.
     run.cancel.check()?;
@@ -47,30 +53,25 @@ pub fn fill_scaled(
         coverage: coverage.as_ref(),
         source: &source,
     };
-    let filled = filled(engine, &small, run)?;
+    let filled = filled(filler, &small, run)?;
     run.cancel.check()?;
     detail::upscale(&filled, w, h)
 }
 
 /// The engine's fill, of numbers.
-fn filled(engine: &dyn Engine, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-    let made = engine.fill(crop, run)?;
+fn filled(filler: &Filler<'_>, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
+    let made = filler.engine.fill(crop, run)?;
     // Once through all is faster than an end at the first.
     let strange = made.data.iter().fold(false, |any, v| any | !v.is_finite());
     match strange {
-        true => Err(no_numbers(engine, run)),
+        true => Err(no_numbers(filler)),
         false => Ok(made),
     }
 }
 
 /// Why an engine's picture is of no use.
-fn no_numbers(engine: &dyn Engine, run: &Run<'_>) -> Error {
-    let ask = Ask {
-        values: run.values,
-        models: run.models,
-        budget: run.budget,
-    };
-    match engine.model(&ask) {
+fn no_numbers(filler: &Filler<'_>) -> Error {
+    match filler.engine.model() {
         Some(model) => Error::new(
             ErrorKind::Model,
             format!(
@@ -78,7 +79,7 @@ fn no_numbers(engine: &dyn Engine, run: &Run<'_>) -> Error {
                  damaged, or do not go with the parameters, such as a LoRA's weight or the \
                  scheduler; set these back or get the model again",
                 model.display(),
-                engine.description().id
+                filler.id
             ),
         ),
         None => Error::new(
@@ -86,7 +87,7 @@ fn no_numbers(engine: &dyn Engine, run: &Run<'_>) -> Error {
             format!(
                 "the image's values are too large for the engine '{}', which came to values that \
                  are no numbers: scale the image's values down",
-                engine.description().id
+                filler.id
             ),
         ),
     }

@@ -24,7 +24,7 @@ pub const COSTS: Costs = Costs {
 ///
 /// # Errors
 /// As [`crate::Inpainter::fill`].
-pub fn fill_specks(
+pub(super) fn fill_specks(
     job: &Job<'_>,
     specks: &RunMask,
     region: &Region,

@@ -2,20 +2,28 @@
 #![forbid(unsafe_code)]
 
 use super::*;
-use crate::engines::{Ask, Crop, EngineDescription};
+use crate::engines::{Crop, EngineDescription, OpenOptions, Opened, Run};
+use crate::pixels::RgbImage;
 use crate::pixels::{Depth, Layout, PixelFormat};
 use crate::plan::{Costs, Needs};
 use crate::progress::Silent;
-use std::path::PathBuf;
-use std::sync::Mutex;
+use parking_lot::Mutex;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Answers with the crop, one value of it replaced.
+#[derive(Clone)]
 struct Stub {
     needs: Needs,
     value: f32,
     model: Option<PathBuf>,
     /// The crops that it was given.
-    seen: Mutex<Vec<RgbImage>>,
+    seen: Arc<Mutex<Vec<RgbImage>>>,
+    /// How often it was opened.
+    opened: Arc<AtomicUsize>,
+    /// The opening and the fill that are still to panic.
+    panics: Arc<[AtomicBool; 2]>,
 }
 
 impl Stub {
@@ -24,7 +32,9 @@ impl Stub {
             needs,
             value,
             model: model.map(PathBuf::from),
-            seen: Mutex::default(),
+            seen: Arc::default(),
+            opened: Arc::default(),
+            panics: Arc::default(),
         })
     }
 }
@@ -39,30 +49,39 @@ impl Engine for Stub {
         }
     }
 
-    fn needs(&self, _: &Ask<'_>) -> Result<Needs> {
-        Ok(self.needs)
+    fn open(&self, _: &OpenOptions<'_>) -> Result<Box<dyn Opened>> {
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.panics[0].swap(false, Ordering::SeqCst), "opening");
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Opened for Stub {
+    fn needs(&self) -> Needs {
+        self.needs
     }
 
-    fn costs(&self, _: &Ask<'_>) -> Result<Costs> {
-        Ok(Costs {
+    fn costs(&self, _: Option<u64>) -> Costs {
+        Costs {
             bytes: 0.0,
             bytes_per_pixel: 0.0,
             bytes_per_hole_pixel: 0.0,
             seconds: 0.1,
             seconds_per_pixel: 1e-7,
             seconds_per_hole_pixel: 0.0,
-        })
+        }
     }
 
-    fn model(&self, _: &Ask<'_>) -> Option<PathBuf> {
-        self.model.clone()
+    fn model(&self) -> Option<&Path> {
+        self.model.as_deref()
     }
 
     fn fill(&self, crop: &Crop<'_>, _: &mut Run<'_>) -> Result<RgbImage> {
+        assert!(!self.panics[1].swap(false, Ordering::SeqCst), "filling");
         let mut out = crop.image.clone();
         let at = crop.hole.data.iter().position(|h| *h != 0).unwrap();
         out.data[3 * at] = self.value;
-        self.seen.lock().unwrap().push(crop.image.clone());
+        self.seen.lock().push(crop.image.clone());
         Ok(out)
     }
 }
@@ -71,6 +90,10 @@ impl Engine for Stub {
 fn fill(stub: &Arc<Stub>, width: u32, height: u32) -> (Vec<u8>, Result<Vec<u8>>) {
     let engine: Arc<dyn Engine> = stub.clone();
     let inpainter = Inpainter::with(Options::default(), vec![engine]);
+    fill_by(&inpainter, width, height)
+}
+
+fn fill_by(inpainter: &Inpainter, width: u32, height: u32) -> (Vec<u8>, Result<Vec<u8>>) {
     let mut request = Request::new();
     request.set("context", "4000").unwrap();
     let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8;
@@ -129,7 +152,7 @@ fn a_picture_of_any_side_reaches_the_engine_as_it_is() {
     for (width, height) in [(611, 397), (255, 203), (1021, 37), (1024, 8), (1030, 40)] {
         let stub = Stub::new(needs, 0.5, None);
         let (before, after) = fill(&stub, width, height);
-        let seen = stub.seen.lock().unwrap();
+        let seen = stub.seen.lock();
         let crop = &seen[0];
         // A picture that is a little too wide loses what is furthest away.
         let skipped = width.saturating_sub(1024) as usize / 2;
@@ -151,5 +174,70 @@ fn a_picture_of_any_side_reaches_the_engine_as_it_is() {
             }
         }
         assert!(after.is_ok());
+    }
+}
+
+/// The engine is opened once for a plan and its run, however many regions there are; and what was planned is
+/// what is run.
+#[test]
+fn an_engine_is_opened_once_for_a_plan_and_its_fill() {
+    let stub = Stub::new(Needs::ANY, 0.5, None);
+    let engine: Arc<dyn Engine> = stub.clone();
+    let inpainter = Inpainter::with(Options::default(), vec![engine]);
+    let opened = || stub.opened.load(Ordering::SeqCst);
+    let (width, height) = (300u32, 60u32);
+    let pixels = vec![99u8; (width * height * 3) as usize];
+    let mut mask = vec![0u8; (width * height) as usize];
+    for x in [20, 150, 270] {
+        for y in 20..30 {
+            mask[(y * width + x) as usize..][..10].fill(255);
+        }
+    }
+    let gray = PixelFormat::new(Layout::Gray, Depth::U8);
+    let rgb = PixelFormat::new(Layout::Rgb, Depth::U8);
+    let image = ImageView::new(&pixels, width, height, 3 * width as usize, rgb).unwrap();
+    let none = vec![0u8; mask.len()];
+    let view = |mask| {
+        let view = ImageView::new(mask, width, height, width as usize, gray).unwrap();
+        MaskView::new(view).unwrap()
+    };
+    let mut request = Request::new();
+    request.set("context", "5").unwrap();
+    request.set("steps", "7").unwrap();
+    let mask = view(&mask);
+    let prepared = inpainter.prepare(&request, &image, &mask).unwrap();
+    assert_eq!((opened(), prepared.plan().regions.len()), (1, 3));
+    assert!(prepared.plan().notes[0].ends_with("no such parameter: steps"));
+    for fills in [3, 6] {
+        let filled = prepared.run(&mut Silent, &Cancel::new()).unwrap();
+        assert_eq!((opened(), stub.seen.lock().len()), (1, fills));
+        assert_eq!(filled.report.notes, prepared.plan().notes);
+        assert_eq!(filled.report.pixels, 300);
+    }
+    let plan = inpainter.plan(&request, Some(&image), &mask).unwrap();
+    assert_eq!((opened(), &plan), (2, prepared.plan()));
+    inpainter
+        .fill(&request, &image, &mask, &mut Silent, &Cancel::new())
+        .unwrap();
+    assert_eq!(opened(), 3);
+    // Nothing to be filled: nothing is opened.
+    let none = view(&none);
+    let prepared = inpainter.prepare(&request, &image, &none).unwrap();
+    assert_eq!((opened(), prepared.plan().peak_bytes), (3, 0));
+    let filled = prepared.run(&mut Silent, &Cancel::new()).unwrap();
+    assert_eq!((filled.report.regions, stub.seen.lock().len()), (0, 9));
+}
+
+/// As the C interface has it, where a panic becomes an error and the inpainter lives on.
+#[test]
+fn the_next_fill_works_after_one_that_panicked() {
+    let stub = Stub::new(Needs::ANY, 0.5, None);
+    let engine: Arc<dyn Engine> = stub.clone();
+    let inpainter = Inpainter::with(Options::default(), vec![engine]);
+    for panics in stub.panics.iter() {
+        panics.store(true, Ordering::SeqCst);
+        let broken = catch_unwind(AssertUnwindSafe(|| fill_by(&inpainter, 60, 45)));
+        assert!(broken.is_err());
+        assert!(fill_by(&inpainter, 60, 45).1.is_ok());
     }
 }

@@ -155,6 +155,9 @@ pub struct Plan {
     pub peak_bytes: u64,
     /// Predicted seconds.
     pub seconds: f64,
+    /// What the user should know before the fill, such as which parameters the engine will not use.
+    /// The fill's report says it again.
+    pub notes: Vec<String>,
 }
 
 impl Plan {
@@ -171,6 +174,7 @@ impl Plan {
             "stages": self.stages.iter().map(Stage::to_json).collect::<Vec<_>>(),
             "peak_bytes": self.peak_bytes,
             "seconds": self.seconds,
+            "notes": self.notes,
         })
     }
 }

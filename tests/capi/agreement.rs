@@ -187,6 +187,59 @@ fn parameters_and_source(surface: &dyn Surface) -> Vec<Seen> {
     vec![seen_report(report), Seen::Picture(filled)]
 }
 
+/// An engine's own parameters have its own values and defaults; what it has not is told.
+fn parameters_of_engines(surface: &dyn Surface) -> Vec<Seen> {
+    const RAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/rad.safetensors");
+    let image = Picture::textured(SIZE, RGB8, 0);
+    let mask = hole(Depth::U8, 0);
+    let mut seen = Vec::new();
+    let rad = [("engine", "rad"), ("model", RAD)];
+    for more in [&[][..], &[("scheduler", "ddpm"), ("steps", "2")]] {
+        let params = [&rad, more].concat();
+        let ask = Ask {
+            params: &params,
+            ..Ask::new(&image, &mask)
+        };
+        let (report, filled) = surface.fill(&ask, None).expect("a fill");
+        assert_eq!(report["engine"], "rad", "{report}");
+        assert_eq!(report["notes"], Json::Array(Vec::new()), "{report}");
+        seen.extend([seen_report(report), Seen::Picture(filled)]);
+    }
+    let euler = ("scheduler", "euler");
+    for params in [[rad[0], rad[1], euler], [euler, rad[0], rad[1]]] {
+        let ask = Ask {
+            params: &params,
+            ..Ask::new(&image, &mask)
+        };
+        for refused in [
+            surface.plan(&ask).unwrap_err(),
+            surface.fill(&ask, None).unwrap_err(),
+        ] {
+            assert_eq!(refused.status, ErrorKind::Parameter as i32);
+            for said in ["'scheduler'", "'euler'", "'rad'", "ddim, ddpm"] {
+                assert!(refused.message.contains(said), "{}", refused.message);
+            }
+            seen.push(Seen::Status(refused.status));
+        }
+    }
+    let ask = Ask {
+        params: &[euler, ("steps", "7"), ("guidance", "7.5")],
+        ..Ask::new(&image, &mask)
+    };
+    let (plan, (report, _)) = (
+        surface.plan(&ask).expect("a plan"),
+        surface.fill(&ask, None).expect("a fill"),
+    );
+    assert_eq!(plan["notes"], report["notes"]);
+    let note = plan["notes"][0].as_str().expect("a note");
+    assert!(
+        note.ends_with("no such parameter: scheduler, steps"),
+        "{note}"
+    );
+    seen.push(Seen::Json(plan));
+    seen
+}
+
 /// `result` at `layer`: the fill alone, also where the destination lay apart and held other things.
 fn a_layer(surface: &dyn Surface) -> Vec<Seen> {
     let rgba = mend::PixelFormat::new(mend::pixels::Layout::Rgba, Depth::U8);
@@ -730,6 +783,7 @@ through_both! {
     plans
     threads_do_not_matter
     parameters_and_source
+    parameters_of_engines
     a_layer
     refusals
     nan_in_the_hole

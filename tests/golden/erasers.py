@@ -378,14 +378,19 @@ def lama():
             mask,
             net(image, mask),
         )
-    # Sides that are no multiples of 8, as the original's `pad_img_to_modulo` and its cut back have them.
+    # Sides that are no multiples of 8, as the original's `pad_img_to_modulo` and its cut back have
+    # them.
     h, w = 39, 61
     image = torch.rand(1, 3, h, w, generator=g)
     mask = torch.zeros(1, 1, h, w)
     mask[..., h // 4 : h // 2, w // 2 : w - 2] = 1
     around = ((0, 0), (0, 0), (0, -h % 8), (0, -w % 8))
     padded = [torch.from_numpy(np.pad(x.numpy(), around, mode="symmetric")) for x in (image, mask)]
-    out["ragged.image"], out["ragged.mask"], out["ragged.out"] = image, mask, net(*padded)[..., :h, :w]
+    out["ragged.image"], out["ragged.mask"], out["ragged.out"] = (
+        image,
+        mask,
+        net(*padded)[..., :h, :w],
+    )
     save("lama", stored(net), out, config)
     return net
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Every relative link in the repository's pages leads to a file, and to a heading where it names one.
+"""Every relative link in the repository's pages leads to a file, and to a heading where it names
+one.
 
 Run: python3 -m unittest discover tests/python
 """
@@ -9,13 +10,16 @@ import re
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)|^\[[^\]]+\]:\s*(\S+)", re.M)
+LINK = re.compile(r"\[[^\]]*\]\(([^()\s]+)\)|^\[[^\]]+\]:\s*(\S+)", re.MULTILINE)
 
 
 def pages():
     for folder, inner, files in os.walk(ROOT):
-        inner[:] = [name for name in inner if not name.startswith((".", "target"))
-                    and name not in ("corpus", "artifacts", "venv")]
+        inner[:] = [
+            name
+            for name in inner
+            if not name.startswith((".", "target")) and name not in ("corpus", "artifacts", "venv")
+        ]
         for name in files:
             if name.endswith(".md"):
                 yield os.path.relpath(os.path.join(folder, name), ROOT)
@@ -27,15 +31,15 @@ def text_of(page):
 
 
 def without_code(text):
-    text = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
+    text = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"`[^`]*`", "`", text)
 
 
 def anchors(text):
     """The headings' names as GitHub makes them."""
-    text = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.M | re.S)
+    text = re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
     found = set()
-    for heading in re.findall(r"^#+ +(.+?) *$", text, re.M):
+    for heading in re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE):
         plain = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         found.add(plain)
     return found

@@ -14,18 +14,19 @@ import sys
 import tempfile
 import unittest
 import zlib
+from typing import Any
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EXAMPLE = os.path.join(ROOT, "examples", "fill.py")
 PHOTOS = os.path.join(ROOT, "examples", "photos")
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from test_native import library_file  # noqa: E402
+from test_native import library_file
 
 
 def example():
     """The example as a module; plain `import fill` would be GIMP's file of that name."""
-    spec = importlib.util.spec_from_file_location("example_fill", EXAMPLE)
+    spec: Any = importlib.util.spec_from_file_location("example_fill", EXAMPLE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -46,17 +47,26 @@ class Example(unittest.TestCase):
         return os.path.join(self.folder, name)
 
     def run_it(self, *files):
-        return subprocess.run([sys.executable, EXAMPLE, *files], capture_output=True, text=True,
-                              env=dict(os.environ, MEND_LIBRARY=self.library))
+        return subprocess.run(
+            [sys.executable, EXAMPLE, *files],
+            check=False,
+            capture_output=True,
+            text=True,
+            env=dict(os.environ, MEND_LIBRARY=self.library),
+        )
 
     def check_fill(self, before, mask, after):
         """What is selected has changed, and nothing else."""
-        self.assertEqual((before.width, before.height, before.channels, before.depth),
-                         (after.width, after.height, after.channels, after.depth))
+        self.assertEqual(
+            (before.width, before.height, before.channels, before.depth),
+            (after.width, after.height, after.channels, after.depth),
+        )
         pixel = before.channels * before.depth
         changed = selected = 0
         for i, value in enumerate(mask.data):
-            same = before.data[i * pixel:(i + 1) * pixel] == after.data[i * pixel:(i + 1) * pixel]
+            same = (
+                before.data[i * pixel : (i + 1) * pixel] == after.data[i * pixel : (i + 1) * pixel]
+            )
             self.assertTrue(same or value, i)
             changed += not same
             selected += value > 0
@@ -72,20 +82,32 @@ class Example(unittest.TestCase):
         self.assertEqual(json.loads(done.stdout)["pixels"], selected)
 
     def test_every_kind_of_picture(self):
-        for channels, depth, name in [(1, 1, "gray.pgm"), (3, 1, "colour.ppm"), (3, 2, "deep.ppm"),
-                                      (1, 2, "gray16.png"), (2, 1, "alpha.png"), (4, 2, "all.png")]:
+        for channels, depth, name in [
+            (1, 1, "gray.pgm"),
+            (3, 1, "colour.ppm"),
+            (3, 2, "deep.ppm"),
+            (1, 2, "gray16.png"),
+            (2, 1, "alpha.png"),
+            (4, 2, "all.png"),
+        ]:
             width, height = 40, 32
-            values = [(x * 5 + y * 3 + c * 40) % 200 for y in range(height) for x in range(width)
-                      for c in range(channels)]
+            values = [
+                (x * 5 + y * 3 + c * 40) % 200
+                for y in range(height)
+                for x in range(width)
+                for c in range(channels)
+            ]
             opaque = set() if channels % 2 else set(range(channels - 1, len(values), channels))
-            data = b"".join(bytes([255 if i in opaque else v] * depth)
-                            for i, v in enumerate(values))
+            data = b"".join(
+                bytes([255 if i in opaque else v] * depth) for i, v in enumerate(values)
+            )
             inside = lambda x, y: 15 <= x < 24 and 10 <= y < 20  # noqa: E731
             pixel = channels * depth
             mark = bytes([255] * pixel)  # what is to go is unlike everything around it
             selected = [inside(i % width, i // width) for i in range(width * height)]
-            data = b"".join(mark if s else data[i * pixel:(i + 1) * pixel]
-                            for i, s in enumerate(selected))
+            data = b"".join(
+                mark if s else data[i * pixel : (i + 1) * pixel] for i, s in enumerate(selected)
+            )
             picture = self.example.Picture
             before = picture(width, height, channels, depth, data)
             hole = picture(width, height, 1, 1, bytes(255 * s for s in selected))
@@ -97,14 +119,17 @@ class Example(unittest.TestCase):
 
     def test_every_row_filter_of_a_png(self):
         width, height, pixel = 7, 10, 3
-        rows = [bytes((x * x * 11 + y * 37) & 255 for x in range(width * pixel))
-                for y in range(height)]
+        rows = [
+            bytes((x * x * 11 + y * 37) & 255 for x in range(width * pixel)) for y in range(height)
+        ]
         lines = b""
         for y, row in enumerate(rows):
             up = rows[y - 1] if y else bytes(len(row))
             left, corner = bytes(pixel) + row[:-pixel], bytes(pixel) + up[:-pixel]
-            paeth = [min((abs(a + b - c - p), i, p) for i, p in enumerate((a, b, c)))[2]
-                     for a, b, c in zip(left, up, corner)]
+            paeth = [
+                min((abs(a + b - c - p), i, p) for i, p in enumerate((a, b, c)))[2]
+                for a, b, c in zip(left, up, corner)
+            ]
             guesses = [bytes(len(row)), left, up, [(a + b) // 2 for a, b in zip(left, up)], paeth]
             lines += bytes([y % 5]) + bytes((v - g) & 255 for v, g in zip(row, guesses[y % 5]))
         out = b"\x89PNG\r\n\x1a\n"

@@ -7,10 +7,9 @@ use crate::install::InstallArgs;
 use crate::mask::How;
 use crate::models::ModelsArgs;
 use crate::orient::MaskOrientation;
-use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
 use mend::params::{ParamKind, ParamSpec};
-use mend::request::{all_params, common_params};
+use mend::request::{common_params, engine_params};
 use mend::{Error, ErrorKind, Inpainter, Options, Request, Result};
 use std::path::PathBuf;
 
@@ -348,10 +347,28 @@ const MASKS: &str = "Masks";
 const COMMON: &str = "Parameters";
 const OF_SOME: &str = "Parameters of some engines; see `mend engines`";
 
-fn specs() -> Vec<ParamSpec> {
-    let mut all = all_params();
-    all.retain(|spec| !TAKEN.contains(&spec.name));
-    all
+/// A parameter, of every engine or of each that has it.
+struct Param {
+    name: &'static str,
+    common: bool,
+    /// Descriptions with the engines that have them.
+    specs: Vec<(&'static str, ParamSpec)>,
+}
+
+/// The parameters that become options, the common ones first.
+fn params() -> Vec<Param> {
+    let common = common_params().into_iter().map(|spec| Param {
+        name: spec.name,
+        common: true,
+        specs: vec![("", spec)],
+    });
+    let others = engine_params().into_iter().map(|param| Param {
+        name: param.name,
+        common: false,
+        specs: param.specs,
+    });
+    let all = common.chain(others);
+    all.filter(|param| !TAKEN.contains(&param.name)).collect()
 }
 
 impl FromArgMatches for Params {
@@ -362,9 +379,9 @@ impl FromArgMatches for Params {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for spec in specs() {
-            if let Some(value) = matches.get_one::<String>(spec.name) {
-                self.0.push((spec.name.to_owned(), value.clone()));
+        for param in params() {
+            if let Some(value) = matches.get_one::<String>(param.name) {
+                self.0.push((param.name.to_owned(), value.clone()));
             }
         }
         if let Some(pairs) = matches.get_many::<(String, String)>("set") {
@@ -376,9 +393,8 @@ impl FromArgMatches for Params {
 
 impl Args for Params {
     fn augment_args(mut command: Command) -> Command {
-        let common: Vec<_> = common_params().iter().map(|spec| spec.name).collect();
-        for spec in specs() {
-            command = command.arg(arg(&spec, common.contains(&spec.name)));
+        for param in params() {
+            command = command.arg(arg(&param));
         }
         command.arg(
             Arg::new("set")
@@ -396,41 +412,58 @@ impl Args for Params {
     }
 }
 
-/// The option that a parameter's description makes.
-fn arg(spec: &ParamSpec, common: bool) -> Arg {
-    let mut help = spec.help.trim_end().to_owned();
-    let mut arg = Arg::new(spec.name)
-        .long(spec.name)
-        .help_heading(if common { COMMON } else { OF_SOME })
-        .action(ArgAction::Set);
-    arg = match &spec.kind {
-        ParamKind::Integer { min, max } => {
-            help.push_str(&format!(" {min} to {max}."));
-            arg.value_name("N").allow_negative_numbers(true)
+/// The option that a parameter's descriptions make.
+fn arg(param: &Param) -> Arg {
+    let arg = Arg::new(param.name)
+        .long(param.name)
+        .help_heading(if param.common { COMMON } else { OF_SOME })
+        .action(ArgAction::Set)
+        .help(help(&param.specs));
+    match param.specs.first().map(|(_, spec)| &spec.kind) {
+        Some(ParamKind::Integer { .. }) => arg.value_name("N").allow_negative_numbers(true),
+        Some(ParamKind::Number { .. }) => arg.value_name("X").allow_negative_numbers(true),
+        Some(ParamKind::Choice(_)) => arg.value_name("NAME"),
+        Some(ParamKind::Extent { .. }) => arg.value_name("EXTENT"),
+        Some(ParamKind::Bytes) => arg.value_name("SIZE"),
+        Some(ParamKind::Text) | None => arg.value_name("TEXT"),
+    }
+}
+
+/// What the parameter does and takes; where engines differ in it, each by itself.
+fn help(specs: &[(&'static str, ParamSpec)]) -> String {
+    let mut parts: Vec<(Vec<&str>, String)> = Vec::new();
+    for (engine, spec) in specs {
+        let text = described(spec);
+        match parts.iter_mut().find(|(_, other)| *other == text) {
+            Some((engines, _)) => engines.push(engine),
+            None => parts.push((vec![engine], text)),
         }
-        ParamKind::Number { min, max } => {
-            help.push_str(&format!(" {min} to {max}."));
-            arg.value_name("X").allow_negative_numbers(true)
-        }
-        ParamKind::Flag => arg
-            .value_name("true|false")
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("true")
-            .value_parser(PossibleValuesParser::new(["true", "false"])),
-        ParamKind::Text => arg.value_name("TEXT"),
+    }
+    if let [(_, text)] = &parts[..] {
+        return text.clone();
+    }
+    let each = parts
+        .iter()
+        .map(|(engines, text)| format!("{}: {text}", engines.join(", ")));
+    each.collect::<Vec<_>>().join(" — ")
+}
+
+/// What a parameter does, what it takes and its default.
+fn described(spec: &ParamSpec) -> String {
+    let mut text = spec.help.trim_end().to_owned();
+    match &spec.kind {
+        ParamKind::Integer { min, max } => text.push_str(&format!(" {min} to {max}.")),
+        ParamKind::Number { min, max } => text.push_str(&format!(" {min} to {max}.")),
         ParamKind::Choice(choices) => {
             let ids: Vec<_> = choices.iter().map(|(id, _)| *id).collect();
-            help.push_str(&format!(" One of {}.", ids.join(", ")));
-            arg.value_name("NAME")
+            text.push_str(&format!(" One of {}.", ids.join(", ")));
         }
-        ParamKind::Extent { .. } => arg.value_name("EXTENT"),
-        ParamKind::Bytes => arg.value_name("SIZE"),
-    };
-    if !spec.default.is_empty() {
-        help.push_str(&format!(" [default: {}]", spec.default));
+        ParamKind::Text | ParamKind::Extent { .. } | ParamKind::Bytes => {}
     }
-    arg.help(help)
+    if !spec.default.is_empty() {
+        text.push_str(&format!(" [default: {}]", spec.default));
+    }
+    text
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -462,8 +495,28 @@ mod tests {
         cli.clone().debug_assert();
         let fill = cli.find_subcommand_mut("fill").unwrap();
         let help = fill.render_long_help().to_string();
-        for spec in all_params() {
-            assert!(help.contains(&format!("--{}", spec.name)), "{}", spec.name);
+        for param in params() {
+            assert!(
+                help.contains(&format!("--{}", param.name)),
+                "{}",
+                param.name
+            );
         }
+    }
+
+    #[test]
+    fn what_engines_differ_in_is_told_of_each() {
+        let of = |name: &str| {
+            let all = params();
+            let param = all.iter().find(|param| param.name == name).unwrap();
+            help(&param.specs)
+        };
+        let scheduler = of("scheduler");
+        let (diffusion, rad) = scheduler.split_once(" — rad: ").unwrap();
+        assert!(diffusion.starts_with("diffusion: ") && diffusion.contains("euler"));
+        assert!(diffusion.ends_with("[default: dpmpp_2m_karras]"));
+        assert!(rad.ends_with("One of ddim, ddpm. [default: ddim]"), "{rad}");
+        assert!(of("steps").contains("[default: 25]"));
+        assert!(of("guidance").starts_with("How closely"));
     }
 }

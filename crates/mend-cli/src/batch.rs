@@ -44,12 +44,14 @@ pub fn run(app: &App, args: &FillArgs, request: &Request, jobs: Jobs) -> Result<
     }
     let total = jobs.list.len();
     take_stdin(app, select, &Budget::new(args.machine.memory()))?;
+    // One for all: what it loads for the first picture serves the others.
+    let mut inpainter = args.machine.inpainter(None);
     for (i, job) in jobs.list.iter().enumerate() {
         let name = job.image.file_name().unwrap_or_default();
         let bar = app
             .terminal
             .bar(&format!("{}/{total} {} ", i + 1, name.to_string_lossy()));
-        match fill::one(app, args, request, job, bar) {
+        match fill::one(app, args, request, &mut inpainter, job, bar) {
             Ok(outcome) => {
                 for note in &outcome.notes {
                     app.terminal

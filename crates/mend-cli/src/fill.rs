@@ -79,7 +79,8 @@ fn alone(app: &App, args: &FillArgs, request: &Request, job: &Job) -> Result<()>
     }
     take_stdin(app, &args.select, &Budget::new(args.machine.memory()))?;
     let bar = app.terminal.bar("");
-    let outcome = one(app, args, request, job, bar)?;
+    let mut inpainter = args.machine.inpainter(None);
+    let outcome = one(app, args, request, &mut inpainter, job, bar)?;
     for note in &outcome.notes {
         app.terminal.note(note);
     }
@@ -138,7 +139,8 @@ pub fn summary(job: &Job, outcome: &Outcome) -> String {
     )
 }
 
-/// Fills one picture.
+/// Fills one picture. What the inpainter loads stays there for the next one, unless memory is bounded:
+/// then the next picture has the room.
 ///
 /// # Errors
 /// Named ones, of whatever went wrong; the output is untouched then.
@@ -146,103 +148,198 @@ pub fn one(
     app: &App,
     args: &FillArgs,
     request: &Request,
+    inpainter: &mut Inpainter,
     job: &Job,
-    mut bar: Bar,
+    bar: Bar,
 ) -> Result<Outcome> {
     let start = Instant::now();
     let budget = Budget::new(args.machine.memory());
+    if budget.left().is_some() {
+        inpainter.trim();
+    }
     bar.stage("read");
-    let image = &job.image;
-    let source = source(app, image, &budget);
-    let about = files::read(&source, Want::Header)?;
-    let sink = Sink::new(&job.output)?;
-    let output = sink.named();
-    let kind = kind_of_output(args, output, &about)?;
-    files::check(&about, kind, output)?;
-    let in_place = sink.is(image);
-    if in_place && about.kind != kind {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!(
-                "{} is a {} under another format's name, and would be replaced by a {}: give \
-                 --output another name",
-                image.display(),
-                about.kind.name(),
-                kind.name()
-            ),
-        ));
-    }
-    budget.need(picture_bytes(&about), pipe::shown(image).display())?;
+    let task = Task::open(app, args, job, &budget)?;
+    let inputs = task.read(request)?;
+    let mut outcome = match inputs.mask.empty {
+        true => task.untouched(inpainter, inputs, &bar)?,
+        false => task.filled(inpainter, inputs, bar)?,
+    };
+    outcome.seconds = start.elapsed().as_secs_f64();
+    Ok(outcome)
+}
 
-    let (mut picture, mask) = read_both(app, args, job, &budget, &source)?;
-    let mut request = request.clone();
-    if let Some(path) = &job.source {
-        let mut reading = MaskReading::new(app, &args.select, image, &budget);
-        request.set_source(&reading.source(&about, path)?.view()?)?;
-        picture.notes.append(&mut reading.notes);
-    }
-    let mut notes: Vec<String> = picture.notes.drain(..).chain(mask.notes.clone()).collect();
-    let explain = |e: Error| named(image, budget.explain(e));
+/// One picture's way from file to file.
+struct Task<'a> {
+    app: &'a App,
+    args: &'a FillArgs,
+    job: &'a Job,
+    budget: &'a Budget,
+    source: Source<'a>,
+    /// The picture's header.
+    about: Picture,
+    sink: Sink,
+    /// The output's format.
+    kind: Kind,
+    in_place: bool,
+}
 
-    if mask.empty {
-        let inpainter = args.machine.inpainter(None);
-        let report =
-            untouched(app, &inpainter, &request, &mask).map_err(|e| explain(mask.explain(e)))?;
+/// What was read for a fill.
+struct Inputs {
+    picture: Picture,
+    mask: Mask,
+    request: Request,
+    /// What the user should know of how it was read.
+    notes: Vec<String>,
+}
+
+impl<'a> Task<'a> {
+    /// Reads the header, and checks that the output can be written.
+    fn open(app: &'a App, args: &'a FillArgs, job: &'a Job, budget: &'a Budget) -> Result<Self> {
+        let image = &job.image;
+        let source = source(app, image, budget);
+        let about = files::read(&source, Want::Header)?;
+        let sink = Sink::new(&job.output)?;
+        let output = sink.named();
+        let kind = kind_of_output(args, output, &about)?;
+        files::check(&about, kind, output)?;
+        let in_place = sink.is(image);
+        if in_place && about.kind != kind {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "{} is a {} under another format's name, and would be replaced by a {}: give \
+                     --output another name",
+                    image.display(),
+                    about.kind.name(),
+                    kind.name()
+                ),
+            ));
+        }
+        budget.need(picture_bytes(&about), pipe::shown(image).display())?;
+        Ok(Self {
+            app,
+            args,
+            job,
+            budget,
+            source,
+            about,
+            sink,
+            kind,
+            in_place,
+        })
+    }
+
+    /// Reads the picture and the masks.
+    fn read(&self, request: &Request) -> Result<Inputs> {
+        let (mut picture, mask) =
+            read_both(self.app, self.args, self.job, self.budget, &self.source)?;
+        let mut request = request.clone();
+        let mut notes: Vec<String> = picture.notes.drain(..).collect();
+        if let Some(path) = &self.job.source {
+            let select = &self.args.select;
+            let mut reading = MaskReading::new(self.app, select, &self.job.image, self.budget);
+            request.set_source(&reading.source(&self.about, path)?.view()?)?;
+            notes.append(&mut reading.notes);
+        }
+        notes.extend(mask.notes.clone());
+        Ok(Inputs {
+            picture,
+            mask,
+            request,
+            notes,
+        })
+    }
+
+    /// The end of a fill of nothing: the output is the picture as it is.
+    fn untouched(&self, inpainter: &Inpainter, inputs: Inputs, bar: &Bar) -> Result<Outcome> {
+        let Inputs {
+            mut picture,
+            mask,
+            request,
+            ..
+        } = inputs;
+        let report = untouched(self.app, inpainter, &request, &mask)
+            .map_err(|e| self.explain(mask.explain(e)))?;
         // How the mask was read may be why.
-        notes = mask.notes.clone();
+        let mut notes = mask.notes.clone();
         notes.extend(report.notes.iter().cloned());
-        let mut outcome = Outcome {
+        if self.about.kind == self.kind && !self.in_place {
+            // Nothing changes: then not a byte does.
+            notes.extend(copy(self.app, &self.source, &self.sink)?);
+        } else if !self.in_place {
+            self.write(&mut picture, &mut notes, bar)?;
+        }
+        Ok(Outcome {
             plan: None,
             report,
-            written: !in_place,
+            written: !self.in_place,
             notes,
             seconds: 0.0,
-        };
-        if about.kind == kind && !in_place {
-            // Nothing changes: then not a byte does.
-            outcome.notes.extend(copy(app, &source, &sink)?);
-        } else if !in_place {
-            write(
-                app,
-                args,
-                &sink,
-                kind,
-                &mut picture,
-                &mut outcome.notes,
-                &bar,
-            )?;
-        }
-        outcome.seconds = start.elapsed().as_secs_f64();
-        return Ok(outcome);
+        })
     }
 
-    set_encoding(&mut picture, &args.select);
-    budget.need(files::write_bytes(&picture, kind), "writing the picture")?;
-    let inpainter = args.machine.inpainter(budget.left());
-    let mask_view = mask.view()?;
-    let plan = inpainter
-        .plan(&request, Some(&picture.view()?), &mask_view)
-        .map_err(|e| explain(mask.explain(e)))?;
-    let mut previews = Previews::new(app, &mut bar, args.previews.as_deref(), job.preview_stem())?;
-    let report = inpainter.inpaint(
-        &request,
-        &mut picture.view_mut()?,
-        &mask_view,
-        &mut previews,
-        &app.cancel,
-    );
-    notes.extend(previews.finish()?.map(str::to_owned));
-    let report = report.map_err(|e| explain(mask.explain(e)))?;
-    notes.extend(report.notes.iter().cloned());
-    drop(mask);
-    write(app, args, &sink, kind, &mut picture, &mut notes, &bar)?;
-    Ok(Outcome {
-        plan: Some(plan),
-        report,
-        written: true,
-        notes,
-        seconds: start.elapsed().as_secs_f64(),
-    })
+    /// Plans, fills and writes.
+    fn filled(&self, inpainter: &mut Inpainter, inputs: Inputs, mut bar: Bar) -> Result<Outcome> {
+        let Inputs {
+            mut picture,
+            mask,
+            request,
+            mut notes,
+        } = inputs;
+        set_encoding(&mut picture, &self.args.select);
+        let writing = files::write_bytes(&picture, self.kind);
+        self.budget.need(writing, "writing the picture")?;
+        inpainter.set_max_memory(self.budget.left());
+        let explain = |e| self.explain(mask.explain(e));
+        let prepared = inpainter
+            .prepare(&request, &picture.view()?, &mask.view()?)
+            .map_err(explain)?;
+        let folder = self.args.previews.as_deref();
+        let stem = self.job.preview_stem();
+        let mut previews = Previews::new(self.app, &mut bar, folder, stem)?;
+        let filled = prepared.run(&mut previews, &self.app.cancel);
+        let plan = prepared.plan().clone();
+        drop(prepared);
+        notes.extend(previews.finish()?.map(str::to_owned));
+        let filled = filled.map_err(explain)?;
+        filled.apply(&mut picture.view_mut()?)?;
+        let report = filled.report.clone();
+        notes.extend(report.notes.iter().cloned());
+        drop((filled, mask));
+        self.write(&mut picture, &mut notes, &bar)?;
+        Ok(Outcome {
+            plan: Some(plan),
+            report,
+            written: true,
+            notes,
+            seconds: 0.0,
+        })
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        named(&self.job.image, self.budget.explain(error))
+    }
+
+    fn write(&self, picture: &mut Picture, notes: &mut Vec<String>, bar: &Bar) -> Result<()> {
+        bar.stage("write");
+        let (kind, output) = (self.kind, self.sink.named());
+        notes.extend(files::fit(picture, kind, output)?);
+        if kind == Kind::Jpeg {
+            notes.extend(files::jpeg_notes(picture, output));
+        }
+        let options = WriteOptions {
+            png: self.args.png_compression,
+            jpeg_quality: self.args.jpeg_quality,
+        };
+        let missed = self.sink.write(&self.app.cancel, |out| {
+            files::write(picture, kind, &options, out)
+        })?;
+        notes.extend(missed);
+        // The pixels may be in another byte order now.
+        picture.data = Vec::new();
+        picture.meta = Meta::default();
+        Ok(())
+    }
 }
 
 /// The source at `path` under the command's limits.
@@ -338,33 +435,4 @@ fn copy(app: &App, source: &Source<'_>, sink: &Sink) -> Result<Vec<String>> {
                 .map_err(|e| Error::new(ErrorKind::Io, files::io_text(&e)))?;
         }
     })
-}
-
-fn write(
-    app: &App,
-    args: &FillArgs,
-    sink: &Sink,
-    kind: Kind,
-    picture: &mut Picture,
-    notes: &mut Vec<String>,
-    bar: &Bar,
-) -> Result<()> {
-    bar.stage("write");
-    let output = sink.named();
-    notes.extend(files::fit(picture, kind, output)?);
-    if kind == Kind::Jpeg {
-        notes.extend(files::jpeg_notes(picture, output));
-    }
-    let options = WriteOptions {
-        png: args.png_compression,
-        jpeg_quality: args.jpeg_quality,
-    };
-    let missed = sink.write(&app.cancel, |out| {
-        files::write(picture, kind, &options, out)
-    })?;
-    notes.extend(missed);
-    // The pixels may be in another byte order now.
-    picture.data = Vec::new();
-    picture.meta = Meta::default();
-    Ok(())
 }

@@ -35,11 +35,11 @@ mod terminal;
 use args::{Cli, Job};
 use clap::Parser;
 use mend::{Cancel, Error, ErrorKind, Result};
+use once_cell::sync::OnceCell;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::NamedTempFile;
 use terminal::{Terminal, escaped};
@@ -50,7 +50,7 @@ pub(crate) struct App {
     /// Raised by Ctrl-C.
     pub cancel: Cancel,
     told: AtomicBool,
-    stdin: OnceLock<NamedTempFile>,
+    stdin: OnceCell<NamedTempFile>,
 }
 
 impl App {
@@ -65,10 +65,8 @@ impl App {
     /// # Errors
     /// As [`pipe::spool`].
     pub fn take_stdin(&self, most: u64) -> Result<()> {
-        if self.stdin.get().is_none() {
-            let _ = self.stdin.set(pipe::spool(&self.cancel, most)?);
-        }
-        Ok(())
+        let spool = || pipe::spool(&self.cancel, most);
+        self.stdin.get_or_try_init(spool).map(|_| ())
     }
 
     /// Where what came from standard input lies, once it was taken.
@@ -104,7 +102,7 @@ pub fn main() -> ExitCode {
         },
         cancel: Cancel::new(),
         told: AtomicBool::new(false),
-        stdin: OnceLock::new(),
+        stdin: OnceCell::new(),
     };
     let flag = app.cancel.clone();
     // Without a handler Ctrl-C still ends the program, only less tidily.

@@ -5,7 +5,7 @@ use crate::files::{Output, io_text};
 use mend::{Cancel, Error, ErrorKind, Result};
 use std::io::{self, IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
@@ -49,8 +49,37 @@ pub fn spool(cancel: &Cancel, most: u64) -> Result<NamedTempFile> {
                 io_text(&e)
             ))
         })?;
+    let receive = chunks();
+    let mut size = 0;
+    loop {
+        cancel.check()?;
+        let data = match receive.recv_timeout(Duration::from_millis(50)) {
+            Ok(data) => data.map_err(|e| fail(format!("cannot be read: {}", io_text(&e))))?,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return Err(fail("cannot be read")),
+        };
+        if data.is_empty() {
+            break;
+        }
+        size += data.len() as u64;
+        if size > most {
+            return Err(too_much(most));
+        }
+        file.write_all(&data).map_err(|e| {
+            fail(format!(
+                "cannot be kept in a temporary file: {}",
+                io_text(&e)
+            ))
+        })?;
+    }
+    file.flush().map_err(|e| fail(io_text(&e)))?;
+    Ok(file)
+}
+
+/// Standard input, chunk by chunk; the last is empty.
+fn chunks() -> Receiver<io::Result<Vec<u8>>> {
     // A pipe may stand still for ever, and a read of it knows nothing of Ctrl-C.
-    let (send, receive) = sync_channel::<io::Result<Vec<u8>>>(4);
+    let (send, receive) = sync_channel(4);
     std::thread::spawn(move || {
         let mut input = io::stdin().lock();
         loop {
@@ -69,38 +98,19 @@ pub fn spool(cancel: &Cancel, most: u64) -> Result<NamedTempFile> {
             }
         }
     });
-    let mut size = 0;
-    loop {
-        cancel.check()?;
-        let data = match receive.recv_timeout(Duration::from_millis(50)) {
-            Ok(data) => data.map_err(|e| fail(format!("cannot be read: {}", io_text(&e))))?,
-            Err(RecvTimeoutError::Timeout) => continue,
-            Err(RecvTimeoutError::Disconnected) => return Err(fail("cannot be read")),
-        };
-        if data.is_empty() {
-            break;
-        }
-        size += data.len() as u64;
-        if size > most {
-            return Err(Error::new(
-                ErrorKind::Image,
-                format!(
-                    "standard input has more than {} MiB: if it really is that large, use \
-                     --max-memory {}M or more",
-                    most >> 20,
-                    (most >> 20).saturating_mul(2)
-                ),
-            ));
-        }
-        file.write_all(&data).map_err(|e| {
-            fail(format!(
-                "cannot be kept in a temporary file: {}",
-                io_text(&e)
-            ))
-        })?;
-    }
-    file.flush().map_err(|e| fail(io_text(&e)))?;
-    Ok(file)
+    receive
+}
+
+fn too_much(most: u64) -> Error {
+    Error::new(
+        ErrorKind::Image,
+        format!(
+            "standard input has more than {} MiB: if it really is that large, use --max-memory \
+             {}M or more",
+            most >> 20,
+            (most >> 20).saturating_mul(2)
+        ),
+    )
 }
 
 /// Lets `write` write a file, and gives it to standard output once it is complete.

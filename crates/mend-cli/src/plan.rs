@@ -58,7 +58,8 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
                 .map_err(|e| named(image, mask.explain(budget.explain(e))))?,
         )
     };
-    let notes = &mask.notes;
+    let mut notes = mask.notes.clone();
+    notes.extend(plan.iter().flat_map(|plan| plan.notes.clone()));
     let whole = picture_bytes + plan.as_ref().map_or(0, |p| p.peak_bytes) + resident().unwrap_or(0);
     if app.terminal.json {
         app.terminal.result(&json!({

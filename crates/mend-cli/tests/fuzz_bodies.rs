@@ -56,8 +56,9 @@ fn masks() {
 fn parameters() {
     on_seeded_inputs(3000, 60, bodies::params::run, Random::letter);
     // The names that random letters do not hit, each with random values.
-    let specs = mend::request::all_params();
-    let names: Vec<_> = specs.iter().map(|s| s.name).collect();
+    let common = mend::request::common_params();
+    let mut names: Vec<_> = common.iter().map(|s| s.name).collect();
+    names.extend(mend::request::engine_params().iter().map(|p| p.name));
     for (i, name) in names.iter().chain(&["threads", "max-memory"]).enumerate() {
         for seed in 0..300u64 {
             let mut random = Random(((i as u64) << 32 | seed) + 1);

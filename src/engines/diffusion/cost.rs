@@ -5,51 +5,16 @@
 #![forbid(unsafe_code)]
 
 use super::folder::Folder;
+use super::model::Model;
 use super::settings::Settings;
 use super::stages::Choice;
 use crate::engines::rates::{LOADING, numbers, rate};
-use crate::error::Result;
 use crate::kernels::Path;
 use crate::models::autoencoder_tiny;
 use crate::weights::Weights;
-use std::sync::Arc;
 
 /// Tokens of a prompt of one chunk.
 const TOKENS: f64 = 77.0;
-
-/// A model's parts, opened: headers are read, weights are not.
-pub struct Model<'a> {
-    pub folder: &'a Folder,
-    pub unet: Arc<Weights>,
-    pub vae: Arc<Weights>,
-    pub text: Arc<Weights>,
-    /// The tiny autoencoder, where it decodes.
-    pub tiny: Option<Arc<Weights>>,
-}
-
-impl<'a> Model<'a> {
-    /// Opens the parts.
-    ///
-    /// # Errors
-    /// As [`Weights::open_folder`].
-    pub fn open(folder: &'a Folder) -> Result<Self> {
-        Ok(Self {
-            folder,
-            unet: folder.unet_weights()?,
-            vae: folder.vae_weights()?,
-            text: folder.text_weights()?,
-            tiny: folder.tiny_weights()?,
-        })
-    }
-
-    /// Passes of a step that go through the UNet together.
-    pub fn batch(&self, settings: &Settings) -> f64 {
-        match settings.guidance > 1.0 && self.folder.unet.time_cond_proj_dim.is_none() {
-            true => 2.0,
-            false => 1.0,
-        }
-    }
-}
 
 /// Seconds of the stages on one thread, at the model's own resolution; `step` is one of `steps`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,7 +35,7 @@ impl Cost {
 
 /// Predicts a fill that is gone through so.
 pub fn predict(model: &Model, settings: &Settings, choice: &Choice) -> Cost {
-    let (folder, unet, vae, text) = (model.folder, &model.unet, &model.vae, &model.text);
+    let (folder, unet, vae, text) = (&model.folder, &model.unet, &model.vae, &model.text);
     let (v, side) = (&folder.vae, folder.side as f64);
     let latents = (side / v.scale() as f64).powi(2);
     let batch = model.batch(settings);

@@ -8,6 +8,7 @@ use crate::models::SingleFile;
 use crate::models::rad_unet::Checkpoint;
 use crate::weights::{Weights, in_folder};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The ending of model files.
 const FILE: &str = "safetensors";
@@ -44,13 +45,17 @@ pub fn nothing(models: Option<&Path>) -> String {
     )
 }
 
-/// What `model` names: in the models folder, else by its path; empty for the first there is.
+/// What `model` names: in the models folder, else by its path; empty for the first of the `installed`.
 ///
 /// # Errors
 /// [`ErrorKind::Model`] that says what there is and where to put a model.
-pub fn model(models: Option<&Path>, model: &str) -> Result<PathBuf> {
+pub fn model(
+    models: Option<&Path>,
+    model: &str,
+    installed: impl Fn() -> Arc<Vec<String>>,
+) -> Result<PathBuf> {
     let found = match model {
-        "" => match installed(models).first() {
+        "" => match installed().first() {
             Some(first) => place::inside(models, first, FILES)?,
             None => return Err(Error::new(ErrorKind::Model, nothing(models))),
         },
@@ -67,7 +72,7 @@ pub fn model(models: Option<&Path>, model: &str) -> Result<PathBuf> {
         )),
         Some((path, _)) => Ok(path),
         None => {
-            let about = place::instead(model, &installed(models), || nothing(models));
+            let about = place::instead(model, &installed(), || nothing(models));
             Err(Error::new(
                 ErrorKind::Model,
                 format!("there is no model folder or file '{model}': {about}"),

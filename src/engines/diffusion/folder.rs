@@ -8,9 +8,10 @@ use crate::models::lora::{Lora, Loras, Net};
 use crate::models::{CLIPTokenizer, SingleFile, autoencoder_kl, clip, unet_2d_condition};
 use crate::schedulers;
 use crate::weights::Weights;
+use once_cell::sync::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// The largest configuration that is read, in bytes; published ones have two thousand.
 const LONGEST: u64 = 1 << 20;
@@ -32,8 +33,12 @@ impl Files {
     ///
     /// # Errors
     /// [`find`]'s.
-    pub fn find(models: Option<&Path>, settings: &Settings) -> Result<Self> {
-        let model = find::model(models, &settings.model)?;
+    pub fn find(
+        models: Option<&Path>,
+        settings: &Settings,
+        installed: impl Fn() -> Arc<Vec<String>>,
+    ) -> Result<Self> {
+        let model = find::model(models, &settings.model, installed)?;
         let tiny = match settings.vae {
             Vae::Taesd => Some(find::taesd(models, &model)?),
             Vae::Full => None,
@@ -55,15 +60,11 @@ impl Files {
 }
 
 /// A network's weights, opened when they are first asked for.
-type Part = OnceLock<Arc<Weights>>;
+type Part = OnceCell<Arc<Weights>>;
 
 /// What is in `part`, or what `open` makes.
 fn once(part: &Part, open: impl FnOnce() -> Result<Weights>) -> Result<Arc<Weights>> {
-    if let Some(weights) = part.get() {
-        return Ok(weights.clone());
-    }
-    let weights = Arc::new(open()?);
-    Ok(part.get_or_init(|| weights).clone())
+    part.get_or_try_init(|| open().map(Arc::new)).cloned()
 }
 
 /// A model whose parts fit each other. Weights are not yet read.
@@ -152,7 +153,9 @@ impl Folder {
     /// As [`Self::open`], [`find`]'s and [`Lora::open`]'s.
     #[cfg(test)]
     pub fn find(models: Option<&Path>, settings: &Settings) -> Result<Self> {
-        Self::of(Files::find(models, settings)?)
+        Self::of(Files::find(models, settings, || {
+            Arc::new(find::installed(models))
+        })?)
     }
 
     /// The model of these files.

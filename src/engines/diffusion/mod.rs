@@ -8,8 +8,10 @@
 #![forbid(unsafe_code)]
 
 mod cost;
+mod fill;
 mod find;
 mod folder;
+mod model;
 mod padded;
 mod pipeline;
 mod preview;
@@ -19,43 +21,80 @@ mod stages;
 mod tests;
 mod warm;
 
-use super::exemplar::Exemplar;
-use super::opened::Opened;
-use super::pump::{Told, pump};
-use super::{Ask, Crop, Engine, EngineDescription, Mark, Run, in_range};
+use super::file_cache::FileCache;
+use super::place::Installed;
+use super::{Crop, Engine, EngineDescription, OpenOptions, Opened, Run};
 use crate::error::Result;
-use crate::kernels::{Context, Path as Instructions, give_back};
+use crate::kernels::Attention;
 use crate::nn;
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Memory, Needs};
-use crate::schedulers::Noise;
-use cost::{Model, predict};
+use cost::predict;
 use folder::{Files, Folder};
+use model::Model;
 use padded::{Padded, cut};
-use pipeline::{Pipeline, latent_mask, showing, soft_mask};
 use settings::{Content, Settings, Vae};
+use stages::Stages;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use warm::{Key, Warm};
-
-/// The share of a fill that the exemplar fill of the hole takes where one is wanted.
-const EXEMPLAR: f64 = 0.03;
 
 /// The latent diffusion engine.
 #[derive(Default)]
 pub struct Diffusion {
-    warm: Warm,
-    opened: Opened<Asked, Folder>,
-    whole: Whole,
+    warm: Arc<Warm>,
+    folders: FileCache<ModelKey, Folder>,
+    installed: Installed,
+    tiling: Tiling,
 }
 
 /// What a model is asked for by: the models folder, and the parameters that name its files.
-type Asked = (Option<PathBuf>, String, Vec<(String, f64)>, Vae);
+type ModelKey = (Option<PathBuf>, String, Vec<(String, f64)>, Vae);
+
+/// How much is worked on at a time.
+#[derive(Clone, Copy)]
+pub struct Tiling {
+    /// Queries of a head of attention.
+    pub queries: usize,
+    /// Bytes of a band of rows of the autoencoder's.
+    pub band: usize,
+}
+
+impl Default for Tiling {
+    fn default() -> Self {
+        Self {
+            queries: Attention::SLICE,
+            band: nn::Run::BAND,
+        }
+    }
+}
+
+/// The engine with its settings read and a model's parts opened.
+struct OpenDiffusion {
+    settings: Settings,
+    model: Model,
+    /// The model's files as they are now.
+    key: Key,
+    stages: Stages,
+    tiling: Tiling,
+    warm: Arc<Warm>,
+}
 
 impl Diffusion {
-    /// The model that is asked for, opened.
+    /// With another tiling than that which plans count with.
+    #[cfg(test)]
+    pub fn tiled(tiling: Tiling) -> Self {
+        Self {
+            tiling,
+            ..Self::default()
+        }
+    }
+
+    fn names(&self, models: Option<&Path>) -> Arc<Vec<String>> {
+        self.installed.names(models, find::installed)
+    }
+
+    /// The model that the settings name, opened.
     fn folder(&self, models: Option<&Path>, settings: &Settings) -> Result<Arc<Folder>> {
         let models_folder = models.map(Path::to_path_buf);
         let Settings {
@@ -63,34 +102,12 @@ impl Diffusion {
         } = settings;
         let key = (models_folder, model.clone(), lora.clone(), *vae);
         let find = || {
-            let files = Files::find(models, settings)?;
+            let files = Files::find(models, settings, || self.names(models))?;
             let mut paths = files.paths();
             paths.extend(models.map(Path::to_path_buf));
             Ok((files, paths))
         };
-        self.opened.get(key, find, Folder::of)
-    }
-}
-
-/// What is done in one piece and not in parts: nothing, unless that is measured.
-#[derive(Clone, Copy, Default)]
-struct Whole {
-    attention: bool,
-    pictures: bool,
-}
-
-#[cfg(test)]
-impl Diffusion {
-    /// With this in one piece. The plan knows nothing of it.
-    pub fn unthrifty(attention: bool, pictures: bool) -> Self {
-        Self {
-            warm: Warm::default(),
-            opened: Opened::default(),
-            whole: Whole {
-                attention,
-                pictures,
-            },
-        }
+        self.folders.get(key, find, Folder::of)
     }
 }
 
@@ -106,19 +123,39 @@ impl Engine for Diffusion {
     }
 
     fn unavailable(&self, models: Option<&Path>) -> Option<String> {
-        find::installed(models)
-            .is_empty()
-            .then(|| find::nothing(models))
+        let none = self.names(models).is_empty();
+        none.then(|| find::nothing(models))
     }
 
-    fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
-        let settings = Settings::new(ask.values)?;
-        let folder = self.folder(ask.models, &settings)?;
+    fn open(&self, options: &OpenOptions<'_>) -> Result<Box<dyn Opened>> {
+        let settings = Settings::new(options.parameters)?;
+        let folder = self.folder(options.models, &settings)?;
         // Steps that cannot be are told before anything is loaded.
         let steps = settings.schedule(&folder.scheduler)?;
         settings.first(steps.timesteps().len())?;
+        let key = Key::of(&folder, settings.precision);
+        let model = Model::open(folder)?;
+        Ok(Box::new(OpenDiffusion {
+            stages: Stages::new(&model, &settings),
+            settings,
+            model,
+            key,
+            tiling: self.tiling,
+            warm: self.warm.clone(),
+        }))
+    }
+
+    fn trim(&self) {
+        self.folders.trim();
+        self.warm.trim();
+    }
+}
+
+impl Opened for OpenDiffusion {
+    fn needs(&self) -> Needs {
+        let folder = &self.model.folder;
         let side = folder.side as u32;
-        Ok(Needs {
+        Needs {
             alignment: folder.vae.scale() as u32,
             min_context: side / 8,
             context_share: 0.5,
@@ -127,166 +164,45 @@ impl Engine for Diffusion {
             min_side: side,
             blend: true,
             // A plain UNet puts back what shows through a soft mask.
-            original: match settings.content {
+            original: match self.settings.content {
                 Content::Original => true,
                 Content::Noise => !folder.inpaints(),
                 Content::Exemplar => false,
             },
             specks: false,
             coverage: !folder.inpaints(),
-        })
+        }
     }
 
-    fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
-        let settings = Settings::new(ask.values)?;
-        let folder = self.folder(ask.models, &settings)?;
-        let model = Model::open(&folder)?;
-        let (choice, memory) = stages::plan(&model, &settings, ask.budget);
-        let cost = predict(&model, &settings, &choice);
+    fn costs(&self, budget: Option<u64>) -> Costs {
+        let choice = self.stages.choose(budget);
+        let seconds = predict(&self.model, &self.settings, &choice).seconds();
         // Any region is brought to the model's resolution; only the crop itself is larger.
-        Ok(Costs {
-            bytes: memory.bytes as f64,
+        Costs {
+            bytes: self.stages.peak(&choice) as f64,
             bytes_per_pixel: 60.0,
             bytes_per_hole_pixel: 0.0,
-            seconds: cost.seconds(),
+            seconds,
             seconds_per_pixel: 2e-7,
             seconds_per_hole_pixel: 0.0,
-        })
+        }
     }
 
-    fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
-        let settings = Settings::new(ask.values)?;
-        let folder = self.folder(ask.models, &settings)?;
-        let model = Model::open(&folder)?;
-        Ok(stages::plan(&model, &settings, ask.budget).1)
+    fn memory(&self, budget: Option<u64>) -> Memory {
+        stages::memory(&self.model, &self.settings, &self.stages, budget)
+    }
+
+    fn model(&self) -> Option<&Path> {
+        Some(&self.model.folder.path)
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-        let settings = Settings::new(run.values)?;
-        let folder = self.folder(run.models, &settings)?;
-        let padded = Padded::new(crop, folder.vae.scale())?;
-        let size = (crop.image.width, crop.image.height);
-        let whole = padded.as_ref().map(Padded::crop);
-        let crop = whole.as_ref().unwrap_or(crop);
-        let key = Key::of(&folder, settings.precision);
-        let model = Model::open(&folder)?;
-        let (choice, _) = stages::plan(&model, &settings, run.budget);
-        let key = key.streaming(&choice);
-        let cost = predict(&model, &settings, &choice);
-        if !choice.keep {
-            // From an earlier fill that had more room.
-            self.warm.trim();
-        }
-        let made = match settings.content {
-            Content::Exemplar => Some(exemplar(crop, run, cost.steps as u32)?),
-            Content::Original | Content::Noise => None,
-        };
-        let mixed = match (settings.content, crop.original, crop.coverage) {
-            (Content::Noise, Some(original), Some(coverage)) => {
-                showing(crop.image, original, crop.hole, coverage)?
+        match Padded::new(crop, self.model.folder.vae.scale())? {
+            None => self.fill_aligned(crop, run),
+            Some(padded) => {
+                let filled = self.fill_aligned(&padded.crop(), run)?;
+                cut(&filled, crop.image.width, crop.image.height)
             }
-            _ => None,
-        };
-        let picture = match (made.as_ref().or(mixed.as_ref()), settings.content) {
-            (Some(made), _) => made,
-            (None, Content::Original) => crop.original.unwrap_or(crop.image),
-            (None, _) => crop.image,
-        };
-        let from_noise = settings.content == Content::Noise && settings.strength >= 1.0;
-        let told = Told::new(run.cancel, cost.steps as u32);
-        let (seed, precision) = (run.seed, settings.precision);
-        let cx = Context::new(Instructions::chosen()).packing(precision);
-        let draw = |purpose, index, out: &mut [f32]| Noise::new(seed, purpose, index).fill(out);
-        let stages = Pipeline {
-            folder: &folder,
-            settings: &settings,
-            cx: &cx,
-            draw: &draw,
-            told: &told,
-            slice: match self.whole.attention {
-                true => usize::MAX,
-                false => choice.slice,
-            },
-            band: match self.whole.pictures {
-                true => usize::MAX,
-                false => nn::Run::BAND,
-            },
-        };
-        // Where each stage ends, of the time that is left after the exemplar fill.
-        let mut end = if made.is_some() { EXEMPLAR } else { 0.0 };
-        told.begin("prepare", 0, end);
-        let rest = 1.0 - end;
-        let mut until = |seconds: f64| {
-            end += rest * seconds / cost.seconds();
-            end
-        };
-        let warm = self.warm.has(&key);
-        let stop = AtomicBool::new(false);
-        let (text, begin) = thread::scope(|scope| {
-            if !warm {
-                // The disk is at work while the processor is: the UNet is wanted next.
-                scope.spawn(|| model.unet.read_ahead(&stop));
-            }
-            let made = pump(run, &told, || {
-                told.begin("text", 0, until(cost.text));
-                let text = stages.text()?;
-                told.begin("encode", 0, until(cost.encode));
-                let mask = match folder.inpaints() {
-                    true => latent_mask(crop.hole, folder.vae.scale(), true)?,
-                    false => soft_mask(crop.hole, crop.coverage, folder.vae.scale())?,
-                };
-                Ok((text, stages.encode(picture, crop.hole, mask, from_noise)?))
-            });
-            stop.store(true, Ordering::Relaxed);
-            made
-        })?;
-        drop((made, mixed));
-        cx.trim();
-        give_back();
-        told.begin("load", 0, until(0.0));
-        let unet = self.warm.get(key, &model, &choice, run, &told)?;
-        let reading = if warm { 0.0 } else { cost.load };
-        let first = until(cost.step + reading);
-        let shares = (first, until(cost.step * (cost.steps - 1.0)));
-        let latents = pump(run, &told, || {
-            let cx = &unet.cx;
-            let stages = Pipeline { cx, ..stages };
-            stages.denoise(&unet.net, &text, &begin, from_noise, shares)
-        })?;
-        unet.cx.trim();
-        drop(unet);
-        give_back();
-        let out = pump(run, &told, || {
-            told.begin("decode", cost.steps as u32, 1.0);
-            let mut out = stages.decode(&latents, begin.height, begin.width)?;
-            out.data.iter_mut().for_each(|v| *v = in_range(*v));
-            Ok(out)
-        })?;
-        give_back();
-        match padded {
-            Some(_) => cut(&out, size.0, size.1),
-            None => Ok(out),
         }
     }
-
-    fn model(&self, ask: &Ask<'_>) -> Option<PathBuf> {
-        let settings = Settings::new(ask.values).ok()?;
-        Some(self.folder(ask.models, &settings).ok()?.path.clone())
-    }
-
-    fn trim(&self) {
-        self.opened.trim();
-        self.warm.trim();
-    }
-}
-
-/// The exemplar engine's fill of the crop.
-fn exemplar(crop: &Crop<'_>, run: &mut Run<'_>, steps: u32) -> Result<RgbImage> {
-    let prepare = |mark: Mark| Mark {
-        stage: "prepare",
-        step: 0,
-        steps,
-        share: mark.share * EXEMPLAR,
-    };
-    run.mapped(prepare, |run| Exemplar.fill(crop, run))
 }

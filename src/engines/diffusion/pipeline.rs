@@ -6,7 +6,7 @@
 use super::folder::Folder;
 use super::preview::preview;
 use super::settings::Settings;
-use crate::engines::pump::Told;
+use crate::engines::pump::StageReporter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Context;
 use crate::memory;
@@ -21,6 +21,8 @@ use crate::weights::Weights;
 /// Streams of [`Purpose::Encode`].
 const PICTURE: usize = 0;
 const MASKED: usize = 1;
+/// What buffers are called where there is no memory for them.
+const LATENTS: &str = "latents";
 
 /// Fills a buffer with the noise of a purpose and an index.
 pub type Draw<'a> = &'a (dyn Fn(Purpose, usize, &mut [f32]) + Sync);
@@ -32,7 +34,7 @@ pub struct Pipeline<'a> {
     pub settings: &'a Settings,
     pub cx: &'a Context,
     pub draw: Draw<'a>,
-    pub told: &'a Told<'a>,
+    pub reporter: &'a StageReporter<'a>,
     /// Queries of a head that attention works on together.
     pub slice: usize,
     /// Bytes of a band of rows that the VAE works on.
@@ -60,7 +62,7 @@ impl Pipeline<'_> {
         let s = self.settings;
         let both = [s.negative_prompt.as_str(), s.prompt.as_str()];
         let prompts = &both[usize::from(s.guidance <= 1.0 || self.told_guidance())..];
-        let check = || self.told.layer();
+        let check = || self.reporter.layer();
         let arena = Arena::new();
         let run = Run::new(self.cx, &arena).check(&check);
         embed(&run, &net, &tokenizer, prompts, HiddenLayer::default())
@@ -100,7 +102,7 @@ impl Pipeline<'_> {
                 }
             }
             let image = from_vec(planes, &[1, 3, h, w])?;
-            let check = || self.told.layer();
+            let check = || self.reporter.layer();
             let arena = Arena::new();
             let run = self.vae_run(&arena, &check);
             let moments = net.encode(&run, &image)?;
@@ -137,63 +139,31 @@ impl Pipeline<'_> {
         from_noise: bool,
         shares: (f64, f64),
     ) -> Result<Vec<f32>> {
-        let s = self.settings;
-        let (height, width) = (begin.height, begin.width);
-        let channels = self.folder.vae.latent_channels;
-        let (pixels, len) = (height * width, channels * height * width);
-        let mut steps = s.schedule(&self.folder.scheduler)?;
+        let mut steps = self.settings.schedule(&self.folder.scheduler)?;
         let times = steps.timesteps().to_vec();
-        let first = s.first(times.len())?;
-        let what = "latents";
-        let mut noise = memory::filled(len, 0.0f32, what)?;
+        let first = self.settings.first(times.len())?;
+        let len = self.folder.vae.latent_channels * begin.height * begin.width;
+        let mut noise = memory::filled(len, 0.0f32, LATENTS)?;
         (self.draw)(Purpose::Start, 0, &mut noise);
-        let mut latents = memory::filled(len, 0.0f32, what)?;
-        match &begin.picture {
-            Some(picture) if !from_noise => noised(&*steps, first, picture, &noise, &mut latents),
-            _ => {
-                let sigma = steps.init_noise_sigma() as f32;
-                latents
-                    .iter_mut()
-                    .zip(&noise)
-                    .for_each(|(x, n)| *x = n * sigma);
-            }
-        }
-        let batch = text.dims().first().copied().unwrap_or(1);
-        let cond = self.guidance_embedding(batch)?;
-        let mut known = memory::filled(len, 0.0f32, what)?;
-        let mut clean = memory::filled(len, 0.0f32, what)?;
+        let picture = begin.picture.as_ref();
+        let mut latents = first_latents(&*steps, first, picture.filter(|_| !from_noise), &noise)?;
+        let cond = self.guidance_embedding(text.dims().first().copied().unwrap_or(1))?;
+        let mut known = memory::filled(len, 0.0f32, LATENTS)?;
+        let mut clean = memory::filled(len, 0.0f32, LATENTS)?;
         // What is put back, where the UNet is not told of it.
-        let kept = begin.picture.as_ref().filter(|_| !self.folder.inpaints());
-        let mut output = memory::filled(len, 0.0f32, what)?;
+        let kept = picture.filter(|_| !self.folder.inpaints());
+        let mut output = memory::filled(len, 0.0f32, LATENTS)?;
         let arena = Arena::new();
         let count = (times.len() - first) as f64;
         for (i, time) in times.iter().enumerate().skip(first) {
             let done = (i - first + 1) as f64 / count;
             let later = (i - first) as f64 / (count - 1.0).max(1.0);
             let end = shares.0 + (shares.1 - shares.0) * later;
-            self.told.begin("steps", (i - first) as u32, end);
+            self.reporter.begin("steps", (i - first) as u32, end);
             let scale = steps.scale_model_input(i) as f32;
-            let per = self.folder.unet.in_channels * pixels;
-            let mut input = memory::with_capacity(batch * per, what)?;
-            for _ in 0..batch {
-                input.extend(latents.iter().map(|x| x * scale));
-                if let Some(masked) = &begin.masked {
-                    input.extend_from_slice(&begin.mask);
-                    input.extend_from_slice(masked);
-                }
-            }
-            let sample = from_vec(input, &[batch, per / pixels, height, width])?;
-            let check = || self.told.layer();
-            let run = Run::new(self.cx, &arena).check(&check);
-            let run = run.attention_slice(self.slice);
-            let made =
-                net.forward_conditioned(&run, &sample, &[*time as f32], text, cond.as_ref())?;
-            let made = values(&made)?;
-            // With guidance the negative prompt's comes first.
-            output.copy_from_slice(&made[(batch - 1) * len..]);
-            if batch == 2 {
-                guidance(&made[..len], &mut output, s.guidance);
-            }
+            let conditions = (text, cond.as_ref());
+            let sample = self.sample(begin, &latents, scale, text)?;
+            self.pass(net, &arena, &sample, *time as f32, conditions, &mut output)?;
             steps.pred_original_sample(i, &output, &latents, &mut clean);
             steps.step(i, &output, &mut latents, &mut |out| {
                 (self.draw)(Purpose::Step, i, out);
@@ -203,16 +173,58 @@ impl Pipeline<'_> {
                 put_back(&mut latents, &known, &begin.mask, done);
                 put_back(&mut clean, picture, &begin.mask, done);
             }
-            if let Some(preview) = preview(&clean, height, width) {
-                self.told.show(preview);
+            if let Some(preview) = preview(&clean, begin.height, begin.width) {
+                self.reporter.show(preview);
             }
         }
         Ok(latents)
     }
 
+    /// What the UNet is given in a step, `[batch, channels, height, width]`: the latents, for each text
+    /// that `text` holds, and what it is told of the picture.
+    fn sample(&self, begin: &Begin, latents: &[f32], scale: f32, text: &Tensor) -> Result<Tensor> {
+        let batch = text.dims().first().copied().unwrap_or(1);
+        let channels = self.folder.unet.in_channels;
+        let per = channels * begin.height * begin.width;
+        let mut input = memory::with_capacity(batch * per, LATENTS)?;
+        for _ in 0..batch {
+            input.extend(latents.iter().map(|x| x * scale));
+            if let Some(masked) = &begin.masked {
+                input.extend_from_slice(&begin.mask);
+                input.extend_from_slice(masked);
+            }
+        }
+        from_vec(input, &[batch, channels, begin.height, begin.width])
+    }
+
+    /// The UNet's output for a sample at `time`, guided where the sample has two texts.
+    fn pass(
+        &self,
+        net: &UNet2DConditionModel,
+        arena: &Arena,
+        sample: &Tensor,
+        time: f32,
+        (text, cond): (&Tensor, Option<&Tensor>),
+        output: &mut [f32],
+    ) -> Result<()> {
+        let check = || self.reporter.layer();
+        let run = Run::new(self.cx, arena).check(&check);
+        let run = run.attention_slice(self.slice);
+        let made = net.forward_conditioned(&run, sample, &[time], text, cond)?;
+        let made = values(&made)?;
+        // With guidance the negative prompt's comes first.
+        let len = output.len();
+        let batch = made.len() / len;
+        output.copy_from_slice(&made[(batch - 1) * len..]);
+        if batch == 2 {
+            guidance(&made[..len], output, self.settings.guidance);
+        }
+        Ok(())
+    }
+
     /// The picture of clean latents, not clamped: 0 to 1, about.
     pub fn decode(&self, latents: &[f32], height: usize, width: usize) -> Result<RgbImage> {
-        let check = || self.told.layer();
+        let check = || self.reporter.layer();
         let arena = Arena::new();
         let run = self.vae_run(&arena, &check);
         let made = match self.folder.tiny_weights()? {
@@ -297,6 +309,25 @@ impl Pipeline<'_> {
         row.resize(channels, 0.0);
         Ok(Some(from_vec(row.repeat(batch), &[batch, channels])?))
     }
+}
+
+/// The latents before step `first`: the picture's at its noise level, or noise alone.
+fn first_latents(
+    steps: &dyn Scheduler,
+    first: usize,
+    picture: Option<&Vec<f32>>,
+    noise: &[f32],
+) -> Result<Vec<f32>> {
+    let mut latents = memory::filled(noise.len(), 0.0f32, LATENTS)?;
+    match picture {
+        Some(picture) => noised(steps, first, picture, noise, &mut latents),
+        None => {
+            let sigma = steps.init_noise_sigma() as f32;
+            let each = latents.iter_mut().zip(noise);
+            each.for_each(|(x, n)| *x = n * sigma);
+        }
+    }
+    Ok(latents)
 }
 
 /// `out` becomes `clean` at the noise level before step `i`.

@@ -1,11 +1,9 @@
 //! The engine's parameters.
 #![forbid(unsafe_code)]
 
-use crate::engines::Values;
-use crate::engines::given::Given;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Precision;
-use crate::params::{ParamKind, ParamSpec};
+use crate::params::{ParamKind, ParamSpec, Parameters};
 use crate::schedulers::{Config, Kind, Scheduler, Times, align_your_steps, scheduler, start};
 
 /// The strength of a fill without a prompt is no more than this: of the exemplar fill the layout and
@@ -174,16 +172,17 @@ pub fn params() -> Vec<ParamSpec> {
 }
 
 impl Settings {
-    /// Reads what was set; the rest has its default.
+    /// Reads the values.
     ///
     /// # Errors
-    /// [`ErrorKind::Internal`] for values of another type than described.
-    pub fn new(values: &Values) -> Result<Self> {
-        let given = Given::new(values, params());
-        let (prompt, negative_prompt) = (given.text("prompt")?, given.text("negative-prompt")?);
+    /// [`ErrorKind::Parameter`] for LoRAs that cannot be read; [`ErrorKind::Internal`] for values of
+    /// another type than described.
+    pub fn new(parameters: &Parameters) -> Result<Self> {
+        let text = |name| parameters.text(name).map(str::to_owned);
+        let (prompt, negative_prompt) = (text("prompt")?, text("negative-prompt")?);
         let removing = prompt.trim().is_empty();
-        let strength = given.number("strength")?;
-        let content = match given.text("masked-content")?.as_str() {
+        let strength = parameters.number("strength")?;
+        let content = match parameters.text("masked-content")? {
             "original" => Content::Original,
             "exemplar" => Content::Exemplar,
             "noise" => Content::Noise,
@@ -199,23 +198,23 @@ impl Settings {
         // Between two equal texts guidance changes nothing but the time.
         let guidance = match prompt.trim() == negative_prompt.trim() {
             true => 1.0,
-            false => given.number("guidance")?,
+            false => parameters.number("guidance")?,
         };
         Ok(Self {
-            model: given.text("model")?,
-            steps: given.count("steps")?,
+            model: text("model")?,
+            steps: parameters.integer("steps")?,
             guidance,
             strength: strength.min(most),
             asked: strength,
-            scheduler: Kind::parse(&given.text("scheduler")?)?,
-            aligned: given.text("timesteps")? == "align_your_steps",
+            scheduler: Kind::parse(parameters.text("scheduler")?)?,
+            aligned: parameters.text("timesteps")? == "align_your_steps",
             content,
-            precision: match given.text("precision")?.as_str() {
+            precision: match parameters.text("precision")? {
                 "int8" => Precision::Int8,
                 _ => Precision::Full,
             },
-            lora: loras(&given.text("lora")?)?,
-            vae: match given.text("vae")?.as_str() {
+            lora: loras(parameters.text("lora")?)?,
+            vae: match parameters.text("vae")? {
                 "taesd" => Vae::Taesd,
                 _ => Vae::Full,
             },
@@ -242,7 +241,7 @@ fn loras(text: &str) -> Result<Vec<(String, f64)>> {
                 Ok((name.to_owned(), weight))
             }
             Some(_) => Err(Error::new(
-                ErrorKind::Argument,
+                ErrorKind::Parameter,
                 format!(
                     "parameter 'lora': '{one}' is not a name with a weight from -{MOST} to {MOST}, \
                      such as detail:0.8"
@@ -277,17 +276,24 @@ impl Settings {
     }
 }
 
+/// The engine's parameters, of which these are set.
+#[cfg(test)]
+pub fn test_parameters(set: &[(&str, &str)]) -> Parameters {
+    let of = |name: &str| {
+        let mut set = set.iter().rev();
+        set.find(|(own, _)| *own == name).map(|(_, value)| *value)
+    };
+    let (specs, mut all) = (params(), Parameters::default());
+    all.add(&specs, of, ParamSpec::parse).unwrap();
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn with(pairs: &[(&'static str, &str)]) -> Settings {
-        let all = params();
-        let parsed = pairs.iter().map(|(name, text)| {
-            let spec = all.iter().find(|s| s.name == *name).unwrap();
-            (*name, spec.parse(text).unwrap())
-        });
-        Settings::new(&parsed.collect()).unwrap()
+        Settings::new(&test_parameters(pairs)).unwrap()
     }
 
     #[test]
@@ -320,7 +326,7 @@ mod tests {
         for text in ["x:11", "x:nan", ":1", "x:-inf"] {
             assert_eq!(
                 loras(text).unwrap_err().kind(),
-                ErrorKind::Argument,
+                ErrorKind::Parameter,
                 "{text}"
             );
         }

@@ -6,7 +6,7 @@
 //! the picture is decoded), then that all of its layers stay between steps. Precision never is.
 #![forbid(unsafe_code)]
 
-use super::cost::Model;
+use super::model::Model;
 use super::settings::Settings;
 use crate::engines::rates::numbers;
 use crate::kernels::{Attention, Context, Path, Precision};
@@ -37,8 +37,6 @@ pub struct Choice {
     pub streamed: BTreeSet<String>,
     /// Their bytes in the file.
     pub streamed_bytes: f64,
-    /// Queries of a head that attention works on together.
-    pub slice: usize,
 }
 
 /// A layer of the UNet that can be streamed.
@@ -72,7 +70,7 @@ impl Stages {
     /// Measures the stages.
     pub fn new(model: &Model, settings: &Settings) -> Self {
         let packing = Packing::of(settings);
-        let (folder, v) = (model.folder, &model.folder.vae);
+        let (folder, v) = (&model.folder, &model.folder.vae);
         let side = folder.side as f64;
         let latents = (side / v.scale() as f64).powi(2);
         let first = folder.unet.block_out_channels.first();
@@ -118,7 +116,6 @@ impl Stages {
             keep: true,
             streamed: BTreeSet::new(),
             streamed_bytes: 0.0,
-            slice: Attention::SLICE,
         };
         let Some(budget) = budget else {
             return choice;
@@ -177,8 +174,8 @@ impl Stages {
         all.map(|(_, bytes)| bytes).fold(0.0, f64::max).ceil() as u64
     }
 
-    /// What is told of a choice.
-    pub fn told(&self, choice: &Choice) -> Memory {
+    /// What a choice takes, in numbers and words.
+    pub fn memory(&self, choice: &Choice) -> Memory {
         let mib = |bytes: f64| (bytes / (1 << 20) as f64).round();
         let (count, all) = (choice.streamed.len(), self.layers.len());
         let vae = "in bands of rows";
@@ -195,7 +192,7 @@ impl Stages {
         };
         let way = |name: &str| match name {
             "encode" => vae.to_owned(),
-            "steps" => format!("{layers}; attention {} queries at a time", choice.slice),
+            "steps" => format!("{layers}; attention {} queries at a time", Attention::SLICE),
             "decode" if self.tiny => format!("by the tiny autoencoder; {kept}"),
             "decode" => format!("{vae}; {kept}"),
             _ => String::new(),
@@ -223,11 +220,9 @@ impl Stages {
     }
 }
 
-/// The choice for a fill and what is told of it.
-pub fn plan(model: &Model, settings: &Settings, budget: Option<u64>) -> (Choice, Memory) {
-    let stages = Stages::new(model, settings);
-    let choice = stages.choose(budget);
-    let mut memory = stages.told(&choice);
+/// What a fill takes that keeps `budget`, by `stages`; where none does, what would.
+pub fn memory(model: &Model, settings: &Settings, stages: &Stages, budget: Option<u64>) -> Memory {
+    let mut memory = stages.memory(&stages.choose(budget));
     let full = settings.precision == Precision::Full;
     if let Some(budget) = budget.filter(|budget| full && memory.bytes > *budget) {
         let int8 = Settings {
@@ -243,7 +238,7 @@ pub fn plan(model: &Model, settings: &Settings, budget: Option<u64>) -> (Choice,
             )
         });
     }
-    (choice, memory)
+    memory
 }
 
 /// The layers that can be streamed, with their bytes.

@@ -1,9 +1,11 @@
 //! The pipeline against diffusers' (`tests/golden/pipeline.safetensors`), and what is wrong with folders.
 #![forbid(unsafe_code)]
 
+use super::pipeline::{Pipeline, latent_mask};
 use super::*;
+use crate::engines::pump::StageReporter;
 use crate::error::ErrorKind;
-use crate::kernels::Precision;
+use crate::kernels::{Context, Path as Instructions, Precision};
 use crate::models::autoencoder_kl::{Decoder, Encoder};
 use crate::models::unet_2d_condition::{self, Streamed};
 use crate::models::{CLIPTextModel, UNet2DConditionModel, clip};
@@ -138,20 +140,20 @@ fn agrees(
     let cancel = Cancel::new();
     let channels = case["channels"].as_u64().unwrap() as usize;
     assert_eq!((folder.inpaints(), folder.side), (channels == 9, 64));
-    let mut settings = Settings::new(&Default::default()).unwrap();
+    let mut settings = Settings::new(&settings::test_parameters(&[])).unwrap();
     settings.scheduler = Kind::parse(case["scheduler"].as_str().unwrap()).unwrap();
     settings.steps = case["steps"].as_u64().unwrap() as usize;
     settings.strength = case["strength"].as_f64().unwrap();
     settings.guidance = case["guidance"].as_f64().unwrap();
     let from_noise = settings.strength == 1.0;
     let cx = Context::new(Instructions::best());
-    let told = Told::new(&cancel, 1);
+    let reporter = StageReporter::new(&cancel, 1);
     let pipeline = Pipeline {
         folder,
         settings: &settings,
         cx: &cx,
         draw: &draw,
-        told: &told,
+        reporter: &reporter,
         slice: 128,
         band: nn::Run::BAND,
     };
@@ -168,8 +170,8 @@ fn agrees(
         .unwrap();
     let off = |a: f32, b: f32| (a - b).abs();
     // What was shown last is what the last step took the clean latents for.
-    let shown = told.shown().unwrap();
-    assert!(told.shown().is_none(), "told twice");
+    let shown = reporter.shown().unwrap();
+    assert!(reporter.shown().is_none(), "told twice");
     if settings.scheduler == Kind::parse("euler").unwrap() {
         let right = preview::preview(&latents, begin.height, begin.width).unwrap();
         assert_eq!((shown.width, shown.height), (w / 8, h / 8));
@@ -234,8 +236,9 @@ fn bytes_of_the_stages_agree_with_networks_and_passes() {
     tiny::model(&temporary.0, 9);
     let mut folder = Folder::open(temporary.0.clone()).unwrap();
     folder.side = 512;
-    let model = Model::open(&folder).unwrap();
-    let mut settings = Settings::new(&Default::default()).unwrap();
+    let folder = Arc::new(folder);
+    let model = Model::open(folder.clone()).unwrap();
+    let mut settings = Settings::new(&settings::test_parameters(&[])).unwrap();
     let agree = |what: &str, predicted: f64, counted: usize| {
         let ratio = predicted / counted as f64;
         println!("{what}: {predicted:.0} over {counted} bytes, {ratio:.3}");
@@ -256,7 +259,7 @@ fn bytes_of_the_stages_agree_with_networks_and_passes() {
         let text = clip::CLIPTextModel::new(&cx, &model.text.root(), folder.text.clone());
         let text = text.unwrap().bytes();
         let bytes = |name: &str, choice: &stages::Choice| {
-            let told = stages.told(choice).stages;
+            let told = stages.memory(choice).stages;
             let stage = told.iter().find(|s| s.name == name).unwrap();
             stage.bytes as f64 - stages::REST
         };
@@ -287,8 +290,8 @@ fn a_budget_gives_up_no_more_than_it_must() {
     tiny::model(&temporary.0, 9);
     tiny::widen(&temporary.0);
     let folder = Folder::open(temporary.0.clone()).unwrap();
-    let model = Model::open(&folder).unwrap();
-    let settings = Settings::new(&Default::default()).unwrap();
+    let model = Model::open(Arc::new(folder)).unwrap();
+    let settings = Settings::new(&settings::test_parameters(&[])).unwrap();
     let stages = stages::Stages::new(&model, &settings);
     let all = stages.choose(None);
     assert!(all.keep && all.streamed.is_empty());
@@ -305,9 +308,15 @@ fn a_budget_gives_up_no_more_than_it_must() {
         assert!(choice.streamed.is_superset(&before.streamed));
         before = choice;
     }
-    let (_, told) = stages::plan(&model, &settings, Some(least - 1));
+    let told = stages::memory(&model, &settings, &stages, Some(least - 1));
     assert_eq!(told.bytes, least);
     assert!(told.given_up.contains("from the file"), "{}", told.given_up);
+}
+
+/// Where the model of this name lies.
+fn installed_model(models: &Path, name: &str) -> Result<PathBuf> {
+    let models = Some(models);
+    find::model(models, name, || Arc::new(find::installed(models)))
 }
 
 /// Bytes of the UNet's tensors, from its file.
@@ -323,7 +332,7 @@ fn a_wrong_folder_is_told_with_its_file() {
     let temporary = Temporary::new("wrong");
     let models = temporary.0.as_path();
     let said = |model: &str| {
-        let found = find::model(Some(models), model).and_then(Folder::open);
+        let found = installed_model(models, model).and_then(Folder::open);
         let e = found.err().expect(model);
         (e.kind(), e.message().to_owned())
     };
@@ -335,7 +344,7 @@ fn a_wrong_folder_is_told_with_its_file() {
     );
     tiny::model(&models.join("tiny"), 9);
     assert_eq!(find::installed(Some(models)), ["tiny"]);
-    assert!(find::model(Some(models), "").unwrap().ends_with("tiny"));
+    assert!(installed_model(models, "").unwrap().ends_with("tiny"));
     assert!(said("tinny").1.contains("did you mean 'tiny'?"));
     assert!(said("no/such").1.contains("'no/such'"));
 
@@ -418,13 +427,9 @@ fn fill_crop(
     (20..40).for_each(|y| hole.row_mut(y)[24..48].fill(1));
     let mut source = hole.clone();
     source.data.iter_mut().for_each(|s| *s = 1 - *s);
-    let spec = |name: &str, text: &str| {
-        let all = settings::params();
-        let spec = all.iter().find(|s| s.name == name).unwrap();
-        (spec.name, spec.parse(text).unwrap())
-    };
-    let mut values: crate::engines::Values = [spec("steps", "2"), spec("prompt", "a cat")].into();
-    values.extend(params.iter().map(|(name, text)| spec(name, text)));
+    let mut set = vec![("steps", "2"), ("prompt", "a cat")];
+    set.extend(params);
+    let parameters = settings::test_parameters(&set);
     let pool = crate::engines::testing::pool(2);
     let coverage = coverage.map(|whole| {
         let each = hole.data.iter().map(|h| f32::from(*h) * whole);
@@ -441,7 +446,11 @@ fn fill_crop(
         original.data.iter_mut().for_each(|v| *v = 1.0 - *v);
         original
     });
-    engine.fill(
+    let opened = engine.open(&OpenOptions {
+        parameters: &parameters,
+        models: Some(models),
+    })?;
+    opened.fill(
         &Crop {
             image: &image,
             original: original.as_ref(),
@@ -453,8 +462,6 @@ fn fill_crop(
             pool: &pool,
             cancel,
             seed: 1,
-            values: &values,
-            models: Some(models),
             budget: None,
             report: &mut |_| true,
             show: &mut |_| {},
@@ -489,13 +496,13 @@ fn the_unet_stays_until_its_file_changes_or_it_is_let_go() {
 #[test]
 fn a_pass_ends_at_its_next_layer_when_it_is_cancelled() {
     let cancel = Cancel::new();
-    let told = Told::new(&cancel, 2);
-    told.begin("steps", 0, 0.5);
-    (0..10).for_each(|_| told.layer().unwrap());
-    told.begin("steps", 1, 1.0);
-    (0..5).for_each(|_| told.layer().unwrap());
+    let reporter = StageReporter::new(&cancel, 2);
+    reporter.begin("steps", 0, 0.5);
+    (0..10).for_each(|_| reporter.layer().unwrap());
+    reporter.begin("steps", 1, 1.0);
+    (0..5).for_each(|_| reporter.layer().unwrap());
     // Half of the second step, by the layers of the first.
-    assert_eq!((told.mark().step, told.mark().share), (1, 0.75));
+    assert_eq!((reporter.mark().step, reporter.mark().share), (1, 0.75));
     cancel.cancel();
-    assert_eq!(told.layer().unwrap_err().kind(), ErrorKind::Cancelled);
+    assert_eq!(reporter.layer().unwrap_err().kind(), ErrorKind::Cancelled);
 }

@@ -1,11 +1,11 @@
 //! The UNet, kept from fill to fill.
 #![forbid(unsafe_code)]
 
-use super::cost::Model;
 use super::folder::Folder;
+use super::model::Model;
 use super::stages::Choice;
 use crate::engines::Run;
-use crate::engines::pump::Told;
+use crate::engines::pump::StageReporter;
 use crate::engines::slot::{Slot, Stamp};
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, Precision};
@@ -63,10 +63,10 @@ impl Warm {
     pub fn get(
         &self,
         key: Key,
-        model: &Model<'_>,
+        model: &Model,
         choice: &Choice,
         run: &mut Run<'_>,
-        told: &Told<'_>,
+        reporter: &StageReporter<'_>,
     ) -> Result<Arc<Unet>> {
         let wanted = key.clone();
         let load = || {
@@ -77,14 +77,14 @@ impl Warm {
                 later: true,
             };
             let config = model.folder.unet.clone();
-            let check = || told.layer();
+            let check = || reporter.layer();
             let net = UNet2DConditionModel::streaming(&cx, &streamed, config, &check)?;
             // What was read while somebody wrote is neither the old nor the new one.
             model.unet.check_unchanged()?;
             Ok(Unet { key, cx, net })
         };
         let fits = |unet: &Unet| unet.key == wanted;
-        self.0.get(run, told, fits, choice.keep, load)
+        self.0.get(run, reporter, fits, choice.keep, load)
     }
 
     /// Whether that UNet is here; not while another fill is about to load one.

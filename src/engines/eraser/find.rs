@@ -5,8 +5,10 @@ use super::Network;
 use crate::catalog::{Store, check_id, snapshot};
 use crate::engines::place;
 use crate::error::Result;
+use crate::params::Parameters;
 use crate::weights::Weights;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Endings of model files.
 const ENDINGS: [&str; 5] = ["safetensors", "pt", "pth", "ckpt", "onnx"];
@@ -37,7 +39,8 @@ fn is_network<N: Network>(path: &Path) -> bool {
         return false;
     }
     let weights = Weights::open(path);
-    weights.is_ok_and(|weights| N::facts(&weights, &Default::default()).is_ok())
+    let defaults = Parameters::defaults(&N::params());
+    weights.is_ok_and(|weights| defaults.is_ok_and(|all| N::cost_model(&weights, &all).is_ok()))
 }
 
 /// Why there is no model, and where to put one.
@@ -52,12 +55,16 @@ pub fn nothing<N: Network>(models: Option<&Path>) -> String {
     )
 }
 
-/// The file that `model` names: in the models folder, else by its path; empty for the first there is.
+/// The file that `model` names: in the models folder, else by its path; empty for the first of the
+/// `installed`.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Model`] that says what there is and where to put a model.
-pub fn model<N: Network>(models: Option<&Path>, model: &str) -> Result<PathBuf> {
-    let installed = || installed::<N>(models);
+pub fn model<N: Network>(
+    models: Option<&Path>,
+    model: &str,
+    installed: impl Fn() -> Arc<Vec<String>>,
+) -> Result<PathBuf> {
     let found = place::named(models, model, &ENDINGS, installed, || nothing::<N>(models));
     found.map(|(path, _)| inside::<N>(path))
 }

@@ -60,8 +60,24 @@ fn crop(width: usize, height: usize) -> (RgbImage, Plane<u8>, Plane<u8>) {
     (image, hole, source)
 }
 
-fn values(model: &str) -> Values {
-    [("model", Value::Text(model.into()))].into()
+/// The engine with these of its parameters set.
+fn open_with(
+    engine: &dyn Engine,
+    models: Option<&Path>,
+    set: &[(&str, &str)],
+) -> Result<Box<dyn Opened>> {
+    let of = |name: &str| set.iter().find(|(own, _)| *own == name).map(|(_, v)| *v);
+    let mut parameters = Parameters::default();
+    let specs = engine.description().params;
+    parameters.add(&specs, of, ParamSpec::parse)?;
+    engine.open(&OpenOptions {
+        parameters: &parameters,
+        models,
+    })
+}
+
+fn open(engine: &dyn Engine, models: Option<&Path>, model: &str) -> Result<Box<dyn Opened>> {
+    open_with(engine, models, &[("model", model)])
 }
 
 fn fill(
@@ -71,23 +87,32 @@ fn fill(
     size: (usize, usize),
     cancel: &Cancel,
 ) -> Result<(RgbImage, Vec<Mark>)> {
-    let (image, hole, source) = crop(size.0, size.1);
+    let (image, hole, _) = crop(size.0, size.1);
+    fill_crop(&*open(engine, models, model)?, &image, &hole, cancel)
+}
+
+fn fill_crop(
+    opened: &dyn Opened,
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    cancel: &Cancel,
+) -> Result<(RgbImage, Vec<Mark>)> {
+    let mut source = hole.clone();
+    source.data.iter_mut().for_each(|s| *s = 1 - *s);
     let (pool, mut marks) = (pool(2), Vec::new());
     let crop = Crop {
-        image: &image,
+        image,
         original: None,
-        hole: &hole,
+        hole,
         source: &source,
         coverage: None,
     };
-    let filled = engine.fill(
+    let filled = opened.fill(
         &crop,
         &mut Run {
             pool: &pool,
             cancel,
             seed: 1,
-            values: &values(model),
-            models,
             budget: None,
             show: &mut |_| {},
             report: &mut |mark| {
@@ -97,14 +122,6 @@ fn fill(
         },
     )?;
     Ok((filled, marks))
-}
-
-fn ask<'a>(values: &'a Values, models: Option<&'a Path>) -> Ask<'a> {
-    Ask {
-        values,
-        models,
-        budget: None,
-    }
 }
 
 #[test]
@@ -213,51 +230,33 @@ fn the_engine_feeds_the_network_as_the_reference_does() {
     }
 }
 
-/// A crop whose sides are no multiples of 8 is given to LaMa as the original gives it: filled up by numpy's
-/// `symmetric`, each pixel of it where it was.
+/// A crop whose sides are no multiples of 8 is PyTorch's answer: filled up by numpy's `symmetric`, each pixel
+/// of it where it was, and cut back.
 #[test]
 fn a_crop_of_any_size_is_filled_up_and_not_scaled() {
-    let (cx, golden) = (
-        Context::new(Instructions::chosen()),
-        golden("lama.safetensors"),
-    );
-    let net = Weights::open(&golden).unwrap();
-    let net = models::lama::Generator::load(&cx, &net).unwrap();
+    let golden = crate::engines::testing::Golden::open("lama");
+    let tensor =
+        |name: &str| crate::engines::testing::floats(&golden.tensor(&format!("ragged.{name}")));
+    let (picture, mask, want) = (tensor("image"), tensor("mask"), tensor("out"));
     let (w, h) = (61, 39);
-    let (image, hole, source) = crop(w, h);
-    // The last column and row come twice.
-    let from = |i: usize, n: usize| if i < n { i } else { 2 * n - 1 - i };
-    let (mut whole, mut holes, _) = crop(64, 40);
-    for y in 0..40 {
-        for x in 0..64 {
-            let (fx, fy) = (from(x, w), from(y, h));
-            whole.row_mut(y)[3 * x..3 * x + 3].copy_from_slice(&image.row(fy)[3 * fx..3 * fx + 3]);
-            holes.row_mut(y)[x] = hole.row(fy)[fx];
-        }
+    let (mut image, mut hole, _) = crop(w, h);
+    for at in 0..w * h {
+        hole.data[at] = mask[at] as u8;
+        (0..3).for_each(|c| image.data[3 * at + c] = picture[c * w * h + at]);
     }
-    let want = net.fill(&cx, &whole, &holes, &|| Ok(())).unwrap();
-    let lama = lama::engine();
-    let values = values(golden.to_str().unwrap());
-    let needs = lama.needs(&ask(&values, None)).unwrap();
+    let file = self::golden("lama.safetensors");
+    let opened = open(&lama::engine(), None, file.to_str().unwrap()).unwrap();
     // As the flow has it: with a bound that the crop keeps.
     let needs = Needs {
         min_side: 16,
-        ..needs
+        ..opened.needs()
     };
     assert_eq!(needs.working_size(w as u32, h as u32), (w as u32, h as u32));
-    let (got, _) = fill(
-        &lama,
-        None,
-        golden.to_str().unwrap(),
-        (w, h),
-        &Cancel::new(),
-    )
-    .unwrap();
-    assert!(source.data.contains(&1));
-    for y in 0..h {
-        for x in 0..3 * w {
-            let (got, want) = (got.row(y)[x], want.row(y)[x]);
-            assert!((got - want).abs() < 1e-6, "{x} {y}: {got} {want}");
+    let (got, _) = fill_crop(&*opened, &image, &hole, &Cancel::new()).unwrap();
+    for at in 0..w * h {
+        for c in 0..3 {
+            let (got, want) = (got.data[3 * at + c], want[c * w * h + at]);
+            assert!((got - want).abs() < 1e-4, "{at} {c}: {got} {want}");
         }
     }
 }
@@ -271,7 +270,7 @@ fn models_are_found_and_what_is_missing_is_told() {
         for models in [models, None] {
             let why = engine.unavailable(models).unwrap();
             assert!(why.contains(&format!("mend models fetch {id}")), "{why}");
-            let error = engine.needs(&ask(&Values::new(), models)).unwrap_err();
+            let error = open(engine, models, "").err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Model);
             assert_eq!(error.message(), why);
         }
@@ -282,7 +281,7 @@ fn models_are_found_and_what_is_missing_is_told() {
     fs::write(folder.0.join("notes.txt"), b"hello").unwrap();
     assert!(migan.unavailable(models).is_some() && lama.unavailable(models).is_some());
     let told = |engine: &dyn Engine, model: &str| {
-        let error = engine.needs(&ask(&values(model), models)).unwrap_err();
+        let error = open(engine, models, model).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Model, "{error}");
         error.message().to_owned()
     };
@@ -309,7 +308,7 @@ fn models_are_found_and_what_is_missing_is_told() {
         (&lama, "big-lama", (256, 512)),
     ] {
         for name in ["", name] {
-            let needs_of = engine.needs(&ask(&values(name), models)).unwrap();
+            let needs_of = open(engine, models, name).unwrap().needs();
             assert_eq!(
                 (needs_of.min_side, needs_of.max_side),
                 (needs.0, Some(needs.1))
@@ -334,7 +333,7 @@ fn models_are_found_and_what_is_missing_is_told() {
             "migan.onnx" => assert!(taken.unwrap_err().message().contains("no checkpoint")),
             _ => {
                 assert_eq!(taken.unwrap().kind, Kind::Lama);
-                engine.needs(&ask(&values("mine"), models)).unwrap();
+                open(engine, models, "mine").unwrap();
             }
         }
     }
@@ -367,16 +366,18 @@ fn a_network_stays_until_its_file_changes_or_it_is_let_go() {
 fn the_working_size_is_a_parameter() {
     let lama = lama::engine();
     let model = golden("lama.safetensors");
-    let mut values = values(model.to_str().unwrap());
-    let needs = lama.needs(&ask(&values, None)).unwrap();
-    let costs = lama.costs(&ask(&values, None)).unwrap();
-    values.insert("resolution", Value::Integer(1029));
-    let larger = lama.needs(&ask(&values, None)).unwrap();
+    let of = |set: &[(&str, &str)]| {
+        let mut all = vec![("model", model.to_str().unwrap())];
+        all.extend(set);
+        open_with(&lama, None, &all).unwrap()
+    };
+    let (plain, large) = (of(&[]), of(&[("resolution", "1029")]));
+    let (needs, larger) = (plain.needs(), large.needs());
     assert_eq!((needs.max_side, larger.max_side), (Some(512), Some(1024)));
     assert_eq!(larger.working_size(3000, 1000), (1024, 341));
-    let more = lama.costs(&ask(&values, None)).unwrap();
+    let (costs, more) = (plain.costs(None), large.costs(None));
     assert!(more.bytes > costs.bytes && more.seconds > 2.0 * costs.seconds);
-    let memory = lama.memory(&ask(&values, None)).unwrap();
+    let memory = large.memory(None);
     assert_eq!(memory.bytes, more.bytes as u64);
     assert!(memory.instead.unwrap().contains("resolution"));
     // Every engine describes its parameters, each name once and with a default that it takes.
@@ -389,6 +390,10 @@ fn the_working_size_is_a_parameter() {
     }
 }
 
+fn defaults(engine: &dyn Engine) -> Parameters {
+    Parameters::defaults(&engine.description().params).unwrap()
+}
+
 /// What the plan predicts is what the network counts, at the size of the published one.
 #[test]
 fn predictions_agree_with_the_network() {
@@ -396,12 +401,12 @@ fn predictions_agree_with_the_network() {
     let weights = crate::engines::testing::full_size("predicted", &keys);
     let cx = Context::new(Instructions::chosen());
     let net = models::lama::Generator::load(&cx, &weights).unwrap();
-    let facts = models::lama::Generator::facts(&weights, &Values::new()).unwrap();
+    let model = models::lama::Generator::cost_model(&weights, &defaults(&lama::engine())).unwrap();
     let cost = net.cost(&cx, 512, 512).unwrap();
     for (what, predicted, counted) in [
-        ("operations", facts.flops, cost.flops as f64),
-        ("bytes", facts.pass, cost.bytes as f64),
-        ("weights", facts.weights, net.bytes() as f64),
+        ("operations", model.flops, cost.flops as f64),
+        ("bytes", model.pass, cost.bytes as f64),
+        ("weights", model.weights, net.bytes() as f64),
     ] {
         let ratio = predicted / counted;
         assert!(
@@ -413,9 +418,10 @@ fn predictions_agree_with_the_network() {
     let fixed = |name: &str| name.ends_with("filter.weight") || name.ends_with("zeros.weight");
     let keys: Vec<_> = keys.into_iter().filter(|(name, _)| !fixed(name)).collect();
     let weights = crate::engines::testing::full_size("predicted", &keys);
-    let facts = models::migan::Generator::facts(&weights, &Values::new()).unwrap();
+    let model =
+        models::migan::Generator::cost_model(&weights, &defaults(&migan::engine())).unwrap();
     let net = models::migan::Generator::load(&cx, &weights).unwrap();
-    let ratio = facts.weights / net.bytes() as f64;
+    let ratio = model.weights / net.bytes() as f64;
     assert!((0.95..1.1).contains(&ratio), "weights: {ratio}");
     // A pass of zeros takes what any pass takes.
     let (arena, x) = (crate::nn::Arena::new(), vec![0.0; 4 * 512 * 512]);
@@ -424,7 +430,7 @@ fn predictions_agree_with_the_network() {
         let run = crate::nn::Run::new(&cx, &arena);
         net.forward(&run, &x).unwrap();
     });
-    let ratio = facts.pass / arena.most_held() as f64;
+    let ratio = model.pass / arena.most_held() as f64;
     assert!(
         (0.95..1.15).contains(&ratio),
         "bytes: {} held",

@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::models::rad_unet::Checkpoint;
 use crate::weights::Weights;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Endings of model files.
 const ENDINGS: [&str; 4] = ["safetensors", "pt", "pth", "ckpt"];
@@ -37,12 +38,15 @@ pub fn nothing(models: Option<&Path>) -> String {
     )
 }
 
-/// What `model` names: in the models folder, else by its path; empty for the first there is.
+/// What `model` names: in the models folder, else by its path; empty for the first of the `installed`.
 ///
 /// # Errors
 /// [`ErrorKind::Model`] that says what there is and where to put a model.
-pub fn model(models: Option<&Path>, model: &str) -> Result<PathBuf> {
-    let installed = || installed(models);
+pub fn model(
+    models: Option<&Path>,
+    model: &str,
+    installed: impl Fn() -> Arc<Vec<String>>,
+) -> Result<PathBuf> {
     let found = place::named(models, model, &ENDINGS, installed, || nothing(models))?;
     match found {
         (path, None | Some(Kind::Rad)) => Ok(path),

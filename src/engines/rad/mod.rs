@@ -12,11 +12,12 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-use super::opened::Opened;
-use super::pump::{Told, pump};
+use super::file_cache::FileCache;
+use super::place::Installed;
+use super::pump::{StageReporter, pump};
 use super::rates::{LOADING, rate};
 use super::slot::{Slot, Stamp};
-use super::{Ask, Crop, Engine, EngineDescription, Run};
+use super::{Crop, Engine, EngineDescription, OpenOptions, Opened, Run};
 use crate::error::Result;
 use crate::kernels::{Context, Path as Instructions, Precision, give_back};
 use crate::models::RadUnet;
@@ -43,8 +44,25 @@ const LEVELS: usize = 64;
 /// The engine.
 #[derive(Default)]
 pub struct Rad {
-    warm: Slot<Loaded>,
-    opened: Opened<(Option<PathBuf>, String), (Vec<Stamp>, Checkpoint)>,
+    warm: Arc<Slot<Loaded>>,
+    files: FileCache<(Option<PathBuf>, String), ModelFiles>,
+    installed: Installed,
+}
+
+/// A model's files, opened.
+struct ModelFiles {
+    path: PathBuf,
+    /// Each file as it was: what changes later is another network.
+    stamps: Vec<Stamp>,
+    checkpoint: Checkpoint,
+}
+
+/// The engine with its settings read and a model's files opened.
+struct OpenRad {
+    settings: Settings,
+    files: Arc<ModelFiles>,
+    costs: CostModel,
+    warm: Arc<Slot<Loaded>>,
 }
 
 /// A loaded network.
@@ -54,15 +72,15 @@ struct Loaded {
     net: RadUnet,
 }
 
-/// What is known of a model before it is loaded.
-struct Facts {
+/// What a model's headers say of what it takes, before it is loaded.
+struct CostModel {
     weights: f64,
     /// Of a pass at the network's own size.
     pass: f64,
     flops: f64,
 }
 
-impl Facts {
+impl CostModel {
     fn of(checkpoint: &Checkpoint) -> Self {
         let side = checkpoint.config.sample_size;
         let cost = predicted(&checkpoint.config, side, side, LEVELS);
@@ -86,54 +104,29 @@ impl Facts {
 }
 
 impl Rad {
-    /// The model, opened, and its files as they were.
-    fn checkpoint(
-        &self,
-        models: Option<&Path>,
-        settings: &Settings,
-    ) -> Result<Arc<(Vec<Stamp>, Checkpoint)>> {
-        let key = (models.map(Path::to_path_buf), settings.model.clone());
+    fn names(&self, models: Option<&Path>) -> Arc<Vec<String>> {
+        self.installed.names(models, find::installed)
+    }
+
+    /// The files of the model of this name.
+    fn files(&self, models: Option<&Path>, model: &str) -> Result<Arc<ModelFiles>> {
         let find = || {
-            let path = find::model(models, &settings.model)?;
+            let path = find::model(models, model, || self.names(models))?;
             // Of the authors' folder, and of that in it.
             let all = [Some(path.clone()), models.map(Path::to_path_buf)];
             Ok((path, all.into_iter().flatten().collect()))
         };
         let open = |path: PathBuf| {
             let checkpoint = Checkpoint::open(&path)?;
-            let files = checkpoint.files.iter().map(|file| Stamp::of(file));
-            Ok((files.collect(), checkpoint))
+            let stamps = checkpoint.files.iter().map(|file| Stamp::of(file));
+            Ok(ModelFiles {
+                stamps: stamps.collect(),
+                path,
+                checkpoint,
+            })
         };
-        self.opened.get(key, find, open)
-    }
-
-    fn facts(&self, ask: &Ask<'_>) -> Result<(Settings, Facts)> {
-        let settings = Settings::new(ask.values)?;
-        let opened = self.checkpoint(ask.models, &settings)?;
-        Ok((settings, Facts::of(&opened.1)))
-    }
-
-    /// The network of a checkpoint: the one that is here, or loaded now in the place of the other.
-    fn get(
-        &self,
-        key: Vec<Stamp>,
-        checkpoint: &Checkpoint,
-        run: &mut Run<'_>,
-        told: &Told<'_>,
-    ) -> Result<Arc<Loaded>> {
-        let wanted = key.clone();
-        let load = || {
-            let cx = Context::new(Instructions::chosen());
-            let scope = checkpoint.weights.root();
-            let check = || told.layer();
-            let net = RadUnet::new(&cx, &scope, checkpoint.config.clone(), &check)?;
-            // What was read while somebody wrote is neither the old nor the new one.
-            checkpoint.weights.check_unchanged()?;
-            give_back();
-            Ok(Loaded { key, cx, net })
-        };
-        let fits = |loaded: &Loaded| loaded.key == wanted;
-        self.warm.get(run, told, fits, true, load)
+        let key = (models.map(Path::to_path_buf), model.to_owned());
+        self.files.get(key, find, open)
     }
 }
 
@@ -150,17 +143,32 @@ impl Engine for Rad {
     }
 
     fn unavailable(&self, models: Option<&Path>) -> Option<String> {
-        find::installed(models)
-            .is_empty()
-            .then(|| find::nothing(models))
+        let none = self.names(models).is_empty();
+        none.then(|| find::nothing(models))
     }
 
-    fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
-        let settings = Settings::new(ask.values)?;
-        let opened = self.checkpoint(ask.models, &settings)?;
-        let config = &opened.1.config;
+    fn open(&self, options: &OpenOptions<'_>) -> Result<Box<dyn Opened>> {
+        let settings = Settings::new(options.parameters)?;
+        let files = self.files(options.models, &settings.model)?;
+        Ok(Box::new(OpenRad {
+            costs: CostModel::of(&files.checkpoint),
+            settings,
+            files,
+            warm: self.warm.clone(),
+        }))
+    }
+
+    fn trim(&self) {
+        self.files.trim();
+        self.warm.trim();
+    }
+}
+
+impl Opened for OpenRad {
+    fn needs(&self) -> Needs {
+        let config = &self.files.checkpoint.config;
         let side = config.sample_size as u32;
-        Ok(Needs {
+        Needs {
             alignment: config.alignment() as u32,
             min_context: side / 8,
             context_share: 0.5,
@@ -172,95 +180,140 @@ impl Engine for Rad {
             original: true,
             specks: false,
             coverage: true,
-        })
+        }
     }
 
-    fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
-        let (settings, facts) = self.facts(ask)?;
-        let (load, step) = facts.seconds();
+    fn costs(&self, _: Option<u64>) -> Costs {
+        let (load, step) = self.costs.seconds();
         // Any region is brought to the network's size.
-        Ok(Costs {
-            bytes: facts.bytes(),
+        Costs {
+            bytes: self.costs.bytes(),
             bytes_per_pixel: CROP,
             bytes_per_hole_pixel: 0.0,
-            seconds: load + step * settings.times.len() as f64,
+            seconds: load + step * self.settings.times.len() as f64,
             seconds_per_pixel: 2e-7,
             seconds_per_hole_pixel: 0.0,
-        })
+        }
     }
 
-    fn memory(&self, ask: &Ask<'_>) -> Result<Memory> {
-        let (_, facts) = self.facts(ask)?;
-        let mut memory = Memory::of(facts.bytes());
-        memory.kept = facts.weights as u64;
-        Ok(memory)
+    fn memory(&self, _: Option<u64>) -> Memory {
+        let mut memory = Memory::of(self.costs.bytes());
+        memory.kept = self.costs.weights as u64;
+        memory
+    }
+
+    fn model(&self) -> Option<&Path> {
+        Some(&self.files.path)
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-        let settings = Settings::new(run.values)?;
-        let opened = self.checkpoint(run.models, &settings)?;
-        // From before the weights are read: what changes later is another network.
-        let (key, checkpoint) = &*opened;
-        let (load, step) = Facts::of(checkpoint).seconds();
-        let count = settings.times.len();
-        let end = load / (load + step * count as f64);
-        let told = Told::new(run.cancel, count as u32);
+        let count = self.settings.times.len();
+        let reporter = StageReporter::new(run.cancel, count as u32);
+        reporter.begin("prepare", 0, 0.0);
         let seed = run.seed;
-        told.begin("prepare", 0, 0.0);
-        let (canvas, mut x, steps) = pump(run, &told, || {
-            let canvas = Canvas::new(crop, checkpoint.config.alignment());
-            let pixels = canvas.pixels(crop, settings.order)?;
-            let steps = PixelRun::new(&settings.times, settings.order, &pixels)?;
-            let mut x = canvas.planes(crop, &pixels)?;
-            let mut noise = crate::memory::filled(x.len(), 0.0f32, "a run's noise")?;
-            Noise::new(seed, Purpose::Start, 0).fill(&mut noise);
-            steps.noised(0, &noise, &mut x)?;
-            Ok((canvas, x, steps))
-        })?;
-        told.begin("load", 0, end);
-        let loaded = self.get(key.clone(), checkpoint, run, &told)?;
-        let out = pump(run, &told, || {
-            let Loaded { cx, net, .. } = &*loaded;
-            for i in 0..count {
-                // Anew for each step: what the allocator would keep between is more than it is worth.
-                let arena = Arena::new();
-                let share = (i + 1) as f64 / count as f64;
-                told.begin("steps", i as u32, end + (1.0 - end) * share);
-                let map = LevelMap::new(canvas.height, canvas.width, &steps.levels(i)?)?;
-                let mut given = crate::memory::with_capacity(x.len(), "a step's picture")?;
-                given.extend_from_slice(&x);
-                let shape = [1, Config::CHANNELS, canvas.height, canvas.width];
-                let given = from_vec(given, &shape)?;
-                let check = || told.layer();
-                let output = net.forward(&Pass::new(cx, &arena).check(&check), &given, &map)?;
-                let made = values(&output)?;
-                let clean = steps.original(i, &made, &x)?;
-                steps.step(settings.method, i, &made, &mut x, &mut |out| {
-                    Noise::new(seed, Purpose::Step, i).fill(out);
-                })?;
-                // Nobody's fill is to fail for a preview.
-                if let Ok(preview) = canvas.picture(crop, &clean) {
-                    told.show(preview);
-                }
-                drop(made);
-                drop((output, given, arena));
-                give_back();
-            }
-            canvas.picture(crop, &x)
-        })?;
+        let start = pump(run, &reporter, || self.start(crop, seed))?;
+        let mut loading = 0.0;
+        if !self.warm.holds(|loaded| self.fits(loaded)) {
+            let (load, step) = self.costs.seconds();
+            loading = load / (load + step * count as f64);
+            reporter.begin("load", 0, loading);
+        }
+        let loaded = self.load(run, &reporter)?;
+        let steps = || self.denoise(&loaded, crop, start, seed, loading, &reporter);
+        let out = pump(run, &reporter, steps)?;
         loaded.cx.trim();
         drop(loaded);
         give_back();
         Ok(out)
     }
+}
 
-    fn model(&self, ask: &Ask<'_>) -> Option<PathBuf> {
-        let settings = Settings::new(ask.values).ok()?;
-        find::model(ask.models, &settings.model).ok()
+/// Where the steps begin.
+struct Start {
+    canvas: Canvas,
+    /// The crop's planes with the first step's noise in the hole.
+    x: Vec<f32>,
+    steps: PixelRun,
+}
+
+impl OpenRad {
+    fn fits(&self, loaded: &Loaded) -> bool {
+        loaded.key == self.files.stamps
     }
 
-    fn trim(&self) {
-        self.opened.trim();
-        self.warm.trim();
+    /// The network: the one that is here, or loaded now in the place of the other.
+    fn load(&self, run: &mut Run<'_>, reporter: &StageReporter<'_>) -> Result<Arc<Loaded>> {
+        let load = || {
+            let checkpoint = &self.files.checkpoint;
+            let cx = Context::new(Instructions::chosen());
+            let scope = checkpoint.weights.root();
+            let check = || reporter.layer();
+            let net = RadUnet::new(&cx, &scope, checkpoint.config.clone(), &check)?;
+            // What was read while somebody wrote is neither the old nor the new one.
+            checkpoint.weights.check_unchanged()?;
+            give_back();
+            let key = self.files.stamps.clone();
+            Ok(Loaded { key, cx, net })
+        };
+        let fits = |loaded: &Loaded| self.fits(loaded);
+        self.warm.get(run, reporter, fits, true, load)
+    }
+
+    /// The crop as the network sees it, with noise where it is to be filled.
+    fn start(&self, crop: &Crop<'_>, seed: u64) -> Result<Start> {
+        let (settings, config) = (&self.settings, &self.files.checkpoint.config);
+        let canvas = Canvas::new(crop, config.alignment());
+        let pixels = canvas.pixels(crop, settings.order)?;
+        let steps = PixelRun::new(&settings.times, settings.order, &pixels)?;
+        let mut x = canvas.planes(crop, &pixels)?;
+        let mut noise = crate::memory::filled(x.len(), 0.0f32, "a run's noise")?;
+        Noise::new(seed, Purpose::Start, 0).fill(&mut noise);
+        steps.noised(0, &noise, &mut x)?;
+        Ok(Start { canvas, x, steps })
+    }
+
+    /// Goes through the steps, which begin when the share `from` of the time is over: the filled crop.
+    fn denoise(
+        &self,
+        loaded: &Loaded,
+        crop: &Crop<'_>,
+        start: Start,
+        seed: u64,
+        from: f64,
+        reporter: &StageReporter<'_>,
+    ) -> Result<RgbImage> {
+        let Start {
+            canvas,
+            mut x,
+            steps,
+        } = start;
+        let count = self.settings.times.len();
+        for i in 0..count {
+            // Anew for each step: what the allocator would keep between is more than it is worth.
+            let arena = Arena::new();
+            let share = (i + 1) as f64 / count as f64;
+            reporter.begin("steps", i as u32, from + (1.0 - from) * share);
+            let map = LevelMap::new(canvas.height, canvas.width, &steps.levels(i)?)?;
+            let mut sample = crate::memory::with_capacity(x.len(), "a step's picture")?;
+            sample.extend_from_slice(&x);
+            let shape = [1, Config::CHANNELS, canvas.height, canvas.width];
+            let sample = from_vec(sample, &shape)?;
+            let check = || reporter.layer();
+            let pass = Pass::new(&loaded.cx, &arena).check(&check);
+            let output = loaded.net.forward(&pass, &sample, &map)?;
+            let made = values(&output)?;
+            let clean = steps.original(i, &made, &x)?;
+            steps.step(self.settings.method, i, &made, &mut x, &mut |out| {
+                Noise::new(seed, Purpose::Step, i).fill(out);
+            })?;
+            // Nobody's fill is to fail for a preview.
+            if let Ok(preview) = canvas.picture(crop, &clean) {
+                reporter.show(preview);
+            }
+            drop(made);
+            drop((output, sample, arena));
+            give_back();
+        }
+        canvas.picture(crop, &x)
     }
 }

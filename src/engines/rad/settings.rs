@@ -1,10 +1,9 @@
 //! The engine's parameters.
 #![forbid(unsafe_code)]
 
-use crate::engines::Values;
-use crate::engines::given::{self, Given, misread};
-use crate::error::{Error, ErrorKind, Result};
-use crate::params::{ParamKind, ParamSpec};
+use crate::engines::model_param;
+use crate::error::Result;
+use crate::params::{ParamKind, ParamSpec, Parameters};
 use crate::schedulers::Kind;
 use crate::schedulers::pixelwise::{Method, Order, Spacing};
 
@@ -42,7 +41,7 @@ pub fn params() -> Vec<ParamSpec> {
         ParamKind::Choice(all.iter().map(|(id, label, _)| (*id, *label)).collect())
     }
     vec![
-        given::model(),
+        model_param(),
         ParamSpec {
             name: "steps",
             label: "Steps",
@@ -78,35 +77,21 @@ pub fn params() -> Vec<ParamSpec> {
 }
 
 impl Settings {
-    /// Reads what was set; the rest has its default.
+    /// Reads the values.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] for a scheduler that this engine has not;
-    /// [`ErrorKind::Internal`] for values of another type than described.
-    pub fn new(values: &Values) -> Result<Self> {
-        let given = Given::new(values, params());
-        let scheduler = given.text("scheduler")?;
-        let method = METHODS.iter().find(|(kind, _)| kind.id() == scheduler);
-        let Some((_, method)) = method else {
-            let ids = METHODS.map(|(kind, _)| kind.id()).join(" or ");
-            return Err(Error::new(
-                ErrorKind::Parameter,
-                format!(
-                    "parameter 'scheduler' cannot be '{scheduler}' with the engine 'rad': give {ids}"
-                ),
-            ));
-        };
-        let spacing = chosen("spacing", &given.text("spacing")?, &SPACINGS)?;
+    /// [`crate::ErrorKind::Internal`] for values of another type than described; those of
+    /// [`Spacing::times`].
+    pub fn new(parameters: &Parameters) -> Result<Self> {
+        let methods = METHODS.map(|(kind, method)| (kind.id(), method));
+        let spacings = SPACINGS.map(|(id, _, spacing)| (id, spacing));
+        let orders = ORDERS.map(|(id, _, order)| (id, order));
+        let spacing = parameters.choice("spacing", &spacings)?;
         Ok(Self {
-            model: given.text("model")?,
-            method: *method,
-            order: chosen("order", &given.text("order")?, &ORDERS)?,
-            times: spacing.times(given.count("steps")?)?,
+            model: parameters.text("model")?.to_owned(),
+            method: parameters.choice("scheduler", &methods)?,
+            order: parameters.choice("order", &orders)?,
+            times: spacing.times(parameters.integer("steps")?)?,
         })
     }
-}
-
-fn chosen<T: Copy>(name: &str, id: &str, all: &[(&str, &str, T)]) -> Result<T> {
-    let found = all.iter().find(|(own, ..)| *own == id);
-    found.map(|(.., value)| *value).ok_or_else(|| misread(name))
 }

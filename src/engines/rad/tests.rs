@@ -4,9 +4,9 @@
 use super::*;
 use crate::catalog::{Import, Kind, Store};
 use crate::engines::testing::{Golden, floats, pool};
-use crate::engines::{Mark, Values, all, diffusion};
+use crate::engines::{Mark, all, diffusion};
 use crate::error::ErrorKind;
-use crate::params::Value;
+use crate::params::{ParamSpec, Parameters};
 use crate::pixels::Plane;
 use crate::progress::Cancel;
 use crate::schedulers::pixelwise::{Method, Noisy, Order};
@@ -108,14 +108,19 @@ impl Case {
     }
 }
 
-fn values(model: &str, more: &[(&'static str, &str)]) -> Values {
-    let params = settings::params();
-    let mut values: Values = [("model", Value::Text(model.into()))].into();
-    for (name, value) in more {
-        let spec = params.iter().find(|p| p.name == *name).unwrap();
-        values.insert(spec.name, spec.parse(value).unwrap());
-    }
+fn values(model: &str, more: &[(&'static str, &str)]) -> Parameters {
+    let set = |name: &str| match name {
+        "model" => Some(model),
+        _ => more.iter().find(|(own, _)| *own == name).map(|(_, v)| *v),
+    };
+    let mut values = Parameters::default();
+    let parse = |spec: &ParamSpec, text: &str| spec.parse_for("rad", text);
+    values.add(&settings::params(), set, parse).unwrap();
     values
+}
+
+fn open(engine: &Rad, parameters: &Parameters, models: Option<&Path>) -> Result<Box<dyn Opened>> {
+    engine.open(&OpenOptions { parameters, models })
 }
 
 struct Filled {
@@ -127,20 +132,18 @@ struct Filled {
 fn fill(
     engine: &Rad,
     case: &Case,
-    values: &Values,
+    values: &Parameters,
     (threads, seed): (usize, u64),
     cancel: &Cancel,
     go_on: &mut dyn FnMut(Mark) -> bool,
 ) -> Result<Filled> {
     let (pool, mut marks, mut previews) = (pool(threads), Vec::new(), 0);
-    let image = engine.fill(
+    let image = open(engine, values, None)?.fill(
         &case.crop(),
         &mut Run {
             pool: &pool,
             cancel,
             seed,
-            values,
-            models: None,
             budget: None,
             show: &mut |shown| {
                 assert_eq!(
@@ -162,21 +165,13 @@ fn fill(
     })
 }
 
-fn plain(case: &Case, values: &Values, how: (usize, u64)) -> Filled {
+fn plain(case: &Case, values: &Parameters, how: (usize, u64)) -> Filled {
     let engine = Rad::default();
     fill(&engine, case, values, how, &Cancel::new(), &mut |_| true).unwrap()
 }
 
 fn tiny() -> String {
     golden().to_str().unwrap().to_owned()
-}
-
-fn ask<'a>(values: &'a Values, models: Option<&'a Path>) -> Ask<'a> {
-    Ask {
-        values,
-        models,
-        budget: None,
-    }
 }
 
 /// Ten steps with the reference's noise, by both methods, for a hole and for a soft mask.
@@ -314,19 +309,20 @@ fn a_fill_ends_when_it_is_told_to() {
 fn needs_and_costs_are_the_networks() {
     let engine = Rad::default();
     let few = values(&tiny(), &[("steps", "10")]);
-    let needs = engine.needs(&ask(&few, None)).unwrap();
+    let opened = open(&engine, &few, None).unwrap();
+    let needs = opened.needs();
     assert_eq!((needs.alignment, needs.max_side), (4, Some(16)));
     assert!(needs.coverage && needs.original && needs.min_side == 16);
-    let costs = engine.costs(&ask(&few, None)).unwrap();
+    let costs = opened.costs(None);
     let many = values(&tiny(), &[("steps", "100")]);
-    let more = engine.costs(&ask(&many, None)).unwrap();
+    let more = open(&engine, &many, None).unwrap().costs(None);
     assert!(more.bytes == costs.bytes && more.seconds > 5.0 * costs.seconds);
-    let memory = engine.memory(&ask(&few, None)).unwrap();
+    let memory = opened.memory(None);
     assert_eq!(memory.bytes, costs.bytes as u64);
     assert!(memory.kept < memory.bytes);
     // `auto` never takes it: it needs a model, and reads no prompt.
     let engines = all();
-    let choice = crate::engines::choose(&engines, &ask(&few, None)).unwrap();
+    let choice = crate::engines::choose(&engines, None, None).unwrap();
     assert_eq!(choice.engine.description().id, "exemplar");
 }
 
@@ -336,7 +332,7 @@ fn models_are_found_and_what_is_missing_is_told() {
     for models in [folder.models(), None] {
         let why = engine.unavailable(models).unwrap();
         assert!(why.contains("unet/config.json"), "{why}");
-        let error = engine.needs(&ask(&Values::new(), models)).unwrap_err();
+        let error = open(&engine, &values("", &[]), models).err().unwrap();
         assert_eq!((error.kind(), error.message()), (ErrorKind::Model, &*why));
     }
     // Another engine's, broken, no model at all.
@@ -353,7 +349,7 @@ fn models_are_found_and_what_is_missing_is_told() {
     assert!(engine.unavailable(folder.models()).is_some());
     let told = |model: &str| {
         let values = values(model, &[]);
-        let error = engine.needs(&ask(&values, folder.models())).unwrap_err();
+        let error = open(&engine, &values, folder.models()).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::Model, "{error}");
         error.message().to_owned()
     };
@@ -381,15 +377,9 @@ fn models_are_found_and_what_is_missing_is_told() {
         } else {
             self::values(model, &[])
         };
-        let needs = engine.needs(&ask(&values, folder.models())).unwrap();
+        let needs = open(&engine, &values, folder.models()).unwrap().needs();
         assert_eq!(needs.max_side, Some(16), "{model}");
     }
-    let values = values("lake", &[]);
-    let mut euler = values.clone();
-    euler.insert("scheduler", Value::Text("euler".into()));
-    let error = engine.needs(&ask(&euler, folder.models())).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Parameter);
-    assert!(error.message().contains("give ddim or ddpm"), "{error}");
 }
 
 #[test]
@@ -411,7 +401,7 @@ fn models_are_taken_in() {
         let taken = store.import(path, &how, &mut |_| {}, &cancel).unwrap();
         assert_eq!((taken.kind, taken.files.len()), (Kind::Rad, files), "{id}");
         let values = values(id, &[]);
-        engine.needs(&ask(&values, folder.models())).unwrap();
+        open(&engine, &values, folder.models()).unwrap();
     }
     assert_eq!(
         find::installed(folder.models()),
@@ -430,7 +420,7 @@ fn models_are_taken_in() {
     let taesd = golden().with_file_name("taesd.safetensors");
     store.import(&taesd, &how, &mut |_| {}, &cancel).unwrap();
     let values = values("tiny", &[]);
-    let error = engine.needs(&ask(&values, folder.models())).unwrap_err();
+    let error = open(&engine, &values, folder.models()).err().unwrap();
     assert!(
         error.message().contains("'tiny' is of kind taesd"),
         "{error}"

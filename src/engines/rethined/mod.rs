@@ -9,14 +9,14 @@
 mod answer;
 
 use super::exemplar::Exemplar;
-use super::pump::Told;
+use super::pump::StageReporter;
 use super::slot::Slot;
-use super::{Ask, Crop, Engine, EngineDescription, Mark, Run, Values};
+use super::{Crop, Engine, EngineDescription, Mark, OpenOptions, Opened, Run};
 use crate::detail::{self, Light};
 use crate::error::Result;
 use crate::kernels::{Context, Path};
 use crate::models::rethined::Rethined as Network;
-use crate::params::{ParamKind, ParamSpec, Value};
+use crate::params::{ParamKind, ParamSpec};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
 use std::sync::Arc;
@@ -34,7 +34,13 @@ const NETWORK: f64 = 0.12;
 /// The engine, and the network that it keeps.
 #[derive(Default)]
 pub struct Rethined {
-    warm: Slot<Loaded>,
+    warm: Arc<Slot<Loaded>>,
+}
+
+/// The engine with its settings read.
+struct OpenRethined {
+    detail: Detail,
+    warm: Arc<Slot<Loaded>>,
 }
 
 struct Loaded {
@@ -49,27 +55,11 @@ enum Detail {
     Attention,
 }
 
-impl Detail {
-    fn of(values: &Values) -> Self {
-        match values.get("detail") {
-            Some(Value::Text(text)) if text == "attention" => Self::Attention,
-            _ => Self::Search,
-        }
-    }
-}
-
-impl Rethined {
-    fn load(&self, run: &mut Run<'_>) -> Result<Arc<Loaded>> {
-        let told = Told::new(run.cancel, 1);
-        let load = || {
-            let weights = Network::built_in()?;
-            let cx = Context::new(Path::chosen());
-            let net = Network::new(&cx, &weights)?;
-            Ok(Loaded { cx, net })
-        };
-        self.warm.get(run, &told, |_| true, true, load)
-    }
-}
+/// Ids and labels of the sources of detail.
+const DETAILS: [(&str, &str, Detail); 2] = [
+    ("search", "Search: best", Detail::Search),
+    ("attention", "Attention: fast", Detail::Attention),
+];
 
 impl Engine for Rethined {
     fn description(&self) -> EngineDescription {
@@ -85,22 +75,46 @@ impl Engine for Rethined {
                 help: "Where detail comes from: search looks through the region for patches that \
                        continue the surroundings of the hole; attention takes the ones that the network \
                        itself attends to, which is many times as fast and less coherent.",
-                kind: ParamKind::Choice(vec![
-                    ("search", "Search: best"),
-                    ("attention", "Attention: fast"),
-                ]),
+                kind: ParamKind::Choice(DETAILS.map(|(id, label, _)| (id, label)).to_vec()),
                 default: "search",
             }],
         }
     }
 
-    fn needs(&self, ask: &Ask<'_>) -> Result<Needs> {
-        Exemplar.needs(ask)
+    fn open(&self, options: &OpenOptions<'_>) -> Result<Box<dyn Opened>> {
+        let table = DETAILS.map(|(id, _, detail)| (id, detail));
+        Ok(Box::new(OpenRethined {
+            detail: options.parameters.choice("detail", &table)?,
+            warm: self.warm.clone(),
+        }))
     }
 
-    fn costs(&self, ask: &Ask<'_>) -> Result<Costs> {
+    fn trim(&self) {
+        self.warm.trim();
+    }
+}
+
+impl OpenRethined {
+    fn load(&self, run: &mut Run<'_>) -> Result<Arc<Loaded>> {
+        let reporter = StageReporter::new(run.cancel, 1);
+        let load = || {
+            let weights = Network::built_in()?;
+            let cx = Context::new(Path::chosen());
+            let net = Network::new(&cx, &weights)?;
+            Ok(Loaded { cx, net })
+        };
+        self.warm.get(run, &reporter, |_| true, true, load)
+    }
+}
+
+impl Opened for OpenRethined {
+    fn needs(&self) -> Needs {
+        Exemplar.needs()
+    }
+
+    fn costs(&self, _: Option<u64>) -> Costs {
         // Measured as the exemplar engine's, which the search is like.
-        Ok(match Detail::of(ask.values) {
+        match self.detail {
             Detail::Search => Costs {
                 bytes: 40e6,
                 bytes_per_pixel: 110.0,
@@ -117,21 +131,20 @@ impl Engine for Rethined {
                 seconds_per_pixel: 2e-7,
                 seconds_per_hole_pixel: 3e-7,
             },
-        })
+        }
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         run.step(0.0)?;
-        let detail = Detail::of(run.values);
         let loaded = self.load(run)?;
         let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
         let made = pool.install(|| {
-            let matched = detail == Detail::Attention;
+            let matched = self.detail == Detail::Attention;
             answer::make(&loaded.cx, &loaded.net, crop, matched, cancel)
         })?;
         loaded.cx.trim();
         run.step(NETWORK)?;
-        if detail == Detail::Attention {
+        if self.detail == Detail::Attention {
             let filled = pool.install(|| made.attended(crop, seed))?;
             run.step(1.0)?;
             return Ok(filled);
@@ -143,9 +156,5 @@ impl Engine for Rethined {
         let mut filled = run.mapped(rest, |run| Exemplar.fill(crop, run))?;
         pool.install(|| detail::light(LIGHT, &made.image, &mut filled, crop.hole))?;
         Ok(filled)
-    }
-
-    fn trim(&self) {
-        self.warm.trim();
     }
 }

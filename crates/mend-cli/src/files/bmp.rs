@@ -4,7 +4,8 @@
 //! Source: Microsoft, "BITMAPINFOHEADER" and "BITMAPV5HEADER" (Windows GDI reference).
 #![forbid(unsafe_code)]
 
-use super::meta::{Density, Meta};
+use super::density::Density;
+use super::meta::Meta;
 use super::{Kind, Output, Picture, Source, Want, encode_error, plain};
 use mend::pixels::{Depth, Layout};
 use mend::{ErrorKind, Result};

@@ -1,7 +1,7 @@
 //! Bringing a picture into what an output format can hold, and saying what that loses.
 #![forbid(unsafe_code)]
 
-use super::meta::Carry;
+use super::carry::Carry;
 use super::{Kind, Picture, jpeg, webp, xmp};
 use mend::pixels::{Depth, Layout};
 use mend::{Error, ErrorKind, Result};

@@ -4,7 +4,7 @@
 //! Source: CIPA DC-008-2019 (EXIF 2.32), section 4; TIFF 6.0, section 2.
 #![forbid(unsafe_code)]
 
-use super::meta::{Density, INCH};
+use super::density::{Density, INCH};
 
 /// Tags that point at further directories.
 pub const EXIF_IFD: u16 = 0x8769;

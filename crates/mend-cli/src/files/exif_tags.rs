@@ -4,9 +4,9 @@
 //! GeoTIFF 1.1, annex A; Microsoft, Windows Imaging: photo metadata policies.
 #![forbid(unsafe_code)]
 
+use super::dropped::Dropped;
 use super::exif::{self, Entry, Tree};
 use super::hidden::{is_plain_text, is_plain_wide_text};
-use super::meta::Dropped;
 
 /// Tags of the first directory that describe the picture and not how it is stored: description,
 /// make, model, orientation, resolution, software, date, artist, rating, copyright, Windows' titles.

@@ -2,11 +2,11 @@
 //! subsampling and segments.
 #![forbid(unsafe_code)]
 
+use super::carry::Carry;
 use super::jpeg_markers::{self, Fault, Markers};
 use super::jpeg_pixels::Colour;
 use super::jpeg_segments::{self, carried, fresh};
 pub use super::jpeg_segments::{MOST_XMP, fits_icc, fits_segment};
-use super::meta::Carry;
 use super::{Kind, Output, Picture, Source, Want, cmyk, encode_error, jpeg_pixels};
 use jpeg_encoder::{
     ChromaSubsamplingMethod, ColorType, Encoder, QuantizationTableType, SamplingFactor,

@@ -4,9 +4,11 @@
 //! 1.1; ICC.1:2022, annex B.4; CIPA DC-007 (Multi-Picture Format); ISO/IEC 19566-5 (JUMBF).
 #![forbid(unsafe_code)]
 
+use super::density::{Density, INCH};
+use super::dropped::Dropped;
 use super::hidden::is_plain_text;
 use super::jpeg_markers::Markers;
-use super::meta::{Density, Dropped, INCH, Meta};
+use super::meta::Meta;
 use super::{photoshop, xmp};
 use mend::{ErrorKind, Result};
 

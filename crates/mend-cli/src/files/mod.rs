@@ -5,8 +5,11 @@
 #![forbid(unsafe_code)]
 
 mod bmp;
+mod carry;
 mod cmyk;
 mod convert;
+mod density;
+mod dropped;
 mod exif;
 mod exif_tags;
 mod exr;
@@ -30,6 +33,7 @@ mod source;
 mod tga;
 mod tiff;
 mod tiff_chunks;
+mod tiff_entries;
 mod tiff_pixels;
 mod tiff_stored;
 mod tiff_write;
@@ -37,10 +41,12 @@ mod webp;
 mod xmp;
 
 pub use self::png::{Compression, rows as png_rows};
+pub use carry::Carry;
 pub use convert::{check, fit};
+pub use dropped::Dropped;
 pub use foreign::Foreign;
 pub use hidden::holds_picture;
-pub use meta::{Carry, Dropped, Meta};
+pub use meta::Meta;
 pub use source::{Cancellable, Source, io_text};
 
 use mend::pixels::{ImageView, ImageViewMut, PixelFormat};

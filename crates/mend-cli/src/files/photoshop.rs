@@ -4,8 +4,8 @@
 //! chapters 5 to 7.
 #![forbid(unsafe_code)]
 
+use super::dropped::Dropped;
 use super::hidden::{holds_picture, is_plain_text};
-use super::meta::Dropped;
 
 /// IPTC's datasets.
 const IPTC: u16 = 1028;

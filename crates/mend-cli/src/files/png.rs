@@ -3,8 +3,10 @@
 //! Source: W3C, Portable Network Graphics (PNG) Specification (Third Edition), sections 5, 11, 14.
 #![forbid(unsafe_code)]
 
-use super::meta::{Carry, Density, Meta};
-use super::png_chunks::{self, XMP_KEYWORD};
+use super::carry::Carry;
+use super::density::Density;
+use super::meta::Meta;
+use super::png_chunks::{self, Chunk, XMP_KEYWORD};
 use super::{Kind, Output, Picture, Source, Want, encode_error, swap_u16, zeroed};
 use mend::pixels::{Depth, Layout, PixelFormat};
 use mend::{Error, ErrorKind, Result};
@@ -18,15 +20,6 @@ use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 const DECODER_BYTES: usize = 256 << 20;
 /// Bytes of all ancillary chunks together.
 const CHUNK_BYTES: usize = 64 << 20;
-
-/// An ancillary chunk as it is in the file.
-#[derive(Clone, Debug)]
-pub struct Chunk {
-    pub name: [u8; 4],
-    pub data: Vec<u8>,
-    /// Whether it follows the pixels.
-    pub after: bool,
-}
 
 /// How hard to compress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -4,10 +4,20 @@
 //! "Raw profile type …" texts: as ImageMagick and ExifTool write them.
 #![forbid(unsafe_code)]
 
+use super::density::Density;
+use super::dropped::Dropped;
 use super::hidden::{inflated, is_plain_text};
-use super::meta::{Density, Dropped, Meta};
+use super::meta::Meta;
 use super::photoshop;
-use super::png::Chunk;
+
+/// An ancillary chunk as it is in the file.
+#[derive(Clone, Debug)]
+pub struct Chunk {
+    pub name: [u8; 4],
+    pub data: Vec<u8>,
+    /// Whether it follows the pixels.
+    pub after: bool,
+}
 
 pub const XMP_KEYWORD: &[u8] = b"XML:com.adobe.xmp\0";
 const RAW_PROFILE: &str = "Raw profile type ";

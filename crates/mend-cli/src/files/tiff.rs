@@ -3,10 +3,12 @@
 //! Source: TIFF 6.0 (1992), sections 2 and 8.
 #![forbid(unsafe_code)]
 
+use super::carry::{Carry, TiffCarry};
+use super::dropped::Dropped;
 use super::exif::{self, Entry, Tree};
 use super::exif_tags::{self, Fate};
-use super::meta::{Carry, Dropped};
 use super::tiff_chunks;
+use super::tiff_entries::{first_number, numbers, offsets};
 use super::tiff_pixels::{self, Pixels};
 use super::tiff_stored::{Colours, Stored};
 use super::{Kind, Picture, Source, Want, photoshop, zeroed};
@@ -33,18 +35,6 @@ const RAW_COMPRESSIONS: &[u32] = &[32767, 32769, 32770, 32772, 34713, 34892, 650
 /// DNG's version, a mosaic's pattern, Canon's and Panasonic's raw data.
 const RAW_TAGS: &[u16] = &[50706, 33421, 33422, 50752, 0xc5d8, 0xc6c5, 0xc6dc];
 
-/// What a TIFF gives on to a TIFF.
-#[derive(Clone, Debug, Default)]
-pub struct TiffCarry {
-    /// Whether its pixels were compressed.
-    pub compressed: bool,
-    /// Channels that are neither colour nor transparency: their kinds (tag 338), and their samples,
-    /// pixel after pixel, of the picture's depth.
-    pub others: (Vec<u16>, Vec<u8>),
-    /// Tags of its directory that are no pixels, profile, XMP or EXIF.
-    pub tags: Vec<Entry>,
-}
-
 /// Reads a TIFF.
 pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     let fail = |e: TiffError| decode_error(source, e);
@@ -62,21 +52,65 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
     }
     refuse_raw(source, &mut decoder, &tags)?;
     let stored = Stored::of(source, &tags)?;
-    let compression = stored.compression;
-    let fax = compression == FAX && stored.bits == 1 && stored.samples == 1;
-    if !tiff_chunks::knows(compression) && !fax {
-        return Err(source.unsupported(format!(
-            "is compressed in a way that is not supported ({}): save it again with Deflate or LZW \
-             first",
-            tiff_chunks::compression_name(compression)
-        )));
-    }
+    refuse_compression(source, &stored)?;
     let mut format = PixelFormat::new(stored.layout, stored.depth);
     format.premultiplied = stored.alpha.is_some_and(|(_, premultiplied)| premultiplied);
     format.linear = matches!(stored.depth, Depth::F16 | Depth::F32);
     let bytes = source.admit(width, height, format.bytes())?;
     let mut picture = Picture::new(Kind::Tiff, width, height, format, Vec::new());
     picture.reading = stored.bytes_beside(width, height);
+    tell(source, &stored, &unreadable, &mut picture);
+    picture.meta.exif = exif::build(&tree(&mut decoder, &tags));
+    let blob = |tag: u16| tags.iter().find(|e| e.tag == tag).map(|e| e.data.clone());
+    picture.meta.icc = blob(ICC);
+    picture.meta.xmp = blob(XMP);
+    let mut others = Vec::new();
+    if want == Want::Pixels {
+        let icc = picture.meta.icc.as_deref();
+        let decoded = decoded(source, &mut decoder, &stored, &tags, icc)?;
+        if decoded.data.len() != bytes {
+            return Err(source.damaged("its tags contradict each other"));
+        }
+        (picture.data, others) = (decoded.data, decoded.others);
+        let name = source.path.display();
+        let notes = decoded.notes.iter().map(|what| format!("{name} {what}"));
+        picture.notes.extend(notes);
+    }
+    if stored.colours == Colours::Cmyk {
+        // It is not for what the picture has become.
+        picture.meta.icc = None;
+    }
+    refuse_pages(source, &mut decoder, &mut picture)?;
+    let tags = tags.into_iter();
+    let dropped = &mut picture.dropped;
+    picture.carry = Carry::Tiff(Box::new(TiffCarry {
+        compressed: stored.compression != 1,
+        others: (
+            stored.others.iter().map(|(_, kind)| *kind).collect(),
+            others,
+        ),
+        tags: tags.filter_map(|e| sifted(e, dropped)).collect(),
+    }));
+    Ok(picture)
+}
+
+/// Whether it is a fax's page, which `tiff` decodes.
+fn is_fax(stored: &Stored) -> bool {
+    stored.compression == FAX && stored.bits == 1 && stored.samples == 1
+}
+
+fn refuse_compression(source: &Source<'_>, stored: &Stored) -> Result<()> {
+    if tiff_chunks::knows(stored.compression) || is_fax(stored) {
+        return Ok(());
+    }
+    Err(source.unsupported(format!(
+        "is compressed in a way that is not supported ({}): save it again with Deflate or LZW first",
+        tiff_chunks::compression_name(stored.compression)
+    )))
+}
+
+/// What the user should know of how the picture is read.
+fn tell(source: &Source<'_>, stored: &Stored, unreadable: &[u16], picture: &mut Picture) {
     let name = source.path.display();
     if stored.colours == Colours::Palette {
         picture.notes.push(format!(
@@ -93,76 +127,56 @@ pub fn read(source: &Source<'_>, want: Want) -> Result<Picture> {
             "{name} has tags that cannot be read and are left out: {unreadable:?}"
         ));
     }
-    // Lossy: JPEG of both kinds and WebP.
-    picture.lossy = [6, 7, 50001].contains(&compression);
+    // JPEG of both kinds and WebP.
+    picture.lossy = [6, 7, 50001].contains(&stored.compression);
     if picture.lossy {
         picture.notes.push(format!(
             "{name} is compressed with loss inside; a TIFF is written without loss"
         ));
     }
-    let sub = |decoder: &mut Decoder<_>, tag| -> Vec<Entry> {
+}
+
+/// The describing tags, with the directories that they point at.
+fn tree<R: Read + Seek>(decoder: &mut Decoder<R>, tags: &[Entry]) -> Tree {
+    let mut sub = |tag| -> Vec<Entry> {
         let pointer = tags.iter().find(|e| e.tag == tag).and_then(offsets);
         match pointer.as_deref() {
             Some([at, ..]) => directory_at(decoder, *at),
             _ => Vec::new(),
         }
     };
-    let tree = Tree {
-        main: tags
-            .iter()
-            .filter(|e| exif_tags::is_descriptive(e.tag))
-            .cloned()
-            .collect(),
-        exif: sub(&mut decoder, exif::EXIF_IFD),
-        gps: sub(&mut decoder, exif::GPS_IFD),
+    let main = tags.iter().filter(|e| exif_tags::is_descriptive(e.tag));
+    Tree {
+        main: main.cloned().collect(),
+        exif: sub(exif::EXIF_IFD),
+        gps: sub(exif::GPS_IFD),
         ..Tree::default()
-    };
-    picture.meta.exif = exif::build(&tree);
-    let blob = |tag: u16| tags.iter().find(|e| e.tag == tag).map(|e| e.data.clone());
-    picture.meta.icc = blob(ICC);
-    picture.meta.xmp = blob(XMP);
-    let mut others = Vec::new();
-    if want == Want::Pixels {
-        let icc = picture.meta.icc.as_deref();
-        let decoded = if fax {
-            Pixels {
-                data: fax_pixels(source, &mut decoder, width, height)?,
-                ..Pixels::default()
-            }
-        } else {
-            let little = decoder.byte_order() == ByteOrder::LittleEndian;
-            let found = (
-                offset_list(source, &mut decoder, [324, 273])?,
-                offset_list(source, &mut decoder, [325, 279])?,
-            );
-            let chunks = stored.chunks(source, &tags, (width, height), little, found)?;
-            let palette = tags.iter().find(|e| e.tag == 320).and_then(numbers);
-            let palette: Vec<_> = palette.iter().flatten().map(|v| *v as u16).collect();
-            tiff_pixels::pixels(source, &stored, &chunks, &palette, icc)?
-        };
-        if decoded.data.len() != bytes {
-            return Err(source.damaged("its tags contradict each other"));
-        }
-        (picture.data, others) = (decoded.data, decoded.others);
-        let notes = decoded.notes.iter().map(|what| format!("{name} {what}"));
-        picture.notes.extend(notes);
     }
-    if stored.colours == Colours::Cmyk {
-        // It is not for what the picture has become.
-        picture.meta.icc = None;
+}
+
+fn decoded<R: Read + Seek>(
+    source: &Source<'_>,
+    decoder: &mut Decoder<R>,
+    stored: &Stored,
+    tags: &[Entry],
+    icc: Option<&[u8]>,
+) -> Result<Pixels> {
+    let (width, height) = decoder.dimensions().map_err(|e| decode_error(source, e))?;
+    if is_fax(stored) {
+        return Ok(Pixels {
+            data: fax_pixels(source, decoder, width, height)?,
+            ..Pixels::default()
+        });
     }
-    refuse_pages(source, &mut decoder, &mut picture)?;
-    let tags = tags.into_iter();
-    let dropped = &mut picture.dropped;
-    picture.carry = Carry::Tiff(Box::new(TiffCarry {
-        compressed: compression != 1,
-        others: (
-            stored.others.iter().map(|(_, kind)| *kind).collect(),
-            others,
-        ),
-        tags: tags.filter_map(|e| sifted(e, dropped)).collect(),
-    }));
-    Ok(picture)
+    let little = decoder.byte_order() == ByteOrder::LittleEndian;
+    let found = (
+        offset_list(source, decoder, [324, 273])?,
+        offset_list(source, decoder, [325, 279])?,
+    );
+    let chunks = stored.chunks(source, tags, (width, height), little, found)?;
+    let palette = tags.iter().find(|e| e.tag == 320).and_then(numbers);
+    let palette: Vec<_> = palette.iter().flatten().map(|v| *v as u16).collect();
+    tiff_pixels::pixels(source, stored, &chunks, &palette, icc)
 }
 
 /// A tag as it goes on, if it does.
@@ -360,30 +374,4 @@ fn directory(mut ifd: IfdDecoder<'_>) -> (Vec<Entry>, Vec<u16>) {
         });
     }
     (entries, unreadable)
-}
-
-/// An entry's whole numbers of up to 32 bits.
-pub(super) fn numbers(e: &Entry) -> Option<Vec<u32>> {
-    let list = offsets(e)?;
-    list.into_iter().map(|n| u32::try_from(n).ok()).collect()
-}
-
-/// An entry's whole numbers.
-fn offsets(e: &Entry) -> Option<Vec<u64>> {
-    fn all<const N: usize>(data: &[u8], number: fn([u8; N]) -> u64) -> Vec<u64> {
-        data.as_chunks().0.iter().map(|b| number(*b)).collect()
-    }
-    Some(match e.kind {
-        1 => all(&e.data, |[b]| b.into()),
-        3 => all(&e.data, |b| u16::from_le_bytes(b).into()),
-        4 | 13 => all(&e.data, |b| u32::from_le_bytes(b).into()),
-        16 | 18 => all(&e.data, u64::from_le_bytes),
-        _ => return None,
-    })
-}
-
-pub(super) fn first_number(tags: &[Entry], tag: u16) -> Option<u32> {
-    numbers(tags.iter().find(|e| e.tag == tag)?)?
-        .first()
-        .copied()
 }

@@ -5,8 +5,8 @@
 
 use super::Source;
 use super::exif::Entry;
-use super::tiff::{first_number, numbers};
 use super::tiff_chunks::{self, Chunks};
+use super::tiff_entries::{first_number, numbers};
 use mend::Result;
 use mend::pixels::{Depth, Layout};
 

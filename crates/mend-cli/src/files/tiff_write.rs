@@ -1,9 +1,11 @@
 //! TIFF, written: strips, uncompressed or Deflate with horizontal differences, and the tags.
 #![forbid(unsafe_code)]
 
+use super::carry::Carry;
+use super::density::{Density, INCH};
 use super::exif::{self, Entry};
 use super::exif_tags;
-use super::meta::{Carry, Density, INCH};
+
 use super::{Output, Picture, encode_error};
 use flate2::write::ZlibEncoder;
 use mend::pixels::{Depth, Layout};
@@ -35,29 +37,62 @@ fn fail(error: TiffError) -> Error {
     }
 }
 
-fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<()> {
-    let compressed = match &picture.carry {
-        Carry::Tiff(c) => c.compressed,
-        _ => true,
-    };
-    let float = matches!(picture.format.depth, Depth::F16 | Depth::F32);
-    let differences = compressed && !float;
-    let (colours, alpha) = match picture.format.layout {
-        Layout::Gray => (1, false),
-        Layout::GrayA => (1, true),
-        Layout::Rgb => (3, false),
-        Layout::Rgba => (3, true),
-        other => return Err(encode_error("TIFF", format!("it has no layout {other:?}"))),
-    };
-    // Channels that are neither colour nor transparency go along.
-    let carried = match &mut picture.carry {
-        Carry::Tiff(c) => std::mem::take(&mut c.others),
-        _ => Default::default(),
-    };
-    let kinds = carried.0;
-    let samples = picture.format.layout.channels() + kinds.len();
-    let mut encoder = TiffEncoder::<_, K>::new_generic(&mut *out).map_err(fail)?;
+/// What a file's samples are and how they are stored.
+struct Samples {
+    compressed: bool,
+    float: bool,
+    gray: bool,
+    /// The kind of each channel that is no colour, in the tag's numbers; transparency is the first.
+    extra: Vec<u16>,
+    /// Of each channel that is neither colour nor transparency, which go along.
+    others: Vec<u8>,
+    /// Bytes of a pixel, and those of its colours and transparency.
+    pixel: usize,
+    plain: usize,
+    /// Channels.
+    count: usize,
+    depth: Depth,
+}
 
+impl Samples {
+    /// Of a picture, whose other channels are taken from it.
+    fn take(picture: &mut Picture) -> Result<Self> {
+        let format = &picture.format;
+        let (gray, alpha) = match format.layout {
+            Layout::Gray => (true, false),
+            Layout::GrayA => (true, true),
+            Layout::Rgb => (false, false),
+            Layout::Rgba => (false, true),
+            other => return Err(encode_error("TIFF", format!("it has no layout {other:?}"))),
+        };
+        let (compressed, (kinds, others)) = match &mut picture.carry {
+            Carry::Tiff(c) => (c.compressed, std::mem::take(&mut c.others)),
+            _ => (true, Default::default()),
+        };
+        let count = format.layout.channels() + kinds.len();
+        let transparency = alpha.then_some(if format.premultiplied { 1 } else { 2 });
+        Ok(Self {
+            compressed,
+            float: matches!(format.depth, Depth::F16 | Depth::F32),
+            gray,
+            extra: transparency.into_iter().chain(kinds).collect(),
+            others,
+            pixel: count * format.depth.bytes(),
+            plain: format.bytes(),
+            count,
+            depth: format.depth,
+        })
+    }
+
+    /// Whether samples are stored as differences.
+    fn differences(&self) -> bool {
+        self.compressed && !self.float
+    }
+}
+
+fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<()> {
+    let samples = Samples::take(picture)?;
+    let mut encoder = TiffEncoder::<_, K>::new_generic(&mut *out).map_err(fail)?;
     // Directories that the main one points at come first.
     let tree = picture.meta.exif.as_deref().and_then(exif::parse);
     let tree = tree.unwrap_or_default().into_little();
@@ -72,28 +107,57 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
             pointers.push((tag, at.pointer.0));
         }
     }
-
     let mut dir = encoder.image_directory().map_err(fail)?;
-    let plain = picture.row_bytes();
-    let row = picture.width as usize * samples * picture.format.depth.bytes();
+    let row = picture.width as usize * samples.pixel;
     let rows = (STRIP / row.max(1)).clamp(1, picture.height as usize);
+    let (offsets, lengths) = strips(picture, &samples, rows, &mut dir)?;
+    for e in tags(picture, &tree.main).values() {
+        put(&mut dir, e)?;
+    }
+    // The pointers are plain numbers to this file's own directories.
+    for (tag, at) in pointers {
+        let at = K::convert_offset(at).map_err(fail)?;
+        dir.write_tag(Tag::from_u16_exhaustive(tag), at)
+            .map_err(fail)?;
+    }
+    describe(picture, &samples, rows, &mut dir)?;
+    dir.write_tag(Tag::StripOffsets, K::convert_slice(&offsets))
+        .map_err(fail)?;
+    dir.write_tag(Tag::StripByteCounts, K::convert_slice(&lengths))
+        .map_err(fail)?;
+    dir.finish().map_err(fail)
+}
+
+type Directory<'a, 'o, K> = DirectoryEncoder<'a, &'o mut dyn Output, K>;
+
+/// Writes the pixels in strips of so many rows; gives where each lies and how long it is.
+fn strips<K: TiffKind>(
+    picture: &mut Picture,
+    samples: &Samples,
+    rows: usize,
+    dir: &mut Directory<'_, '_, K>,
+) -> Result<(Vec<K::OffsetType>, Vec<K::OffsetType>)> {
+    let width = picture.width as usize;
+    let each = samples.pixel - samples.plain;
     let (mut offsets, mut lengths) = (Vec::new(), Vec::new());
-    for (i, strip) in picture.data.chunks_mut(rows * plain).enumerate() {
+    let whole = rows * width * samples.plain;
+    for (i, strip) in picture.data.chunks_mut(whole).enumerate() {
         let mut joined = Vec::new();
-        let strip = if kinds.is_empty() {
-            strip
-        } else {
-            let others = &carried.1[(rows * (row - plain) * i).min(carried.1.len())..];
-            let each = kinds.len() * picture.format.depth.bytes();
-            join((strip, picture.format.bytes()), (others, each), &mut joined);
-            &mut joined
+        let strip = match each {
+            0 => strip,
+            _ => {
+                let from = (rows * width * each * i).min(samples.others.len());
+                let others = (&samples.others[from..], each);
+                join((strip, samples.plain), others, &mut joined);
+                &mut joined
+            }
         };
-        if differences {
-            for line in strip.chunks_exact_mut(row) {
-                difference(line, samples, picture.format.depth);
+        if samples.differences() {
+            for line in strip.chunks_exact_mut(width * samples.pixel) {
+                difference(line, samples.count, samples.depth);
             }
         }
-        let (at, len) = if compressed {
+        let (at, len) = if samples.compressed {
             let mut z = ZlibEncoder::new(Vec::new(), flate2::Compression::new(4));
             let packed = z.write_all(strip).and_then(|()| z.finish());
             let packed = packed.map_err(|e| encode_error("TIFF", e))?;
@@ -106,55 +170,49 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
         offsets.push(K::convert_offset(at).map_err(fail)?);
         lengths.push(K::convert_offset(len as u64).map_err(fail)?);
     }
+    Ok((offsets, lengths))
+}
 
-    for e in tags(picture, &tree.main).values() {
-        put(&mut dir, e)?;
+/// Writes the tags without which no reader knows the pixels.
+fn describe<K: TiffKind>(
+    picture: &Picture,
+    samples: &Samples,
+    rows: usize,
+    dir: &mut Directory<'_, '_, K>,
+) -> Result<()> {
+    for (tag, value) in [
+        (Tag::ImageWidth, picture.width),
+        (Tag::ImageLength, picture.height),
+        (Tag::RowsPerStrip, rows as u32),
+    ] {
+        dir.write_tag(tag, value).map_err(fail)?;
     }
-    // The pointers are plain numbers to this file's own directories.
-    for (tag, at) in pointers {
-        let at = K::convert_offset(at).map_err(fail)?;
-        dir.write_tag(Tag::from_u16_exhaustive(tag), at)
-            .map_err(fail)?;
+    for (tag, value) in [
+        (Tag::BitsPerSample, (samples.depth.bytes() * 8) as u16),
+        (Tag::SampleFormat, if samples.float { 3 } else { 1 }),
+    ] {
+        let each = vec![value; samples.count];
+        dir.write_tag(tag, &each[..]).map_err(fail)?;
     }
-    let bits = (picture.format.depth.bytes() * 8) as u16;
-    let format = if float { 3u16 } else { 1 };
-    let many = |v: u16| vec![v; samples];
-    dir.write_tag(Tag::ImageWidth, picture.width)
-        .map_err(fail)?;
-    dir.write_tag(Tag::ImageLength, picture.height)
-        .map_err(fail)?;
-    dir.write_tag(Tag::BitsPerSample, &many(bits)[..])
-        .map_err(fail)?;
-    dir.write_tag(Tag::SampleFormat, &many(format)[..])
-        .map_err(fail)?;
-    let compression = if compressed { 8u16 } else { 1 };
-    dir.write_tag(Tag::Compression, compression).map_err(fail)?;
-    let photometric = if colours == 1 { 1u16 } else { 2 };
-    dir.write_tag(Tag::PhotometricInterpretation, photometric)
-        .map_err(fail)?;
-    dir.write_tag(Tag::SamplesPerPixel, samples as u16)
-        .map_err(fail)?;
-    dir.write_tag(Tag::RowsPerStrip, rows as u32)
-        .map_err(fail)?;
-    dir.write_tag(Tag::PlanarConfiguration, 1u16)
-        .map_err(fail)?;
-    if differences {
+    for (tag, value) in [
+        (Tag::Compression, if samples.compressed { 8 } else { 1 }),
+        (
+            Tag::PhotometricInterpretation,
+            if samples.gray { 1 } else { 2 },
+        ),
+        (Tag::SamplesPerPixel, samples.count as u16),
+        (Tag::PlanarConfiguration, 1u16),
+    ] {
+        dir.write_tag(tag, value).map_err(fail)?;
+    }
+    if samples.differences() {
         dir.write_tag(Tag::Predictor, 2u16).map_err(fail)?;
     }
-    let transparency = alpha.then_some(if picture.format.premultiplied {
-        1u16
-    } else {
-        2
-    });
-    let extra: Vec<u16> = transparency.into_iter().chain(kinds).collect();
-    if !extra.is_empty() {
-        dir.write_tag(Tag::ExtraSamples, &extra[..]).map_err(fail)?;
+    if !samples.extra.is_empty() {
+        dir.write_tag(Tag::ExtraSamples, &samples.extra[..])
+            .map_err(fail)?;
     }
-    dir.write_tag(Tag::StripOffsets, K::convert_slice(&offsets))
-        .map_err(fail)?;
-    dir.write_tag(Tag::StripByteCounts, K::convert_slice(&lengths))
-        .map_err(fail)?;
-    dir.finish().map_err(fail)
+    Ok(())
 }
 
 /// Puts the samples of other channels behind those of each pixel. Beside each, its bytes a pixel.
@@ -209,7 +267,7 @@ fn entry(tag: u16, kind: u16, count: u32, data: Vec<u8>) -> Entry {
 }
 
 /// Adds a tag with its bytes as they are.
-fn put<K: TiffKind>(dir: &mut DirectoryEncoder<'_, &mut dyn Output, K>, e: &Entry) -> Result<()> {
+fn put<K: TiffKind>(dir: &mut Directory<'_, '_, K>, e: &Entry) -> Result<()> {
     let Some(kind) = Type::from_u16(e.kind) else {
         return Ok(());
     };

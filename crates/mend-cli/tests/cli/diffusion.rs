@@ -262,3 +262,44 @@ fn a_repository_in_hugging_faces_cache_is_a_model() {
         assert!(fill(model, models) == want, "{model}");
     }
 }
+
+/// What the first picture of several loads serves the others, and not where memory is bounded: then there is
+/// room for the next picture instead.
+#[test]
+fn a_model_is_loaded_once_for_all_pictures() {
+    let dir = folder(&["photo.png"]);
+    let path = dir.path();
+    let (w, h) = image::image_dimensions(path.join("photo.png")).unwrap();
+    write_mask(&path.join("m.png"), w, h);
+    fs::copy(path.join("photo.png"), path.join("same.png")).unwrap();
+    tiny::model(&path.join("models/tiny"), 9);
+    let fill = |more: &[&str]| {
+        let mut args = vec![
+            "fill",
+            "photo.png",
+            "same.png",
+            "--mask",
+            "m.png",
+            "-o",
+            "out/",
+        ];
+        args.extend(["--engine", "diffusion", "--steps", "2", "--json"]);
+        args.extend(more);
+        let mut command = mend();
+        command.env("MEND_MODELS", path.join("models"));
+        let output = command.current_dir(path).args(&args).output().unwrap();
+        let made = crate::support::Run::of(&output);
+        assert_eq!(made.code, 0, "{made:?}");
+        let made = made.json();
+        let loads = |i: usize| {
+            let stages = made["filled"][i]["report"]["stages"].as_array().unwrap();
+            assert!(stages.iter().any(|stage| stage["name"] == "steps"));
+            stages.iter().any(|stage| stage["name"] == "load")
+        };
+        let read = |name: &str| fs::read(path.join("out").join(name)).unwrap();
+        assert_eq!(read("photo.png"), read("same.png"));
+        (loads(0), loads(1))
+    };
+    assert_eq!(fill(&[]), (true, false));
+    assert_eq!(fill(&["--max-memory", "2G"]), (true, true));
+}

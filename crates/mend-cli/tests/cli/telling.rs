@@ -111,6 +111,31 @@ fn a_plan_says_and_writes_nothing() {
         r["rect"]["width"].as_u64().unwrap() * r["rect"]["height"].as_u64().unwrap()
     };
     assert!(area(region) <= area(&wide["plan"]["regions"][0]));
+    // What the engine has no parameter for is said before the fill as well as after it.
+    let unused = ["photo.png", "--mask", "m.png", "--steps", "7", "--json"];
+    let plan = run_ok(dir.path(), &[&["plan"], &unused[..]].concat()).json();
+    let fill = run_ok(
+        dir.path(),
+        &[&["fill"], &unused[..], &["-o", "o.png"]].concat(),
+    )
+    .json();
+    let note = plan["notes"][0].as_str().unwrap();
+    assert!(
+        note.contains("exemplar") && note.ends_with(": steps"),
+        "{note}"
+    );
+    assert_eq!(plan["notes"], fill["notes"]);
+    assert_eq!(fill["plan"]["notes"], plan["plan"]["notes"]);
+    std::fs::remove_file(dir.path().join("o.png")).unwrap();
+    let wrong = ["plan", "photo.png", "--mask", "m.png", "--engine", "rad"];
+    let said = run(
+        dir.path(),
+        &[&wrong[..], &["--scheduler", "euler"]].concat(),
+    );
+    assert!(
+        said.code == 2 && said.stderr.contains("'rad': give one of ddim, ddpm"),
+        "{said:?}"
+    );
     write_gray(&dir.path().join("empty.png"), 96, 72, &[0; 96 * 72]);
     let empty = run_ok(dir.path(), &["plan", "photo.png", "--mask", "empty.png"]);
     assert!(empty.stdout.contains("empty"));

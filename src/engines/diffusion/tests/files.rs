@@ -136,11 +136,11 @@ fn loras_change_the_fill_and_the_warm_unet() {
     };
     let (plain, unet) = made("");
     let (with, other) = made("style");
-    assert!(with != plain && !std::sync::Arc::ptr_eq(&unet, &other));
+    assert!(with != plain && !Arc::ptr_eq(&unet, &other));
     let (again, same) = made("style:1.0");
-    assert!(again == with && std::sync::Arc::ptr_eq(&same, &other));
+    assert!(again == with && Arc::ptr_eq(&same, &other));
     let (half, other) = made("style:0.5");
-    assert!(half != with && half != plain && !std::sync::Arc::ptr_eq(&same, &other));
+    assert!(half != with && half != plain && !Arc::ptr_eq(&same, &other));
     let (both, _) = made("style:0.5,other");
     assert!(both != half);
     assert_eq!(made("style:0, other:0").0, plain);
@@ -180,22 +180,21 @@ fn a_lora_with_lcm_is_the_references() {
 
 /// Bytes and operations of the tiny decoder, at the size that published models work at.
 fn predicted_tiny(models: &Path) {
-    let mut settings = Settings::new(&Default::default()).unwrap();
+    let mut settings = Settings::new(&settings::test_parameters(&[])).unwrap();
     settings.vae = settings::Vae::Taesd;
     let mut folder = Folder::find(Some(models), &settings).unwrap();
     folder.side = 512;
-    let model = Model::open(&folder).unwrap();
+    let model = Model::open(Arc::new(folder)).unwrap();
     let weights = model.tiny.as_ref().unwrap().root();
     let cx = Context::new(Instructions::chosen());
     let net = crate::models::autoencoder_tiny::Decoder::new(&cx, &weights).unwrap();
     let pass = net.cost(&cx, 1, 64, 64).unwrap();
     let (_, flops) = crate::models::autoencoder_tiny::Decoder::predicted(&weights, 64.0 * 64.0);
     assert_eq!(flops, pass.flops as f64);
-    let mut small = stages::Stages::new(&model, &settings).told(&stages::Choice {
+    let mut small = stages::Stages::new(&model, &settings).memory(&stages::Choice {
         keep: false,
         streamed: Default::default(),
         streamed_bytes: 0.0,
-        slice: 1,
     });
     let decode = small.stages.pop().unwrap().bytes as f64 - stages::REST;
     let ratio = decode / (net.bytes() + pass.bytes) as f64;

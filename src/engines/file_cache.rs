@@ -1,7 +1,5 @@
-//! Room for one opened model, so that a request's plan and all of its regions read its headers once.
-//!
-//! What is here are names and shapes and open files, no weights. It is given again only while nothing that
-//! it was opened from has changed.
+//! Room for one thing that was read from files, such as a model's headers, so that the next fill need not
+//! read them again. It is given again only while nothing that it was read from has changed.
 #![forbid(unsafe_code)]
 
 use super::slot::Stamp;
@@ -14,25 +12,25 @@ use std::sync::Arc;
 /// More files than any model has are not looked at one by one.
 const FILES: usize = 1 << 10;
 
-/// Room for one model `T`, asked for by `K`.
-pub struct Opened<K, T>(Mutex<Option<Entry<K, T>>>);
+/// Room for one `T`, asked for by `K`.
+pub struct FileCache<K, T>(Mutex<Option<Entry<K, T>>>);
 
 struct Entry<K, T> {
     key: K,
-    /// What it was opened from, and how all that lies there was.
+    /// What it was read from, and how all that lies there was.
     paths: Vec<PathBuf>,
     stamps: Vec<Stamp>,
     made: Arc<T>,
 }
 
-impl<K, T> Default for Opened<K, T> {
+impl<K, T> Default for FileCache<K, T> {
     fn default() -> Self {
         Self(Mutex::new(None))
     }
 }
 
-impl<K: PartialEq, T> Opened<K, T> {
-    /// The model that was asked for by `key` before, or else what `open` makes of what `find` finds; `find`
+impl<K: PartialEq, T> FileCache<K, T> {
+    /// What was asked for by `key` before, or else what `open` makes of what `find` finds; `find`
     /// gives the paths of its files and folders, too. The lock is held by neither.
     ///
     /// # Errors
@@ -130,7 +128,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("mend-opened-{}", std::process::id()));
         fs::create_dir_all(folder.join("unet")).unwrap();
         fs::write(folder.join("unet/config.json"), "1").unwrap();
-        let (room, count) = (Opened::default(), Cell::new(0));
+        let (room, count) = (FileCache::default(), Cell::new(0));
         let open = |key: &'static str| {
             let find = || Ok(((), vec![folder.clone()]));
             let made = room.get(key, find, |()| {
