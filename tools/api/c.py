@@ -1,5 +1,5 @@
-"""The C interface as sorted lines, from include/mend.h: constants with their values, functions and callbacks
-with their types, structures field by field."""
+"""The C interface as sorted lines, from include/mend.h: constants with their values, functions and
+callbacks with their types, structures field by field."""
 
 import re
 

@@ -2,19 +2,18 @@
 """Compares the public interfaces with the lists in docs/api.
 
     tools/api/main.py rust              the Rust library's, docs/api/rust.txt
-    tools/api/main.py c [LIBRARY]       the C library's, docs/api/c.txt; with LIBRARY also that it exports just these
+    tools/api/main.py c [LIBRARY]       the C library's, docs/api/c.txt; LIBRARY exports just these
     … --bless                           writes the list anew
 
-A line that goes is something that a user may miss. In Rust that needs a version that may break (0.x: the second
-number, else the first) since the last release in CHANGELOG.md. In C nothing goes while MEND_ABI_VERSION stays.
-New lines are welcome; --bless adds them. The list to compare with is that of the last release's tag, and where
-git does not have the tag the last commit's.
+A line that goes is something that a user may miss. In Rust that needs a version that may break
+(0.x: the second number, else the first) since the last release in CHANGELOG.md. In C nothing goes
+while MEND_ABI_VERSION stays. New lines are welcome; --bless adds them. The list to compare with is
+that of the last release's tag, and where git does not have the tag the last commit's.
 """
 
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,13 +24,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import c  # noqa: E402
 import rust  # noqa: E402
+import versions  # noqa: E402
 
 TOP = Path(__file__).resolve().parents[2]
 LISTS = "docs/api"
 
 
 def rust_lines():
-    """What `cargo rustdoc` says of the library, and of the crate below, parts of which it hands on."""
+    """What `cargo rustdoc` says of the library, and of the crate below, which it hands parts of."""
     with tempfile.TemporaryDirectory() as folder:
         # The nightly option in rustdoc alone: cargo and the compiler keep what they have built.
         rustdoc = Path(folder, "rustdoc")
@@ -40,10 +40,17 @@ def rust_lines():
         documents = []
         for package, library in (("mend-inpaint", "mend"), ("mend-infer", "mend_infer")):
             target = TOP / "target"
+            of_cargo = ["--locked", "--quiet", "--lib", "-p", package, "--target-dir", target]
+            of_rustdoc = [
+                "-Z",
+                "unstable-options",
+                "--output-format",
+                "json",
+                "--cap-lints",
+                "allow",
+            ]
             subprocess.run(
-                ["cargo", "rustdoc", "--locked", "--quiet", "--lib", "-p", package]
-                + ["--target-dir", str(target), "--", "-Z", "unstable-options"]
-                + ["--output-format", "json", "--cap-lints", "allow"],
+                ["cargo", "rustdoc", *of_cargo, "--", *of_rustdoc],
                 cwd=TOP,
                 env={**os.environ, "RUSTDOC": str(rustdoc)},
                 check=True,
@@ -65,33 +72,6 @@ def c_lines(library):
     return listed
 
 
-def last_release(changelog):
-    """The newest version that CHANGELOG.md has a heading for; None before the first."""
-    match = re.search(r"^## \[?(\d+\.\d+\.\d+)\b", changelog, re.MULTILINE)
-    return match.group(1) if match else None
-
-
-def version(manifest):
-    """The packages' version in the workspace's Cargo.toml."""
-    match = re.search(
-        r'^\[workspace\.package\]\n(?:[^\[].*\n|\n)*?version = "([^"]+)"', manifest, re.MULTILINE
-    )
-    if not match:
-        sys.exit("Cargo.toml has no version in [workspace.package]")
-    return match.group(1)
-
-
-def may_break(new, old):
-    """Whether a user of `old` does not get `new` without asking, as Cargo has it."""
-
-    def fixed(text):
-        numbers = [int(n) for n in text.split("-")[0].split(".")]
-        first = next((i for i, n in enumerate(numbers) if n), 2)
-        return numbers[: first + 1]
-
-    return fixed(new) != fixed(old)
-
-
 def read(text):
     """The lines of a list, without what explains it."""
     return [line for line in text.splitlines() if line and not line.startswith("# ")]
@@ -100,7 +80,11 @@ def read(text):
 def at(revision, path):
     """A file as it was then; None where git does not have it."""
     shown = subprocess.run(
-        ["git", "show", "%s:%s" % (revision, path)], cwd=TOP, capture_output=True, text=True, check=False
+        ["git", "show", "%s:%s" % (revision, path)],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return shown.stdout if shown.returncode == 0 else None
 
@@ -115,7 +99,7 @@ def objection(which, gone, old, new, now, released):
         return "the C interface lost or changed these while MEND_ABI_VERSION is still %s" % (
             c.abi_version(new)
         )
-    if released is None or may_break(now, released):
+    if released is None or versions.may_break(now, released):
         return None
     return "these went since %s, and %s may not break: raise the version" % (released, now)
 
@@ -123,17 +107,19 @@ def objection(which, gone, old, new, now, released):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("which", choices=["rust", "c"])
-    parser.add_argument("library", nargs="?", help="libmend.so, to compare its symbols with the header")
+    parser.add_argument(
+        "library", nargs="?", help="libmend.so, to compare its symbols with the header"
+    )
     parser.add_argument("--bless", action="store_true", help="write the list anew")
     args = parser.parse_args()
 
     path = "%s/%s.txt" % (LISTS, args.which)
     new = rust_lines() if args.which == "rust" else c_lines(args.library)
-    released = last_release((TOP / "CHANGELOG.md").read_text(encoding="utf-8"))
+    released = versions.last_release((TOP / "CHANGELOG.md").read_text(encoding="utf-8"))
     tagged = at("v%s" % released, path) if released else None
     old = read(tagged or at("HEAD", path) or "")
     gone = sorted(set(old) - set(new))
-    now = version((TOP / "Cargo.toml").read_text(encoding="utf-8"))
+    now = versions.of_packages((TOP / "Cargo.toml").read_text(encoding="utf-8"))
     why = objection(args.which, gone, old, new, now, released)
     if why:
         sys.exit("%s\n%s" % ("\n".join("- " + line for line in gone), why))

@@ -1,12 +1,12 @@
 """The public interface of a Rust library as sorted lines, from rustdoc's JSON.
 
-A line is a kind, a path and what a caller depends on: types without the names of parameters, fields where a
-caller may write all of them, variants where a caller may match all of them, what a trait's implementer must
-give. So a line that goes is something that a caller may miss; a new line breaks nobody. What is
-`doc(hidden)` is not in rustdoc's JSON, and not here.
+A line is a kind, a path and what a caller depends on: types without the names of parameters, fields
+where a caller may write all of them, variants where a caller may match all of them, what a trait's
+implementer must give. So a line that goes is something that a caller may miss; a new line breaks
+nobody. What is `doc(hidden)` is not in rustdoc's JSON, and not here.
 """
 
-# What `format_version` this reads: rustdoc's JSON has no stable form, and rust-toolchain.toml pins the compiler.
+# The `format_version` that is read here. It changes with the compiler: rust-toolchain.toml pins it.
 FORMATS = range(45, 60)
 
 
@@ -40,7 +40,7 @@ class Crates:
         return sorted(self.lines)
 
     def elsewhere(self, document, number):
-        """An item of another crate that is read here, with its document; None for any other crate's."""
+        """An item of another crate that is read here, and its document; None for any other's."""
         about = document["paths"].get(str(number))
         if about is None:
             return None
@@ -133,7 +133,9 @@ class Walk:
         names = names or (" {}" if whole else "")
         self.add("struct %s%s%s" % (path, generics(inner["generics"]), names))
         for field in fields:
-            self.add("field %s::%s: %s" % (path, field["name"], typed(field["inner"]["struct_field"])))
+            self.add(
+                "field %s::%s: %s" % (path, field["name"], typed(field["inner"]["struct_field"]))
+            )
         self.impls(inner, path)
 
     of_union = of_struct
@@ -144,7 +146,9 @@ class Walk:
         names = " { %s }" % ", ".join(v["name"] for v in variants) if whole else ""
         self.add("enum %s%s%s" % (path, generics(inner["generics"]), names))
         for variant in variants:
-            self.of_variant(variant, variant["inner"]["variant"], "%s::%s" % (path, variant["name"]))
+            self.of_variant(
+                variant, variant["inner"]["variant"], "%s::%s" % (path, variant["name"])
+            )
         self.impls(inner, path)
 
     def of_variant(self, item, inner, path):
@@ -238,7 +242,7 @@ def given(item):
     ((kind, inner),) = item["inner"].items()
     if kind == "function":
         return inner["has_body"]
-    return inner.get("value") is not None or inner.get("type") is not None and kind == "assoc_type"
+    return inner.get("value") is not None or (kind == "assoc_type" and bool(inner["type"]))
 
 
 def header(about):

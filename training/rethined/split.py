@@ -1,8 +1,8 @@
-"""Splits what export.py wrote into the files of the two data crates: a published package may have at most
-10 MiB, and f16 numbers hardly get smaller when they are packed.
+"""Splits what export.py wrote into the files of the two data crates: a published package may have
+at most 10 MiB, and f16 numbers hardly get smaller when they are packed.
 
-Each part is a safetensors file of its own with some of the tensors, in the order of the whole file; the
-first has the metadata. Needs the standard library alone.
+Each part is a safetensors file of its own with some of the tensors, in the order of the whole file;
+the first has the metadata. Needs the standard library alone.
 
 usage: split.py WEIGHTS.safetensors [CRATES]      # CRATES is ../../crates
 """
@@ -23,9 +23,7 @@ def read(path):
     (length,) = struct.unpack("<Q", data[:8])
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
     metadata = header.pop("__metadata__", {})
-    tensors = [
-        (name, about, body[slice(*about["data_offsets"])]) for name, about in header.items()
-    ]
+    tensors = [(name, about, body[slice(*about["data_offsets"])]) for name, about in header.items()]
     return metadata, sorted(tensors, key=lambda tensor: tensor[1]["data_offsets"])
 
 
