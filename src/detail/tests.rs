@@ -55,7 +55,7 @@ fn filled(image: &RgbImage, threads: usize, cancel: &Cancel) -> Result<RgbImage>
     );
     let mut source = hole.clone();
     source.data.iter_mut().for_each(|s| *s = 1 - *s);
-    let pool = crate::engines::testing::pool(threads);
+    let pool = crate::workers::Workers::new(threads).unwrap();
     let steps = &mut |share: f64| {
         assert!((0.0..=1.0).contains(&share));
         cancel.check()

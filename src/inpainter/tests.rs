@@ -66,7 +66,7 @@ impl Opened for Stub {
             bytes: 0.0,
             bytes_per_pixel: 0.0,
             bytes_per_hole_pixel: 0.0,
-            seconds: 0.1,
+            seconds: 1e-6,
             seconds_per_pixel: 1e-7,
             seconds_per_hole_pixel: 0.0,
         }

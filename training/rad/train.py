@@ -23,9 +23,8 @@ import files
 import losses
 import schedule
 import torch
-from network import Config
-
 from examples import Examples, batches
+from network import Config
 
 RATE, LORA_RATE = 4e-4, 1e-4
 WARM_UP_STEPS, FALL_FROM = 100, 0.7  # the rate rises, holds, and falls to nothing from there on

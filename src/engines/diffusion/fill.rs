@@ -87,7 +87,7 @@ impl OpenDiffusion {
     }
 
     /// Whether the steps begin with noise alone.
-    fn from_noise(&self) -> bool {
+    fn begins_with_noise(&self) -> bool {
         self.settings.content == Content::Noise && self.settings.strength >= 1.0
     }
 
@@ -122,7 +122,7 @@ impl OpenDiffusion {
                     true => latent_mask(crop.hole, folder.vae.scale(), true)?,
                     false => soft_mask(crop.hole, crop.coverage, folder.vae.scale())?,
                 };
-                let begin = pipeline.encode(picture, crop.hole, mask, self.from_noise())?;
+                let begin = pipeline.encode(picture, crop.hole, mask, self.begins_with_noise())?;
                 Ok((text, begin))
             });
             stop.store(true, Ordering::Relaxed);
@@ -154,7 +154,7 @@ impl OpenDiffusion {
                 cx: &unet.cx,
                 ..*pipeline
             };
-            pipeline.denoise(&unet.net, text, begin, self.from_noise(), ends)
+            pipeline.denoise(&unet.net, text, begin, self.begins_with_noise(), ends)
         })?;
         unet.cx.trim();
         Ok(latents)

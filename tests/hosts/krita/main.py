@@ -12,12 +12,11 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 
 import fills
+import models
 import nodes
 import trouble
 import window
 from hands import APP, Failed, Picture, close, idle, noise, plugin, remember, running, shown
-
-import models
 
 ONLY = os.environ.get("MEND_TEST_ONLY", "")
 

@@ -110,7 +110,7 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
     let mut dir = encoder.image_directory().map_err(fail)?;
     let row = picture.width as usize * samples.pixel;
     let rows = (STRIP / row.max(1)).clamp(1, picture.height as usize);
-    let (offsets, lengths) = strips(picture, &samples, rows, &mut dir)?;
+    let [offsets, lengths] = strips(picture, &samples, rows, &mut dir)?;
     for e in tags(picture, &tree.main).values() {
         put(&mut dir, e)?;
     }
@@ -128,6 +128,9 @@ fn write_as<K: TiffKind>(picture: &mut Picture, out: &mut dyn Output) -> Result<
     dir.finish().map_err(fail)
 }
 
+/// Numbers as wide as the file's offsets.
+type Offsets<K> = Vec<<K as TiffKind>::OffsetType>;
+
 type Directory<'a, 'o, K> = DirectoryEncoder<'a, &'o mut dyn Output, K>;
 
 /// Writes the pixels in strips of so many rows; gives where each lies and how long it is.
@@ -136,7 +139,7 @@ fn strips<K: TiffKind>(
     samples: &Samples,
     rows: usize,
     dir: &mut Directory<'_, '_, K>,
-) -> Result<(Vec<K::OffsetType>, Vec<K::OffsetType>)> {
+) -> Result<[Offsets<K>; 2]> {
     let width = picture.width as usize;
     let each = samples.pixel - samples.plain;
     let (mut offsets, mut lengths) = (Vec::new(), Vec::new());
@@ -170,7 +173,7 @@ fn strips<K: TiffKind>(
         offsets.push(K::convert_offset(at).map_err(fail)?);
         lengths.push(K::convert_offset(len as u64).map_err(fail)?);
     }
-    Ok((offsets, lengths))
+    Ok([offsets, lengths])
 }
 
 /// Writes the tags without which no reader knows the pixels.

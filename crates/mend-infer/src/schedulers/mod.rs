@@ -7,8 +7,8 @@
 //! so that every machine has the same numbers.
 //!
 //! ```
-//! # fn main() -> mend::Result<()> {
-//! use mend::schedulers::{Config, Kind, Noise, Purpose, Times, scheduler, start};
+//! # fn main() -> mend_infer::Result<()> {
+//! use mend_infer::schedulers::{Config, Kind, Noise, Purpose, Times, scheduler, start};
 //!
 //! let (seed, steps) = (7, 10);
 //! let mut s = scheduler(Kind::parse("dpmpp_2m")?, &Config::default(), Times::Steps(steps))?;

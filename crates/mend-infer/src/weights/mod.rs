@@ -7,7 +7,7 @@
 //! host, and what is held is one tensor, or a part of one, and not the file.
 //!
 //! ```
-//! use mend::weights::{Values, Weights};
+//! use mend_infer::weights::{Values, Weights};
 //! # let header = br#"{"conv_in.bias":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
 //! # let mut file = (header.len() as u64).to_le_bytes().to_vec();
 //! # file.extend_from_slice(header);
@@ -16,7 +16,7 @@
 //! let conv = weights.root().pp("conv_in");
 //! assert_eq!(conv.get("bias", &[2])?, Values::F32(vec![1.0, 2.0]));
 //! assert!(weights.unused().is_empty());
-//! # Ok::<(), mend::Error>(())
+//! # Ok::<(), mend_infer::Error>(())
 //! ```
 #![forbid(unsafe_code)]
 

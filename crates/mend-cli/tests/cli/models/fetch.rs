@@ -37,7 +37,7 @@ fn a_model_comes_whole_and_is_told_of() {
     );
     assert!(
         run.stdout
-            .contains("No published SHA-256 is known of config.json"),
+            .contains("No published SHA-256 is known for config.json"),
         "{run:?}"
     );
     assert!(run.stderr.contains("\"event\":\"progress\""), "{run:?}");
