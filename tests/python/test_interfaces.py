@@ -13,7 +13,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path[:0] = [os.path.join(ROOT, "tools"), os.path.join(ROOT, "tools", "api")]
 
 import c
-import interfaces
+import check
 import release
 import rust
 import versions
@@ -50,7 +50,7 @@ class C(unittest.TestCase):
         before, after = c.lines(HEADER), c.lines(HEADER.replace(old, new))
         self.assertNotEqual(HEADER, HEADER.replace(old, new))
         gone = sorted(set(before) - set(after))
-        return gone, interfaces.objection("c", gone, before, after, "9.0.0", "0.1.0")
+        return gone, check.objection("c", gone, before, after, "9.0.0", "0.1.0")
 
     def test_a_header_is_read(self):
         listed = c.lines(HEADER)
@@ -96,7 +96,7 @@ class C(unittest.TestCase):
             listed = c.lines(file.read())
         self.assertIn("mend_inpaint", c.functions(listed))
         with open(os.path.join(ROOT, "docs", "api", "c.txt"), encoding="utf-8") as file:
-            self.assertEqual(interfaces.read(file.read()), listed)
+            self.assertEqual(check.read(file.read()), listed)
 
 
 def item(number, name, inner, visibility="public", attrs=()):
@@ -230,7 +230,7 @@ class Rust(unittest.TestCase):
             ("2.0.0", "1.2.0", True),
             ("0.0.2", "0.0.1", True),
         ]:
-            why = interfaces.objection("rust", ["fn mend::f()"], [], [], now, released)
+            why = check.objection("rust", ["fn mend::f()"], [], [], now, released)
             self.assertEqual(why is None, may, (now, released))
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Compares the public interfaces with the lists in docs/api.
 
-    tools/api/interfaces.py rust              the Rust library's, docs/api/rust.txt
-    tools/api/interfaces.py c [LIBRARY]       the C library's, docs/api/c.txt; LIBRARY exports just these
-    … --bless                           writes the list anew
+    tools/api/check.py rust         the Rust library's, docs/api/rust.txt
+    tools/api/check.py c [LIBRARY]  the C library's, docs/api/c.txt; LIBRARY exports just these
+    … --bless                       writes the list anew
 
 A line that goes is something that a user may miss. In Rust that needs a version that may break
 (0.x: the second number, else the first) since the last release in CHANGELOG.md. In C nothing goes
@@ -127,7 +127,7 @@ def main():
     file = TOP / path
     if args.bless:
         file.parent.mkdir(parents=True, exist_ok=True)
-        head = "# Written by `tools/api/interfaces.py %s --bless`.\n\n" % args.which
+        head = "# Written by `tools/api/check.py %s --bless`.\n\n" % args.which
         file.write_text(head + "\n".join(new) + "\n", encoding="utf-8")
         print("%s: %d lines" % (path, len(new)))
         return
@@ -136,7 +136,7 @@ def main():
     changes += ["+ " + line for line in new if line not in set(listed)]
     if changes:
         sys.exit(
-            "%s\n%s is not what the sources say. If that is meant: tools/api/interfaces.py %s --bless"
+            "%s\n%s is not what the sources say. If that is meant: tools/api/check.py %s --bless"
             % ("\n".join(changes), path, args.which)
         )
     print("%s holds: %d lines" % (path, len(new)))
