@@ -34,7 +34,16 @@ ROWS = [
 def build():
     """The library's tests, and where they are."""
     made = subprocess.run(
-        ["cargo", "test", "--release", "--lib", "--no-run", "--message-format=json"],
+        [
+            "cargo",
+            "test",
+            "--release",
+            "-p",
+            "mend-inpaint",
+            "--lib",
+            "--no-run",
+            "--message-format=json",
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,6 +1,6 @@
 //! What is fuzzed: each body takes any bytes, makes a call of them, and checks what must hold
 //! whatever the call was. The fuzzer drives them (`fuzz_targets/`), and so does a plain test with
-//! seeded inputs (`tests/fuzz_bodies.rs`).
+//! seeded inputs (`crates/mend-cli/tests/fuzz_bodies.rs`).
 
 pub mod archives;
 pub mod fill;

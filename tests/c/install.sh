@@ -15,7 +15,7 @@ cargo cinstall --version >/dev/null 2>&1 ||
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-cargo cinstall --release --no-default-features --destdir "$scratch/root" \
+cargo cinstall --release --package mend-inpaint --destdir "$scratch/root" \
     --prefix /usr --libdir /usr/lib
 
 export PKG_CONFIG_SYSROOT_DIR="$scratch/root"

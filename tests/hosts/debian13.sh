@@ -8,6 +8,7 @@ set -eu
 root=$1
 export DEBIAN_FRONTEND=noninteractive
 # The mirror of this system's own apt.
+# shellcheck disable=SC2016 # apt-get replaces it.
 mirror=$(apt-get indextargets --format '$(SITE)' | grep -v security | head -1)
 command -v debootstrap >/dev/null || apt-get install -y --no-install-recommends debootstrap
 [ -e "$root/etc/debian_version" ] || debootstrap --variant=minbase trixie "$root" "$mirror"

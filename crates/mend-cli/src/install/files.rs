@@ -11,18 +11,12 @@ pub struct Plugin {
     pub executable: bool,
 }
 
-/// From this file to the folder that the plug-ins' folders lie in.
-macro_rules! top {
-    () => {
-        "../../../../"
-    };
-}
-
 macro_rules! plugin {
     ($($folder:literal: $($name:literal)*;)*) => {
         &[$($(Plugin {
             name: $name,
-            bytes: include_bytes!(concat!(top!(), $folder, "/", $name)),
+            // build.rs names the folder that the plug-ins' folders lie in.
+            bytes: include_bytes!(concat!(env!("MEND_PLUGINS"), "/", $folder, "/", $name)),
             executable: matches!($name.as_bytes(), b"mend-inpaint" | b"mend-inpaint.py"),
         },)*)*]
     };

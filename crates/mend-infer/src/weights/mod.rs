@@ -163,6 +163,33 @@ impl Weights {
         Self::single(Source::bytes(name, bytes.into()), None)
     }
 
+    /// The model in `parts`, each of them a whole `.safetensors` file with some of the tensors; `name`
+    /// stands for all of them in messages.
+    ///
+    /// # Errors
+    /// As [`Weights::from_bytes`]; also when a tensor is in two parts, or there is no part.
+    pub fn from_parts(name: &str, parts: &[&'static [u8]]) -> Result<Self> {
+        let mut shards = Vec::new();
+        for part in parts {
+            let source = Source::bytes(name, Cow::Borrowed(part));
+            let header = Header::of(&source)?;
+            shards.push(Arc::new(Shard { source, header }));
+        }
+        let whole = Self::of_shards(name.to_owned(), shards);
+        let stored: usize = whole.shards.iter().map(|s| s.header.tensors.len()).sum();
+        match whole.tensors.len() {
+            0 => Err(damaged(
+                name,
+                "there are no tensors; build the program again",
+            )),
+            n if n < stored => Err(damaged(
+                name,
+                "a tensor is in two of the parts; they belong to different models",
+            )),
+            _ => Ok(whole),
+        }
+    }
+
     /// Of one file; an ONNX graph may have others in `folder`.
     fn single(source: Source, folder: Option<&Path>) -> Result<Self> {
         let mut shards = Vec::new();
@@ -176,17 +203,22 @@ impl Weights {
             false => Header::of(&source)?,
         };
         shards.insert(0, Arc::new(Shard { source, header }));
+        Ok(Self::of_shards(name, shards))
+    }
+
+    /// All tensors of all files; of a name that stands in several, the last.
+    fn of_shards(name: String, shards: Vec<Arc<Shard>>) -> Self {
         let mut tensors = BTreeMap::new();
         for (i, shard) in shards.iter().enumerate() {
             let own = shard.header.tensors.iter().enumerate();
             tensors.extend(own.map(|(tensor, (name, _))| (name.clone(), Place::new(i, tensor))));
         }
-        Ok(Self {
+        Self {
             name,
             shards,
             tensors,
             change: None,
-        })
+        }
     }
 
     /// Whether a file is opened at little cost: whether its header is no longer than those of published

@@ -30,8 +30,9 @@ pub const STRIDE: usize = 32;
 /// The side of a token.
 pub const PATCH: usize = 8;
 
-/// The weights that come with the crate, see `training/rethined/README.md`.
-static WEIGHTS: &[u8] = include_bytes!("weights.safetensors");
+/// The weights that come with the crate, see `training/rethined/README.md`. They have crates of their own,
+/// because a published package may have at most 10 MiB.
+const WEIGHTS: [&[u8]; 2] = [mend_rethined_1::WEIGHTS, mend_rethined_2::WEIGHTS];
 
 /// The network.
 pub struct Rethined {
@@ -70,7 +71,7 @@ impl Rethined {
     /// # Errors
     /// [`crate::ErrorKind::Model`], which only a damaged build has.
     pub fn built_in() -> Result<Weights> {
-        Weights::from_bytes("the built-in weights of RETHINED", WEIGHTS)
+        Weights::from_parts("the built-in weights of RETHINED", &WEIGHTS)
     }
 
     /// The configuration.

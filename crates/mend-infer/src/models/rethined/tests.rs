@@ -117,3 +117,18 @@ fn sizes_that_do_not_fit_are_refused() {
         assert_eq!(e.err().unwrap().kind(), ErrorKind::Argument);
     }
 }
+
+#[test]
+fn the_built_in_weights_are_one_network() {
+    let weights = Rethined::built_in().unwrap();
+    let cx = Context::new(Path::best());
+    let net = Rethined::new(&cx, &weights).unwrap();
+    assert_eq!(weights.unused(), [""; 0]);
+    // Numbers in half precision: what the model card says.
+    assert_eq!(weights.bytes(), 2 * 6_361_840);
+    assert!(net.bytes() as u64 >= weights.bytes());
+    // Each part fits into a package.
+    for part in WEIGHTS {
+        assert!(part.len() < 10 << 20, "{}", part.len());
+    }
+}

@@ -366,6 +366,29 @@ fn weights_are_read_from_several_threads() {
 
 /// The goldens of the networks that come later: each opens, and each weight is one that f16 holds.
 #[test]
+fn parts_in_memory_are_one_model() {
+    let part = |name: &str, value: f32| -> &'static [u8] { one(name, value).leak() };
+    let (a, b) = (part("a", 1.0), part("b", 2.0));
+    let weights = Weights::from_parts("parts", &[a, b]).unwrap();
+    assert_eq!(weights.names().collect::<Vec<_>>(), ["a", "b"]);
+    for (name, value) in [("a", 1.0), ("b", 2.0)] {
+        let read = weights.root().get(name, &[1]).unwrap();
+        assert_eq!(read, Values::F32(vec![value]));
+    }
+    assert!(weights.unused().is_empty());
+    for (parts, why) in [
+        (vec![a, b, part("a", 3.0)], "two of the parts"),
+        (vec![a, &b[..b.len() - 1]], "cut short"),
+        (vec![], "no tensors"),
+    ] {
+        let error = Weights::from_parts("parts", &parts).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Model);
+        assert!(error.message().starts_with("parts: "), "{error}");
+        assert!(error.message().contains(why), "{error}");
+    }
+}
+
+#[test]
 fn goldens_open() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden");
     for name in ["unet_sd15", "unet_sd2", "vae", "blocks"] {
