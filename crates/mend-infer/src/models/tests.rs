@@ -87,8 +87,8 @@ pub(in crate::models) fn compare(
         for force in ALGORITHMS {
             let run = |threads: usize, slice: usize, band: usize| {
                 pool(threads).install(|| {
-                    let (cx, arena) = (Context::new(path), Arena::new());
-                    let run = Run::new(&cx, &arena).force(force);
+                    let (cx, arena) = (Context::new(path).by(force), Arena::new());
+                    let run = Run::new(&cx, &arena);
                     let run = run.attention_slice(slice).band(band);
                     let made = pass(&cx, &run);
                     assert!(arena.most_held() <= arena.peak().max(16 << 20));
@@ -491,9 +491,10 @@ fn a_pass_stops_at_the_next_layer() {
 #[test]
 fn inputs_that_do_not_fit_are_the_callers_errors() {
     let golden = Golden::open("unet_sd15");
-    let (cx, arena) = (Context::new(Path::best()), Arena::new());
+    let cx = Context::new(Path::best()).by(Some(Algorithm::Direct));
+    let arena = Arena::new();
     let net = unet(&cx, &golden);
-    let run = Run::new(&cx, &arena).force(Some(Algorithm::Direct));
+    let run = Run::new(&cx, &arena);
     let sample = |shape: [usize; 4]| {
         Tensor::zeros(&shape, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap()
     };
