@@ -14,4 +14,4 @@ echo "== valgrind (it knows no AVX-512: the paths up to AVX2)"
 test=$(cargo test -p mend-infer --lib --no-run --message-format=json |
     sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -1)
 # candle's and std's own allocations that live to the end are no errors here.
-valgrind --error-exitcode=9 --leak-check=no "$test" kernels::tests --test-threads=2
+valgrind --error-exitcode=9 --leak-check=no "$test" kernels:: --test-threads=2

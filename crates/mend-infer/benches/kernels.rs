@@ -7,7 +7,8 @@
 use half::f16;
 use mend_infer::kernels::{
     Activation, Algorithm, Attention, Context, Conv2d, ConvShape, Epilogue, GroupNorm, Linear,
-    Path, Precision, Source, Strided, attention, group_norm, layer_norm, peak, peak_int8,
+    Mixed, Path, Precision, Source, Strided, attention, group_norm, layer_norm, patch, peak,
+    peak_int8, separable, softmax,
 };
 use std::time::Instant;
 
@@ -70,7 +71,7 @@ impl Bench {
         let weight = noise16(9 * ci * co);
         // Several copies, so that weights come from memory, as they do in a network.
         let copies = (200_000_000 / (18 * ci * co)).clamp(1, 6);
-        let mut convs: Vec<Conv2d> = (0..copies)
+        let convs: Vec<Conv2d> = (0..copies)
             .map(|_| Conv2d::new(&self.cx, Source::F16(&weight), None, s).unwrap())
             .collect();
         let x = noise(side * side * ci);
@@ -81,10 +82,10 @@ impl Bench {
             ("F2", Some(Algorithm::Winograd2)),
             ("F4", Some(Algorithm::Winograd4)),
         ] {
-            convs.iter_mut().for_each(|c| c.force(forced));
+            let cx = Context::new(self.cx.path()).by(forced);
             self.line(&name(label), flops, |i| {
                 let conv = &convs[i % copies];
-                conv.forward(&self.cx, 1, side, side, &x, &Epilogue::default(), &mut y)
+                conv.forward(&cx, 1, side, side, &x, &Epilogue::default(), &mut y)
                     .unwrap();
             });
         }
@@ -212,6 +213,126 @@ impl Bench {
             },
         );
     }
+
+    /// What MI-GAN and RETHINED are made of beside products, on a picture of `side`².
+    fn separable(&self, side: usize, channels: usize) {
+        let shape = [side, side, channels];
+        let values = (side * side * channels) as f64;
+        let (x, weight, bias) = (
+            noise(side * side * channels),
+            noise(9 * channels),
+            noise(channels),
+        );
+        let band = separable::Band::whole(&x, shape);
+        let small = Activation::LeakyReluClamped(0.2, 256.0);
+        let mut y = vec![0.0; x.len()];
+        let layer = separable::Depthwise3::new(Source::F32(&weight), &bias).unwrap();
+        self.line(&format!("depthwise {side}x{channels}"), values, |_| {
+            layer.rows(&self.cx, &band, 0..side, small, &mut y).unwrap();
+        });
+        let mut half = vec![0.0; x.len() / 4];
+        self.line(&format!("downsample {side}x{channels}"), values, |_| {
+            separable::downsample(&self.cx, &band, 0..side / 2, &mut half).unwrap();
+        });
+        let grain = noise(4 * side * side);
+        let mut twice = vec![0.0; 4 * x.len()];
+        let finish = separable::Finish {
+            noise: Some(&grain),
+            activation: small,
+            add: None,
+        };
+        self.line(&format!("upsample {side}x{channels}"), values, |_| {
+            separable::upsample(&self.cx, &band, 0..2 * side, &finish, &mut twice).unwrap();
+        });
+        self.line(&format!("add noise {side}x{channels}"), values, |_| {
+            let grain = &grain[..side * side];
+            separable::add_noise(&self.cx, grain, channels, small, &mut y).unwrap();
+        });
+        let s = ConvShape {
+            groups: channels,
+            ..ConvShape::same(channels, channels, 3)
+        };
+        let conv = Conv2d::new(&self.cx, Source::F32(&weight), Some(&bias), s).unwrap();
+        self.line(
+            &format!("conv by channel {side}x{channels}"),
+            values,
+            |_| {
+                conv.forward(&self.cx, 1, side, side, &x, &Epilogue::default(), &mut y)
+                    .unwrap();
+            },
+        );
+    }
+
+    /// RAD's normalisation, each pixel's factors between those of four rows.
+    fn mixed(&self, pixels: usize, channels: usize) {
+        let name = format!("mixed norm {pixels}x{channels}");
+        let x = noise(pixels * channels);
+        let (weight, bias) = (noise(channels), noise(channels));
+        let norm = GroupNorm {
+            groups: 32,
+            eps: 1e-5,
+            weight: &weight,
+            bias: &bias,
+        };
+        let lines = norm.lines(&self.cx, 1, &[&x], None).unwrap();
+        let mix = |i: usize| Mixed {
+            rows: [i as u32 % 8, 8, 9, 10],
+            weights: [0.25; Mixed::MOST],
+        };
+        let mixes: Vec<_> = (0..pixels).map(mix).collect();
+        let rows = noise(11 * 2 * channels);
+        let mut table = rows.clone();
+        let mut y = vec![0.0; x.len()];
+        self.line(&name, x.len() as f64, |_| {
+            let silu = Activation::Silu;
+            table.copy_from_slice(&rows);
+            lines
+                .apply_mixed(&self.cx, &x, &mut table, &mixes, silu, &mut y)
+                .unwrap();
+        });
+    }
+
+    fn softmax(&self, rows: usize, len: usize) {
+        let x = noise(rows * len);
+        let mut y = x.clone();
+        self.line(&format!("softmax {rows}x{len}"), x.len() as f64, |_| {
+            y.copy_from_slice(&x);
+            y.chunks_exact_mut(len)
+                .for_each(|line| softmax(&self.cx, line, 10.0));
+        });
+    }
+
+    /// A million patches against their neighbours, on this thread alone.
+    fn patches(&self) {
+        const SIDE: usize = 256;
+        let mut t = patch::Texels::new(SIDE, SIDE).unwrap();
+        for y in 0..SIDE {
+            for (x, v) in t.row_mut(y).iter_mut().enumerate() {
+                *v = ((x * 31 + y * 17) % 1024) as i16;
+            }
+        }
+        let kernels = patch::PatchKernels::new(self.cx.path());
+        let places = || (0..1 << 20).map(|i| (8 + i % 240, 8 + (i >> 8) % 240));
+        let all = (1 << 20) as f64;
+        self.line("patch distance", all, |n| {
+            let sum = places().fold(n as u32, |s, (x, y)| {
+                s.wrapping_add(kernels.distance(&t, x, y, 255 - x, 128))
+            });
+            std::hint::black_box(sum);
+        });
+        let mask = [-1i16; patch::SIDE * 8 * patch::CHANNELS];
+        self.line("patch distance masked", all, |n| {
+            let sum = places().fold(n as u32, |s, (x, y)| {
+                s.wrapping_add(kernels.distance_masked(&t, (x, y), (255 - x, 128), &mask))
+            });
+            std::hint::black_box(sum);
+        });
+        let mut sums = [0f32; 8 * patch::CHANNELS];
+        self.line("patch vote", all, |_| {
+            places().for_each(|at| kernels.vote(&mut sums, &t, at, 0.5, [0.5; patch::CHANNELS]));
+            std::hint::black_box(&sums);
+        });
+    }
 }
 
 fn noise(len: usize) -> Vec<f32> {
@@ -306,5 +427,11 @@ fn main() {
         b.norms(4096, 320);
         b.norms(1024, 640);
         b.norms(512 * 512, 128);
+        b.mixed(4096, 320);
+        b.mixed(128 * 128, 128);
+        b.softmax(1024, 1024);
+        b.separable(256, 64);
+        b.separable(64, 512);
+        b.patches();
     });
 }

@@ -6,9 +6,9 @@
 //! projections left them.
 
 use super::Context;
-use super::context::Shared;
-use super::simd::{self, Kernel, Simd, math};
-use super::tile::Tile;
+use super::shared::{Place, Shared};
+use super::simd::{Isa, Kernel, Strip, StripMut, math};
+use super::tile::{self, Tile};
 use crate::error::Result;
 use std::f32::consts::LOG2_E;
 
@@ -101,19 +101,13 @@ pub fn attention(
     };
     cx.tasks(s.batch * s.heads * blocks, job.words(), |scratch, i| {
         let (head, block) = (i / blocks, i % blocks);
-        // SAFETY: lengths were checked above; each task has its own queries and head of `out`.
-        unsafe {
-            simd::run(
-                cx.path(),
-                Task {
-                    job: &job,
-                    scratch,
-                    batch: head / s.heads,
-                    head: head % s.heads,
-                    first: block * panels * width,
-                },
-            )
-        }
+        cx.run(Task {
+            job: &job,
+            scratch,
+            batch: head / s.heads,
+            head: head % s.heads,
+            first: block * panels * width,
+        });
     })
 }
 
@@ -122,7 +116,7 @@ struct Job<'a> {
     q: Strided<'a>,
     k: Strided<'a>,
     v: Strided<'a>,
-    out: Shared<f32>,
+    out: Shared<'a, f32>,
     /// Panels of queries in a slice.
     panels: usize,
     /// Queries of a panel.
@@ -147,8 +141,7 @@ impl Kernel for Task<'_> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Steps of one computation on the task's own scratch memory.
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Isa>(self, isa: S) {
         let Job {
             shape: s, width, ..
         } = *self.job;
@@ -182,78 +175,47 @@ impl Kernel for Task<'_> {
         for key in (0..last_key).step_by(KEYS) {
             let keys = KEYS.min(last_key - key);
             let row = self.batch * s.keys + key;
-            let k = self
-                .job
-                .k
-                .data
-                .as_ptr()
-                .add(row * self.job.k.stride + column);
-            let v = self
-                .job
-                .v
-                .data
-                .as_ptr()
-                .add(row * self.job.v.stride + column);
+            let k = &self.job.k.data[row * self.job.k.stride + column..];
+            let v = &self.job.v.data[row * self.job.v.stride + column..];
             for p in 0..panels {
-                product::<S>(
-                    &Tile {
-                        depth: s.dim,
-                        a: k,
-                        a_row: self.job.k.stride,
-                        a_step: 1,
-                        b: turned.as_ptr().add(p * s.dim * width),
-                        b_row: width,
-                        c: scores.as_mut_ptr(),
-                        c_row: width,
-                        columns: width,
-                        accumulate: false,
-                        finish: None,
-                    },
-                    keys,
-                );
+                let turned = &turned[p * s.dim * width..][..s.dim * width];
+                let sums = &mut sums[p * s.dim * width..][..s.dim * width];
+                let lanes = p * width..(p + 1) * width;
+                let mut state = State {
+                    highest: &mut highest[lanes.clone()],
+                    totals: &mut totals[lanes],
+                };
+                let k = Factor {
+                    data: k,
+                    row: self.job.k.stride,
+                    step: 1,
+                };
+                let c = Place::of(scores, (keys, width), width);
+                product(isa, s.dim, &k, turned, c, false);
                 if s.causal {
                     blind(scores, width, key, keys, self.first + p * width);
                 }
-                let sums = sums.as_mut_ptr().add(p * s.dim * width);
-                for lane in (0..width).step_by(S::LANES) {
-                    let state = (
-                        highest.as_mut_ptr().add(p * width + lane),
-                        totals.as_mut_ptr().add(p * width + lane),
-                    );
-                    let fade = softmax::<S>(scores.as_mut_ptr().add(lane), width, keys, state);
-                    if key > 0 {
-                        for e in 0..s.dim {
-                            let at = sums.add(e * width + lane);
-                            S::store(at, S::mul(S::load(at), fade));
-                        }
-                    }
-                }
-                product::<S>(
-                    &Tile {
-                        depth: keys,
-                        a: v,
-                        a_row: 1,
-                        a_step: self.job.v.stride,
-                        b: scores.as_ptr(),
-                        b_row: width,
-                        c: sums,
-                        c_row: width,
-                        columns: width,
-                        accumulate: key > 0,
-                        finish: None,
-                    },
-                    s.dim,
-                );
+                state.weigh(isa, scores, keys, (key > 0).then_some(&mut *sums));
+                let v = Factor {
+                    data: v,
+                    row: 1,
+                    step: self.job.v.stride,
+                };
+                let c = Place::of(sums, (s.dim, width), width);
+                product(isa, keys, &v, scores, c, key > 0);
             }
         }
         for i in 0..queries {
             let (p, lane) = (i / width, i % width);
             let inverse = 1.0 / totals[i];
-            let from = &sums[p * s.dim * width + lane..];
+            let sums = &sums[p * s.dim * width..][..s.dim * width];
+            let from = Strip::new(sums, (s.dim, width), (lane, 1));
             let row = self.batch * s.queries + self.first + i;
-            let to = self.job.out.at(row * s.heads * s.dim + column);
-            for e in 0..s.dim {
-                *to.add(e) = from[e * width] * inverse;
+            let at = row * s.heads * s.dim + column;
+            // SAFETY: the query and the head are this task's own.
+            let to = unsafe { self.job.out.part(at, s.dim) };
+            for (e, to) in to.iter_mut().enumerate() {
+                *to = from.row(e)[0] * inverse;
             }
         }
     }
@@ -292,62 +254,118 @@ fn blind(scores: &mut [f32], width: usize, key: usize, keys: usize, query: usize
     }
 }
 
-/// `rows` rows of the product that `t` describes from its first on.
+/// The left factor of a product: element (i, k) stands at `data[i * row + k * step]`.
+struct Factor<'a> {
+    data: &'a [f32],
+    row: usize,
+    step: usize,
+}
+
+/// `c`, as wide as the panel `b`, from or with the sums of `depth` products of `a` and `b`.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn product<S: Simd>(t: &Tile, rows: usize) {
-    let height = rows.div_ceil(rows.div_ceil(S::TILES.len()));
-    let mut t = *t;
+fn product<S: Isa>(
+    isa: S,
+    depth: usize,
+    a: &Factor,
+    b: &[f32],
+    mut c: Place<f32>,
+    accumulate: bool,
+) {
+    let rows = c.rows();
+    let height = rows.div_ceil(rows.div_ceil(S::TALLEST));
     for top in (0..rows).step_by(height) {
-        S::TILES[height.min(rows - top) - 1](&t);
-        t.a = t.a.wrapping_add(height * t.a_row);
-        t.c = t.c.wrapping_add(height * t.c_row);
+        let mut tile = Tile {
+            depth,
+            a: &a.data[top * a.row..],
+            a_row: a.row,
+            a_step: a.step,
+            b,
+            b_row: c.columns(),
+            c: c.part(top, height.min(rows - top)),
+            accumulate,
+            finish: None,
+        };
+        tile::run(isa, &mut tile);
+    }
+}
+
+/// What is known of a panel's queries after some keys.
+struct State<'a> {
+    /// Each query's highest score.
+    highest: &'a mut [f32],
+    /// Each query's sum of weights.
+    totals: &'a mut [f32],
+}
+
+impl State<'_> {
+    /// Turns `keys` rows of scores into weights, and has `earlier` sums fade to where the new ones are
+    /// added.
+    #[inline(always)]
+    fn weigh<S: Isa>(
+        &mut self,
+        isa: S,
+        scores: &mut [f32],
+        keys: usize,
+        mut earlier: Option<&mut [f32]>,
+    ) {
+        let width = self.highest.len();
+        for lane in (0..width).step_by(S::LANES) {
+            let columns = (lane, S::LANES);
+            let scores = StripMut::new(scores, (keys, width), columns);
+            let highest = &mut self.highest[lane..lane + S::LANES];
+            let totals = &mut self.totals[lane..lane + S::LANES];
+            let fade = softmax(isa, scores, keys, highest, totals);
+            if let Some(sums) = &mut earlier {
+                let rows = sums.len() / width;
+                let mut sums = StripMut::new(sums, (rows, width), columns);
+                for e in 0..rows {
+                    let sum = sums.row(e);
+                    isa.store(sum, isa.mul(isa.load(sum), fade));
+                }
+            }
+        }
     }
 }
 
 /// A vector of queries: turns their scores into weights, and gives what earlier sums fade by.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn softmax<S: Simd>(
-    scores: *mut f32,
-    width: usize,
+fn softmax<S: Isa>(
+    isa: S,
+    mut scores: StripMut<f32>,
     keys: usize,
-    (highest, total): (*mut f32, *mut f32),
+    highest: &mut [f32],
+    total: &mut [f32],
 ) -> S::V {
-    let before = S::load(highest);
+    let before = isa.load(highest);
     let (mut m0, mut m1) = (before, before);
     let mut i = 0;
     while i + 2 <= keys {
-        m0 = S::max(m0, S::load(scores.add(i * width)));
-        m1 = S::max(m1, S::load(scores.add((i + 1) * width)));
+        m0 = isa.max(m0, isa.load(scores.row(i)));
+        m1 = isa.max(m1, isa.load(scores.row(i + 1)));
         i += 2;
     }
     if i < keys {
-        m0 = S::max(m0, S::load(scores.add(i * width)));
+        m0 = isa.max(m0, isa.load(scores.row(i)));
     }
-    let now = S::max(m0, m1);
-    let (mut s0, mut s1) = (S::zero(), S::zero());
+    let now = isa.max(m0, m1);
+    let (mut s0, mut s1) = (isa.zero(), isa.zero());
     i = 0;
     while i + 2 <= keys {
-        let (p, q) = (scores.add(i * width), scores.add((i + 1) * width));
-        let (x, y) = (
-            math::exp2::<S>(S::sub(S::load(p), now)),
-            math::exp2::<S>(S::sub(S::load(q), now)),
-        );
-        S::store(p, x);
-        S::store(q, y);
-        s0 = S::add(s0, x);
-        s1 = S::add(s1, y);
+        let x = math::exp2(isa, isa.sub(isa.load(scores.row(i)), now));
+        let y = math::exp2(isa, isa.sub(isa.load(scores.row(i + 1)), now));
+        isa.store(scores.row(i), x);
+        isa.store(scores.row(i + 1), y);
+        s0 = isa.add(s0, x);
+        s1 = isa.add(s1, y);
         i += 2;
     }
     if i < keys {
-        let p = scores.add(i * width);
-        let x = math::exp2::<S>(S::sub(S::load(p), now));
-        S::store(p, x);
-        s0 = S::add(s0, x);
+        let x = math::exp2(isa, isa.sub(isa.load(scores.row(i)), now));
+        isa.store(scores.row(i), x);
+        s0 = isa.add(s0, x);
     }
-    let fade = math::exp2::<S>(S::sub(before, now));
-    S::store(highest, now);
-    S::store(total, S::fma(S::load(total), fade, S::add(s0, s1)));
+    let fade = math::exp2(isa, isa.sub(before, now));
+    isa.store(highest, now);
+    isa.store(total, isa.fma(isa.load(total), fade, isa.add(s0, s1)));
     fade
 }

@@ -1,7 +1,9 @@
 //! What every kernel is called with: the path, the threads' tasks, and scratch memory that is reused.
 
 use super::pages::Pages;
-use super::{Path, Precision, simd};
+use super::shared::Shared;
+use super::simd::{Kernel, Portable, Token};
+use super::{Algorithm, Path, Precision};
 use crate::error::{Error, ErrorKind, Result};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -39,7 +41,8 @@ impl Aligned {
 /// caller's thread when that belongs to no pool: a host's pool is never touched. No result depends
 /// on how many threads there are.
 pub struct Context {
-    path: Path,
+    token: Token,
+    algorithm: Option<Algorithm>,
     precision: Precision,
     scratch: Mutex<Vec<Aligned>>,
 }
@@ -47,13 +50,10 @@ pub struct Context {
 impl Context {
     /// A context for `path`, or the best that this machine has where `path` is none of its own.
     pub fn new(path: Path) -> Self {
-        let path = if Path::available().contains(&path) {
-            path
-        } else {
-            Path::best()
-        };
+        let token = Token::of(path).or_else(|| Token::of(Path::best()));
         Self {
-            path,
+            token: token.unwrap_or(Token::Portable(Portable)),
+            algorithm: None,
             precision: Precision::Full,
             scratch: Mutex::new(Vec::new()),
         }
@@ -61,7 +61,12 @@ impl Context {
 
     /// The instruction set in use.
     pub fn path(&self) -> Path {
-        self.path
+        self.token.path()
+    }
+
+    /// Runs `kernel` on the instruction set in use.
+    pub(super) fn run<K: Kernel>(&self, kernel: K) -> K::Out {
+        self.token.run(kernel)
     }
 
     /// The same, packing new layers' weights for products in `precision`, where a layer does not name
@@ -71,14 +76,36 @@ impl Context {
         self
     }
 
+    /// The same, computing every convolution by `algorithm` where it can be used, for comparisons; `None`
+    /// leaves the choice to each.
+    pub fn by(mut self, algorithm: Option<Algorithm>) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// What convolutions are computed by where they can be.
+    pub(super) fn algorithm(&self) -> Option<Algorithm> {
+        self.algorithm
+    }
+
     /// What new layers' weights are packed for.
     pub fn precision(&self) -> Precision {
         self.precision
     }
 
+    /// The instruction set in use, with the proof that it is there.
+    pub(super) fn token(&self) -> Token {
+        self.token
+    }
+
+    /// The rows of the tallest tile of a product in full precision.
+    pub(super) fn tallest(&self) -> usize {
+        self.token.tallest()
+    }
+
     /// Columns of a panel of packed weights, which are filled up to whole panels.
     pub fn width(&self) -> usize {
-        super::tile::VECTORS * simd::lanes(self.path)
+        super::tile::VECTORS * self.token.lanes()
     }
 
     /// The threads that work is shared among.
@@ -92,11 +119,6 @@ impl Context {
     /// Gives the scratch memory back to the system.
     pub fn trim(&self) {
         self.buffers().clear();
-    }
-
-    /// Bytes of scratch memory held.
-    pub fn scratch_bytes(&self) -> usize {
-        self.buffers().iter().map(|b| b.len() * 4).sum()
     }
 
     fn buffers(&self) -> std::sync::MutexGuard<'_, Vec<Aligned>> {
@@ -158,20 +180,41 @@ impl Context {
     ///
     /// # Errors
     /// [`ErrorKind::Memory`].
-    pub fn parts(
+    pub fn parts<T: Send>(
         &self,
-        out: &mut [f32],
+        out: &mut [T],
         len: usize,
-        task: impl Fn(usize, &mut [f32]) + Sync,
+        task: impl Fn(usize, &mut [T]) + Sync,
     ) -> Result<()> {
-        let (total, len) = (out.len(), len.max(1));
+        let all = out.len();
+        self.parts_of_each(out, all, len, |_, start, part| {
+            task(start / len.max(1), part)
+        })
+    }
+
+    /// As [`Self::parts`], with `out` cut into pieces of `whole` values first: `task(piece, start, part)`
+    /// has the part that starts at `start` of a piece, and none reaches into the next piece.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`].
+    pub(super) fn parts_of_each<T: Send>(
+        &self,
+        out: &mut [T],
+        whole: usize,
+        len: usize,
+        task: impl Fn(usize, usize, &mut [T]) + Sync,
+    ) -> Result<()> {
+        let (total, whole, len) = (out.len(), whole.max(1), len.max(1));
+        let (pieces, parts) = (total.div_ceil(whole), whole.div_ceil(len));
         let out = Shared::new(out);
-        self.tasks(total.div_ceil(len), 0, |_, i| {
-            let start = i * len;
-            // SAFETY: inside the buffer, and each task has its own part of it.
-            let part =
-                unsafe { std::slice::from_raw_parts_mut(out.at(start), len.min(total - start)) };
-            task(i, part)
+        self.tasks(pieces * parts, 0, |_, i| {
+            let (piece, start) = (i / parts, i % parts * len);
+            let end = (start + len).min(whole).min(total - piece * whole);
+            if start < end {
+                // SAFETY: the parts do not overlap, and each has one task.
+                let part = unsafe { out.part(piece * whole + start, end - start) };
+                task(piece, start, part);
+            }
         })
     }
 
@@ -205,25 +248,4 @@ fn no_memory(words: usize) -> Error {
             words / 256
         ),
     )
-}
-
-/// A buffer that several tasks write, each its own part.
-#[derive(Clone, Copy)]
-pub(super) struct Shared<T>(*mut T, usize);
-
-// SAFETY: the parts are told apart by whoever calls `at`.
-unsafe impl<T: Send> Send for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Sync for Shared<T> {}
-
-impl<T> Shared<T> {
-    pub(super) fn new(data: &mut [T]) -> Self {
-        Self(data.as_mut_ptr(), data.len())
-    }
-
-    /// Where element `i` stands; `i` may be the length.
-    pub(super) fn at(&self, i: usize) -> *mut T {
-        assert!(i <= self.1, "outside the buffer");
-        self.0.wrapping_add(i)
-    }
 }

@@ -1,84 +1,13 @@
-//! Convolutions: what shape, which algorithm, and the ones that are a product of gathered rows.
+//! Convolutions: which algorithm, and the ones that are a product of gathered rows.
+#![forbid(unsafe_code)]
 
 use super::depthwise::Depthwise;
-use super::gemm::{Operand, pack_bias, product};
+use super::gemm::{Operand, product};
 use super::int8::{self, Precision};
 use super::panels::{Panels, Source, Stored};
-use super::winograd::{self, Field};
-use super::{Context, Epilogue};
+use super::shape::{Algorithm, ConvShape, Field, source};
+use super::{Context, Epilogue, winograd};
 use crate::error::Result;
-
-/// A convolution's shape, in PyTorch's terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ConvShape {
-    /// Channels in, of all groups.
-    pub inputs: usize,
-    /// Channels out, of all groups.
-    pub outputs: usize,
-    /// Height and width of the kernel.
-    pub kernel: (usize, usize),
-    /// Rows and columns between two outputs.
-    pub stride: (usize, usize),
-    /// Zeros around the picture: top, left, bottom, right.
-    pub padding: (usize, usize, usize, usize),
-    /// Rows and columns between two taps.
-    pub dilation: (usize, usize),
-    /// Groups, each of `inputs / groups` and `outputs / groups` channels.
-    pub groups: usize,
-}
-
-impl ConvShape {
-    /// A square kernel of odd `side`, stride 1, whose output is as large as its input.
-    pub fn same(inputs: usize, outputs: usize, side: usize) -> Self {
-        let p = side / 2;
-        Self {
-            inputs,
-            outputs,
-            kernel: (side, side),
-            stride: (1, 1),
-            padding: (p, p, p, p),
-            dilation: (1, 1),
-            groups: 1,
-        }
-    }
-
-    /// Height and width of the output; 0 where the kernel is larger than the padded input.
-    pub fn output(&self, height: usize, width: usize) -> (usize, usize) {
-        let along = |size: usize, kernel: usize, stride: usize, dilation: usize, pad: usize| {
-            (size + pad)
-                .checked_sub(dilation * (kernel - 1) + 1)
-                .map_or(0, |room| room / stride + 1)
-        };
-        let (k, s, d, p) = (self.kernel, self.stride, self.dilation, self.padding);
-        (
-            along(height, k.0, s.0, d.0, p.0 + p.2),
-            along(width, k.1, s.1, d.1, p.1 + p.3),
-        )
-    }
-
-    /// Rows of the padded input that `rows` rows of the output are made of.
-    pub fn under(&self, rows: usize) -> usize {
-        match rows {
-            0 => 0,
-            _ => (rows - 1) * self.stride.0 + self.dilation.0 * (self.kernel.0 - 1) + 1,
-        }
-    }
-
-    pub(super) fn taps(&self) -> usize {
-        self.kernel.0 * self.kernel.1
-    }
-}
-
-/// How a convolution is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// Sums of products, gathered row by row.
-    Direct,
-    /// Winograd's F(2×2, 3×3).
-    Winograd2,
-    /// Winograd's F(4×4, 3×3).
-    Winograd4,
-}
 
 /// Channels of a group below which a convolution is not worth eight bits: a network's first and last
 /// layers, a thousandth of its time, whose errors are seen most.
@@ -90,7 +19,6 @@ pub struct Conv2d {
     /// One for each group; for a depthwise convolution see `depthwise`.
     groups: Vec<(Panels, Vec<f32>)>,
     depthwise: Option<Depthwise>,
-    forced: Option<Algorithm>,
 }
 
 impl Conv2d {
@@ -146,12 +74,11 @@ impl Conv2d {
     ) -> Result<Self> {
         assert_eq!(shape.groups, 1, "groups of weights that are read in parts");
         let panels = Panels::stored(cx, weight, shape.outputs, shape.inputs, shape.taps(), false)?;
-        let bias = pack_bias(&panels, bias)?;
+        let bias = panels.bias(bias)?;
         Ok(Self {
             shape,
             groups: vec![(panels, bias)],
             depthwise: None,
-            forced: None,
         })
     }
 
@@ -179,7 +106,6 @@ impl Conv2d {
             shape,
             groups: Vec::new(),
             depthwise: None,
-            forced: None,
         };
         if groups > 1 && ci == 1 && co == 1 {
             conv.depthwise = Some(Depthwise::new(weight, bias, outputs, taps)?);
@@ -188,15 +114,10 @@ impl Conv2d {
         for g in 0..groups {
             let part = weight.part(g * co * ci * taps, co * ci * taps);
             let panels = Panels::new(cx, precision, part, co, ci, taps, false)?;
-            let bias = pack_bias(&panels, bias.map(|b| &b[g * co..(g + 1) * co]))?;
+            let bias = panels.bias(bias.map(|b| &b[g * co..(g + 1) * co]))?;
             conv.groups.push((panels, bias));
         }
         Ok(conv)
-    }
-
-    /// Always `algorithm` where it can be used, for tests and comparisons.
-    pub fn force(&mut self, algorithm: Option<Algorithm>) {
-        self.forced = algorithm;
     }
 
     /// The shape that was given.
@@ -226,14 +147,15 @@ impl Conv2d {
         groups + self.depthwise.as_ref().map_or(0, Depthwise::bytes)
     }
 
-    /// What a picture of this size is computed by. The same on every machine and thread count.
-    pub fn algorithm(&self, batch: usize, height: usize, width: usize) -> Algorithm {
+    /// What a picture of this size is computed by, where `cx` does not say: the same on every machine and
+    /// thread count.
+    pub fn algorithm(&self, cx: &Context, batch: usize, height: usize, width: usize) -> Algorithm {
         let s = &self.shape;
         if !self.fits_winograd() || self.precision() == Precision::Int8 {
             return Algorithm::Direct;
         }
-        if let Some(forced) = self.forced {
-            return forced;
+        if let Some(algorithm) = cx.algorithm() {
+            return algorithm;
         }
         if s.inputs < 16 {
             return Algorithm::Direct;
@@ -287,36 +209,15 @@ impl Conv2d {
         ep: &Epilogue,
         y: &mut [f32],
     ) -> Result<()> {
-        let algorithm = self.algorithm(batch, height, width);
-        self.forward_by(cx, algorithm, batch, height, width, x, ep, y)
-    }
-
-    /// As [`Self::forward`], by `algorithm` where it can be used and directly where it cannot.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Memory`].
-    ///
-    /// # Panics
-    /// When a length is not what the shapes say.
-    #[allow(clippy::too_many_arguments)]
-    pub fn forward_by(
-        &self,
-        cx: &Context,
-        algorithm: Algorithm,
-        batch: usize,
-        height: usize,
-        width: usize,
-        x: &[f32],
-        ep: &Epilogue,
-        y: &mut [f32],
-    ) -> Result<()> {
+        let algorithm = self.algorithm(cx, batch, height, width);
         let field = self.field(batch, height, width);
         self.forward_field(cx, algorithm, &field, x, ep, y)
     }
 
     /// `rows` rows of the output of a larger picture, `[rows · out_width][outputs]`: `x` are the rows of
     /// the padded input that they are made of, `[under(rows) · width][inputs]`, with zeros where there
-    /// is padding above or below the picture. To the bit what [`Self::forward_by`] makes of the whole,
+    /// is padding above or below the picture. To the bit what [`Self::forward`] makes of the whole, computed
+    /// by its `algorithm`,
     /// where the first of them is a multiple of [`Self::GRID`].
     ///
     /// # Errors
@@ -440,14 +341,4 @@ fn of_group<'a>(ep: &Epilogue<'a>, first: usize) -> Epilogue<'a> {
         add_after: ep.add_after.map(|a| &a[first..]),
         activation: ep.activation,
     }
-}
-
-/// The input pixel under tap `tap` of output pixel `row`; `None` in the padding.
-#[inline]
-pub(super) fn source(s: &ConvShape, f: &Field, row: usize, tap: usize) -> Option<usize> {
-    let (x, row) = (row % f.out_width, row / f.out_width);
-    let (y, picture) = (row % f.out_height, row / f.out_height);
-    let y = (y * s.stride.0 + tap / s.kernel.1 * s.dilation.0).wrapping_sub(f.padding.0);
-    let x = (x * s.stride.1 + tap % s.kernel.1 * s.dilation.1).wrapping_sub(f.padding.1);
-    (y < f.height && x < f.width).then(|| (picture * f.height + y) * f.width + x)
 }

@@ -1,10 +1,9 @@
 //! Convolutions of each channel by itself.
+#![forbid(unsafe_code)]
 
-use super::context::Shared;
-use super::conv::{ConvShape, source};
 use super::panels::Source;
-use super::simd::{self, Kernel, Simd, math};
-use super::winograd::Field;
+use super::shape::{ConvShape, Field, source};
+use super::simd::{Isa, Kernel, math};
 use super::{Context, Epilogue};
 use crate::error::Result;
 use crate::memory;
@@ -37,7 +36,7 @@ impl Depthwise {
         (self.weights.len() + self.bias.len()) * 4
     }
 
-    /// As [`super::Conv2d::forward_by`], which checked the lengths.
+    /// As [`super::Conv2d::forward`], which checked the lengths.
     pub fn forward(
         &self,
         cx: &Context,
@@ -47,24 +46,16 @@ impl Depthwise {
         ep: &Epilogue,
         y: &mut [f32],
     ) -> Result<()> {
-        let rows = field.batch * field.out_height;
-        let y = Shared::new(y);
-        cx.tasks(rows, 0, |_, row| {
-            // SAFETY: lengths were checked by the caller, and each task has its own row of `y`.
-            unsafe {
-                simd::run(
-                    cx.path(),
-                    DepthwiseRow {
-                        weights: self,
-                        shape,
-                        field,
-                        x,
-                        ep,
-                        y,
-                        row,
-                    },
-                )
-            }
+        cx.parts(y, field.out_width * shape.outputs, |row, y| {
+            cx.run(DepthwiseRow {
+                weights: self,
+                shape,
+                field,
+                x,
+                ep,
+                y,
+                row,
+            });
         })
     }
 }
@@ -75,7 +66,7 @@ struct DepthwiseRow<'a> {
     field: &'a Field,
     x: &'a [f32],
     ep: &'a Epilogue<'a>,
-    y: Shared<f32>,
+    y: &'a mut [f32],
     row: usize,
 }
 
@@ -83,30 +74,35 @@ impl Kernel for DepthwiseRow<'_> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores at the same offset of equally long rows.
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Isa>(self, isa: S) {
         let channels = self.shape.outputs;
-        for column in 0..self.field.out_width {
+        let (bias, weights) = (&self.weights.bias, &self.weights.weights);
+        // Where each tap's pixel and its weights start, of those that meet the picture.
+        let mut met = Vec::with_capacity(self.shape.taps());
+        for (column, y) in self.y.chunks_exact_mut(channels).enumerate() {
             let pixel = self.row * self.field.out_width + column;
+            met.clear();
+            for tap in 0..self.shape.taps() {
+                if let Some(from) = source(self.shape, self.field, pixel, tap) {
+                    met.push((from * channels, tap * channels));
+                }
+            }
+            let at = pixel * channels;
             for c in (0..channels).step_by(S::LANES) {
-                let n = S::LANES.min(channels - c);
-                let mut sum = S::load_n(self.weights.bias.as_ptr().add(c), n);
-                for tap in 0..self.shape.taps() {
-                    if let Some(from) = source(self.shape, self.field, pixel, tap) {
-                        let x = S::load_n(self.x.as_ptr().add(from * channels + c), n);
-                        let w = S::load_n(self.weights.weights.as_ptr().add(tap * channels + c), n);
-                        sum = S::fma(x, w, sum);
-                    }
+                let end = channels.min(c + S::LANES);
+                let mut sum = isa.load_part(&bias[c..end]);
+                for &(x, w) in &met {
+                    let x = isa.load_part(&self.x[x + c..x + end]);
+                    sum = isa.fma(x, isa.load_part(&weights[w + c..w + end]), sum);
                 }
-                let at = pixel * channels + c;
                 if let Some(add) = self.ep.add_before {
-                    sum = S::add(sum, S::load_n(add.as_ptr().add(at), n));
+                    sum = isa.add(sum, isa.load_part(&add[at + c..at + end]));
                 }
-                sum = math::activate::<S>(self.ep.activation, sum);
+                sum = math::activate(isa, self.ep.activation, sum);
                 if let Some(add) = self.ep.add_after {
-                    sum = S::add(sum, S::load_n(add.as_ptr().add(at), n));
+                    sum = isa.add(sum, isa.load_part(&add[at + c..at + end]));
                 }
-                S::store_n(self.y.at(at), sum, n);
+                isa.store_part(&mut y[c..end], sum);
             }
         }
     }

@@ -5,7 +5,7 @@
 //! picture the channels lie so: some channels at a time are laid out as planes, transformed and put back.
 
 use super::Context;
-use super::context::Shared;
+use super::shared::Shared;
 use crate::error::Result;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 use rustfft::num_complex::Complex;
@@ -145,10 +145,8 @@ impl Fourier {
             }
             for (column, row) in by_columns(h, columns) {
                 let at = row * columns + column;
-                // SAFETY: inside of `y`, and each task has its own channels of it.
-                let out = unsafe {
-                    std::slice::from_raw_parts_mut(y.at((at * channels + first) * 2), group * 2)
-                };
+                // SAFETY: each task has its own channels of `y`.
+                let out = unsafe { y.part((at * channels + first) * 2, group * 2) };
                 for (k, out) in out.chunks_exact_mut(2).enumerate() {
                     let v = s.spectra[(k * columns + column) * h + row] * scale;
                     (out[0], out[1]) = (v.re, v.im);
@@ -207,8 +205,8 @@ impl Fourier {
             }
             for at in 0..h * w {
                 let place = at * channels + first;
-                // SAFETY: inside of `y`, and each task has its own channels of it.
-                let out = unsafe { std::slice::from_raw_parts_mut(y.at(place), group) };
+                // SAFETY: each task has its own channels of `y`.
+                let out = unsafe { y.part(place, group) };
                 for (k, out) in out.iter_mut().enumerate() {
                     *out = s.planes[k * pitch + at] + add[place + k];
                 }

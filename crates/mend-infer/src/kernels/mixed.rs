@@ -1,8 +1,8 @@
 //! A group normalisation that changes from pixel to pixel: factors and offsets are mixed from the rows of
 //! a table.
+#![forbid(unsafe_code)]
 
-use super::context::Shared;
-use super::simd::{self, Kernel, Simd, math};
+use super::simd::{Isa, Kernel, math};
 use super::{Activation, Context, Lines};
 use crate::error::Result;
 
@@ -88,20 +88,18 @@ impl Lines {
                 offsets[c] += offset[c] * one;
             }
         }
-        let (table, out) = (&*table, Shared::new(out));
-        cx.tasks(pixels.len().div_ceil(PART), 0, |_, i| {
+        let table = &*table;
+        cx.parts(out, PART * channels, |i, out| {
             let first = i * PART;
             let own = &pixels[first..(first + PART).min(pixels.len())];
-            let kernel = Apply {
-                x: &x[first * channels..][..own.len() * channels],
+            cx.run(Apply {
+                x: &x[first * channels..][..out.len()],
                 table,
                 pixels: own,
                 channels,
                 activation,
-                out: out.at(first * channels),
-            };
-            // SAFETY: rows and lengths were checked, and each task has its own pixels of `out`.
-            unsafe { simd::run(cx.path(), kernel) }
+                out,
+            });
         })
     }
 }
@@ -113,46 +111,51 @@ struct Apply<'a> {
     pixels: &'a [Mixed],
     channels: usize,
     activation: Activation,
-    out: *mut f32,
+    out: &'a mut [f32],
+}
+
+impl Apply<'_> {
+    /// Factors and offsets of a row of the table.
+    #[inline(always)]
+    fn row(&self, i: u32) -> (&[f32], &[f32]) {
+        let row = &self.table[i as usize * 2 * self.channels..][..2 * self.channels];
+        row.split_at(self.channels)
+    }
 }
 
 impl Kernel for Apply<'_> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores inside of rows that were checked.
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Isa>(mut self, isa: S) {
         let channels = self.channels;
-        for (i, pixel) in self.pixels.iter().enumerate() {
-            let (x, out) = (
-                self.x.as_ptr().add(i * channels),
-                self.out.add(i * channels),
-            );
-            let first = self
-                .table
-                .as_ptr()
-                .add(pixel.rows[0] as usize * 2 * channels);
-            let single = pixel.weights[1] == 0.0;
+        let out = std::mem::take(&mut self.out);
+        let values = self
+            .x
+            .chunks_exact(channels)
+            .zip(out.chunks_exact_mut(channels));
+        for (pixel, (x, out)) in self.pixels.iter().zip(values) {
+            let count = pixel.count();
+            let mut rows = [self.row(pixel.rows[0]); Mixed::MOST];
+            for k in 1..count {
+                rows[k] = self.row(pixel.rows[k]);
+            }
             for c in (0..channels).step_by(S::LANES) {
-                let n = S::LANES.min(channels - c);
-                let mut factor = S::load_n(first.add(c), n);
-                let mut offset = S::load_n(first.add(channels + c), n);
-                if !single {
-                    let weight = S::splat(pixel.weights[0]);
-                    factor = S::mul(factor, weight);
-                    offset = S::mul(offset, weight);
-                    let mut k = 1;
-                    while k < Mixed::MOST && pixel.weights[k] != 0.0 {
-                        let row = pixel.rows[k] as usize * 2 * channels;
-                        let row = self.table.as_ptr().add(row);
-                        let weight = S::splat(pixel.weights[k]);
-                        factor = S::fma(S::load_n(row.add(c), n), weight, factor);
-                        offset = S::fma(S::load_n(row.add(channels + c), n), weight, offset);
-                        k += 1;
+                let end = channels.min(c + S::LANES);
+                let mut factor = isa.load_part(&rows[0].0[c..end]);
+                let mut offset = isa.load_part(&rows[0].1[c..end]);
+                if count > 1 {
+                    let weight = isa.splat(pixel.weights[0]);
+                    factor = isa.mul(factor, weight);
+                    offset = isa.mul(offset, weight);
+                    for k in 1..count {
+                        let weight = isa.splat(pixel.weights[k]);
+                        factor = isa.fma(isa.load_part(&rows[k].0[c..end]), weight, factor);
+                        offset = isa.fma(isa.load_part(&rows[k].1[c..end]), weight, offset);
                     }
                 }
-                let v = S::fma(S::load_n(x.add(c), n), factor, offset);
-                S::store_n(out.add(c), math::activate::<S>(self.activation, v), n);
+                let v = isa.fma(isa.load_part(&x[c..end]), factor, offset);
+                isa.store_part(&mut out[c..end], math::activate(isa, self.activation, v));
             }
         }
     }

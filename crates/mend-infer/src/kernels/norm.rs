@@ -1,7 +1,7 @@
 //! Group and layer normalisation over channels-last activations.
+#![forbid(unsafe_code)]
 
-use super::context::Shared;
-use super::simd::{self, Kernel, Simd, math};
+use super::simd::{Isa, Kernel, Strip, math};
 use super::{Activation, Context};
 use crate::error::Result;
 use crate::memory;
@@ -130,24 +130,17 @@ impl Lines {
         }
         assert_eq!(x.len() % (batch * channels), 0, "whole pixels");
         let pixels = x.len() / (batch * channels);
-        let step = pixels_a_task(pixels);
-        let tasks = pixels.div_ceil(step);
-        let out = Shared::new(out);
-        cx.tasks(batch * tasks, 0, |_, i| {
-            let (picture, first) = (i / tasks, i % tasks * step);
-            let n = step.min(pixels - first) * channels;
-            let start = (picture * pixels + first) * channels;
-            let lines = &self.values[picture * 2 * channels..][..2 * channels];
+        let (picture, task) = (pixels * channels, pixels_a_task(pixels) * channels);
+        cx.parts_of_each(out, picture, task, |b, start, out| {
+            let lines = &self.values[b * 2 * channels..][..2 * channels];
             let (scale, offset) = lines.split_at(channels);
-            let kernel = Apply {
-                x: &x[start..start + n],
+            cx.run(Apply {
+                x: &x[b * picture + start..][..out.len()],
                 scale,
                 offset,
                 activation,
-                out: out.at(start),
-            };
-            // SAFETY: each task has its own pixels of `out`.
-            unsafe { simd::run(cx.path(), kernel) }
+                out,
+            });
         })
     }
 }
@@ -163,25 +156,18 @@ fn sums(
     let step = pixels_a_task(pixels);
     let tasks = pixels.div_ceil(step);
     let mut sums = memory::filled(batch * tasks * 2 * channels, 0f32, "a normalisation's sums")?;
-    let shared = Shared::new(&mut sums);
-    cx.tasks(batch * tasks, 0, |_, i| {
+    cx.parts(&mut sums, 2 * channels, |i, sums| {
         let (picture, first) = (i / tasks * pixels, i % tasks * step);
         let (from, to) = (picture + first, picture + (first + step).min(pixels));
         let mut start = 0;
         for part in x {
             let own = from.max(start)..to.min(start + part.len() / channels);
             if !own.is_empty() {
-                // SAFETY: each task has its own sums.
-                let sums = unsafe {
-                    std::slice::from_raw_parts_mut(shared.at(i * 2 * channels), 2 * channels)
-                };
-                let kernel = Moments {
+                cx.run(Moments {
                     x: &part[(own.start - start) * channels..(own.end - start) * channels],
                     origin: pixel(x, picture, channels),
                     sums,
-                };
-                // SAFETY: slices of the right lengths.
-                unsafe { simd::run(cx.path(), kernel) }
+                });
             }
             start += part.len() / channels;
         }
@@ -248,50 +234,70 @@ impl Kernel for Moments<'_> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads inside rows of `channels` values.
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Isa>(self, isa: S) {
         let channels = self.origin.len();
         let (sums, squares) = self.sums.split_at_mut(channels);
-        let pixels = self.x.len() / channels;
+        let size = (self.x.len() / channels, channels);
         let mut c = 0;
         while c + 2 * S::LANES <= channels {
-            let o = [
-                S::load(self.origin.as_ptr().add(c)),
-                S::load(self.origin.as_ptr().add(c + S::LANES)),
-            ];
-            let (mut s, mut q) = ([S::zero(); 2], [S::zero(); 2]);
-            for j in 0..2 {
-                s[j] = S::load(sums.as_ptr().add(c + j * S::LANES));
-                q[j] = S::load(squares.as_ptr().add(c + j * S::LANES));
-            }
-            for i in 0..pixels {
-                for j in 0..2 {
-                    let x = S::load(self.x.as_ptr().add(i * channels + c + j * S::LANES));
-                    let x = S::sub(x, o[j]);
-                    s[j] = S::add(s[j], x);
-                    q[j] = S::fma(x, x, q[j]);
-                }
-            }
-            for j in 0..2 {
-                S::store(sums.as_mut_ptr().add(c + j * S::LANES), s[j]);
-                S::store(squares.as_mut_ptr().add(c + j * S::LANES), q[j]);
-            }
-            c += 2 * S::LANES;
+            let columns = (c, 2 * S::LANES);
+            let end = c + 2 * S::LANES;
+            let x = Strip::new(self.x, size, columns);
+            pair(
+                isa,
+                x,
+                size.0,
+                &self.origin[c..end],
+                &mut sums[c..end],
+                &mut squares[c..end],
+            );
+            c = end;
         }
         while c < channels {
             let n = S::LANES.min(channels - c);
-            let o = S::load_n(self.origin.as_ptr().add(c), n);
-            let mut s = S::load_n(sums.as_ptr().add(c), n);
-            let mut q = S::load_n(squares.as_ptr().add(c), n);
-            for i in 0..pixels {
-                let x = S::sub(S::load_n(self.x.as_ptr().add(i * channels + c), n), o);
-                s = S::add(s, x);
-                q = S::fma(x, x, q);
+            let x = Strip::new(self.x, size, (c, n));
+            let o = isa.load_part(&self.origin[c..c + n]);
+            let (sums, squares) = (&mut sums[c..c + n], &mut squares[c..c + n]);
+            let (mut s, mut q) = (isa.load_part(sums), isa.load_part(squares));
+            for i in 0..size.0 {
+                let x = isa.sub(isa.load_part(x.row(i)), o);
+                s = isa.add(s, x);
+                q = isa.fma(x, x, q);
             }
-            S::store_n(sums.as_mut_ptr().add(c), s, n);
-            S::store_n(squares.as_mut_ptr().add(c), q, n);
+            isa.store_part(sums, s);
+            isa.store_part(squares, q);
             c += S::LANES;
         }
+    }
+}
+
+/// The sums of two vectors' channels over `pixels`.
+#[inline(always)]
+fn pair<S: Isa>(
+    isa: S,
+    x: Strip<f32>,
+    pixels: usize,
+    origin: &[f32],
+    sums: &mut [f32],
+    squares: &mut [f32],
+) {
+    let o = [isa.load(origin), isa.load(&origin[S::LANES..])];
+    let (mut s, mut q) = ([isa.zero(); 2], [isa.zero(); 2]);
+    for j in 0..2 {
+        s[j] = isa.load(&sums[j * S::LANES..]);
+        q[j] = isa.load(&squares[j * S::LANES..]);
+    }
+    for i in 0..pixels {
+        let row = x.row(i);
+        for j in 0..2 {
+            let x = isa.sub(isa.load(&row[j * S::LANES..]), o[j]);
+            s[j] = isa.add(s[j], x);
+            q[j] = isa.fma(x, x, q[j]);
+        }
+    }
+    for j in 0..2 {
+        isa.store(&mut sums[j * S::LANES..], s[j]);
+        isa.store(&mut squares[j * S::LANES..], q[j]);
     }
 }
 
@@ -300,36 +306,34 @@ struct Apply<'a> {
     scale: &'a [f32],
     offset: &'a [f32],
     activation: Activation,
-    out: *mut f32,
+    out: &'a mut [f32],
 }
 
 impl Kernel for Apply<'_> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores inside rows of `channels` values.
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Isa>(self, isa: S) {
         let channels = self.scale.len();
-        for row in (0..self.x.len()).step_by(channels) {
-            let mut c = 0;
-            while c < channels {
-                let n = S::LANES.min(channels - c);
-                let (x, scale, offset) = if n == S::LANES {
-                    (
-                        S::load(self.x.as_ptr().add(row + c)),
-                        S::load(self.scale.as_ptr().add(c)),
-                        S::load(self.offset.as_ptr().add(c)),
-                    )
-                } else {
-                    (
-                        S::load_n(self.x.as_ptr().add(row + c), n),
-                        S::load_n(self.scale.as_ptr().add(c), n),
-                        S::load_n(self.offset.as_ptr().add(c), n),
-                    )
-                };
-                let v = math::activate::<S>(self.activation, S::fma(x, scale, offset));
-                S::store_n(self.out.add(row + c), v, n);
-                c += S::LANES;
+        let whole = channels / S::LANES * S::LANES;
+        let (scale, scale_end) = self.scale.split_at(whole);
+        let (offset, offset_end) = self.offset.split_at(whole);
+        let pixels = self.x.chunks_exact(channels);
+        for (x, out) in pixels.zip(self.out.chunks_exact_mut(channels)) {
+            let (x, x_end) = x.split_at(whole);
+            let (out, out_end) = out.split_at_mut(whole);
+            let lines = scale
+                .chunks_exact(S::LANES)
+                .zip(offset.chunks_exact(S::LANES));
+            let values = x.chunks_exact(S::LANES).zip(out.chunks_exact_mut(S::LANES));
+            for ((x, out), (scale, offset)) in values.zip(lines) {
+                let v = isa.fma(isa.load(x), isa.load(scale), isa.load(offset));
+                isa.store(out, math::activate(isa, self.activation, v));
+            }
+            if !x_end.is_empty() {
+                let (scale, offset) = (isa.load_part(scale_end), isa.load_part(offset_end));
+                let v = isa.fma(isa.load_part(x_end), scale, offset);
+                isa.store_part(out_end, math::activate(isa, self.activation, v));
             }
         }
     }
@@ -361,20 +365,14 @@ pub fn layer_norm(
         return Ok(());
     }
     assert_eq!(x.len() % channels, 0, "whole rows");
-    let rows = x.len() / channels;
-    let out = Shared::new(out);
-    cx.tasks(rows.div_ceil(ROWS), 0, |_, i| {
-        let start = i * ROWS * channels;
-        let n = (ROWS * channels).min(x.len() - start);
-        let kernel = LayerNorm {
-            x: &x[start..start + n],
+    cx.parts(out, ROWS * channels, |i, out| {
+        cx.run(LayerNorm {
+            x: &x[i * ROWS * channels..][..out.len()],
             weight,
             bias,
             eps,
-            out: out.at(start),
-        };
-        // SAFETY: each task has its own rows of `out`.
-        unsafe { simd::run(cx.path(), kernel) }
+            out,
+        });
     })
 }
 
@@ -383,49 +381,66 @@ struct LayerNorm<'a> {
     weight: &'a [f32],
     bias: &'a [f32],
     eps: f32,
-    out: *mut f32,
+    out: &'a mut [f32],
 }
 
 impl Kernel for LayerNorm<'_> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores inside rows of `channels` values.
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Isa>(self, isa: S) {
         let channels = self.weight.len();
-        for (i, row) in self.x.chunks_exact(channels).enumerate() {
-            let (mut sum, mut square) = (S::zero(), S::zero());
-            for c in (0..channels).step_by(S::LANES) {
-                let n = S::LANES.min(channels - c);
-                sum = S::add(sum, S::load_n(row.as_ptr().add(c), n));
+        let rows = self.x.chunks_exact(channels);
+        for (row, out) in rows.zip(self.out.chunks_exact_mut(channels)) {
+            let mean = sum(isa, row) / channels as f32;
+            let m = isa.splat(mean);
+            let scale = 1.0 / (squares(isa, row, m) / channels as f32 + self.eps).sqrt();
+            let s = isa.splat(scale);
+            let whole = channels / S::LANES * S::LANES;
+            let lines = self.weight[..whole].chunks_exact(S::LANES);
+            let lines = lines.zip(self.bias[..whole].chunks_exact(S::LANES));
+            let values = row[..whole].chunks_exact(S::LANES);
+            let values = values.zip(out[..whole].chunks_exact_mut(S::LANES));
+            for ((x, out), (weight, bias)) in values.zip(lines) {
+                let x = isa.mul(isa.sub(isa.load(x), m), s);
+                isa.store(out, isa.fma(x, isa.load(weight), isa.load(bias)));
             }
-            let mean = S::sum(sum) / channels as f32;
-            let m = S::splat(mean);
-            for c in (0..channels).step_by(S::LANES) {
-                let n = S::LANES.min(channels - c);
-                // Lanes behind the end would count as −mean.
-                let x = S::sub(S::load_n(row.as_ptr().add(c), n), m);
-                if n == S::LANES {
-                    square = S::fma(x, x, square);
-                } else {
-                    let mut tail = [0f32; 16];
-                    S::store(tail.as_mut_ptr(), x);
-                    let x = S::load_n(tail.as_ptr(), n);
-                    square = S::fma(x, x, square);
-                }
-            }
-            let scale = 1.0 / (S::sum(square) / channels as f32 + self.eps).sqrt();
-            let s = S::splat(scale);
-            for c in (0..channels).step_by(S::LANES) {
-                let n = S::LANES.min(channels - c);
-                let x = S::mul(S::sub(S::load_n(row.as_ptr().add(c), n), m), s);
-                let v = S::fma(
-                    x,
-                    S::load_n(self.weight.as_ptr().add(c), n),
-                    S::load_n(self.bias.as_ptr().add(c), n),
-                );
-                S::store_n(self.out.add(i * channels + c), v, n);
-            }
+            let (weight, bias) = (&self.weight[whole..], &self.bias[whole..]);
+            let x = isa.mul(isa.sub(isa.load_part(&row[whole..]), m), s);
+            let v = isa.fma(x, isa.load_part(weight), isa.load_part(bias));
+            isa.store_part(&mut out[whole..], v);
         }
     }
+}
+
+/// The sum of a row.
+#[inline(always)]
+fn sum<S: Isa>(isa: S, row: &[f32]) -> f32 {
+    let mut sum = isa.zero();
+    let parts = row.chunks_exact(S::LANES);
+    let end = parts.remainder();
+    for x in parts {
+        sum = isa.add(sum, isa.load(x));
+    }
+    isa.sum(isa.add(sum, isa.load_part(end)))
+}
+
+/// The sum of squares of a row less its `mean`.
+#[inline(always)]
+fn squares<S: Isa>(isa: S, row: &[f32], mean: S::V) -> f32 {
+    let mut sum = isa.zero();
+    let parts = row.chunks_exact(S::LANES);
+    let end = parts.remainder();
+    for x in parts {
+        let x = isa.sub(isa.load(x), mean);
+        sum = isa.fma(x, x, sum);
+    }
+    if !end.is_empty() {
+        // Lanes behind the end would count as −mean.
+        let mut tail = [0f32; 16];
+        isa.store(&mut tail, isa.sub(isa.load_part(end), mean));
+        let x = isa.load_part(&tail[..end.len()]);
+        sum = isa.fma(x, x, sum);
+    }
+    isa.sum(sum)
 }

@@ -1,10 +1,11 @@
 //! Weights as the tiles read them, laid out once when they are loaded.
 
-use super::context::Shared;
 use super::int8::{self, Precision};
 use super::pages::Pages;
+use super::shared::Shared;
 use super::{Context, Path};
 use crate::error::Result;
+use crate::memory;
 use bytemuck::Pod;
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
@@ -212,6 +213,25 @@ impl Panels {
         }
     }
 
+    /// `bias` as the tiles read it: by panels, and values beside their gates.
+    pub fn bias(&self, bias: Option<&[f32]>) -> Result<Vec<f32>> {
+        let Some(bias) = bias else {
+            return Ok(Vec::new());
+        };
+        assert_eq!(bias.len(), self.outputs, "bias' length");
+        let mut out = memory::filled(self.count() * self.width, 0.0, "a network's weights")?;
+        for p in 0..self.count() {
+            let (first, n) = self.columns(p);
+            let to = &mut out[p * self.width..][..self.width];
+            to[..n].copy_from_slice(&bias[first..first + n]);
+            if self.gated {
+                let gates = self.outputs / 2 + first;
+                to[self.width / 2..][..n].copy_from_slice(&bias[gates..gates + n]);
+            }
+        }
+        Ok(out)
+    }
+
     /// Where row (`input`, `tap`) of panel `p` starts.
     fn start(&self, p: usize, input: usize, tap: usize) -> usize {
         ((p * self.inputs + input) * self.taps + tap) * self.width
@@ -233,7 +253,7 @@ impl Panels {
     pub fn rows(&self, p: usize, input: usize) -> Rows<'_> {
         let start = self.start(p, input, 0);
         match &self.values {
-            Values::F16(v) => Rows::F16(v[start..].reinterpret_cast()),
+            Values::F16(v) => Rows::F16(&v[start..]),
             Values::F32(v) => Rows::F32(&v[start..]),
             // Their products go another way, see `int8`.
             Values::Int8(_) => Rows::F32(&[]),
@@ -244,7 +264,7 @@ impl Panels {
 /// A part of a panel.
 pub enum Rows<'a> {
     /// Bits of half precision.
-    F16(&'a [f16]),
+    F16(&'a [u16]),
     F32(&'a [f32]),
 }
 
@@ -260,10 +280,7 @@ fn lay_out<T: Pod + Send + Sync>(
 ) -> Result<Pages<T>> {
     let (width, size) = (p.width, depth * p.width);
     let mut out = Pages::new(p.count() * size, "a network's weights")?;
-    let shared = Shared::new(&mut out);
-    cx.tasks(p.count(), 0, |_, panel| {
-        // SAFETY: inside the buffer; each task has its own panel.
-        let to = unsafe { std::slice::from_raw_parts_mut(shared.at(panel * size), size) };
+    cx.parts(&mut out, size, |panel, to| {
         let columns: Vec<Option<&[T]>> = (0..width)
             .map(|j| {
                 p.output(panel, j)
@@ -310,8 +327,8 @@ fn read_and_lay_out(
             *failure() = Some(e);
             return;
         }
-        // SAFETY: inside the buffer; each task has its own panel.
-        let to = unsafe { std::slice::from_raw_parts_mut(shared.at(panel * size), size) };
+        // SAFETY: each task has its own panel.
+        let to = unsafe { shared.part(panel * size, size) };
         let columns: Vec<Option<&[u16]>> = (0..width)
             .map(|j| p.output(panel, j).map(|_| &own[j * depth..(j + 1) * depth]))
             .collect();

@@ -1,6 +1,8 @@
 //! Patch distances and patch votes over [`Texels`], the matching picture of the exemplar search.
+#![forbid(unsafe_code)]
 
 use super::Path;
+use super::simd::{Isa, Kernel, Portable, Strip, Token};
 use crate::error::Result;
 use crate::memory;
 use rayon::prelude::*;
@@ -81,16 +83,10 @@ impl Texels {
     }
 }
 
-type DistanceFn = unsafe fn(&[i16], &[i16], usize) -> u32;
-type MaskedFn = unsafe fn(&[i16], &[i16], usize, &PatchMask) -> u32;
-type VoteFn = unsafe fn(&mut [f32], &[i16], f32, [f32; CHANNELS]);
-
 /// The kernels of one [`Path`].
 #[derive(Clone, Copy)]
 pub struct PatchKernels {
-    distance: DistanceFn,
-    masked: MaskedFn,
-    vote: VoteFn,
+    token: Token,
 }
 
 /// Which texels of a patch count: −1 in all channels of those that do, 0 in the others, in rows of
@@ -100,30 +96,8 @@ pub type PatchMask = [i16; SIDE * ROW];
 impl PatchKernels {
     /// The kernels of `path`, which must be one of [`Path::available`]; others fall back.
     pub fn new(path: Path) -> Self {
-        let path = if Path::available().contains(&path) {
-            path
-        } else {
-            Path::Portable
-        };
-        match path {
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => Self {
-                distance: x86::distance_avx512,
-                masked: x86::masked_avx512,
-                vote: x86::vote_avx512,
-            },
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => Self {
-                distance: x86::distance_avx2,
-                masked: x86::masked_avx2,
-                vote: x86::vote_avx2,
-            },
-            _ => Self {
-                distance: distance_portable,
-                masked: masked_portable,
-                vote: vote_portable,
-            },
-        }
+        let token = Token::of(path).unwrap_or(Token::Portable(Portable));
+        Self { token }
     }
 
     /// The sum of squared differences of the patches centred at (`ax`, `ay`) and (`bx`, `by`).
@@ -132,11 +106,11 @@ impl PatchKernels {
     /// When a patch does not lie inside the picture.
     #[inline]
     pub fn distance(&self, t: &Texels, ax: usize, ay: usize, bx: usize, by: usize) -> u32 {
-        let (a, b) = (t.corner(ax, ay), t.corner(bx, by));
-        let span = (SIDE - 1) * t.stride + ROW;
-        // SAFETY: `new` chose a function whose CPU features this machine has. Both slices hold
-        // `span` values, all that the functions read: `SIDE` rows of `ROW` values, `stride` apart.
-        unsafe { (self.distance)(&t.data[a..a + span], &t.data[b..b + span], t.stride) }
+        self.token.run(Distance {
+            a: &t.data[t.corner(ax, ay)..],
+            b: &t.data[t.corner(bx, by)..],
+            stride: t.stride,
+        })
     }
 
     /// As [`Self::distance`], over those texels only that `mask` has set.
@@ -151,10 +125,12 @@ impl PatchKernels {
         (bx, by): (usize, usize),
         mask: &PatchMask,
     ) -> u32 {
-        let (a, b) = (t.corner(ax, ay), t.corner(bx, by));
-        let span = (SIDE - 1) * t.stride + ROW;
-        // SAFETY: as in `distance`.
-        unsafe { (self.masked)(&t.data[a..a + span], &t.data[b..b + span], t.stride, mask) }
+        self.token.run(Masked {
+            a: &t.data[t.corner(ax, ay)..],
+            b: &t.data[t.corner(bx, by)..],
+            stride: t.stride,
+            mask,
+        })
     }
 
     /// Adds `weight` times seven texels, from (`x` − 3, `y`) on, to `sums` (28 values and 4 that
@@ -173,154 +149,87 @@ impl PatchKernels {
     ) {
         assert!(x >= RADIUS && x + RADIUS < t.width && y < t.height && sums.len() >= ROW);
         let i = y * t.stride + (x - RADIUS) * CHANNELS;
-        // SAFETY: `new` chose a function whose CPU features this machine has; both slices hold
-        // `ROW` values, all that the functions touch.
-        unsafe { (self.vote)(&mut sums[..ROW], &t.data[i..i + ROW], weight, bias) }
+        self.token.run(Vote {
+            sums,
+            row: &t.data[i..i + ROW],
+            weight,
+            bias,
+        });
     }
 }
 
-/// The reference: seven rows of seven texels.
-///
-/// # Safety
-/// None needed; `unsafe` only for the shared type.
-unsafe fn distance_portable(a: &[i16], b: &[i16], stride: usize) -> u32 {
-    let mut sum = 0u32;
-    for y in 0..SIDE {
-        let a = &a[y * stride..y * stride + SIDE * CHANNELS];
-        let b = &b[y * stride..y * stride + SIDE * CHANNELS];
-        for (a, b) in a.iter().zip(b) {
-            let d = i32::from(*a) - i32::from(*b);
-            sum += (d * d) as u32;
-        }
-    }
-    sum
+/// Two patches' corners and the values from one row to the next.
+struct Distance<'a> {
+    a: &'a [i16],
+    b: &'a [i16],
+    stride: usize,
 }
 
-#[inline(always)]
-fn masked_any(a: &[i16], b: &[i16], stride: usize, mask: &PatchMask) -> u32 {
-    let mut sum = 0u32;
-    for y in 0..SIDE {
-        let m = &mask[y * ROW..(y + 1) * ROW];
-        let (a, b) = (
-            &a[y * stride..y * stride + ROW],
-            &b[y * stride..y * stride + ROW],
-        );
-        for i in 0..ROW {
-            let d = i32::from(a[i].wrapping_sub(b[i]) & m[i]);
-            sum = sum.wrapping_add((d * d) as u32);
-        }
-    }
-    sum
-}
+impl Kernel for Distance<'_> {
+    type Out = u32;
 
-/// # Safety
-/// None needed; `unsafe` only for the shared type.
-unsafe fn masked_portable(a: &[i16], b: &[i16], stride: usize, mask: &PatchMask) -> u32 {
-    masked_any(a, b, stride, mask)
-}
-
-#[inline(always)]
-fn vote_any(sums: &mut [f32], row: &[i16], weight: f32, bias: [f32; CHANNELS]) {
-    let (Some(sums), Some(row)) = (sums.first_chunk_mut::<ROW>(), row.first_chunk::<ROW>()) else {
-        return;
-    };
-    for i in 0..ROW {
-        let w = if i < SIDE * CHANNELS { weight } else { 0.0 };
-        sums[i] += w * (f32::from(row[i]) + bias[i % CHANNELS]);
-    }
-}
-
-/// # Safety
-/// None needed; `unsafe` only for the shared type.
-unsafe fn vote_portable(sums: &mut [f32], row: &[i16], weight: f32, bias: [f32; CHANNELS]) {
-    vote_any(sums, row, weight, bias);
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::{CHANNELS, PatchMask, ROW, SIDE, masked_any, vote_any};
-    use std::arch::x86_64::*;
-
-    /// Lanes of the eighth texel are off.
-    const MASK: __mmask32 = (1 << (SIDE * CHANNELS)) - 1;
-
-    /// # Safety
-    /// The CPU has AVX-512 F, BW and VNNI; both slices hold `6 * stride + ROW` values.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
-    pub unsafe fn distance_avx512(a: &[i16], b: &[i16], stride: usize) -> u32 {
-        debug_assert!(a.len() >= (SIDE - 1) * stride + ROW && b.len() >= a.len());
+    #[inline(always)]
+    fn run<S: Isa>(self, isa: S) -> u32 {
+        let a = Strip::new(self.a, (SIDE, self.stride), (0, ROW));
+        let b = Strip::new(self.b, (SIDE, self.stride), (0, ROW));
         // Two sums, so that the multiply-adds do not wait for each other.
-        let mut sums = [_mm512_setzero_si512(); 2];
+        let mut sums = [isa.no_squares(); 2];
         for y in 0..SIDE {
-            // SAFETY: the caller vouches for `(SIDE - 1) * stride + ROW` values in both.
-            let (ra, rb) = unsafe {
-                (
-                    _mm512_maskz_loadu_epi16(MASK, a.as_ptr().add(y * stride)),
-                    _mm512_maskz_loadu_epi16(MASK, b.as_ptr().add(y * stride)),
-                )
-            };
-            let d = _mm512_sub_epi16(ra, rb);
-            sums[y & 1] = _mm512_dpwssd_epi32(sums[y & 1], d, d);
+            sums[y & 1] = isa.add_squares::<{ SIDE * CHANNELS }>(sums[y & 1], a.row(y), b.row(y));
         }
-        _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1])) as u32
+        isa.squares(sums[0], sums[1])
     }
+}
 
-    /// # Safety
-    /// The CPU has AVX2; both slices hold `6 * stride + ROW` values.
-    #[target_feature(enable = "avx2,fma")]
-    pub unsafe fn distance_avx2(a: &[i16], b: &[i16], stride: usize) -> u32 {
-        debug_assert!(a.len() >= (SIDE - 1) * stride + ROW && b.len() >= a.len());
-        let tail = _mm256_setr_epi64x(-1, -1, -1, 0);
-        let mut sums = [_mm256_setzero_si256(); 2];
+struct Masked<'a> {
+    a: &'a [i16],
+    b: &'a [i16],
+    stride: usize,
+    mask: &'a PatchMask,
+}
+
+impl Kernel for Masked<'_> {
+    type Out = u32;
+
+    /// Left to the compiler, which knows the instruction set here.
+    #[inline(always)]
+    fn run<S: Isa>(self, _: S) -> u32 {
+        let a = Strip::new(self.a, (SIDE, self.stride), (0, ROW));
+        let b = Strip::new(self.b, (SIDE, self.stride), (0, ROW));
+        let mut sum = 0u32;
         for y in 0..SIDE {
-            // SAFETY: the caller vouches for `(SIDE - 1) * stride + ROW` values in both.
-            let [a0, a1, b0, b1] = unsafe {
-                let (a, b) = (a.as_ptr().add(y * stride), b.as_ptr().add(y * stride));
-                [
-                    _mm256_loadu_si256(a.cast()),
-                    _mm256_loadu_si256(a.add(16).cast()),
-                    _mm256_loadu_si256(b.cast()),
-                    _mm256_loadu_si256(b.add(16).cast()),
-                ]
-            };
-            let d0 = _mm256_sub_epi16(a0, b0);
-            let d1 = _mm256_and_si256(_mm256_sub_epi16(a1, b1), tail);
-            sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(d0, d0));
-            sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(d1, d1));
+            let m = &self.mask[y * ROW..(y + 1) * ROW];
+            let (a, b) = (a.row(y), b.row(y));
+            for i in 0..ROW {
+                let d = i32::from(a[i].wrapping_sub(b[i]) & m[i]);
+                sum = sum.wrapping_add((d * d) as u32);
+            }
         }
-        let s = _mm256_add_epi32(sums[0], sums[1]);
-        let s = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-        let s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0b00_01_10_11));
-        let s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0b10_11_00_01));
-        _mm_cvtsi128_si32(s) as u32
+        sum
     }
+}
 
-    /// # Safety
-    /// The CPU has AVX-512 F, BW and VL.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    pub unsafe fn masked_avx512(a: &[i16], b: &[i16], stride: usize, mask: &PatchMask) -> u32 {
-        masked_any(a, b, stride, mask)
-    }
+struct Vote<'a> {
+    sums: &'a mut [f32],
+    row: &'a [i16],
+    weight: f32,
+    bias: [f32; CHANNELS],
+}
 
-    /// # Safety
-    /// The CPU has AVX2.
-    #[target_feature(enable = "avx2")]
-    pub unsafe fn masked_avx2(a: &[i16], b: &[i16], stride: usize, mask: &PatchMask) -> u32 {
-        masked_any(a, b, stride, mask)
-    }
+impl Kernel for Vote<'_> {
+    type Out = ();
 
-    /// # Safety
-    /// The CPU has AVX-512 F, BW and VL.
-    #[target_feature(enable = "avx512f,avx512bw,avx512vl")]
-    pub unsafe fn vote_avx512(sums: &mut [f32], row: &[i16], weight: f32, bias: [f32; CHANNELS]) {
-        vote_any(sums, row, weight, bias);
-    }
-
-    /// # Safety
-    /// The CPU has AVX2.
-    #[target_feature(enable = "avx2")]
-    pub unsafe fn vote_avx2(sums: &mut [f32], row: &[i16], weight: f32, bias: [f32; CHANNELS]) {
-        vote_any(sums, row, weight, bias);
+    #[inline(always)]
+    fn run<S: Isa>(self, isa: S) {
+        let [a, b, c, d] = self.bias;
+        let bias = isa.load(&[a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d]);
+        let weight = isa.splat(self.weight);
+        let sums = self.sums[..SIDE * CHANNELS].chunks_mut(S::LANES);
+        // The last vector of texels reaches into the eighth, whose lanes are not stored.
+        for (sums, row) in sums.zip(self.row[..ROW].chunks_exact(S::LANES)) {
+            let v = isa.mul(weight, isa.add(isa.load_i16(row), bias));
+            isa.store_part(sums, isa.add(isa.load_part(sums), v));
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the machine could reach: the floor under every time that is measured.
+#![forbid(unsafe_code)]
 
-use super::simd::{self, Kernel, Simd};
+use super::simd::{Isa, Kernel};
 use super::{Context, int8};
 use std::hint::black_box;
 use std::time::Instant;
@@ -8,19 +9,17 @@ use std::time::Instant;
 /// The most multiply-adds a second, counted as two operations each, in GFLOP/s, that the context's
 /// threads reach together on its path with all operands in registers. Takes about a tenth of a second.
 pub fn peak(cx: &Context) -> f64 {
-    let lanes = simd::lanes(cx.path());
+    let lanes = cx.token().lanes();
     fastest(cx, TURNS * CHAINS * lanes * 2, || {
-        // SAFETY: arithmetic in registers only.
-        black_box(unsafe { simd::run(cx.path(), Spin) });
+        black_box(cx.run(Spin));
     })
 }
 
 /// The same of eight-bit products with exact sums, in GOP/s.
 pub fn peak_int8(cx: &Context) -> f64 {
-    let set = int8::Set::of(cx.path());
+    let set = int8::Set::of(cx.token());
     fastest(cx, int8::operations(set, TURNS), || {
-        // SAFETY: the set is the path's.
-        unsafe { int8::spin(set, TURNS) };
+        int8::spin(set, TURNS);
     })
 }
 
@@ -49,15 +48,18 @@ impl Kernel for Spin {
     type Out = f32;
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Arithmetic in registers.
-    unsafe fn run<S: Simd>(self) -> f32 {
-        let (x, y) = (S::splat(black_box(0.999)), S::splat(black_box(0.001)));
-        let mut sums = [S::splat(black_box(0.5)); CHAINS];
+    fn run<S: Isa>(self, isa: S) -> f32 {
+        let (x, y) = (isa.splat(black_box(0.999)), isa.splat(black_box(0.001)));
+        let mut sums = [isa.splat(black_box(0.5)); CHAINS];
         for _ in 0..TURNS {
             for sum in &mut sums {
-                *sum = S::fma(*sum, x, y);
+                *sum = isa.fma(*sum, x, y);
             }
         }
-        sums.iter().map(|s| S::sum(*s)).sum()
+        let mut all = 0.0;
+        for sum in sums {
+            all += isa.sum(sum);
+        }
+        all
     }
 }

@@ -5,14 +5,18 @@
 //! A band is some whole rows, one behind another, `[rows][width][channels]`. Outside of the picture there
 //! are zeros. Source of the filters: `Downsample2d`, `Upsample2d` in MI-GAN's
 //! `lib/model_zoo/migan_inference.py` at b6d78e7; as matrices they are separable.
+#![forbid(unsafe_code)]
 
-use super::context::Shared;
 use super::panels::Source;
-use super::simd::{self, Kernel, Simd, math};
+use super::simd::{Isa, Kernel, Strip, StripMut, math};
 use super::{Activation, Context};
 use crate::error::Result;
 use crate::memory;
 use std::ops::Range;
+
+mod resample;
+
+pub use resample::{Finish, downsample, upsample};
 
 /// Some rows of a picture.
 #[derive(Clone, Copy)]
@@ -57,13 +61,22 @@ impl<'a> Band<'a> {
         );
     }
 
-    /// Where row `row` begins; `None` outside of the picture.
+    /// Row `row`; `None` outside of the picture.
     #[inline(always)]
-    fn row(&self, row: isize) -> Option<*const f32> {
+    fn row(&self, row: isize) -> Option<&'a [f32]> {
         let inside = row >= 0 && (row as usize) < self.height;
-        inside.then(|| self.data[(row as usize - self.first) * self.row_len()..].as_ptr())
+        inside.then(|| &self.data[(row as usize - self.first) * self.row_len()..][..self.row_len()])
     }
 }
+
+/// Columns of a row's pixels: channels `c` to `c + n` of each.
+#[inline(always)]
+fn strip<'a>(row: Option<&'a [f32]>, size: (usize, usize), columns: (usize, usize)) -> Line<'a> {
+    row.map(|row| Strip::new(row, size, columns))
+}
+
+/// A vector of channels along a row; `None` for the zeros outside of the picture.
+type Line<'a> = Option<Strip<'a, f32>>;
 
 /// A 3×3 convolution of each channel by itself, as large as its input.
 pub struct Depthwise3 {
@@ -119,65 +132,68 @@ impl Depthwise3 {
         if x.width == 0 {
             return Ok(());
         }
-        let y = Shared::new(y);
-        cx.tasks(rows.len(), 0, |_, i| {
+        cx.parts(y, x.row_len(), |i, y| {
             let at = (rows.start + i) as isize;
-            // SAFETY: rows and lengths were checked, and each task has its own row of `y`.
-            unsafe {
-                simd::run(
-                    cx.path(),
-                    DepthwiseRow {
-                        weights: self,
-                        lines: [x.row(at - 1), x.row(at), x.row(at + 1)],
-                        width: x.width,
-                        activation,
-                        y: y.at(i * x.row_len()),
-                    },
-                )
-            }
+            cx.run(DepthwiseRow {
+                weights: self,
+                lines: [x.row(at - 1), x.row(at), x.row(at + 1)],
+                width: x.width,
+                activation,
+                y,
+            });
         })
     }
 }
 
 struct DepthwiseRow<'a> {
     weights: &'a Depthwise3,
-    lines: [Option<*const f32>; 3],
+    lines: [Option<&'a [f32]>; 3],
     width: usize,
     activation: Activation,
-    y: *mut f32,
+    y: &'a mut [f32],
 }
 
 impl Kernel for DepthwiseRow<'_> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores inside of rows that were checked.
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Isa>(self, isa: S) {
         let channels = self.weights.bias.len();
+        let size = (self.width, channels);
         for c in (0..channels).step_by(S::LANES) {
             let n = S::LANES.min(channels - c);
-            let bias = S::load_n(self.weights.bias.as_ptr().add(c), n);
-            let mut w = [S::zero(); 9];
-            for (tap, w) in w.iter_mut().enumerate() {
-                *w = S::load_n(self.weights.weights.as_ptr().add(tap * channels + c), n);
-            }
+            let bias = isa.load_part(&self.weights.bias[c..c + n]);
+            let taps = Strip::new(&self.weights.weights, (9, channels), (c, n));
+            // Named one by one, they stay in registers.
+            let w = [
+                isa.load_part(taps.row(0)),
+                isa.load_part(taps.row(1)),
+                isa.load_part(taps.row(2)),
+                isa.load_part(taps.row(3)),
+                isa.load_part(taps.row(4)),
+                isa.load_part(taps.row(5)),
+                isa.load_part(taps.row(6)),
+                isa.load_part(taps.row(7)),
+                isa.load_part(taps.row(8)),
+            ];
+            let lines = self.lines.map(|line| strip(line, size, (c, n)));
+            let mut y = StripMut::new(self.y, size, (c, n));
             // Three columns of three rows each: the left, the middle and the right one.
-            let mut left = [S::zero(); 3];
-            let mut middle = column::<S>(&self.lines, c, n);
+            let mut left = [isa.zero(); 3];
+            let mut middle = column(isa, &lines, 0);
             for i in 0..self.width {
                 let right = if i + 1 < self.width {
-                    column::<S>(&self.lines, (i + 1) * channels + c, n)
+                    column(isa, &lines, i + 1)
                 } else {
-                    [S::zero(); 3]
+                    [isa.zero(); 3]
                 };
                 let mut sum = bias;
                 for row in 0..3 {
-                    sum = S::fma(left[row], w[row * 3], sum);
-                    sum = S::fma(middle[row], w[row * 3 + 1], sum);
-                    sum = S::fma(right[row], w[row * 3 + 2], sum);
+                    sum = isa.fma(left[row], w[row * 3], sum);
+                    sum = isa.fma(middle[row], w[row * 3 + 1], sum);
+                    sum = isa.fma(right[row], w[row * 3 + 2], sum);
                 }
-                let sum = math::activate::<S>(self.activation, sum);
-                S::store_n(self.y.add(i * channels + c), sum, n);
+                isa.store_part(y.row(i), math::activate(isa, self.activation, sum));
                 left = middle;
                 middle = right;
             }
@@ -185,248 +201,16 @@ impl Kernel for DepthwiseRow<'_> {
     }
 }
 
-/// The values of three rows at `at`, zeros where a row is outside of the picture.
+/// The values of three rows at pixel `i`, zeros where a row is outside of the picture.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)] // As its caller.
-unsafe fn column<S: Simd>(lines: &[Option<*const f32>; 3], at: usize, n: usize) -> [S::V; 3] {
-    let mut out = [S::zero(); 3];
+fn column<S: Isa>(isa: S, lines: &[Line; 3], i: usize) -> [S::V; 3] {
+    let mut out = [isa.zero(); 3];
     for (line, out) in lines.iter().zip(&mut out) {
         if let Some(line) = line {
-            *out = S::load_n(line.add(at), n);
+            *out = isa.load_part(line.row(i));
         }
     }
     out
-}
-
-/// `rows` of half as large a picture, each value of 4×4 by [1, 3, 3, 1] / 8 both ways: torch's convolution
-/// with padding 1 and stride 2. Output row `i` needs the rows `2 i - 1` to `2 i + 2`.
-///
-/// # Errors
-/// [`crate::ErrorKind::Memory`].
-///
-/// # Panics
-/// When rows are missing, a side is odd, or a length is not what the shapes say.
-pub fn downsample(cx: &Context, x: &Band, rows: Range<usize>, y: &mut [f32]) -> Result<()> {
-    assert!(
-        x.width.is_multiple_of(2) && x.height.is_multiple_of(2),
-        "sides"
-    );
-    let out = x.row_len() / 2;
-    assert_eq!(y.len(), rows.len() * out, "output's length");
-    x.check(2 * rows.start as isize - 1..2 * rows.end as isize + 1);
-    let y = Shared::new(y);
-    cx.tasks(rows.len(), 0, |_, i| {
-        let at = 2 * (rows.start + i) as isize;
-        // SAFETY: rows and lengths were checked, and each task has its own row of `y`.
-        unsafe {
-            simd::run(
-                cx.path(),
-                DownRow {
-                    lines: [x.row(at - 1), x.row(at), x.row(at + 1), x.row(at + 2)],
-                    width: x.width / 2,
-                    channels: x.channels,
-                    y: y.at(i * out),
-                },
-            )
-        }
-    })
-}
-
-struct DownRow {
-    lines: [Option<*const f32>; 4],
-    width: usize,
-    channels: usize,
-    y: *mut f32,
-}
-
-impl DownRow {
-    /// The sum down column `i` of the input, by [1, 3, 3, 1] / 8.
-    #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // As its caller.
-    unsafe fn column<S: Simd>(&self, i: usize, c: usize, n: usize) -> S::V {
-        let mut sum = S::zero();
-        for (line, w) in self.lines.iter().zip([0.125, 0.375, 0.375, 0.125]) {
-            if let Some(line) = line {
-                let x = S::load_n(line.add(i * self.channels + c), n);
-                sum = S::fma(x, S::splat(w), sum);
-            }
-        }
-        sum
-    }
-}
-
-impl Kernel for DownRow {
-    type Out = ();
-
-    #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores inside of rows that were checked.
-    unsafe fn run<S: Simd>(self) {
-        let (side, inner) = (S::splat(0.125), S::splat(0.375));
-        for c in (0..self.channels).step_by(S::LANES) {
-            let n = S::LANES.min(self.channels - c);
-            let mut a = S::zero();
-            let mut b = if self.width > 0 {
-                self.column::<S>(0, c, n)
-            } else {
-                S::zero()
-            };
-            for i in 0..self.width {
-                let right = self.column::<S>(2 * i + 1, c, n);
-                let next = if i + 1 < self.width {
-                    self.column::<S>(2 * i + 2, c, n)
-                } else {
-                    S::zero()
-                };
-                let inside = S::mul(S::add(b, right), inner);
-                let sum = S::fma(S::add(a, next), side, inside);
-                S::store_n(self.y.add(i * self.channels + c), sum, n);
-                a = right;
-                b = next;
-            }
-        }
-    }
-}
-
-/// What is done to values that were made larger, pixel by pixel: `activation(value + noise) + add`.
-#[derive(Clone, Copy)]
-pub struct Finish<'a> {
-    /// A value for each pixel, the same for all of its channels.
-    pub noise: Option<&'a [f32]>,
-    /// A function of each value.
-    pub activation: Activation,
-    /// Laid out as the output.
-    pub add: Option<&'a [f32]>,
-}
-
-/// `rows` of a picture twice as large: zeros between the pixels, then 4×4 by [1, 3, 3, 1] / 4 both ways.
-/// Output rows `2 i` and `2 i + 1` need the rows `i - 1` to `i + 1`.
-///
-/// # Errors
-/// [`crate::ErrorKind::Memory`].
-///
-/// # Panics
-/// When rows are missing, or a length is not what the shapes say.
-pub fn upsample(
-    cx: &Context,
-    x: &Band,
-    rows: Range<usize>,
-    finish: &Finish,
-    y: &mut [f32],
-) -> Result<()> {
-    let out = 2 * x.row_len();
-    assert_eq!(y.len(), rows.len() * out, "output's length");
-    let pixels = rows.len() * 2 * x.width;
-    assert!(
-        finish.noise.is_none_or(|n| n.len() == pixels),
-        "noise's length"
-    );
-    assert!(
-        finish.add.is_none_or(|a| a.len() == y.len()),
-        "addition's length"
-    );
-    if rows.is_empty() || x.width == 0 {
-        return Ok(());
-    }
-    let (from, to) = (rows.start as isize / 2, (rows.end as isize - 1) / 2);
-    x.check(
-        from - isize::from(rows.start.is_multiple_of(2))
-            ..to + 1 + isize::from(rows.end.is_multiple_of(2)),
-    );
-    let y = Shared::new(y);
-    cx.tasks(rows.len(), 0, |_, i| {
-        let row = rows.start + i;
-        let near = (row / 2) as isize;
-        let far = if row.is_multiple_of(2) {
-            near - 1
-        } else {
-            near + 1
-        };
-        // SAFETY: rows and lengths were checked, and each task has its own row of `y`.
-        unsafe {
-            simd::run(
-                cx.path(),
-                UpRow {
-                    near: x.row(near),
-                    far: x.row(far),
-                    width: x.width,
-                    channels: x.channels,
-                    noise: finish.noise.map(|n| &n[i * 2 * x.width..]),
-                    activation: finish.activation,
-                    add: finish.add.map(|a| &a[i * out..]),
-                    y: y.at(i * out),
-                },
-            )
-        }
-    })
-}
-
-struct UpRow<'a> {
-    near: Option<*const f32>,
-    far: Option<*const f32>,
-    /// Of the input.
-    width: usize,
-    channels: usize,
-    noise: Option<&'a [f32]>,
-    activation: Activation,
-    add: Option<&'a [f32]>,
-    y: *mut f32,
-}
-
-impl UpRow<'_> {
-    /// Column `i` of the input, three quarters of the nearer row and a quarter of the other.
-    #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // As its caller.
-    unsafe fn column<S: Simd>(&self, i: usize, c: usize, n: usize) -> S::V {
-        let mut sum = S::zero();
-        for (line, w) in [(self.near, 0.75), (self.far, 0.25)] {
-            if let Some(line) = line {
-                let x = S::load_n(line.add(i * self.channels + c), n);
-                sum = S::fma(x, S::splat(w), sum);
-            }
-        }
-        sum
-    }
-
-    #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // As its caller.
-    unsafe fn put<S: Simd>(&self, i: usize, c: usize, n: usize, mut v: S::V) {
-        if let Some(noise) = self.noise {
-            v = S::add(v, S::splat(*noise.get_unchecked(i)));
-        }
-        v = math::activate::<S>(self.activation, v);
-        let at = i * self.channels + c;
-        if let Some(add) = self.add {
-            v = S::add(v, S::load_n(add.as_ptr().add(at), n));
-        }
-        S::store_n(self.y.add(at), v, n);
-    }
-}
-
-impl Kernel for UpRow<'_> {
-    type Out = ();
-
-    #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores inside of rows that were checked.
-    unsafe fn run<S: Simd>(self) {
-        let (near, far) = (S::splat(0.75), S::splat(0.25));
-        for c in (0..self.channels).step_by(S::LANES) {
-            let n = S::LANES.min(self.channels - c);
-            let mut left = S::zero();
-            let mut middle = self.column::<S>(0, c, n);
-            for i in 0..self.width {
-                let right = if i + 1 < self.width {
-                    self.column::<S>(i + 1, c, n)
-                } else {
-                    S::zero()
-                };
-                let base = S::mul(middle, near);
-                self.put::<S>(2 * i, c, n, S::fma(left, far, base));
-                self.put::<S>(2 * i + 1, c, n, S::fma(right, far, base));
-                left = middle;
-                middle = right;
-            }
-        }
-    }
 }
 
 /// Adds `noise`, a value for each pixel, to all channels of `y`, and applies `activation`.
@@ -448,18 +232,12 @@ pub fn add_noise(
     assert_eq!(y.len(), noise.len() * channels, "output's length");
     cx.parts(y, PART * channels, |i, part| {
         let noise = &noise[i * PART..][..part.len() / channels.max(1)];
-        // SAFETY: as many pixels as values of noise.
-        unsafe {
-            simd::run(
-                cx.path(),
-                Noise {
-                    noise,
-                    channels,
-                    activation,
-                    y: part,
-                },
-            )
-        }
+        cx.run(Noise {
+            noise,
+            channels,
+            activation,
+            y: part,
+        });
     })
 }
 
@@ -474,19 +252,13 @@ impl Kernel for Noise<'_> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores inside of `y`.
-    unsafe fn run<S: Simd>(self) {
-        for (noise, pixel) in self
-            .noise
-            .iter()
-            .zip(self.y.chunks_exact_mut(self.channels))
-        {
-            let noise = S::splat(*noise);
-            for c in (0..self.channels).step_by(S::LANES) {
-                let n = S::LANES.min(self.channels - c);
-                let at = pixel.as_mut_ptr().add(c);
-                let v = S::add(S::load_n(at, n), noise);
-                S::store_n(at, math::activate::<S>(self.activation, v), n);
+    fn run<S: Isa>(self, isa: S) {
+        let pixels = self.y.chunks_exact_mut(self.channels);
+        for (noise, pixel) in self.noise.iter().zip(pixels) {
+            let noise = isa.splat(*noise);
+            for y in pixel.chunks_mut(S::LANES) {
+                let v = isa.add(isa.load_part(y), noise);
+                isa.store_part(y, math::activate(isa, self.activation, v));
             }
         }
     }

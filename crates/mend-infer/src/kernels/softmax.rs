@@ -1,12 +1,12 @@
 //! Shares of scores.
+#![forbid(unsafe_code)]
 
 use super::Context;
-use super::simd::{Kernel, Simd, math, run};
+use super::simd::{Isa, Kernel, math};
 
 /// e^(`scale` · x) over their sum, for all of `line`: shares that sum to 1, to 3e-7 of each. `scale` is above 0.
 pub fn softmax(cx: &Context, line: &mut [f32], scale: f32) {
-    // SAFETY: the kernel's fields promise nothing that a slice does not.
-    unsafe { run(cx.path(), Softmax { line, scale }) }
+    cx.run(Softmax { line, scale });
 }
 
 struct Softmax<'a> {
@@ -18,17 +18,20 @@ impl Kernel for Softmax<'_> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores of as many values as the slice still has.
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Isa>(self, isa: S) {
         let most = self.line.iter().fold(f32::NEG_INFINITY, |m, v| m.max(*v));
-        let (most, scale) = (S::splat(most), S::splat(self.scale));
+        let (most, scale) = (isa.splat(most), isa.splat(self.scale));
         let mut sum = 0.0f64;
-        for part in self.line.chunks_mut(S::LANES) {
-            let (p, n) = (part.as_mut_ptr(), part.len());
-            let below = S::mul(S::sub(S::load_n(p, n), most), scale);
-            S::store_n(p, math::exp::<S>(below), n);
+        let mut parts = self.line.chunks_exact_mut(S::LANES);
+        for part in &mut parts {
+            let below = isa.mul(isa.sub(isa.load(part), most), scale);
+            isa.store(part, math::exp(isa, below));
             sum += part.iter().map(|v| f64::from(*v)).sum::<f64>();
         }
+        let end = parts.into_remainder();
+        let below = isa.mul(isa.sub(isa.load_part(end), most), scale);
+        isa.store_part(end, math::exp(isa, below));
+        sum += end.iter().map(|v| f64::from(*v)).sum::<f64>();
         let by = (1.0 / sum) as f32;
         self.line.iter_mut().for_each(|v| *v *= by);
     }

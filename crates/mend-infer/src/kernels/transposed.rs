@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::panels::Source;
-use super::{Activation, Algorithm, Context, Conv2d, ConvShape, Epilogue};
+use super::{Activation, Context, Conv2d, ConvShape, Epilogue};
 use crate::error::Result;
 use crate::memory;
 
@@ -194,7 +194,6 @@ impl ConvTranspose2d {
     pub fn forward(
         &self,
         cx: &Context,
-        algorithm: Option<Algorithm>,
         batch: usize,
         height: usize,
         width: usize,
@@ -218,8 +217,7 @@ impl ConvTranspose2d {
             let (ry, rx) = (r / s.stride.1, r % s.stride.1);
             let (ph, pw) = phase.shape().output(height, width);
             let part = &mut scratch[..batch * ph * pw * co];
-            let algorithm = algorithm.unwrap_or(phase.algorithm(batch, height, width));
-            phase.forward_by(cx, algorithm, batch, height, width, x, &ep, part)?;
+            phase.forward(cx, batch, height, width, x, &ep, part)?;
             let part = &*part;
             cx.parts(y, ow * co, |row, line| {
                 let (picture, row) = (row / oh, row % oh);

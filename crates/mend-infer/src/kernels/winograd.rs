@@ -9,10 +9,11 @@
 //! F(4×4)'s points are 0, ±¾, ±1½ and ∞. The customary 0, ±1, ±2, ∞ lose three times as much: on 640
 //! normal inputs the largest error is 5.3e-5 of the result's rms with those, 1.6e-5 with these.
 
-use super::context::Shared;
 use super::panels::{Panels, Rows};
-use super::simd::{self, Held, Kernel, Simd, math};
-use super::tile::Tile;
+use super::shape::Field;
+use super::shared::{Place, Shared};
+use super::simd::{Held, Isa, Kernel, Strip, StripMut, math};
+use super::tile::{self, Tile};
 use super::{Context, Epilogue};
 use crate::error::Result;
 
@@ -23,18 +24,6 @@ const DEPTH: usize = 64;
 const GAP: usize = 16;
 /// Bytes of a cache line.
 const LINE: usize = 64;
-
-/// Pictures, their size and the padding at top and left; the output's size is given.
-#[derive(Clone, Copy)]
-pub(super) struct Field {
-    pub batch: usize,
-    pub height: usize,
-    pub width: usize,
-    pub out_height: usize,
-    pub out_width: usize,
-    /// Rows and columns of zeros before the first.
-    pub padding: (usize, usize),
-}
 
 /// Multiplications for one input and output of an F(`side - 2`) convolution, and what the weights'
 /// transformation costs in the same unit.
@@ -104,7 +93,7 @@ pub(super) fn forward<const SIDE: usize>(
     };
     let panels_a_chunk = w.count().div_ceil(chunks);
     let chunks = w.count().div_ceil(panels_a_chunk);
-    let tallest = simd::tallest(cx.path());
+    let tallest = cx.tallest();
     let points = SIDE * SIDE;
     let sizes = [
         points * (block * DEPTH + GAP) * w.inputs.div_ceil(DEPTH),
@@ -126,18 +115,12 @@ pub(super) fn forward<const SIDE: usize>(
         sizes,
     };
     cx.tasks(blocks * chunks, sizes.iter().sum(), |scratch, i| {
-        // SAFETY: lengths were checked above, and each task has its own tiles and columns of `y`.
-        unsafe {
-            simd::run(
-                cx.path(),
-                Task {
-                    job: &job,
-                    scratch,
-                    first: i / chunks * block,
-                    panels: i % chunks * panels_a_chunk,
-                },
-            )
-        }
+        cx.run(Task {
+            job: &job,
+            scratch,
+            first: i / chunks * block,
+            panels: i % chunks * panels_a_chunk,
+        });
     })
 }
 
@@ -147,7 +130,7 @@ struct Job<'a, const SIDE: usize> {
     field: &'a Field,
     x: &'a [f32],
     ep: &'a Epilogue<'a>,
-    y: Shared<f32>,
+    y: Shared<'a, f32>,
     /// Tiles in a row of a picture.
     across: usize,
     tiles: usize,
@@ -178,80 +161,99 @@ impl<const SIDE: usize> Kernel for Task<'_, SIDE> {
     type Out = ();
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Steps of one computation on the task's own scratch memory.
-    unsafe fn run<S: Simd>(self) {
+    fn run<S: Isa>(self, isa: S) {
         let job = self.job;
         let w = job.w;
         let count = job.block.min(job.tiles - self.first);
         let (v, rest) = self.scratch.split_at_mut(job.sizes[0]);
         let (u, m) = rest.split_at_mut(job.sizes[1]);
-        let points = SIDE * SIDE;
         for t in 0..count {
-            inputs::<S, SIDE>(job, self.first + t, v, t);
+            inputs::<S, SIDE>(isa, job, self.first + t, v, t);
         }
         for p in self.panels..(self.panels + job.panels_a_chunk).min(w.count()) {
             for (k, input) in (0..w.inputs).step_by(DEPTH).enumerate() {
                 let depth = DEPTH.min(w.inputs - input);
-                weights::<S, SIDE>(w, p, input, depth, u);
-                // The next weights come while these are worked with: nothing waits for the memory.
-                let (next, bytes) = w.ahead(p, input + depth);
-                let share = (DEPTH * bytes).div_ceil(points);
-                for xi in 0..points {
-                    for line in (0..share).step_by(LINE) {
-                        S::prefetch_far(next.wrapping_add(xi * share + line));
-                    }
-                    let a = v
-                        .as_ptr()
-                        .add((k * points + xi) * (job.block * DEPTH + GAP));
-                    let b = u.as_ptr().add(xi * (DEPTH * w.width + GAP));
-                    let c = m.as_mut_ptr().add(xi * (job.block * w.width + GAP));
-                    for top in (0..count).step_by(job.height) {
-                        let height = job.height.min(count - top);
-                        S::TILES[height - 1](&Tile {
-                            depth,
-                            a: a.add(top * DEPTH),
-                            a_row: DEPTH,
-                            a_step: 1,
-                            b,
-                            b_row: w.width,
-                            c: c.add(top * w.width),
-                            c_row: w.width,
-                            columns: w.width,
-                            accumulate: k > 0,
-                            finish: None,
-                        });
-                    }
-                }
+                weights::<S, SIDE>(isa, w, p, input, depth, u);
+                let v = &v[k * SIDE * SIDE * job.point(DEPTH)..];
+                products::<S, SIDE>(isa, job, (p, input), count, v, u, m);
             }
             for t in 0..count {
-                outputs::<S, SIDE>(job, p, self.first + t, m, t);
+                outputs::<S, SIDE>(isa, job, p, self.first + t, m, t);
             }
+        }
+    }
+}
+
+impl<const SIDE: usize> Job<'_, SIDE> {
+    /// Values from one point's matrix of `columns` to the next.
+    fn point(&self, columns: usize) -> usize {
+        self.block * columns + GAP
+    }
+}
+
+/// The products of each point: `count` tiles by panel `p`, adding [`DEPTH`] inputs or less from `input`
+/// on, whose transforms are `v` and `u`, to `m`.
+#[inline(always)]
+fn products<S: Isa, const SIDE: usize>(
+    isa: S,
+    job: &Job<SIDE>,
+    (p, input): (usize, usize),
+    count: usize,
+    v: &[f32],
+    u: &[f32],
+    m: &mut [f32],
+) {
+    let (w, points) = (job.w, SIDE * SIDE);
+    let depth = DEPTH.min(w.inputs - input);
+    // The next weights come while these are worked with: nothing waits for the memory.
+    let (next, bytes) = w.ahead(p, input + depth);
+    let share = (DEPTH * bytes).div_ceil(points);
+    for xi in 0..points {
+        for line in (0..share).step_by(LINE) {
+            isa.prefetch_far(next.wrapping_add(xi * share + line));
+        }
+        let a = &v[xi * job.point(DEPTH)..];
+        let b = &u[xi * (DEPTH * w.width + GAP)..];
+        let m = &mut m[xi * job.point(w.width)..];
+        let mut c = Place::of(m, (count, w.width), w.width);
+        for top in (0..count).step_by(job.height) {
+            let mut tile = Tile {
+                depth,
+                a: &a[top * DEPTH..],
+                a_row: DEPTH,
+                a_step: 1,
+                b,
+                b_row: w.width,
+                c: c.part(top, job.height.min(count - top)),
+                accumulate: input > 0,
+                finish: None,
+            };
+            tile::run(isa, &mut tile);
         }
     }
 }
 
 /// Bᵀ d of one line of six (or four).
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn transform_input<S: Simd, const SIDE: usize>(d: [S::V; SIDE]) -> [S::V; SIDE] {
+fn transform_input<S: Isa, const SIDE: usize>(isa: S, d: [S::V; SIDE]) -> [S::V; SIDE] {
     let mut o = d;
     if SIDE == 4 {
-        o[0] = S::sub(d[0], d[2]);
-        o[1] = S::add(d[1], d[2]);
-        o[2] = S::sub(d[2], d[1]);
-        o[3] = S::sub(d[1], d[3]);
+        o[0] = isa.sub(d[0], d[2]);
+        o[1] = isa.add(d[1], d[2]);
+        o[2] = isa.sub(d[2], d[1]);
+        o[3] = isa.sub(d[1], d[3]);
     } else {
-        let (a, b) = (S::splat(A), S::splat(B));
-        let (a2, b2) = (S::splat(-A * A), S::splat(-B * B));
-        let (both, sum) = (S::splat(A * A * B * B), S::splat(-(A * A + B * B)));
-        o[0] = S::fma(both, d[0], S::fma(sum, d[2], d[4]));
-        let (even, odd) = (S::fma(b2, d[2], d[4]), S::mul(a, S::fma(b2, d[1], d[3])));
-        o[1] = S::add(even, odd);
-        o[2] = S::sub(even, odd);
-        let (even, odd) = (S::fma(a2, d[2], d[4]), S::mul(b, S::fma(a2, d[1], d[3])));
-        o[3] = S::add(even, odd);
-        o[4] = S::sub(even, odd);
-        o[5] = S::fma(both, d[1], S::fma(sum, d[3], d[5]));
+        let (a, b) = (isa.splat(A), isa.splat(B));
+        let (a2, b2) = (isa.splat(-A * A), isa.splat(-B * B));
+        let (both, sum) = (isa.splat(A * A * B * B), isa.splat(-(A * A + B * B)));
+        o[0] = isa.fma(both, d[0], isa.fma(sum, d[2], d[4]));
+        let (even, odd) = (isa.fma(b2, d[2], d[4]), isa.mul(a, isa.fma(b2, d[1], d[3])));
+        o[1] = isa.add(even, odd);
+        o[2] = isa.sub(even, odd);
+        let (even, odd) = (isa.fma(a2, d[2], d[4]), isa.mul(b, isa.fma(a2, d[1], d[3])));
+        o[3] = isa.add(even, odd);
+        o[4] = isa.sub(even, odd);
+        o[5] = isa.fma(both, d[1], isa.fma(sum, d[3], d[5]));
     }
     o
 }
@@ -262,56 +264,58 @@ const B: f32 = 1.5;
 
 /// Aᵀ m of one line; the first `SIDE - 2` of the result count.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn transform_output<S: Simd, const SIDE: usize>(m: [S::V; SIDE]) -> [S::V; SIDE] {
+fn transform_output<S: Isa, const SIDE: usize>(isa: S, m: [S::V; SIDE]) -> [S::V; SIDE] {
     let mut o = m;
     if SIDE == 4 {
-        o[0] = S::add(S::add(m[0], m[1]), m[2]);
-        o[1] = S::sub(S::sub(m[1], m[2]), m[3]);
+        o[0] = isa.add(isa.add(m[0], m[1]), m[2]);
+        o[1] = isa.sub(isa.sub(m[1], m[2]), m[3]);
     } else {
-        let (p, q) = (S::add(m[1], m[2]), S::sub(m[1], m[2]));
-        let (r, s) = (S::add(m[3], m[4]), S::sub(m[3], m[4]));
-        o[0] = S::add(S::add(m[0], p), r);
-        o[1] = S::fma(S::splat(A), q, S::mul(S::splat(B), s));
-        o[2] = S::fma(S::splat(A * A), p, S::mul(S::splat(B * B), r));
-        o[3] = S::fma(S::splat(A * A * A), q, S::fma(S::splat(B * B * B), s, m[5]));
+        let (p, q) = (isa.add(m[1], m[2]), isa.sub(m[1], m[2]));
+        let (r, s) = (isa.add(m[3], m[4]), isa.sub(m[3], m[4]));
+        o[0] = isa.add(isa.add(m[0], p), r);
+        o[1] = isa.fma(isa.splat(A), q, isa.mul(isa.splat(B), s));
+        o[2] = isa.fma(isa.splat(A * A), p, isa.mul(isa.splat(B * B), r));
+        o[3] = isa.fma(
+            isa.splat(A * A * A),
+            q,
+            isa.fma(isa.splat(B * B * B), s, m[5]),
+        );
     }
     o
 }
 
 /// G g of one line of three.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn transform_weights<S: Simd, const SIDE: usize>(g: [S::V; 3]) -> [S::V; SIDE] {
-    let mut o = [S::zero(); SIDE];
+fn transform_weights<S: Isa, const SIDE: usize>(isa: S, g: [S::V; 3]) -> [S::V; SIDE] {
+    let mut o = [isa.zero(); SIDE];
     o[0] = g[0];
     o[SIDE - 1] = g[2];
     if SIDE == 4 {
-        let half = S::splat(0.5);
-        let s = S::mul(half, S::add(g[0], g[2]));
-        let t = S::mul(half, g[1]);
-        o[1] = S::add(s, t);
-        o[2] = S::sub(s, t);
+        let half = isa.splat(0.5);
+        let s = isa.mul(half, isa.add(g[0], g[2]));
+        let t = isa.mul(half, g[1]);
+        o[1] = isa.add(s, t);
+        o[2] = isa.sub(s, t);
     } else {
         let n = 1.0 / (2.0 * A * A * (A * A - B * B));
-        let s = S::fma(S::splat(n * A * A), g[2], S::mul(S::splat(n), g[0]));
-        let t = S::mul(S::splat(n * A), g[1]);
-        o[0] = S::mul(S::splat(1.0 / (A * A * B * B)), g[0]);
-        o[1] = S::add(s, t);
-        o[2] = S::sub(s, t);
+        let s = isa.fma(isa.splat(n * A * A), g[2], isa.mul(isa.splat(n), g[0]));
+        let t = isa.mul(isa.splat(n * A), g[1]);
+        o[0] = isa.mul(isa.splat(1.0 / (A * A * B * B)), g[0]);
+        o[1] = isa.add(s, t);
+        o[2] = isa.sub(s, t);
         let n = 1.0 / (2.0 * B * B * (B * B - A * A));
-        let s = S::fma(S::splat(n * B * B), g[2], S::mul(S::splat(n), g[0]));
-        let t = S::mul(S::splat(n * B), g[1]);
-        o[3] = S::add(s, t);
-        o[4] = S::sub(s, t);
+        let s = isa.fma(isa.splat(n * B * B), g[2], isa.mul(isa.splat(n), g[0]));
+        let t = isa.mul(isa.splat(n * B), g[1]);
+        o[3] = isa.add(s, t);
+        o[4] = isa.sub(s, t);
     }
     o
 }
 
 /// Bᵀ d B of tile `tile`, all inputs, to place `t` of `v[part][point][tile][DEPTH]`.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn inputs<S: Simd, const SIDE: usize>(
+fn inputs<S: Isa, const SIDE: usize>(
+    isa: S,
     job: &Job<SIDE>,
     tile: usize,
     v: &mut [f32],
@@ -337,41 +341,44 @@ unsafe fn inputs<S: Simd, const SIDE: usize>(
     let corner = from[0][0].filter(|_| from[SIDE - 1][SIDE - 1].is_some());
     for c in (0..channels).step_by(S::LANES) {
         let n = S::LANES.min(channels - c);
-        let mut d = [[S::zero(); SIDE]; SIDE];
+        let mut d = [[isa.zero(); SIDE]; SIDE];
         for j in 0..SIDE {
-            let mut line = [S::zero(); SIDE];
+            let mut line = [isa.zero(); SIDE];
             match corner {
                 Some(corner) if n == S::LANES => {
-                    let at = pixels.as_ptr().add(corner + j * channels + c);
+                    let down = (SIDE, f.width * channels);
+                    let at = corner + j * channels + c;
+                    let down = Strip::new(pixels, down, (at, S::LANES));
                     for i in 0..SIDE {
-                        let at = at.add(i * f.width * channels);
-                        line[i] = S::load(at);
+                        let at = down.row(i);
+                        line[i] = isa.load(at);
                         // What the next tile needs beside what it shares with this one.
                         if j >= 2 {
-                            S::prefetch(at.wrapping_add((SIDE - 2) * channels));
+                            isa.prefetch(at.as_ptr().wrapping_add((SIDE - 2) * channels));
                         }
                     }
                 }
                 _ => {
                     for i in 0..SIDE {
                         if let Some(at) = from[i][j] {
-                            line[i] = S::load_n(pixels.as_ptr().add(at + c), n);
+                            line[i] = isa.load_part(&pixels[at + c..at + c + n]);
                         }
                     }
                 }
             }
-            let line = transform_input::<S, SIDE>(line);
+            let line = transform_input::<S, SIDE>(isa, line);
             for i in 0..SIDE {
                 d[i][j] = line[i];
             }
         }
         let (part, depth) = (c / DEPTH, c % DEPTH);
+        let point = job.point(DEPTH);
+        let v = &mut v[part * points * point..];
+        let mut v = StripMut::new(v, (points, point), (t * DEPTH + depth, S::LANES));
         for i in 0..SIDE {
-            let line = transform_input::<S, SIDE>(d[i]);
+            let line = transform_input::<S, SIDE>(isa, d[i]);
             for j in 0..SIDE {
-                let point = part * points + i * SIDE + j;
-                let at = point * (job.block * DEPTH + GAP) + t * DEPTH + depth;
-                S::store(v.as_mut_ptr().add(at), line[j]);
+                isa.store(v.row(i * SIDE + j), line[j]);
             }
         }
     }
@@ -379,53 +386,48 @@ unsafe fn inputs<S: Simd, const SIDE: usize>(
 
 /// G g Gᵀ of `depth` inputs of panel `p`, to `u[point][DEPTH][width]`.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn weights<S: Simd, const SIDE: usize>(
+fn weights<S: Isa, const SIDE: usize>(
+    isa: S,
     w: &Panels,
     p: usize,
     input: usize,
     depth: usize,
     u: &mut [f32],
 ) {
-    let u = u.as_mut_ptr();
     match w.rows(p, input) {
-        Rows::F16(rows) => {
-            assert!(rows.len() >= depth * 9 * w.width);
-            weights_of::<S, SIDE, u16>(w.width, depth, rows.as_ptr().cast(), u);
-        }
-        Rows::F32(rows) => {
-            assert!(rows.len() >= depth * 9 * w.width);
-            weights_of::<S, SIDE, f32>(w.width, depth, rows.as_ptr(), u);
-        }
+        Rows::F16(rows) => weights_of::<S, SIDE, u16>(isa, w.width, depth, rows, u),
+        Rows::F32(rows) => weights_of::<S, SIDE, f32>(isa, w.width, depth, rows, u),
     }
 }
 
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn weights_of<S: Simd, const SIDE: usize, T: Held>(
+fn weights_of<S: Isa, const SIDE: usize, T: Held>(
+    isa: S,
     width: usize,
     depth: usize,
-    rows: *const T,
-    u: *mut f32,
+    rows: &[T],
+    u: &mut [f32],
 ) {
     for k in 0..depth {
         for lane in (0..width).step_by(S::LANES) {
-            let mut g = [[S::zero(); 3]; SIDE];
+            let taps = Strip::new(&rows[k * 9 * width..], (9, width), (lane, S::LANES));
+            let mut g = [[isa.zero(); 3]; SIDE];
             for x in 0..3 {
-                let mut column = [S::zero(); 3];
+                let mut column = [isa.zero(); 3];
                 for y in 0..3 {
-                    column[y] = T::load::<S>(rows.add((k * 9 + y * 3 + x) * width + lane));
+                    column[y] = T::load(isa, taps.row(y * 3 + x));
                 }
-                let column = transform_weights::<S, SIDE>(column);
+                let column = transform_weights::<S, SIDE>(isa, column);
                 for i in 0..SIDE {
                     g[i][x] = column[i];
                 }
             }
+            let points = (SIDE * SIDE, DEPTH * width + GAP);
+            let mut u = StripMut::new(u, points, (k * width + lane, S::LANES));
             for i in 0..SIDE {
-                let line = transform_weights::<S, SIDE>(g[i]);
+                let line = transform_weights::<S, SIDE>(isa, g[i]);
                 for j in 0..SIDE {
-                    let at = (i * SIDE + j) * (DEPTH * width + GAP) + k * width + lane;
-                    S::store(u.add(at), line[j]);
+                    isa.store(u.row(i * SIDE + j), line[j]);
                 }
             }
         }
@@ -434,8 +436,8 @@ unsafe fn weights_of<S: Simd, const SIDE: usize, T: Held>(
 
 /// Aᵀ m A of place `t`, panel `p`'s columns, to where tile `tile` stands in the output.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)]
-unsafe fn outputs<S: Simd, const SIDE: usize>(
+fn outputs<S: Isa, const SIDE: usize>(
+    isa: S,
     job: &Job<SIDE>,
     p: usize,
     tile: usize,
@@ -447,39 +449,41 @@ unsafe fn outputs<S: Simd, const SIDE: usize>(
     let (first, columns) = job.w.columns(p);
     let rows = (SIDE - 2).min(f.out_height - row);
     let across = (SIDE - 2).min(f.out_width - column);
+    let size = (SIDE * SIDE, job.point(job.w.width));
     for j in (0..columns).step_by(S::LANES) {
         let n = S::LANES.min(columns - j);
-        let mut d = [[S::zero(); SIDE]; SIDE];
+        let m = Strip::new(m, size, (t * job.w.width + j, S::LANES));
+        let mut d = [[isa.zero(); SIDE]; SIDE];
         for b in 0..SIDE {
-            let mut line = [S::zero(); SIDE];
+            let mut line = [isa.zero(); SIDE];
             for a in 0..SIDE {
-                let at = (a * SIDE + b) * (job.block * job.w.width + GAP) + t * job.w.width + j;
-                line[a] = S::load(m.as_ptr().add(at));
+                line[a] = isa.load(m.row(a * SIDE + b));
             }
-            let line = transform_output::<S, SIDE>(line);
+            let line = transform_output::<S, SIDE>(isa, line);
             for a in 0..SIDE - 2 {
                 d[a][b] = line[a];
             }
         }
         let bias = if job.bias.is_empty() {
-            S::zero()
+            isa.zero()
         } else {
-            S::load(job.bias.as_ptr().add(p * job.w.width + j))
+            isa.load(&job.bias[p * job.w.width + j..])
         };
         for a in 0..rows {
-            let line = transform_output::<S, SIDE>(d[a]);
+            let line = transform_output::<S, SIDE>(isa, d[a]);
             let pixel = (picture * f.out_height + row + a) * f.out_width + column;
             for b in 0..across {
                 let at = (pixel + b) * job.w.outputs + first + j;
-                let mut v = S::add(line[b], bias);
+                let mut v = isa.add(line[b], bias);
                 if let Some(add) = job.ep.add_before {
-                    v = S::add(v, S::load_n(add.as_ptr().add(at), n));
+                    v = isa.add(v, isa.load_part(&add[at..at + n]));
                 }
-                v = math::activate::<S>(job.ep.activation, v);
+                v = math::activate(isa, job.ep.activation, v);
                 if let Some(add) = job.ep.add_after {
-                    v = S::add(v, S::load_n(add.as_ptr().add(at), n));
+                    v = isa.add(v, isa.load_part(&add[at..at + n]));
                 }
-                S::store_n(job.y.at(at), v, n);
+                // SAFETY: the tile's pixels and the panel's columns are this task's own.
+                isa.store_part(unsafe { job.y.part(at, n) }, v);
             }
         }
     }

@@ -9,7 +9,6 @@ use crate::kernels::{Algorithm, Context, Deviation, Path, Precision};
 use crate::nn::tests::{ALGORITHMS, Golden, brief, error, floats, planes, pool};
 use crate::nn::{Arena, Run};
 use crate::weights::Weights;
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn unet_config(golden: &Golden) -> unet_2d_condition::Config {
@@ -29,49 +28,54 @@ fn unet(cx: &Context, golden: &Golden) -> UNet2DConditionModel {
 /// Everything that a case's pass makes, by the goldens' names.
 fn unet_case(run: &Run, net: &UNet2DConditionModel, golden: &Golden, case: &str) -> Blocks {
     let t = |name: &str| golden.tensor(&format!("{case}.{name}"));
-    let kept = RefCell::new(BTreeMap::new());
-    let watch = |name: &str, x: &Tensor| {
-        let x = if x.rank() == 4 {
-            planes(x)
-        } else {
-            x.copy().unwrap()
-        };
-        kept.borrow_mut().insert(format!("{case}.{name}"), x);
-    };
     let times = floats(&t("timestep"));
     let (sample, states) = (t("sample"), t("encoder_hidden_states"));
-    let out = net.watched(run, &sample, &times, &states, None, &watch);
-    let mut kept = kept.into_inner();
-    kept.insert(format!("{case}.out"), out.unwrap());
-    kept
+    let made = net.steps(run, &sample, &times, &states).unwrap();
+    let out = net.forward(run, &sample, &times, &states).unwrap();
+    let steps = made.into_iter().map(|(name, x)| {
+        let x = match name.as_str() {
+            "out" => x,
+            _ if x.rank() == 4 => planes(&x),
+            _ => x,
+        };
+        (format!("{case}.{name}"), x)
+    });
+    let steps: Blocks = steps.collect();
+    assert_eq!(floats(&steps[&format!("{case}.out")]), floats(&out));
+    steps
 }
 
 pub(in crate::models) type Blocks = BTreeMap<String, Tensor>;
 
 fn vae_case(run: &Run, vae: &AutoencoderKL, golden: &Golden) -> Blocks {
-    let kept = RefCell::new(BTreeMap::new());
-    // Bands one below another, then the pictures of the batch.
-    let watch = |name: &str, bands: &[&Tensor]| {
-        let x = planes(&Tensor::cat(bands, 1).unwrap());
-        let mut kept = kept.borrow_mut();
-        let x = match kept.get(name) {
-            Some(before) => Tensor::cat(&[before, &x], 0).unwrap(),
-            None => x,
-        };
-        kept.insert(name.to_owned(), x);
+    let pictures = |name: &str| {
+        let all = golden.tensor(name);
+        let each = (0..all.dims()[0]).map(|i| all.narrow(0, i, 1).unwrap().copy().unwrap());
+        each.collect::<Vec<_>>()
     };
-    let moments = vae
-        .encoder
-        .watched(run, &golden.tensor("image"), &watch)
-        .unwrap();
-    let decoded = vae
-        .decoder
-        .watched(run, &golden.tensor("latents"), &watch)
-        .unwrap();
-    let mut kept = kept.into_inner();
+    let mut kept = Blocks::new();
+    // The pictures of the batch one behind another.
+    let mut keep = |made: Vec<(String, Tensor)>| {
+        for (name, x) in made {
+            let x = planes(&x);
+            let x = match kept.get(&name) {
+                Some(before) => Tensor::cat(&[before, &x], 0).unwrap(),
+                None => x,
+            };
+            kept.insert(name, x);
+        }
+    };
+    for image in pictures("image") {
+        keep(vae.encoder.steps(run, &image).unwrap());
+    }
+    for latents in pictures("latents") {
+        keep(vae.decoder.steps(run, &latents).unwrap());
+    }
+    let moments = vae.encoder.encode(run, &golden.tensor("image")).unwrap();
+    let decoded = vae.decoder.decode(run, &golden.tensor("latents")).unwrap();
+    assert_eq!(floats(&kept["decoded"]), floats(&decoded));
     kept.insert("mean".into(), moments.mean);
     kept.insert("logvar".into(), moments.logvar);
-    kept.insert("decoded".into(), decoded);
     kept
 }
 
@@ -87,8 +91,8 @@ pub(in crate::models) fn compare(
         for force in ALGORITHMS {
             let run = |threads: usize, slice: usize, band: usize| {
                 pool(threads).install(|| {
-                    let (cx, arena) = (Context::new(path), Arena::new());
-                    let run = Run::new(&cx, &arena).force(force);
+                    let (cx, arena) = (Context::new(path).by(force), Arena::new());
+                    let run = Run::new(&cx, &arena);
                     let run = run.attention_slice(slice).band(band);
                     let made = pass(&cx, &run);
                     assert!(arena.most_held() <= arena.peak().max(16 << 20));
@@ -107,7 +111,7 @@ pub(in crate::models) fn compare(
             for (name, x) in made {
                 let mut want = golden.tensor(&name);
                 if name.ends_with(".time") {
-                    // Watched after its SiLU.
+                    // Kept after its SiLU.
                     want = want.silu().unwrap();
                 }
                 let e = error(&x, &want);
@@ -491,9 +495,10 @@ fn a_pass_stops_at_the_next_layer() {
 #[test]
 fn inputs_that_do_not_fit_are_the_callers_errors() {
     let golden = Golden::open("unet_sd15");
-    let (cx, arena) = (Context::new(Path::best()), Arena::new());
+    let cx = Context::new(Path::best()).by(Some(Algorithm::Direct));
+    let arena = Arena::new();
     let net = unet(&cx, &golden);
-    let run = Run::new(&cx, &arena).force(Some(Algorithm::Direct));
+    let run = Run::new(&cx, &arena);
     let sample = |shape: [usize; 4]| {
         Tensor::zeros(&shape, candle_core::DType::F32, &candle_core::Device::Cpu).unwrap()
     };

@@ -195,9 +195,8 @@ impl Conv2d {
         let shape = [b, oh, ow, s.outputs];
         run.write(&shape, |y| {
             let x = values(x)?;
-            let chosen = run.forced().unwrap_or(self.0.algorithm(b, h, w));
             extra.with("a convolution", &shape, |ep| {
-                self.0.forward_by(run.cx(), chosen, b, h, w, &x, ep, y)
+                self.0.forward(run.cx(), b, h, w, &x, ep, y)
             })
         })
     }
@@ -254,7 +253,7 @@ impl Conv2d {
         if ow == 0 {
             return run.write(&[1, rows.len(), ow, s.outputs], |_| Ok(()));
         }
-        let algorithm = run.forced().unwrap_or(self.0.algorithm(1, h, w));
+        let algorithm = self.0.algorithm(run.cx(), 1, h, w);
         // The input as it is read: some rows at a time, so that they stay in a cache.
         let step = run.rows(w, s.inputs * s.stride.0).min(rows.len());
         let read = run.write(&[s.under(step), w, s.inputs], |_| Ok(()))?;
@@ -356,9 +355,8 @@ impl ConvTranspose2d {
         let _scratch = run.write(&scratch, |scratch| {
             run.rewrite(&y, |y| {
                 let x = values(x)?;
-                let force = run.forced();
                 self.0
-                    .forward(run.cx(), force, b, h, w, &x, activation, scratch, y)
+                    .forward(run.cx(), b, h, w, &x, activation, scratch, y)
             })
         })?;
         Ok(y)

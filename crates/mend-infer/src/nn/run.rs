@@ -3,7 +3,7 @@
 
 use super::{Act, Arena, defect};
 use crate::error::{Error, ErrorKind, Result};
-use crate::kernels::{self, Algorithm, Context, Conv2d};
+use crate::kernels::{self, Context, Conv2d};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Storage, StorageRef, Tensor};
 use std::cell::{Cell, RefCell};
 use std::ops::{Deref, Range};
@@ -17,7 +17,6 @@ pub struct Run<'a> {
     slice: usize,
     band: usize,
     check: &'a dyn Fn() -> Result<()>,
-    force: Option<Algorithm>,
     flops: Cell<u64>,
 }
 
@@ -34,7 +33,6 @@ impl<'a> Run<'a> {
             slice: kernels::Attention::SLICE,
             band: Self::BAND,
             check: &|| Ok(()),
-            force: None,
             flops: Cell::new(0),
         }
     }
@@ -57,12 +55,6 @@ impl<'a> Run<'a> {
     /// the pass: for cancelling and progress inside a step.
     pub fn check(mut self, check: &'a dyn Fn() -> Result<()>) -> Self {
         self.check = check;
-        self
-    }
-
-    /// Computes every convolution by `algorithm` where it can be, for tests and comparisons.
-    pub fn force(mut self, algorithm: Option<Algorithm>) -> Self {
-        self.force = algorithm;
         self
     }
 
@@ -91,10 +83,6 @@ impl<'a> Run<'a> {
     pub(super) fn rows(&self, width: usize, channels: usize) -> usize {
         let tiles = self.band / (4 * width * channels * Conv2d::GRID).max(1);
         Conv2d::GRID << tiles.max(1).ilog2()
-    }
-
-    pub(super) fn forced(&self) -> Option<Algorithm> {
-        self.force
     }
 
     /// The error that ends the pass, where it is to end.

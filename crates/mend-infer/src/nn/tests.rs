@@ -246,8 +246,8 @@ fn blocks(golden: &Golden) -> Vec<String> {
 
 /// The block's output, as in the file, on a fresh context and arena.
 fn output(golden: &Golden, name: &str, path: Path, force: Option<Algorithm>) -> Tensor {
-    let (cx, arena) = (Context::new(path), Arena::new());
-    let run = Run::new(&cx, &arena).force(force);
+    let (cx, arena) = (Context::new(path).by(force), Arena::new());
+    let run = Run::new(&cx, &arena);
     let case = Case {
         cx: &cx,
         run: &run,

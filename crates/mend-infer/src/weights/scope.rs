@@ -3,7 +3,7 @@
 
 use super::values::no_numbers;
 use super::{Dtype, Stored, Values, Weights, clip, damaged, values};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use std::fmt::Display;
 
 /// The tensors of one module: names are relative to its prefix, `attn1.to_q.weight` and not
@@ -99,18 +99,6 @@ impl<'a> Scope<'a> {
         Ok(as_it_is.then(|| Stored::new(entry.source, entry.offset, shape.iter().product())))
     }
 
-    /// Reads the first of the tensors `names` that is there: for files that were written before a
-    /// module was renamed.
-    ///
-    /// # Errors
-    /// As [`Scope::get`]; where none is there, the message names all.
-    pub fn get_any(&self, names: &[&str], shape: &[usize]) -> Result<Values> {
-        match names.iter().find(|name| self.has(name)) {
-            Some(name) => self.get(name, shape),
-            None => Err(self.none_of(names)),
-        }
-    }
-
     /// Reads a tensor of whole numbers, of 8 to 64 bits.
     ///
     /// # Errors
@@ -144,20 +132,5 @@ impl<'a> Scope<'a> {
             );
             damaged(self.weights.name(), what)
         })
-    }
-
-    fn none_of(&self, names: &[&str]) -> Error {
-        let names: Vec<String> = names.iter().map(|n| self.path(n)).collect();
-        match names.as_slice() {
-            [name] => self.weights.lacks(name),
-            _ => damaged(
-                self.weights.name(),
-                format!(
-                    "none of the tensors {} is there; the file belongs to another model: use the \
-                     one that belongs here",
-                    names.join(", ")
-                ),
-            ),
-        }
     }
 }

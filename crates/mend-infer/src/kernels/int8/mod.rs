@@ -19,6 +19,8 @@ mod quantise;
 mod spin;
 mod tile;
 mod weights;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub(super) use dots::Set;
 pub(super) use product::{Shape, product};

@@ -1,9 +1,8 @@
 //! Products of quantised rows and packed weights, in blocks that stay in the caches.
 
-use super::super::context::Shared;
-use super::super::gemm::finish;
 use super::super::panels::Panels;
-use super::super::tile::Place;
+use super::super::shared::Shared;
+use super::super::tile::Finish;
 use super::super::{Context, Epilogue};
 use super::dots::will_read;
 use super::tile::Tile;
@@ -60,13 +59,7 @@ pub fn product(
     }
     let longest = w.parts().iter().map(|p| p.len).max().unwrap_or(0);
     let strips = longest.div_ceil(DEPTH).max(1);
-    let cut = Cut::new(
-        shape.rows,
-        panels,
-        strips,
-        w.set().tiles().len(),
-        cx.threads(),
-    );
+    let cut = Cut::new(shape.rows, panels, strips, w.set().tallest(), cx.threads());
     let block = cut.tiles_a_block * cut.height;
     let words = strips * block * ROW / 4 + block.next_multiple_of(16);
     let job = Job {
@@ -130,7 +123,7 @@ struct Job<'a> {
     x: &'a Quantised<'a>,
     shape: &'a Shape<'a>,
     ep: &'a Epilogue<'a>,
-    out: Shared<f32>,
+    out: Shared<'a, f32>,
     cut: &'a Cut,
     /// Rows of a block.
     block: usize,
@@ -179,27 +172,24 @@ impl Job<'_> {
                     let top = t * cut.height;
                     let height = cut.height.min(rows - top);
                     let c = (row0 + top) * self.shape.c_row + column;
-                    let tile = Tile {
+                    let size = (height, self.shape.c_row);
+                    // A row's bytes end inside ROW, also the up to three behind the last input, which meet
+                    // weights of zero.
+                    w.set().tile(&mut Tile {
                         fours: part.len.div_ceil(4),
-                        a: bytes[top * ROW..].as_ptr(),
+                        a: &bytes[top * ROW..],
                         a_jump,
-                        a_scales: scales[top..].as_ptr(),
-                        b: b.as_ptr(),
-                        b_scales: w.scales(p).as_ptr(),
-                        shifts: w.shifts(p, n).as_ptr(),
-                        c: Place {
-                            at: self.out.at(c),
-                            row: self.shape.c_row,
-                            columns,
-                        },
+                        a_scales: &scales[top..],
+                        b,
+                        b_scales: w.scales(p),
+                        shifts: w.shifts(p, n),
+                        // SAFETY: the rows and columns are this task's own.
+                        c: unsafe { self.out.place(c, size, columns) },
                         accumulate: n > 0,
-                        finish: (n + 1 == w.parts().len())
-                            .then(|| finish(self.bias, p * panels.width, self.ep, c, panels.gated)),
-                    };
-                    // SAFETY: the rows and columns are this task's own; lengths are `product`'s; a
-                    // row's bytes end inside ROW, also the up to three behind the last input, which
-                    // meet weights of zero; the set is one of the path that `check` looked at.
-                    unsafe { w.set().tiles()[height - 1](&tile) };
+                        finish: (n + 1 == w.parts().len()).then(|| {
+                            Finish::new(self.bias, p * panels.width, self.ep, c, panels.gated)
+                        }),
+                    });
                 }
             }
         }

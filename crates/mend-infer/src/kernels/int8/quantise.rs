@@ -1,8 +1,9 @@
 //! Rows of floats to rows of bytes.
 
 use super::super::Context;
-use super::super::context::{Aligned, Shared};
-use super::super::simd::{self, Kernel, Simd};
+use super::super::context::Aligned;
+use super::super::shared::Shared;
+use super::super::simd::{Isa, Kernel};
 use crate::error::Result;
 
 /// Values that a task quantises, about: enough to be worth a task.
@@ -43,11 +44,9 @@ impl<'a> Quantised<'a> {
         let ran = cx.tasks(rows.div_ceil(rows_a_task), 0, |_, task| {
             for i in task * rows_a_task..((task + 1) * rows_a_task).min(rows) {
                 let from = &x[i * stride..i * stride + row];
-                // SAFETY: inside the buffers, and each task has its own rows.
-                unsafe {
-                    let to = std::slice::from_raw_parts_mut(bytes.at(i * row), row);
-                    *scales.at(i) = quantise(cx, from, to);
-                }
+                // SAFETY: each task has its own rows.
+                let (to, scale) = unsafe { (bytes.part(i * row, row), scales.part(i, 1)) };
+                scale[0] = quantise(cx, from, to);
             }
         });
         let quantised = Self {
@@ -85,8 +84,7 @@ impl Drop for Quantised<'_> {
 /// not finite. `to` is as long as `x`.
 pub fn quantise(cx: &Context, x: &[f32], to: &mut [u8]) -> f32 {
     assert_eq!(x.len(), to.len(), "a byte for each value");
-    // SAFETY: reads and writes stay in the slices, which are equally long.
-    unsafe { simd::run(cx.path(), Row { x, to }) }
+    cx.run(Row { x, to })
 }
 
 struct Row<'a> {
@@ -98,55 +96,64 @@ impl Kernel for Row<'_> {
     type Out = f32;
 
     #[inline(always)]
-    #[allow(unsafe_op_in_unsafe_fn)] // Loads and stores inside the slices.
-    unsafe fn run<S: Simd>(self) -> f32 {
-        let (len, x) = (self.x.len(), self.x.as_ptr());
-        let whole = len / S::LANES * S::LANES;
-        // Two of each, since every step waits for the one before.
-        let (mut most0, mut most1) = (S::splat(LEAST), S::splat(LEAST));
-        let (mut least0, mut least1) = (S::zero(), S::zero());
-        let (mut poison0, mut poison1) = (S::zero(), S::zero());
-        let pairs = whole / (2 * S::LANES) * (2 * S::LANES);
-        for i in (0..pairs).step_by(2 * S::LANES) {
-            let (v0, v1) = (S::load(x.add(i)), S::load(x.add(i + S::LANES)));
-            (most0, most1) = (S::max(v0, most0), S::max(v1, most1));
-            (least0, least1) = (S::min(v0, least0), S::min(v1, least1));
-            poison0 = S::fma(v0, S::zero(), poison0);
-            poison1 = S::fma(v1, S::zero(), poison1);
+    fn run<S: Isa>(self, isa: S) -> f32 {
+        let (most, poison) = most(isa, self.x);
+        let inverse = isa.splat(127.0 / most);
+        let parts = self.x.chunks_exact(S::LANES);
+        let end = parts.remainder();
+        let mut to = self.to.chunks_exact_mut(S::LANES);
+        for (x, to) in parts.zip(&mut to) {
+            isa.store_bytes(to, bytes(isa, isa.load(x), inverse));
         }
-        if pairs < whole {
-            let v = S::load(x.add(pairs));
-            (most0, least0) = (S::max(v, most0), S::min(v, least0));
-            poison0 = S::fma(v, S::zero(), poison0);
-        }
-        let tail = S::load_n(x.add(whole), len - whole);
-        (most1, least1) = (S::max(tail, most1), S::min(tail, least1));
-        poison1 = S::fma(tail, S::zero(), poison1);
-        let (most, least) = (S::max(most0, most1), S::min(least0, least1));
-        let mut lanes = [0f32; 16];
-        S::store(lanes.as_mut_ptr(), S::max(most, S::sub(S::zero(), least)));
-        let most = lanes[..S::LANES].iter().fold(LEAST, |a, b| a.max(*b));
-        // 0 · x is not a number where x is not finite; `max` passes that over.
-        let poison = S::sum(S::add(poison0, poison1));
-
-        let inverse = S::splat(127.0 / most);
-        let to = self.to.as_mut_ptr();
-        for i in (0..whole).step_by(S::LANES) {
-            S::store_bytes(to.add(i), bytes::<S>(S::load(x.add(i)), inverse));
-        }
-        if whole < len {
+        let to = to.into_remainder();
+        if !end.is_empty() {
             let mut own = [0u8; 16];
-            S::store_bytes(own.as_mut_ptr(), bytes::<S>(tail, inverse));
-            self.to[whole..].copy_from_slice(&own[..len - whole]);
+            isa.store_bytes(&mut own, bytes(isa, isa.load_part(end), inverse));
+            to.copy_from_slice(&own[..end.len()]);
         }
         most / 127.0 + poison
     }
 }
 
+/// The greatest |x|, [`LEAST`] at the least, and what is not a number where some x is not finite, 0
+/// otherwise.
+#[inline(always)]
+fn most<S: Isa>(isa: S, x: &[f32]) -> (f32, f32) {
+    // Two of each, since every step waits for the one before.
+    let (mut most0, mut most1) = (isa.splat(LEAST), isa.splat(LEAST));
+    let (mut least0, mut least1) = (isa.zero(), isa.zero());
+    let (mut poison0, mut poison1) = (isa.zero(), isa.zero());
+    let pairs = x.chunks_exact(2 * S::LANES);
+    let (one, tail) = match pairs.remainder().split_at_checked(S::LANES) {
+        Some((one, tail)) => (Some(one), tail),
+        None => (None, pairs.remainder()),
+    };
+    for pair in pairs {
+        let (v0, v1) = (isa.load(pair), isa.load(&pair[S::LANES..]));
+        (most0, most1) = (isa.max(v0, most0), isa.max(v1, most1));
+        (least0, least1) = (isa.min(v0, least0), isa.min(v1, least1));
+        poison0 = isa.fma(v0, isa.zero(), poison0);
+        poison1 = isa.fma(v1, isa.zero(), poison1);
+    }
+    if let Some(one) = one {
+        let v = isa.load(one);
+        (most0, least0) = (isa.max(v, most0), isa.min(v, least0));
+        poison0 = isa.fma(v, isa.zero(), poison0);
+    }
+    let tail = isa.load_part(tail);
+    (most1, least1) = (isa.max(tail, most1), isa.min(tail, least1));
+    poison1 = isa.fma(tail, isa.zero(), poison1);
+    let (most, least) = (isa.max(most0, most1), isa.min(least0, least1));
+    let mut lanes = [0f32; 16];
+    isa.store(&mut lanes, isa.max(most, isa.sub(isa.zero(), least)));
+    let most = lanes[..S::LANES].iter().fold(LEAST, |a, b| a.max(*b));
+    // 0 · x is not a number where x is not finite; `max` passes that over.
+    (most, isa.sum(isa.add(poison0, poison1)))
+}
+
 /// `v · inverse`, rounded, around 128: 1 … 255, for |v| is at most what `inverse` was made from. What is not
 /// finite becomes any byte: the row's scale makes nothing of it.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)] // Vector arithmetic only.
-unsafe fn bytes<S: Simd>(v: S::V, inverse: S::V) -> S::V {
-    S::add(S::round(S::mul(v, inverse)), S::splat(128.0))
+fn bytes<S: Isa>(isa: S, v: S::V, inverse: S::V) -> S::V {
+    isa.add(isa.round(isa.mul(v, inverse)), isa.splat(128.0))
 }

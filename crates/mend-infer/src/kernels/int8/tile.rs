@@ -1,140 +1,191 @@
 //! The tile of bytes: a few rows of activations times a panel of weights, in registers, and the sums
 //! scaled into `f32`.
 
-use super::dots::Dot;
+use super::dots::{Dot, DotKernel};
 use super::{DEPTH, ROW};
-use crate::kernels::simd::Simd;
-use crate::kernels::tile::{Finish, Place, TALLEST, VECTORS, WIDEST, finish, gate};
+use crate::kernels::shared::Place;
+use crate::kernels::simd::Isa;
+use crate::kernels::tile::{Finish, TALLEST, VECTORS, WIDEST, finish, gate, ragged};
+use std::marker::PhantomData;
+use std::slice::from_raw_parts;
 
 /// One tile's work.
-#[derive(Clone, Copy)]
-pub struct Tile {
+pub struct Tile<'a> {
     /// Length of the sums, in fours of inputs.
     pub fours: usize,
     /// Row i of the activations stands at `a[i * ROW]`; what is behind its first [`DEPTH`] inputs
     /// `a_jump` further on, and so forth.
-    pub a: *const u8,
+    pub a: &'a [u8],
     pub a_jump: usize,
     /// Each row's scale.
-    pub a_scales: *const f32,
+    pub a_scales: &'a [f32],
     /// `[four][width][4]`
-    pub b: *const i8,
+    pub b: &'a [i8],
     /// Each column's scale.
-    pub b_scales: *const f32,
+    pub b_scales: &'a [f32],
     /// What each column's sum starts with.
-    pub shifts: *const i32,
-    /// The result.
-    pub c: Place,
+    pub shifts: &'a [i32],
+    /// The result, as many rows as the tile has; at most a panel's columns, half of them where gated.
+    pub c: Place<'a, f32>,
     /// C holds the sums of earlier parts; otherwise it is overwritten.
     pub accumulate: bool,
     /// `None`: more parts follow.
-    pub finish: Option<Finish>,
+    pub finish: Option<Finish<'a>>,
 }
 
-/// A tile of a fixed number of rows.
+/// Computes `t`, which has `D::TALLEST` rows at the most.
 ///
-/// # Safety
-/// The pointers are good for what [`Tile`] says, C for writing and nothing else's; C's columns are at
-/// most the panel's width (half of it for a gated one).
-pub type TileFn = unsafe fn(&Tile);
-
+/// # Panics
+/// When an operand is shorter than `t` says.
 #[inline(always)]
-#[allow(unsafe_op_in_unsafe_fn)] // Arithmetic on the promised pointers throughout.
-pub unsafe fn tile<D: Dot, const M: usize>(t: &Tile) {
-    let lanes = D::S::LANES;
-    let mut sums = [[D::load(t.shifts), D::load(t.shifts.add(lanes))]; M];
-    if !t.accumulate {
-        // The result's lines come in while the sums are made: without that, the wait for them would
-        // be as long as a short sum. Each vector's last value's, since the first line may be the
-        // panel's before and here already.
-        for i in 0..M {
-            for j in 1..=VECTORS {
-                let last = i * t.c.row + (j * lanes).min(t.c.columns) - 1;
-                D::will_write(t.c.at.wrapping_add(last));
+pub fn run<D: Dot>(dot: D, t: &mut Tile) {
+    Table::<D>::OF_ROWS[t.c.rows() - 1](dot, t);
+}
+
+/// Functions of their own for each number of rows.
+struct Table<D>(PhantomData<D>);
+
+impl<D: Dot> Table<D> {
+    /// A tile of `m` rows stands at `m - 1`.
+    const OF_ROWS: [fn(D, &mut Tile); TALLEST] = [
+        call::<D, 1>,
+        call::<D, 2>,
+        call::<D, 3>,
+        call::<D, 4>,
+        call::<D, 5>,
+        call::<D, 6>,
+        call::<D, 7>,
+        call::<D, 8>,
+        call::<D, 9>,
+        call::<D, 10>,
+        call::<D, 11>,
+        call::<D, 12>,
+        call::<D, 13>,
+        call::<D, 14>,
+    ];
+}
+
+fn call<D: Dot, const M: usize>(dot: D, t: &mut Tile) {
+    // Taller ones are never compiled.
+    if M <= D::TALLEST {
+        dot.call(OfRows::<M>(t));
+    }
+}
+
+struct OfRows<'a, 'b, const M: usize>(&'a mut Tile<'b>);
+
+impl<const M: usize> DotKernel for OfRows<'_, '_, M> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<D: Dot>(self, dot: D) {
+        let t = self.0;
+        assert!(t.c.rows() == M, "a tile's rows");
+        let isa = dot.isa();
+        let (lanes, width) = (D::S::LANES, VECTORS * D::S::LANES);
+        if !t.accumulate {
+            will_write(dot, &mut t.c, lanes);
+        }
+        let sums = sums::<D, M>(dot, t);
+        let b_scales = [isa.load(t.b_scales), isa.load(&t.b_scales[lanes..])];
+        let a_scales = &t.a_scales[..M];
+        let gated = t.finish.as_ref().filter(|f| f.gated);
+        if gated.is_none() && t.c.columns() == width {
+            for i in 0..M {
+                let row = t.c.row(i);
+                scaled(dot, sums[i], b_scales, a_scales[i], t.accumulate, row);
             }
+        } else {
+            // Ragged columns, or values and gates, go through a tile of their own.
+            let mut own = [0f32; TALLEST * WIDEST];
+            for i in 0..M {
+                let row = &mut own[i * width..(i + 1) * width];
+                scaled(dot, sums[i], b_scales, a_scales[i], false, row);
+            }
+            if let Some(f) = gated {
+                return gate(isa, &own, &mut t.c, f);
+            }
+            ragged(isa, &own, &mut t.c, t.accumulate);
+        }
+        if let Some(f) = &t.finish {
+            finish(isa, &mut t.c, f);
         }
     }
-    let (mut left, mut rows, mut b) = (t.fours, t.a, t.b);
+}
+
+/// The result's lines come in while the sums are made: without that, the wait for them would be as long
+/// as a short sum. Each vector's last value's, since the first line may be the panel's before and here
+/// already.
+#[inline(always)]
+fn will_write<D: Dot>(dot: D, c: &mut Place<f32>, lanes: usize) {
+    for i in 0..c.rows() {
+        for j in 1..=VECTORS {
+            let last = (j * lanes).min(c.columns()).wrapping_sub(1);
+            dot.will_write(c.row(i).as_ptr().wrapping_add(last));
+        }
+    }
+}
+
+/// The activations' rows times the panel.
+#[inline(always)]
+fn sums<D: Dot, const M: usize>(dot: D, t: &Tile) -> [[D::Sums; VECTORS]; M] {
+    let (lanes, width) = (D::S::LANES, VECTORS * D::S::LANES);
+    let mut sums = [[dot.load(t.shifts), dot.load(&t.shifts[lanes..])]; M];
+    let Some(last) = t.fours.div_ceil(DEPTH / 4).checked_sub(1) else {
+        return sums;
+    };
+    let a_end = last.checked_mul(t.a_jump);
+    let a_end = a_end.and_then(|end| end.checked_add((M - 1) * ROW + DEPTH));
+    assert!(
+        a_end.is_some_and(|end| end <= t.a.len()),
+        "activations' length"
+    );
+    assert!(t.b.len() / (4 * width) >= t.fours, "weights' length");
+    let (mut left, mut rows, mut b) = (t.fours, t.a.as_ptr(), t.b.as_ptr());
     while left > 0 {
         let now = left.min(DEPTH / 4);
         let mut a = rows;
         for _ in 0..now {
-            let b0 = D::weights(b);
-            let b1 = D::weights(b.add(4 * lanes));
+            // SAFETY: `b` is at one of `fours` rows of as many bytes, which lie in B.
+            let row = unsafe { from_raw_parts(b, 4 * width) };
+            let b0 = dot.weights(row);
+            let b1 = dot.weights(&row[4 * lanes..]);
             for i in 0..M {
-                let x = D::spread(a.add(i * ROW));
-                sums[i][0] = D::dot(sums[i][0], x, b0);
-                sums[i][1] = D::dot(sums[i][1], x, b1);
+                // SAFETY: `a` is inside of the first DEPTH bytes of a row, and the last row's lie in A.
+                let x = dot.spread(unsafe { a.add(i * ROW).cast::<[u8; 4]>().read() });
+                sums[i][0] = dot.dot(sums[i][0], x, b0);
+                sums[i][1] = dot.dot(sums[i][1], x, b1);
             }
-            a = a.add(4);
-            b = b.add(4 * VECTORS * lanes);
+            // Wrapping, since what is behind the last may not be theirs.
+            a = a.wrapping_add(4);
+            b = b.wrapping_add(4 * width);
         }
         left -= now;
-        // Wrapping, since there may be no rows behind the last.
         rows = rows.wrapping_add(t.a_jump);
     }
-    let scales = [D::S::load(t.b_scales), D::S::load(t.b_scales.add(lanes))];
-    let gated = t.finish.as_ref().is_some_and(|f| f.gated);
-    let width = VECTORS * lanes;
-    // Ragged columns, or values and gates, go through a tile of their own.
-    let mut own = [0f32; TALLEST * WIDEST];
-    let whole = !gated && t.c.columns == width;
-    let (to, row) = if whole {
-        (t.c.at, t.c.row)
-    } else {
-        (own.as_mut_ptr(), width)
-    };
-    for i in 0..M {
-        let scale = D::S::splat(*t.a_scales.add(i));
-        for j in 0..VECTORS {
-            let at = to.add(i * row + j * lanes);
-            let (v, scale) = (D::floats(sums[i][j]), D::S::mul(scales[j], scale));
-            let v = if whole && t.accumulate {
-                D::S::fma(v, scale, D::S::load(at))
-            } else {
-                D::S::mul(v, scale)
-            };
-            D::S::store(at, v);
-        }
-    }
-    if gated {
-        let f = t.finish.as_ref().unwrap_unchecked();
-        return gate::<D::S>(own.as_ptr(), &t.c, f, M);
-    }
-    if !whole {
-        for i in 0..M {
-            for j in (0..t.c.columns).step_by(lanes) {
-                let n = (t.c.columns - j).min(lanes);
-                let c = t.c.at.add(i * t.c.row + j);
-                let mut v = D::S::load(own.as_ptr().add(i * width + j));
-                if t.accumulate {
-                    v = D::S::add(v, D::S::load_n(c, n));
-                }
-                D::S::store_n(c, v, n);
-            }
-        }
-    }
-    if let Some(f) = &t.finish {
-        finish::<D::S>(&t.c, f, M);
-    }
+    sums
 }
 
-/// The table of tiles of a [`Dot`], each a function that has the instruction set.
-macro_rules! tiles {
-    ($dot:ty, $feature:tt, $($m:literal)*) => {
-        &[$($crate::kernels::int8::tile::tile_function!($dot, $feature, $m)),*]
-    };
+/// A row of sums, scaled, to or added to `to`, a panel wide.
+#[inline(always)]
+fn scaled<D: Dot>(
+    dot: D,
+    sums: [D::Sums; VECTORS],
+    scales: [<D::S as Isa>::V; VECTORS],
+    scale: f32,
+    accumulate: bool,
+    to: &mut [f32],
+) {
+    let isa = dot.isa();
+    let scale = isa.splat(scale);
+    for j in 0..VECTORS {
+        let to = &mut to[j * D::S::LANES..];
+        let (v, scale) = (dot.floats(sums[j]), isa.mul(scales[j], scale));
+        let v = if accumulate {
+            isa.fma(v, scale, isa.load(to))
+        } else {
+            isa.mul(v, scale)
+        };
+        isa.store(to, v);
+    }
 }
-pub(super) use tiles;
-
-macro_rules! tile_function {
-    ($dot:ty, [$($feature:literal)?], $m:literal) => {{
-        $(#[target_feature(enable = $feature)])?
-        unsafe fn tile(t: &$crate::kernels::int8::tile::Tile) {
-            // SAFETY: the caller's promise, passed on.
-            unsafe { $crate::kernels::int8::tile::tile::<$dot, $m>(t) }
-        }
-        tile as TileFn
-    }};
-}
-pub(super) use tile_function;

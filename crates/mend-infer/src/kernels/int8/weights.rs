@@ -1,8 +1,9 @@
 //! Weights in eight bits, as the tiles read them.
 
 use super::super::Context;
-use super::super::context::{Aligned, Shared};
+use super::super::context::Aligned;
 use super::super::panels::{Panels, Source};
+use super::super::shared::Shared;
 use super::quantise::quantise;
 use super::{DEPTH, LONGEST, Set};
 use crate::error::Result;
@@ -63,7 +64,7 @@ impl Weights {
             scales: memory::filled(panels * width, 0.0, WHAT)?,
             shifts: memory::filled(parts.len() * panels * width, 0, WHAT)?,
             parts,
-            set: Set::of(cx.path()),
+            set: Set::of(cx.token()),
             tap,
             four,
             taps,
@@ -80,16 +81,19 @@ impl Weights {
             let (row, bytes) = scratch.split_at_mut(depth);
             let bytes = &mut bytemuck::cast_slice_mut::<f32, u8>(bytes)[..depth];
             // SAFETY: each task has its own panel.
-            let to =
-                unsafe { std::slice::from_raw_parts_mut(values.at(p * taps * tap), taps * tap) };
+            let (to, scales) = unsafe {
+                (
+                    values.part(p * taps * tap, taps * tap),
+                    scales.part(p * width, width),
+                )
+            };
             for j in 0..width {
                 let Some(output) = layout.output(p, j) else {
                     continue;
                 };
                 source.part(output * depth, depth).widen(row);
                 let scale = quantise(cx, row, bytes);
-                // SAFETY: as above.
-                unsafe { *scales.at(p * width + j) = scale };
+                scales[j] = scale;
                 for t in 0..taps {
                     let to = &mut to[t * tap + 4 * j..];
                     for i in 0..inputs {
@@ -101,7 +105,8 @@ impl Weights {
                         .map(|i| bytes[i * taps + part.tap] as i32 - 128)
                         .sum();
                     // SAFETY: as above.
-                    unsafe { *shifts.at((n * panels + p) * width + j) = -128 * sum };
+                    let shift = unsafe { shifts.part((n * panels + p) * width + j, 1) };
+                    shift[0] = -128 * sum;
                 }
             }
         })?;

@@ -1,10 +1,19 @@
 //! Vectors of `f32` behind one trait, so that each kernel is written once and compiled for every
-//! [`Path`].
+//! instruction set.
 //!
-//! A kernel is a [`Kernel`]: its `run` is inlined into [`run`]'s wrapper for the path, which switches
-//! the instruction set on. Code that must stay a function of its own (the tiles of a matrix product)
-//! is reached through tables of function pointers that each [`Simd`] carries. No closures and no
-//! iterator adaptors around vectors: those are functions of their own, without the instruction set.
+//! A token ([`Portable`], `Avx2`, `Avx512`) is the proof that the machine has an instruction set: only
+//! its own `detect` makes one. An [`Isa`] is such a token, and its methods are safe, because whoever
+//! calls them holds it. A kernel is a [`Kernel`]: its `run` takes the token, and [`Isa::call`] runs it
+//! inside a function that has the instruction set switched on. All that it calls is
+//! `#[inline(always)]` and so becomes a part of that function. Code that must stay a function of its
+//! own (the tiles of a matrix product) is a [`Kernel`] behind a function pointer.
+//!
+//! Loads and stores take slices. A loop over rows asks a [`Strip`] for them, which looks at its bounds
+//! once. No closures and no iterator adaptors around vectors: those are functions of their own, without
+//! the instruction set. Adaptors around slices are welcome.
+//!
+//! Another instruction set is one file like `avx2.rs`, a variant of [`Token`] and one of
+//! [`super::Path`].
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -12,172 +21,195 @@ mod avx2;
 mod avx512;
 pub(super) mod math;
 mod portable;
+mod strip;
+mod token;
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub(super) use avx512::Avx512;
 pub(super) use portable::Portable;
+pub(super) use strip::{Strip, StripMut};
+pub(super) use token::Token;
 
-use super::Path;
-use super::tile::TileFn;
-
-/// One instruction set's vectors.
+/// One instruction set's vectors; a value is the proof that the machine has it.
 ///
-/// # Safety
-/// Every method needs the instruction set that the type is named after; [`run`] is where that is
-/// made sure of. Pointers must be good for as many values as the method's name and docs say.
-pub(super) trait Simd: Copy + Send + Sync + 'static {
+/// Every method is `#[inline(always)]`: outside of [`Self::call`] it would be a call for each vector.
+pub(super) trait Isa: Copy + Send + Sync + 'static {
     /// A vector of `LANES` values.
     type V: Copy;
-    /// Values in a vector: a power of two.
+    /// Sums of squares of words, in some lanes.
+    type Sums: Copy;
+    /// Values in a vector: a power of two, at most 16.
     const LANES: usize;
-    /// A tile of `m` rows, `1 ≤ m ≤ TILES.len()`, stands at `m - 1`.
-    const TILES: &'static [TileFn];
-
+    /// Rows of the tallest tile of a product whose sums, two vectors for each row, stay in registers
+    /// beside three operands.
+    const TALLEST: usize;
     /// [`Self::scale`] takes any `n` below −126 as well, and gives less than 2^−126.
     const SCALES_BELOW: bool;
 
+    /// Runs `kernel` in a function that has the instruction set.
+    fn call<K: Kernel>(self, kernel: K) -> K::Out;
+
     /// All lanes 0.
-    unsafe fn zero() -> Self::V;
+    fn zero(self) -> Self::V;
     /// All lanes `x`.
-    unsafe fn splat(x: f32) -> Self::V;
-    /// `LANES` values at `p`.
-    unsafe fn load(p: *const f32) -> Self::V;
-    /// Writes `LANES` values to `p`.
-    unsafe fn store(p: *mut f32, v: Self::V);
-    /// `n ≤ LANES` values at `p`, and 0 in the other lanes.
-    unsafe fn load_n(p: *const f32, n: usize) -> Self::V;
-    /// Writes the first `n ≤ LANES` lanes to `p`.
-    unsafe fn store_n(p: *mut f32, v: Self::V, n: usize);
-    /// `LANES` IEEE half-precision values at `p`, widened.
-    unsafe fn load_f16(p: *const u16) -> Self::V;
+    fn splat(self, x: f32) -> Self::V;
+    /// The first `LANES` values of `from`.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    fn load(self, from: &[f32]) -> Self::V;
+    /// Writes the first `LANES` values of `to`.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    fn store(self, to: &mut [f32], v: Self::V);
+    /// The values of `from`, `LANES` at the most, and 0 in the other lanes.
+    fn load_part(self, from: &[f32]) -> Self::V;
+    /// Writes the values of `to`, `LANES` at the most.
+    fn store_part(self, to: &mut [f32], v: Self::V);
+    /// The first `LANES` values of `from`, bits of half precision, widened.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    fn load_f16(self, from: &[u16]) -> Self::V;
+    /// The first `LANES` values of `from`.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    fn load_i16(self, from: &[i16]) -> Self::V;
+    /// Writes the lanes, whole numbers of 0 … 255, to the first `LANES` bytes of `to`; any other number
+    /// as any byte.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    fn store_bytes(self, to: &mut [u8], v: Self::V);
     /// `a * b + c`, rounded once where the machine has that.
-    unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `a + b`
-    unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a - b`
-    unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b`
-    unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a / b`
-    unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
     /// The greater; `b` where `a` is not a number.
-    unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// The smaller; `b` where `a` is not a number.
-    unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
     /// The nearest whole number.
-    unsafe fn round(a: Self::V) -> Self::V;
+    fn round(self, a: Self::V) -> Self::V;
     /// `a * 2^n` for a whole `n` of −126 … 127.
-    unsafe fn scale(a: Self::V, n: Self::V) -> Self::V;
-    /// Writes the lanes, whole numbers of 0 … 255, as `LANES` bytes to `p`; any other number as any byte.
-    unsafe fn store_bytes(p: *mut u8, v: Self::V);
+    fn scale(self, a: Self::V, n: Self::V) -> Self::V;
     /// The sum of the lanes.
-    unsafe fn sum(a: Self::V) -> f32;
+    fn sum(self, a: Self::V) -> f32;
+
+    /// Sums of nothing.
+    fn no_squares(self) -> Self::Sums;
+    /// Adds the squares of the differences of the first `N` values of `a` and `b`. No difference
+    /// leaves −4096 … 4096.
+    ///
+    /// # Panics
+    /// When either has fewer than 32 values.
+    fn add_squares<const N: usize>(self, sums: Self::Sums, a: &[i16], b: &[i16]) -> Self::Sums;
+    /// All squares that were added to either, modulo 2³².
+    fn squares(self, a: Self::Sums, b: Self::Sums) -> u32;
 
     /// Asks for the cache line of `p`, which may be anywhere.
-    unsafe fn prefetch(p: *const f32);
-
+    fn prefetch(self, p: *const f32);
     /// Asks for the cache line of `p`, which may be anywhere, into the second cache.
-    unsafe fn prefetch_far(p: *const u8);
-
-    /// Calls `kernel.run::<Self>()` in a function that has the instruction set.
-    unsafe fn call<K: Kernel>(kernel: K) -> K::Out;
+    fn prefetch_far(self, p: *const u8);
 }
 
-/// Code that is compiled for every path.
+/// Code that is compiled for every instruction set.
 pub(super) trait Kernel {
     /// What `run` gives.
     type Out;
     /// The code. Implementations are `#[inline(always)]`.
-    ///
-    /// # Safety
-    /// `S`'s instruction set must be there; and what the kernel's own fields promise.
-    unsafe fn run<S: Simd>(self) -> Self::Out;
+    fn run<S: Isa>(self, isa: S) -> Self::Out;
 }
 
-/// What weights are held in: single precision, or the bits of half precision. A trait, for a closure
-/// would not get the instruction set of the function that it stands in.
+/// What is done inside a function that has a token's features switched on.
+pub(super) trait Enter<T> {
+    /// What `inside` gives.
+    type Out;
+    /// The code. Implementations are `#[inline(always)]`.
+    fn inside(self, token: T) -> Self::Out;
+}
+
+impl<K: Kernel, S: Isa> Enter<S> for K {
+    type Out = K::Out;
+
+    #[inline(always)]
+    fn inside(self, isa: S) -> K::Out {
+        self.run(isa)
+    }
+}
+
+/// What weights are held in: single precision, or the bits of half precision.
 pub(super) trait Held: Copy {
-    /// `S::LANES` values at `p`, in single precision.
-    ///
-    /// # Safety
-    /// `p` is good for as many values.
-    unsafe fn load<S: Simd>(p: *const Self) -> S::V;
+    /// The first `S::LANES` values of `from`, in single precision.
+    fn load<S: Isa>(isa: S, from: &[Self]) -> S::V;
 }
 
 impl Held for f32 {
     #[inline(always)]
-    unsafe fn load<S: Simd>(p: *const f32) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { S::load(p) }
+    fn load<S: Isa>(isa: S, from: &[f32]) -> S::V {
+        isa.load(from)
     }
 }
 
 impl Held for u16 {
     #[inline(always)]
-    unsafe fn load<S: Simd>(p: *const u16) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { S::load_f16(p) }
+    fn load<S: Isa>(isa: S, from: &[u16]) -> S::V {
+        isa.load_f16(from)
     }
 }
 
-/// Runs `kernel` compiled for `path`.
-///
-/// # Safety
-/// What the kernel's own fields promise. The instruction set is checked by [`Path`]'s makers: a
-/// `Path` other than `Portable` comes only from [`Path::available`].
-pub(super) unsafe fn run<K: Kernel>(path: Path, kernel: K) -> K::Out {
-    // SAFETY: the path is one that this machine has.
-    unsafe {
-        match path {
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx512 => avx512::Avx512::call(kernel),
-            #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => avx2::Avx2::call(kernel),
-            _ => portable::Portable::call(kernel),
+/// A token, made of the features that it stands for: what its `detect` asks the machine for is what its
+/// `enter` switches on.
+#[cfg(target_arch = "x86_64")]
+macro_rules! proof {
+    ($(#[$doc:meta])* $name:ident: $($feature:tt)*) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub struct $name(());
+
+        impl $name {
+            /// The token, where this machine has all of the features.
+            pub fn detect() -> Option<Self> {
+                let all = $(std::is_x86_feature_detected!($feature))&&*;
+                all.then_some(Self(()))
+            }
+
+            /// Runs `kernel` in a function that has the features.
+            #[inline]
+            fn enter<K: $crate::kernels::simd::Enter<Self>>(self, kernel: K) -> K::Out {
+                $(#[target_feature(enable = $feature)])*
+                fn with<K: $crate::kernels::simd::Enter<$name>>(token: $name, kernel: K) -> K::Out {
+                    kernel.inside(token)
+                }
+                // SAFETY: a token is only made where the machine has all of the features.
+                unsafe { with(self, kernel) }
+            }
         }
-    }
-}
-
-/// The lanes of a vector on `path`.
-pub(super) fn lanes(path: Path) -> usize {
-    match path {
-        #[cfg(target_arch = "x86_64")]
-        Path::Avx512 => avx512::Avx512::LANES,
-        #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => avx2::Avx2::LANES,
-        _ => portable::Portable::LANES,
-    }
-}
-
-/// The rows of the tallest tile on `path`.
-pub(super) fn tallest(path: Path) -> usize {
-    match path {
-        #[cfg(target_arch = "x86_64")]
-        Path::Avx512 => avx512::Avx512::TILES.len(),
-        #[cfg(target_arch = "x86_64")]
-        Path::Avx2 => avx2::Avx2::TILES.len(),
-        _ => portable::Portable::TILES.len(),
-    }
-}
-
-/// The table of tiles of a [`Simd`], each a function that has the instruction set.
-macro_rules! tiles {
-    ($simd:ty, $feature:tt, $($m:literal)*) => {
-        &[$($crate::kernels::simd::tile_function!($simd, $feature, $m)),*]
     };
 }
-use tiles;
+#[cfg(target_arch = "x86_64")]
+pub(super) use proof;
 
-macro_rules! tile_function {
-    ($simd:ty, [$($feature:literal)?], $m:literal) => {{
-        $(#[target_feature(enable = $feature)])?
-        unsafe fn tile(t: &$crate::kernels::tile::Tile) {
-            // SAFETY: the caller's promise, passed on.
-            unsafe { $crate::kernels::tile::tile::<$simd, $m>(t) }
+/// Methods of a token that are intrinsics on values alone.
+#[cfg(target_arch = "x86_64")]
+macro_rules! pure {
+    ($(fn $name:ident(self $(, $arg:ident: $type:ty)*) -> $out:ty { $($body:tt)* })*) => {$(
+        #[inline(always)]
+        fn $name(self $(, $arg: $type)*) -> $out {
+            // SAFETY: the token is the proof of the instructions, and they touch no memory.
+            unsafe { $($body)* }
         }
-        tile as $crate::kernels::tile::TileFn
-    }};
+    )*};
 }
-use tile_function;
+#[cfg(target_arch = "x86_64")]
+pub(super) use pure;

@@ -1,109 +1,135 @@
 //! Vectors of four in plain Rust: the reference, and what other chips run.
-#![allow(unsafe_op_in_unsafe_fn)] // One-line loads and stores; the trait tells what each needs.
+#![forbid(unsafe_code)]
 
-use super::{Kernel, Simd, tiles};
-use crate::kernels::tile::TileFn;
+use super::{Isa, Kernel};
 use std::array::from_fn;
 
+/// The token of what every machine has.
 #[derive(Clone, Copy)]
 pub struct Portable;
 
 type V = [f32; 4];
 
-impl Simd for Portable {
+impl Isa for Portable {
     type V = V;
+    type Sums = u32;
     const LANES: usize = 4;
-    const TILES: &'static [TileFn] = tiles!(Portable, [], 1 2 3 4 5 6);
+    const TALLEST: usize = 6;
     const SCALES_BELOW: bool = false;
 
+    #[inline]
+    fn call<K: Kernel>(self, kernel: K) -> K::Out {
+        kernel.run(self)
+    }
+
     #[inline(always)]
-    unsafe fn zero() -> V {
+    fn zero(self) -> V {
         [0.0; 4]
     }
     #[inline(always)]
-    unsafe fn splat(x: f32) -> V {
+    fn splat(self, x: f32) -> V {
         [x; 4]
     }
     #[inline(always)]
-    unsafe fn load(p: *const f32) -> V {
-        p.cast::<V>().read_unaligned()
+    fn load(self, from: &[f32]) -> V {
+        let from = &from[..4];
+        from_fn(|i| from[i])
     }
     #[inline(always)]
-    unsafe fn store(p: *mut f32, v: V) {
-        p.cast::<V>().write_unaligned(v)
+    fn store(self, to: &mut [f32], v: V) {
+        to[..4].copy_from_slice(&v);
     }
     #[inline(always)]
-    unsafe fn load_n(p: *const f32, n: usize) -> V {
+    fn load_part(self, from: &[f32]) -> V {
         let mut v = [0.0; 4];
-        for i in 0..n {
-            v[i] = *p.add(i);
+        for (v, x) in v.iter_mut().zip(from) {
+            *v = *x;
         }
         v
     }
     #[inline(always)]
-    unsafe fn store_n(p: *mut f32, v: V, n: usize) {
-        for i in 0..n {
-            *p.add(i) = v[i];
+    fn store_part(self, to: &mut [f32], v: V) {
+        for (x, v) in to.iter_mut().zip(v) {
+            *x = v;
         }
     }
     #[inline(always)]
-    unsafe fn load_f16(p: *const u16) -> V {
-        from_fn(|i| half::f16::from_bits(*p.add(i)).to_f32())
+    fn load_f16(self, from: &[u16]) -> V {
+        let from = &from[..4];
+        from_fn(|i| half::f16::from_bits(from[i]).to_f32())
     }
     #[inline(always)]
-    unsafe fn fma(a: V, b: V, c: V) -> V {
+    fn load_i16(self, from: &[i16]) -> V {
+        let from = &from[..4];
+        from_fn(|i| f32::from(from[i]))
+    }
+    #[inline(always)]
+    fn store_bytes(self, to: &mut [u8], v: V) {
+        to[..4].copy_from_slice(&v.map(|x| x as u8));
+    }
+    #[inline(always)]
+    fn fma(self, a: V, b: V, c: V) -> V {
         // Not `mul_add`: without the instruction that is a call into the C library.
         from_fn(|i| a[i] * b[i] + c[i])
     }
     #[inline(always)]
-    unsafe fn add(a: V, b: V) -> V {
+    fn add(self, a: V, b: V) -> V {
         from_fn(|i| a[i] + b[i])
     }
     #[inline(always)]
-    unsafe fn sub(a: V, b: V) -> V {
+    fn sub(self, a: V, b: V) -> V {
         from_fn(|i| a[i] - b[i])
     }
     #[inline(always)]
-    unsafe fn mul(a: V, b: V) -> V {
+    fn mul(self, a: V, b: V) -> V {
         from_fn(|i| a[i] * b[i])
     }
     #[inline(always)]
-    unsafe fn div(a: V, b: V) -> V {
+    fn div(self, a: V, b: V) -> V {
         from_fn(|i| a[i] / b[i])
     }
     #[inline(always)]
-    unsafe fn max(a: V, b: V) -> V {
+    fn max(self, a: V, b: V) -> V {
         from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
     }
     #[inline(always)]
-    unsafe fn min(a: V, b: V) -> V {
+    fn min(self, a: V, b: V) -> V {
         from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
     }
     #[inline(always)]
-    unsafe fn round(a: V) -> V {
+    fn round(self, a: V) -> V {
         // Adding and taking away 1.5 · 2²³ leaves the nearest whole number, for |a| < 2²².
         const MAGIC: f32 = 12_582_912.0;
         from_fn(|i| (a[i] + MAGIC) - MAGIC)
     }
     #[inline(always)]
-    unsafe fn scale(a: V, n: V) -> V {
+    fn scale(self, a: V, n: V) -> V {
         from_fn(|i| a[i] * f32::from_bits(((n[i] as i32 + 127) as u32) << 23))
     }
     #[inline(always)]
-    unsafe fn store_bytes(p: *mut u8, v: V) {
-        p.cast::<[u8; 4]>().write(v.map(|x| x as u8))
-    }
-    #[inline(always)]
-    unsafe fn sum(a: V) -> f32 {
+    fn sum(self, a: V) -> f32 {
         (a[0] + a[2]) + (a[1] + a[3])
     }
-    #[inline(always)]
-    unsafe fn prefetch(_: *const f32) {}
-    #[inline(always)]
-    unsafe fn prefetch_far(_: *const u8) {}
 
-    #[inline]
-    unsafe fn call<K: Kernel>(kernel: K) -> K::Out {
-        kernel.run::<Self>()
+    #[inline(always)]
+    fn no_squares(self) -> u32 {
+        0
     }
+    #[inline(always)]
+    fn add_squares<const N: usize>(self, mut sums: u32, a: &[i16], b: &[i16]) -> u32 {
+        for (a, b) in a[..32].iter().zip(&b[..32]).take(N) {
+            let d = i32::from(*a) - i32::from(*b);
+            sums = sums.wrapping_add((d * d) as u32);
+        }
+        sums
+    }
+    #[inline(always)]
+    fn squares(self, a: u32, b: u32) -> u32 {
+        a.wrapping_add(b)
+    }
+
+    #[inline(always)]
+    fn prefetch(self, _: *const f32) {}
+    #[inline(always)]
+    fn prefetch_far(self, _: *const u8) {}
 }

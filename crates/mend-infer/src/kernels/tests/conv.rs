@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::{Noise, activation, everywhere};
-use crate::kernels::{Activation, Algorithm, Conv2d, ConvShape, Epilogue, Source};
+use crate::kernels::{Activation, Algorithm, Context, Conv2d, ConvShape, Epilogue, Source};
 
 fn reference(
     s: &ConvShape,
@@ -73,8 +73,8 @@ fn check(
     let what = format!("{s:?} of {size:?} by {forced:?}");
     for source in [Source::F16(&half), Source::F32(&single)] {
         everywhere(&what, tolerance, &expected, |cx| {
-            let mut conv = Conv2d::new(cx, source, Some(&bias), s).unwrap();
-            conv.force(forced);
+            let cx = &Context::new(cx.path()).by(forced);
+            let conv = Conv2d::new(cx, source, Some(&bias), s).unwrap();
             let ep = Epilogue {
                 activation: Activation::Relu,
                 add_after: Some(&residual),
@@ -86,8 +86,8 @@ fn check(
         });
     }
     everywhere(&what, tolerance, &plain, |cx| {
-        let mut conv = Conv2d::new(cx, Source::F16(&half), Some(&bias), s).unwrap();
-        conv.force(forced);
+        let cx = &Context::new(cx.path()).by(forced);
+        let conv = Conv2d::new(cx, Source::F16(&half), Some(&bias), s).unwrap();
         let mut y = vec![f32::NAN; plain.len()];
         conv.forward(cx, batch, h, w, &x, &Epilogue::default(), &mut y)
             .unwrap();
@@ -175,7 +175,7 @@ fn the_algorithm_is_chosen_by_size() {
     let cx = crate::kernels::Context::new(crate::kernels::Path::Portable);
     let s = ConvShape::same(32, 32, 3);
     let conv = Conv2d::new(&cx, Source::F32(&vec![0.1; 9 * 32 * 32]), None, s).unwrap();
-    assert_eq!(conv.algorithm(1, 64, 64), Algorithm::Winograd4);
-    assert_eq!(conv.algorithm(1, 4, 4), Algorithm::Winograd2);
-    assert_eq!(conv.algorithm(1, 1, 1), Algorithm::Direct);
+    assert_eq!(conv.algorithm(&cx, 1, 64, 64), Algorithm::Winograd4);
+    assert_eq!(conv.algorithm(&cx, 1, 4, 4), Algorithm::Winograd2);
+    assert_eq!(conv.algorithm(&cx, 1, 1, 1), Algorithm::Direct);
 }

@@ -35,7 +35,7 @@ fn product(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f64> {
 
 /// `run` with every set of `cx`'s path; all must have the same bits, for their integers are the same.
 fn by_every_set(cx: &Context, run: impl Fn(Set) -> Vec<f32>) -> Vec<f32> {
-    let results: Vec<_> = Set::all_of(cx.path()).into_iter().map(&run).collect();
+    let results: Vec<_> = Set::all_of(cx.token()).into_iter().map(&run).collect();
     for other in &results[1..] {
         assert!(
             other

@@ -13,6 +13,8 @@
 
 mod blocks;
 mod config;
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 
@@ -79,10 +81,6 @@ pub struct Moments {
     /// The variance's logarithm, −30 to 20.
     pub logvar: Tensor,
 }
-
-/// What is watched of each picture's pass: the name as in the goldens, `[1, rows, width, channels]` one
-/// below another.
-type Watch<'a> = dyn Fn(&str, &[&Tensor]) + 'a;
 
 /// `encoder.*` and `quant_conv`.
 pub struct Encoder {
@@ -153,15 +151,6 @@ impl Encoder {
     /// [`crate::ErrorKind::Argument`] when the shape does not fit or there is not even one latent; what
     /// stops the pass, see [`Run::write`].
     pub fn encode(&self, run: &Run, image: &Tensor) -> Result<Moments> {
-        self.watched(run, image, &|_, _| {})
-    }
-
-    pub(in crate::models) fn watched(
-        &self,
-        run: &Run,
-        image: &Tensor,
-        watch: &Watch,
-    ) -> Result<Moments> {
         let c = &self.config;
         let shape = [None, Some(c.in_channels), None, None];
         let [.., height, width] = input("picture", image, shape)?;
@@ -174,7 +163,7 @@ impl Encoder {
                 ),
             ));
         }
-        let h = one_by_one(run, image, |image| self.moments(run, image, watch))?;
+        let h = one_by_one(run, image, |image| self.moments(run, image))?;
         let [batch, _, height, width] = input("moments", &h, [None; 4])?;
         let shape = [batch, c.latent_channels, height, width];
         let len = c.latent_channels * height * width;
@@ -196,25 +185,32 @@ impl Encoder {
     }
 
     /// Means and variances of one picture, `[1, 2 · latent_channels, …]`.
-    fn moments(&self, run: &Run, image: &Tensor, watch: &Watch) -> Result<Act> {
-        let image = Bands::whole(to_channels_last(run, image)?)?;
-        let conv_in = &self.conv_in;
-        let mut h = conv_in.forward_bands(run, image, &Through::Nothing, None)?;
-        for (i, block) in self.down_blocks.iter().enumerate() {
+    fn moments(&self, run: &Run, image: &Tensor) -> Result<Act> {
+        let mut h = self.entry(run, image)?;
+        for block in &self.down_blocks {
             h = block.forward(run, h)?;
-            watch(&format!("encoder.down.{i}"), &h.tensors());
         }
-        let mut h = self.mid_block.forward(run, h.into_act(run)?)?;
-        watch("encoder.mid", &[&h]);
-        h = self
+        let h = self.mid_block.forward(run, h.into_act(run)?)?;
+        to_planes(run, &*self.exit(run, h)?)
+    }
+
+    /// One picture as the first level takes it.
+    fn entry(&self, run: &Run, image: &Tensor) -> Result<Bands> {
+        let image = Bands::whole(to_channels_last(run, image)?)?;
+        self.conv_in
+            .forward_bands(run, image, &Through::Nothing, None)
+    }
+
+    /// Means and variances of what the middle made, channels last.
+    fn exit(&self, run: &Run, h: Act) -> Result<Act> {
+        let mut h = self
             .conv_norm_out
             .forward(run, &h, None, Activation::Silu)?;
         h = self.conv_out.forward(run, &h, Extra::NONE)?;
         if let Some(quant_conv) = &self.quant_conv {
             h = quant_conv.forward(run, &h, Extra::NONE)?;
         }
-        watch("moments", &[&h]);
-        to_planes(run, &h)
+        Ok(h)
     }
 }
 
@@ -287,39 +283,37 @@ impl Decoder {
     /// [`crate::ErrorKind::Argument`] when the shape does not fit; what stops the pass, see
     /// [`Run::write`].
     pub fn decode(&self, run: &Run, latents: &Tensor) -> Result<Tensor> {
-        self.watched(run, latents, &|_, _| {})
-    }
-
-    pub(in crate::models) fn watched(
-        &self,
-        run: &Run,
-        latents: &Tensor,
-        watch: &Watch,
-    ) -> Result<Tensor> {
         let c = &self.config;
         let shape = [None, Some(c.latent_channels), None, None];
         input("latents", latents, shape)?;
-        let pictures = one_by_one(run, latents, |x| self.picture(run, x, watch))?;
+        let pictures = one_by_one(run, latents, |x| self.picture(run, x))?;
         Ok(pictures.into_tensor())
     }
 
     /// One picture, `[1, out_channels, …]`.
-    fn picture(&self, run: &Run, latents: &Tensor, watch: &Watch) -> Result<Act> {
+    fn picture(&self, run: &Run, latents: &Tensor) -> Result<Act> {
+        let mut h = Bands::whole(self.middle(run, latents)?)?;
+        for block in &self.up_blocks {
+            h = block.forward(run, h)?;
+        }
+        to_planes(run, &*self.exit(run, h)?)
+    }
+
+    /// What the middle makes of one picture's latents.
+    fn middle(&self, run: &Run, latents: &Tensor) -> Result<Act> {
         let mut h = to_channels_last(run, latents)?;
         if let Some(post_quant_conv) = &self.post_quant_conv {
             h = post_quant_conv.forward(run, &h, Extra::NONE)?;
         }
         h = self.conv_in.forward(run, &h, Extra::NONE)?;
-        h = self.mid_block.forward(run, h)?;
-        watch("decoder.mid", &[&h]);
-        let mut h = Bands::whole(h)?;
-        for (i, block) in self.up_blocks.iter().enumerate() {
-            h = block.forward(run, h)?;
-            watch(&format!("decoder.up.{i}"), &h.tensors());
-        }
+        self.mid_block.forward(run, h)
+    }
+
+    /// The picture of what the last level made, channels last.
+    fn exit(&self, run: &Run, mut h: Bands) -> Result<Act> {
         let norm = Through::Norm(self.conv_norm_out.lines(run, &h)?, Activation::Silu);
         h = self.conv_out.forward_bands(run, h, &norm, None)?;
-        to_planes(run, &*h.into_act(run)?)
+        h.into_act(run)
     }
 }
 

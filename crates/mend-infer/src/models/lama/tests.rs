@@ -110,7 +110,8 @@ fn the_network_is_equal_to_pytorchs() {
         assert_eq!(net.config(), config);
         for algorithm in ALGORITHMS {
             for case in ["wide", "square"] {
-                let run = Run::new(&cx, &Arena::new()).force(algorithm);
+                let cx = Context::new(path).by(algorithm);
+                let run = Run::new(&cx, &Arena::new());
                 let got = net.forward(&run, &given(&golden, case)).unwrap();
                 let want = golden.tensor(&format!("{case}.out"));
                 let what = format!("{path:?} {algorithm:?} {case}");

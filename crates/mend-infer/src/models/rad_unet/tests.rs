@@ -73,10 +73,11 @@ fn the_network_is_the_references() {
             let t = |name: &str| golden.tensor(&format!("net.{kind}.{name}"));
             let (x, levels, want) = (t("x"), map(&t("levels")), t("out"));
             for force in ALGORITHMS {
+                let cx = Context::new(path).by(force);
                 let of = |threads| {
                     pool(threads).install(|| {
                         let arena = Arena::new();
-                        let run = Run::new(&cx, &arena).force(force);
+                        let run = Run::new(&cx, &arena);
                         let out = net.forward(&run, &x, &levels).unwrap();
                         assert_eq!(arena.live(), 0);
                         let (h, w) = levels.size();

@@ -5,6 +5,8 @@
 mod blocks;
 mod config;
 mod held;
+#[cfg(test)]
+mod tests;
 
 pub use config::Config;
 pub use held::{Check, Streamed, layers};
@@ -14,8 +16,8 @@ use crate::kernels::{Activation, Context, ConvShape};
 use crate::models::skips::last;
 use crate::models::{Cost, input};
 use crate::nn::{
-    Arena, Conv2d, Extra, GroupNorm, Run, TimestepEmbedding, Timesteps, Transformer2DConfig, each,
-    pair, to_channels_last, to_planes,
+    Act, Arena, Conv2d, Extra, GroupNorm, Run, TimestepEmbedding, Timesteps, Transformer2DConfig,
+    each, pair, to_channels_last, to_planes,
 };
 use crate::weights::Scope;
 use blocks::{DownBlock, Given, Level, MidBlock, UpBlock};
@@ -34,9 +36,6 @@ pub struct UNet2DConditionModel {
     conv_norm_out: GroupNorm,
     conv_out: Conv2d,
 }
-
-/// What is watched of a pass: the name as in the goldens, the picture.
-type Watch<'a> = dyn Fn(&str, &Tensor) + 'a;
 
 impl UNet2DConditionModel {
     /// Reads and packs the weights, on all threads of the caller's pool.
@@ -221,18 +220,32 @@ impl UNet2DConditionModel {
         timestep_cond: Option<&Tensor>,
     ) -> Result<Tensor> {
         let states = encoder_hidden_states;
-        self.watched(run, sample, timesteps, states, timestep_cond, &|_, _| {})
+        let temb = self.embedding(run, sample, timesteps, states, timestep_cond)?;
+        let given = Given {
+            temb: &temb,
+            states,
+        };
+        let mut skips = vec![self.entry(run, sample)?];
+        for block in &self.down_blocks {
+            block.forward(run, &mut skips, &given)?;
+        }
+        let mut h = self.mid_block.forward(run, last(&skips)?, &given)?;
+        for block in &self.up_blocks {
+            h = block.forward(run, h, &mut skips, &given)?;
+        }
+        self.exit(run, h)
     }
 
-    pub(in crate::models) fn watched(
+    /// Checks the inputs and embeds the times: `[batch, width]`, through the SiLU that all residual blocks
+    /// take it through.
+    fn embedding(
         &self,
         run: &Run,
         sample: &Tensor,
         timesteps: &[f32],
         states: &Tensor,
         timestep_cond: Option<&Tensor>,
-        watch: &Watch,
-    ) -> Result<Tensor> {
+    ) -> Result<Act> {
         let c = &self.config;
         let [batch, ..] = input("latents", sample, [None, Some(c.in_channels), None, None])?;
         let text = Some(c.cross_attention_dim);
@@ -254,43 +267,19 @@ impl UNet2DConditionModel {
             }
         };
 
-        // 1. time
         let t_emb = self.time_proj.forward(run, &times)?;
-        // Each residual block takes the embedding through a SiLU first, and nobody else takes it.
-        let temb = self
-            .time_embedding
-            .forward(run, &t_emb, timestep_cond, Activation::Silu)?;
-        drop(t_emb);
-        watch("time", &temb);
-        let given = Given {
-            temb: &temb,
-            states,
-        };
+        self.time_embedding
+            .forward(run, &t_emb, timestep_cond, Activation::Silu)
+    }
 
-        // 2. pre-process
-        let mut skips = Vec::new();
+    /// The latents as the first level takes them.
+    fn entry(&self, run: &Run, sample: &Tensor) -> Result<Act> {
         let x = to_channels_last(run, sample)?;
-        skips.push(self.conv_in.forward(run, &x, Extra::NONE)?);
-        drop(x);
-        watch("conv_in", last(&skips)?);
+        self.conv_in.forward(run, &x, Extra::NONE)
+    }
 
-        // 3. down
-        for (i, block) in self.down_blocks.iter().enumerate() {
-            block.forward(run, &mut skips, &given)?;
-            watch(&format!("down.{i}"), last(&skips)?);
-        }
-
-        // 4. mid
-        let mut h = self.mid_block.forward(run, last(&skips)?, &given)?;
-        watch("mid", &h);
-
-        // 5. up
-        for (i, block) in self.up_blocks.iter().enumerate() {
-            h = block.forward(run, h, &mut skips, &given)?;
-            watch(&format!("up.{i}"), &h);
-        }
-
-        // 6. post-process
+    /// What the last level made, as latents.
+    fn exit(&self, run: &Run, h: Act) -> Result<Tensor> {
         let n = self
             .conv_norm_out
             .forward(run, &h, None, Activation::Silu)?;

@@ -150,13 +150,15 @@ fn check(weights: &Weights, case: &Case, layer: &str) {
     let (h, w) = case.size;
     let made = |threads: usize, band: Option<usize>, counting: bool| {
         pool(threads).install(|| {
-            let cx = Context::new(case.path).packing(case.precision);
+            let cx = Context::new(case.path)
+                .packing(case.precision)
+                .by(case.force);
             let arena = if counting {
                 Arena::counting()
             } else {
                 Arena::new()
             };
-            let run = Run::new(&cx, &arena).force(case.force);
+            let run = Run::new(&cx, &arena);
             let run = run.band(band.unwrap_or(1));
             let x = run.write(&[1, h, w, INPUTS], |x| {
                 x.copy_from_slice(&noise(x.len(), 99));
