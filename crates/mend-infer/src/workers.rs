@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use crate::error::{Error, ErrorKind, Result};
+use parking_lot::Mutex;
 use std::fmt::Display;
 use std::panic::resume_unwind;
-use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Workers {
         }
         // On a thread of another pool: one that has nothing else to do waits in its place.
         let work = Mutex::new(Some(work));
-        let take = || work.lock().ok().and_then(|mut work| work.take());
+        let take = || work.lock().take();
         let made = thread::scope(|scope| {
             let waiting = waiter().spawn_scoped(scope, || take().map(|w| self.pool.install(w)));
             waiting.ok().and_then(joined)

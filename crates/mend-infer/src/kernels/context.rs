@@ -5,7 +5,7 @@ use super::shared::Shared;
 use super::simd::{Kernel, Portable, Token};
 use super::{Algorithm, Path, Precision};
 use crate::error::{Error, ErrorKind, Result};
-use std::sync::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Sixteen floats on a cache line of their own.
@@ -121,9 +121,9 @@ impl Context {
         self.buffers().clear();
     }
 
-    fn buffers(&self) -> std::sync::MutexGuard<'_, Vec<Aligned>> {
+    fn buffers(&self) -> MutexGuard<'_, Vec<Aligned>> {
         // A buffer has no state that a panic could have left half done.
-        self.scratch.lock().unwrap_or_else(|e| e.into_inner())
+        self.scratch.lock()
     }
 
     /// Runs `task(scratch, i)` for every `i < count`, on all threads; each call has `words` floats of

@@ -9,7 +9,7 @@ use crate::memory;
 use bytemuck::Pod;
 use half::f16;
 use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
-use std::sync::Mutex;
+use parking_lot::Mutex;
 
 /// Weights as files hold them.
 #[derive(Clone, Copy, Debug)]
@@ -317,7 +317,7 @@ fn read_and_lay_out(
     let mut out = Pages::new(p.count() * size, "a network's weights")?;
     let shared = Shared::new(&mut out);
     let failed = Mutex::new(None);
-    let failure = || failed.lock().unwrap_or_else(|e| e.into_inner());
+    let failure = || failed.lock();
     cx.tasks(p.count(), size.div_ceil(2), |own, panel| {
         if failure().is_some() {
             return;
@@ -334,7 +334,7 @@ fn read_and_lay_out(
             .collect();
         turn(&columns, to, width);
     })?;
-    match failed.into_inner().unwrap_or_else(|e| e.into_inner()) {
+    match failed.into_inner() {
         Some(e) => Err(e),
         None => Ok(out),
     }

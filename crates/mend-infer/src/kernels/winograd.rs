@@ -12,7 +12,7 @@
 use super::panels::{Panels, Rows};
 use super::shape::Field;
 use super::shared::{Place, Shared};
-use super::simd::{Held, Isa, Kernel, Strip, StripMut, math};
+use super::simd::{Element, Isa, Kernel, Strip, StripMut, math};
 use super::tile::{self, Tile};
 use super::{Context, Epilogue};
 use crate::error::Result;
@@ -401,7 +401,7 @@ fn weights<S: Isa, const SIDE: usize>(
 }
 
 #[inline(always)]
-fn weights_of<S: Isa, const SIDE: usize, T: Held>(
+fn weights_of<S: Isa, const SIDE: usize, T: Element>(
     isa: S,
     width: usize,
     depth: usize,

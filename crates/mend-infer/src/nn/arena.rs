@@ -5,8 +5,9 @@ use super::defect;
 use crate::error::Result;
 use crate::kernels::zeroed;
 use candle_core::{CpuStorage, Device, Storage, Tensor};
+use parking_lot::{Mutex, MutexGuard};
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 /// Floats that an allocation is longer than asked for, so that its data can start on a cache line.
 const LINE: usize = 16;
@@ -96,7 +97,7 @@ impl Arena {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Numbers and free buffers: a panic leaves nothing half done that matters.
-        self.0.state.lock().unwrap_or_else(|e| e.into_inner())
+        self.0.state.lock()
     }
 
     /// An activation of `shape`, with whatever was there before.

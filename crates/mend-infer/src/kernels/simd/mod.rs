@@ -149,19 +149,19 @@ impl<K: Kernel, S: Isa> Enter<S> for K {
 }
 
 /// What weights are held in: single precision, or the bits of half precision.
-pub(super) trait Held: Copy {
+pub(super) trait Element: Copy {
     /// The first `S::LANES` values of `from`, in single precision.
     fn load<S: Isa>(isa: S, from: &[Self]) -> S::V;
 }
 
-impl Held for f32 {
+impl Element for f32 {
     #[inline(always)]
     fn load<S: Isa>(isa: S, from: &[f32]) -> S::V {
         isa.load(from)
     }
 }
 
-impl Held for u16 {
+impl Element for u16 {
     #[inline(always)]
     fn load<S: Isa>(isa: S, from: &[u16]) -> S::V {
         isa.load_f16(from)

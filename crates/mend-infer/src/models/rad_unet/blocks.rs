@@ -16,7 +16,7 @@ use std::rc::Rc;
 type Pixels = Rc<[Mixed]>;
 
 /// What every residual block is told besides its picture.
-pub(super) struct Given<'a> {
+pub(super) struct Conditioning<'a> {
     /// The embedding of each level that there is, after its SiLU: `[levels, channels]`.
     pub embedding: &'a Tensor,
     /// Where which level is.
@@ -25,7 +25,7 @@ pub(super) struct Given<'a> {
     scaled: RefCell<Vec<((usize, usize), Pixels)>>,
 }
 
-impl<'a> Given<'a> {
+impl<'a> Conditioning<'a> {
     pub fn new(embedding: &'a Tensor, map: &'a LevelMap) -> Self {
         Self {
             embedding,
@@ -125,7 +125,7 @@ impl ResBlock {
     }
 
     /// `[1, height, width, inputs]` to `[1, height', width', outputs]`.
-    pub fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
+    pub fn forward(&self, run: &Run, x: &Tensor, given: &Conditioning) -> Result<Act> {
         let mut h = self.norm1.forward(run, x, None, Activation::Silu)?;
         if let Some(resampled) = self.resample.of(run, &h)? {
             h = resampled;

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::Config;
-use super::blocks::{Attends, Given, ResBlock, Resample};
+use super::blocks::{Attends, Conditioning, ResBlock, Resample};
 use crate::error::Result;
 use crate::kernels::Context;
 use crate::models::skips;
@@ -50,13 +50,13 @@ impl Layer {
         }
     }
 
-    fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
+    fn forward(&self, run: &Run, x: &Tensor, given: &Conditioning) -> Result<Act> {
         let h = self.resnet.forward(run, x, given)?;
         self.attend(run, h)
     }
 
     /// As [`Self::forward`], for what nobody else needs: it is gone before the attention begins.
-    fn consume(&self, run: &Run, x: Act, given: &Given) -> Result<Act> {
+    fn consume(&self, run: &Run, x: Act, given: &Conditioning) -> Result<Act> {
         let h = self.resnet.forward(run, &x, given)?;
         drop(x);
         self.attend(run, h)
@@ -96,7 +96,7 @@ impl DownBlock {
     }
 
     /// Goes on from the last of `skips` and adds to them what each layer makes.
-    pub fn forward(&self, run: &Run, skips: &mut Vec<Act>, given: &Given) -> Result<()> {
+    pub fn forward(&self, run: &Run, skips: &mut Vec<Act>, given: &Conditioning) -> Result<()> {
         for layer in &self.layers {
             let h = layer.forward(run, skips::last(skips)?, given)?;
             skips.push(h);
@@ -131,7 +131,7 @@ impl MidBlock {
         self.first.bytes() + self.second.bytes()
     }
 
-    pub fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
+    pub fn forward(&self, run: &Run, x: &Tensor, given: &Conditioning) -> Result<Act> {
         let h = self.first.forward(run, x, given)?;
         self.second.forward(run, &h, given)
     }
@@ -181,7 +181,7 @@ impl UpBlock {
         run: &Run,
         mut h: Act,
         skips: &mut Vec<Act>,
-        given: &Given,
+        given: &Conditioning,
     ) -> Result<Act> {
         for layer in &self.layers {
             let both = {

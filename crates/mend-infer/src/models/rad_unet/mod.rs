@@ -38,7 +38,7 @@ use crate::nn::{
     each, pair, to_channels_last, to_planes,
 };
 use crate::weights::Scope;
-use blocks::Given;
+use blocks::Conditioning;
 use levels::{DownBlock, MidBlock, UpBlock};
 
 /// The network, its weights packed.
@@ -163,7 +163,7 @@ impl RadUnet {
             ));
         }
         let embedding = self.embed(run, map.values(), Activation::Silu)?;
-        let given = Given::new(&embedding, map);
+        let given = Conditioning::new(&embedding, map);
 
         let mut skips = Vec::new();
         let x = to_channels_last(run, sample)?;

@@ -122,7 +122,7 @@ fn the_embedding_and_the_blocks_are_the_references() {
     within("embedding", &spread(&embedded), &want, 1e-5);
 
     let embedding = net.embed(&run, levels.values(), Activation::Silu).unwrap();
-    let given = Given::new(&embedding, &levels);
+    let given = Conditioning::new(&embedding, &levels);
     let config = &checkpoint.config;
     let picture = |x: &Tensor| to_channels_last(&run, x).unwrap();
     for (name, place, resample) in [

@@ -1,7 +1,7 @@
 //! The network's levels.
 #![forbid(unsafe_code)]
 
-use super::held::{Held, Origin};
+use super::layers::{LayerSource, Origin};
 use crate::error::Result;
 use crate::models::skips;
 use crate::nn::{
@@ -21,7 +21,12 @@ pub(super) struct Level {
 }
 
 impl Level {
-    fn resnet(&self, origin: &Origin, from: usize, to: usize) -> Result<Held<ResnetBlock2D>> {
+    fn resnet(
+        &self,
+        origin: &Origin,
+        from: usize,
+        to: usize,
+    ) -> Result<LayerSource<ResnetBlock2D>> {
         let config = ResnetConfig {
             inputs: from,
             outputs: to,
@@ -35,8 +40,8 @@ impl Level {
 
 /// A residual block and, where the level has them, the transformer behind it.
 struct Layer {
-    resnet: Held<ResnetBlock2D>,
-    attention: Option<Held<Transformer2DModel>>,
+    resnet: LayerSource<ResnetBlock2D>,
+    attention: Option<LayerSource<Transformer2DModel>>,
 }
 
 impl Layer {
@@ -57,7 +62,7 @@ impl Layer {
     }
 
     fn bytes(&self) -> usize {
-        let attention = self.attention.as_ref().and_then(Held::packed);
+        let attention = self.attention.as_ref().and_then(LayerSource::packed);
         let resnet = self.resnet.packed();
         resnet.map_or(0, ResnetBlock2D::bytes) + attention.map_or(0, Transformer2DModel::bytes)
     }
@@ -69,7 +74,7 @@ impl Layer {
         pair(cx, || self.resnet.prepare(cx), attention).map(|_| ())
     }
 
-    fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
+    fn forward(&self, run: &Run, x: &Tensor, given: &Conditioning) -> Result<Act> {
         self.prepare(run)?;
         let resnet = self.resnet.get(run.cx())?;
         let h = resnet.forward(run, x, Some(given.temb))?;
@@ -78,7 +83,7 @@ impl Layer {
     }
 
     /// As [`Self::forward`], for what nobody else needs: it is gone before the transformer begins.
-    fn consume(&self, run: &Run, x: Act, given: &Given) -> Result<Act> {
+    fn consume(&self, run: &Run, x: Act, given: &Conditioning) -> Result<Act> {
         self.prepare(run)?;
         let resnet = self.resnet.get(run.cx())?;
         let h = resnet.forward(run, &x, Some(given.temb))?;
@@ -86,7 +91,7 @@ impl Layer {
         self.attend(run, h, given)
     }
 
-    fn attend(&self, run: &Run, h: Act, given: &Given) -> Result<Act> {
+    fn attend(&self, run: &Run, h: Act, given: &Conditioning) -> Result<Act> {
         match &self.attention {
             Some(attention) => attention.get(run.cx())?.forward(run, &h, given.states),
             None => Ok(h),
@@ -95,7 +100,7 @@ impl Layer {
 }
 
 /// What every level is told besides its picture.
-pub(super) struct Given<'a> {
+pub(super) struct Conditioning<'a> {
     /// The time's embedding after its SiLU.
     pub temb: &'a Tensor,
     /// The text.
@@ -105,7 +110,7 @@ pub(super) struct Given<'a> {
 /// diffusers' `CrossAttnDownBlock2D` and `DownBlock2D`.
 pub(super) struct DownBlock {
     layers: Vec<Layer>,
-    downsampler: Option<Held<Downsample2D>>,
+    downsampler: Option<LayerSource<Downsample2D>>,
 }
 
 impl DownBlock {
@@ -131,12 +136,12 @@ impl DownBlock {
 
     pub fn bytes(&self) -> usize {
         let layers: usize = self.layers.iter().map(Layer::bytes).sum();
-        let downsampler = self.downsampler.as_ref().and_then(Held::packed);
+        let downsampler = self.downsampler.as_ref().and_then(LayerSource::packed);
         layers + downsampler.map_or(0, Downsample2D::bytes)
     }
 
     /// Goes on from the last of `skips` and adds to them what each layer makes.
-    pub fn forward(&self, run: &Run, skips: &mut Vec<Act>, given: &Given) -> Result<()> {
+    pub fn forward(&self, run: &Run, skips: &mut Vec<Act>, given: &Conditioning) -> Result<()> {
         for layer in &self.layers {
             let h = layer.forward(run, skips::last(skips)?, given)?;
             skips.push(h);
@@ -154,7 +159,7 @@ impl DownBlock {
 /// diffusers' `UNetMidBlock2DCrossAttn` with one layer.
 pub(super) struct MidBlock {
     first: Layer,
-    second: Held<ResnetBlock2D>,
+    second: LayerSource<ResnetBlock2D>,
 }
 
 impl MidBlock {
@@ -173,7 +178,7 @@ impl MidBlock {
         self.first.bytes() + second.map_or(0, ResnetBlock2D::bytes)
     }
 
-    pub fn forward(&self, run: &Run, x: &Tensor, given: &Given) -> Result<Act> {
+    pub fn forward(&self, run: &Run, x: &Tensor, given: &Conditioning) -> Result<Act> {
         let h = self.first.forward(run, x, given)?;
         self.second
             .get(run.cx())?
@@ -184,7 +189,7 @@ impl MidBlock {
 /// diffusers' `CrossAttnUpBlock2D` and `UpBlock2D`.
 pub(super) struct UpBlock {
     layers: Vec<Layer>,
-    upsampler: Option<Held<Upsample2D>>,
+    upsampler: Option<LayerSource<Upsample2D>>,
 }
 
 impl UpBlock {
@@ -214,7 +219,7 @@ impl UpBlock {
 
     pub fn bytes(&self) -> usize {
         let layers: usize = self.layers.iter().map(Layer::bytes).sum();
-        let upsampler = self.upsampler.as_ref().and_then(Held::packed);
+        let upsampler = self.upsampler.as_ref().and_then(LayerSource::packed);
         layers + upsampler.map_or(0, Upsample2D::bytes)
     }
 
@@ -224,7 +229,7 @@ impl UpBlock {
         run: &Run,
         mut h: Act,
         skips: &mut Vec<Act>,
-        given: &Given,
+        given: &Conditioning,
     ) -> Result<Act> {
         for layer in &self.layers {
             let both = {

@@ -4,12 +4,12 @@
 
 mod blocks;
 mod config;
-mod held;
+mod layers;
 #[cfg(test)]
 mod tests;
 
 pub use config::Config;
-pub use held::{Check, Streamed, layers};
+pub use layers::{Check, Streamed, layers};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::{Activation, Context, ConvShape};
@@ -20,9 +20,9 @@ use crate::nn::{
     each, pair, to_channels_last, to_planes,
 };
 use crate::weights::Scope;
-use blocks::{DownBlock, Given, Level, MidBlock, UpBlock};
+use blocks::{Conditioning, DownBlock, Level, MidBlock, UpBlock};
 use candle_core::Tensor;
-use held::Origin;
+use layers::Origin;
 
 /// The network, its weights packed.
 pub struct UNet2DConditionModel {
@@ -221,7 +221,7 @@ impl UNet2DConditionModel {
     ) -> Result<Tensor> {
         let states = encoder_hidden_states;
         let temb = self.embedding(run, sample, timesteps, states, timestep_cond)?;
-        let given = Given {
+        let given = Conditioning {
             temb: &temb,
             states,
         };

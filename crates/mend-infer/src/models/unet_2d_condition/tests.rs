@@ -17,7 +17,7 @@ impl UNet2DConditionModel {
         let mut keep = |name: &str, x: &Tensor| made.push((name.to_owned(), x.copy().unwrap()));
         let temb = self.embedding(run, sample, timesteps, states, None)?;
         keep("time", &temb);
-        let given = Given {
+        let given = Conditioning {
             temb: &temb,
             states,
         };

@@ -6,10 +6,12 @@ use super::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Context;
 use crate::weights::{Scope, Weights};
+use once_cell::sync::OnceCell;
+use parking_lot::Mutex;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 
 /// How layers are read that are not all here from the start.
 #[derive(Clone, Debug)]
@@ -81,13 +83,13 @@ impl Origin<'_> {
     pub fn layer<T>(
         &self,
         make: impl Fn(&Context, &Scope) -> Result<T> + Send + Sync + 'static,
-    ) -> Result<Held<T>> {
+    ) -> Result<LayerSource<T>> {
         let name = self.scope.path("");
         let stays = |streamed: &Streamed| !streamed.layers.contains(&name);
         let passes = self.streamed.filter(|s| s.later || !stays(s));
         let Some(streamed) = passes else {
             (self.check)()?;
-            return make(self.cx, &self.scope).map(Held::Packed);
+            return make(self.cx, &self.scope).map(LayerSource::Packed);
         };
         let stays = stays(streamed);
         let weights = streamed.weights.clone();
@@ -98,11 +100,11 @@ impl Origin<'_> {
             Ok(made)
         };
         Ok(match stays {
-            true => Held::Later(Later {
-                here: OnceLock::new(),
+            true => LayerSource::Later(Later {
+                here: OnceCell::new(),
                 load: Mutex::new(Some(Arc::new(load))),
             }),
-            false => Held::Streamed(Box::new(load)),
+            false => LayerSource::Streamed(Box::new(load)),
         })
     }
 }
@@ -110,7 +112,7 @@ impl Origin<'_> {
 type Load<T> = dyn Fn(&Context) -> Result<T> + Send + Sync;
 
 /// A layer that is here, or the way to it.
-pub(super) enum Held<T> {
+pub(super) enum LayerSource<T> {
     Packed(T),
     Later(Later<T>),
     Streamed(Box<Load<T>>),
@@ -118,35 +120,34 @@ pub(super) enum Held<T> {
 
 /// A layer that the first pass reads.
 pub(super) struct Later<T> {
-    here: OnceLock<T>,
+    here: OnceCell<T>,
     /// Gone, and the file with it, when the layer is here.
     load: Mutex<Option<Arc<Load<T>>>>,
 }
 
 impl<T> Later<T> {
     fn way(&self) -> Option<Arc<Load<T>>> {
-        let way = self.load.lock().unwrap_or_else(PoisonError::into_inner);
-        way.clone()
+        self.load.lock().clone()
     }
 
     /// The layer. Of two passes that come to it at once each reads it, and one drops its own: while
     /// one waited for the other its thread might be handed that other's work.
-    fn get(&self, cx: &Context) -> Result<Loan<'_, T>> {
+    fn get(&self, cx: &Context) -> Result<LayerRef<'_, T>> {
         if let (None, Some(load)) = (self.here.get(), self.way()) {
             let made = load(cx)?;
             if let Err(second) = self.here.set(made) {
-                return Ok(Loan::Read(second));
+                return Ok(LayerRef::Read(second));
             }
-            *self.load.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.load.lock() = None;
         }
-        self.here.get().map(Loan::Packed).ok_or_else(|| {
+        self.here.get().map(LayerRef::Packed).ok_or_else(|| {
             let what = "a defect in Mend: a layer is neither here nor to be read";
             Error::new(ErrorKind::Internal, what)
         })
     }
 }
 
-impl<T> Held<T> {
+impl<T> LayerSource<T> {
     /// What is here.
     pub fn packed(&self) -> Option<&T> {
         match self {
@@ -165,22 +166,22 @@ impl<T> Held<T> {
     }
 
     /// The layer, read now where it is not held; `cx` packs as the one that the network was made with.
-    pub fn get(&self, cx: &Context) -> Result<Loan<'_, T>> {
+    pub fn get(&self, cx: &Context) -> Result<LayerRef<'_, T>> {
         match self {
-            Self::Packed(layer) => Ok(Loan::Packed(layer)),
+            Self::Packed(layer) => Ok(LayerRef::Packed(layer)),
             Self::Later(layer) => layer.get(cx),
-            Self::Streamed(load) => load(cx).map(Loan::Read),
+            Self::Streamed(load) => load(cx).map(LayerRef::Read),
         }
     }
 }
 
 /// A layer for as long as it is needed.
-pub(super) enum Loan<'a, T> {
+pub(super) enum LayerRef<'a, T> {
     Packed(&'a T),
     Read(T),
 }
 
-impl<T> Deref for Loan<'_, T> {
+impl<T> Deref for LayerRef<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
