@@ -7,7 +7,8 @@ use super::*;
 type Made = Vec<(String, Tensor)>;
 
 fn whole(h: &Bands) -> Tensor {
-    Tensor::cat(&h.tensors(), 1).unwrap()
+    // Of a single band `cat` gives that band itself, which the pass goes on to write into.
+    Tensor::cat(&h.tensors(), 1).unwrap().copy().unwrap()
 }
 
 impl Encoder {
