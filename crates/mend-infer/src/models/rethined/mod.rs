@@ -85,7 +85,7 @@ impl Rethined {
     }
 
     /// The coarse answer. `extended` is the picture with a smooth extension of what is known in the
-    /// hole, see [`crate::blend::extend`].
+    /// hole, which `mend` makes by `blend::extend`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Argument`] when a shape does not fit; what stops the pass, see
