@@ -57,7 +57,7 @@ pub fn transfer_work(scale: f64, hole: &RunMask) -> Result<f64> {
 }
 
 /// Carries native detail into the hole of `crop`, whose pixels carry the answer at native size, see
-/// [`super::upscale`]. Returns a picture of the crop's size that differs in the hole only.
+/// `upscale`. Returns a picture of the crop's size that differs in the hole only.
 ///
 /// # Errors
 /// What `steps` returns; [`crate::ErrorKind::Memory`]; [`crate::ErrorKind::Unsupported`] for a side

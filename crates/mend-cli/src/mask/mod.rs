@@ -41,7 +41,7 @@ pub struct Mask {
 pub struct How {
     /// Fill where it is dark.
     pub invert: bool,
-    /// The value from which on a pixel is selected, and wholly; without one, see [`Levels::meant`].
+    /// The value from which on a pixel is selected, and wholly; without one, see `Levels::meant`.
     pub threshold: Option<f64>,
 }
 
