@@ -439,8 +439,8 @@ mend_status mend_request_new(struct mend_request **out, struct mend_error **err)
  * names, the values that they accept, and their defaults. Numbers have a decimal point.
  *
  * Engines may accept different values for one name, and have different defaults. A value that no
- * engine accepts is refused here; so is one that the engine does not accept to which "engine" was set
- * before. If the engine is set later, or is chosen automatically, mend_plan and mend_inpaint refuse
+ * engine accepts is refused here; so is one that the chosen engine does not accept, if "engine" was
+ * set before. If the engine is set later, or is chosen automatically, mend_plan and mend_inpaint refuse
  * the value with MEND_ERR_PARAMETER. A parameter that the engine does not have is not used, and the
  * notes say so.
  *

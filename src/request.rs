@@ -17,7 +17,8 @@ pub fn common_params() -> Vec<ParamSpec> {
         ParamSpec {
             name: ENGINE,
             label: "Engine",
-            help: "What fills the hole. Automatic chooses by the hole and by what is installed.",
+            help: "What fills the hole. Automatic uses diffusion if there is a prompt and a model for \
+                   it, and the picture's own pixels otherwise.",
             kind: ParamKind::Choice(choices),
             default: AUTO,
         },

@@ -101,7 +101,7 @@ pub struct TellArgs {
 /// What the machine may give.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct MachineArgs {
-    /// Threads; 0 uses as many as there are
+    /// Number of threads; 0 means one for each processor
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
         value_parser = clap::value_parser!(u32).range(0..=1024))]
     pub threads: u32,
@@ -226,13 +226,13 @@ pub struct FillArgs {
     /// How hard to compress a PNG
     #[arg(long, value_name = "HOW", value_enum, default_value_t = Compression::Default)]
     pub png_compression: Compression,
-    /// Quality of a JPEG whose source is no JPEG, 1 to 100
+    /// JPEG quality, 1 to 100, when the input is not a JPEG
     #[arg(long, value_name = "N", default_value_t = 95,
         value_parser = clap::value_parser!(u8).range(1..=100))]
     pub jpeg_quality: u8,
     /// Write small pictures of each step of the fill into this folder
     ///
-    /// A PNG for each step, if the engine works in steps (diffusion): OUT's name with -0001, -0002, …
+    /// A PNG for each step, if the engine works in steps (diffusion, rad): OUT's name with -0001, -0002, …
     #[arg(long, value_name = "DIR")]
     pub previews: Option<PathBuf>,
     #[command(flatten)]
@@ -277,7 +277,7 @@ pub struct BenchArgs {
     /// Only this stage; may be given several times
     #[arg(long, value_name = "STAGE", value_parser = ["text", "unet64", "unet32", "vae_encode", "vae_decode"])]
     pub stage: Vec<String>,
-    /// Threads; 0 uses as many as there are
+    /// Number of threads; 0 means one for each processor
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
         value_parser = clap::value_parser!(u32).range(0..=1024))]
     pub threads: u32,

@@ -117,7 +117,7 @@ impl Engine for Diffusion {
             id: "diffusion",
             label: "Diffusion",
             summary: "Invents what fits, with or without a prompt, with a Stable Diffusion model of \
-                      version 1 or 2. Needs a model, and minutes.",
+                      version 1 or 2. Needs a model, and takes minutes.",
             params: settings::params(),
         }
     }

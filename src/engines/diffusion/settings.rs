@@ -102,7 +102,7 @@ pub fn params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "strength",
             label: "Strength",
-            help: "How much of the masked content is replaced: 1 keeps only its mood, small values \
+            help: "How much of what is under the mask is replaced: 1 replaces all of it, small values \
                    keep most of it. Without a prompt at most 0.9 is used.",
             kind: ParamKind::Number {
                 min: 0.01,

@@ -137,7 +137,7 @@ impl Engine for Rad {
             label: "Region-aware diffusion",
             summary: "Invents what fits, with a diffusion model that knows the noise level of each pixel \
                       and adds noise only in the hole; soft masks keep part of what they cover. Works \
-                      without a prompt. Needs a model that was trained for it, and minutes.",
+                      without a prompt. Needs a model that was trained for it, and takes minutes.",
             params: settings::params(),
         }
     }

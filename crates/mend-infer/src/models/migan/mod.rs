@@ -349,23 +349,28 @@ impl Generator {
                 x = next.ok_or_else(nothing)?;
                 continue;
             }
-            // Of the last block nothing but the colours is needed.
-            let step = (2 << 20) / (4 * side * channels).max(1);
-            return run.write(&[side, side, 3], |image| {
-                for (i, part) in image.chunks_mut(step.max(4) * side * 3).enumerate() {
-                    let start = i * step.max(4);
-                    let rows = start..start + part.len() / (side * 3);
-                    let feat = self.first_feature(run, &source, around(&rows, 1, side))?;
-                    let band = run.write(&[rows.len(), side, channels], |y| {
-                        pass.rows(rows.clone(), Some(&values(&feat)?), y)
-                    })?;
-                    drop(feat);
-                    pass.colours(rows, &values(&band)?, part)?;
-                }
-                Ok(())
-            });
+            return self.colours(&pass, &source);
         }
         Err(nothing())
+    }
+
+    /// The picture, by the last block, of which nothing but the colours is needed.
+    fn colours(&self, pass: &Pass<'_>, source: &Band<'_>) -> Result<Act> {
+        let (run, side, channels) = (pass.run, pass.side, pass.block.conv2.outputs());
+        let step = ((2 << 20) / (4 * side * channels).max(1)).max(4);
+        run.write(&[side, side, 3], |image| {
+            for (i, part) in image.chunks_mut(step * side * 3).enumerate() {
+                let start = i * step;
+                let rows = start..start + part.len() / (side * 3);
+                let feat = self.first_feature(run, source, around(&rows, 1, side))?;
+                let band = run.write(&[rows.len(), side, channels], |y| {
+                    pass.rows(rows.clone(), Some(&values(&feat)?), y)
+                })?;
+                drop(feat);
+                pass.colours(rows, &values(&band)?, part)?;
+            }
+            Ok(())
+        })
     }
 }
 
