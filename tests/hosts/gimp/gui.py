@@ -60,9 +60,14 @@ def wait(what, condition, seconds=20.0):
 def press(key, name="GIMP$"):
     """A key on the first window of that name."""
     # While GIMP is at work its windows do not always answer.
-    if not wait("a window named " + name, lambda: windows(name), 20):
+    found = []
+
+    def listed():
+        found[:] = windows(name)
+        return found
+
+    if not wait("a window named " + name, listed, 20):
         return
-    found = windows(name)
     xdotool("windowactivate", "--sync", found[-1])
     time.sleep(0.3)
     xdotool("key", "--clearmodifiers", key)
@@ -428,7 +433,8 @@ def cancel():
         click_cancel(lambda: len(plugins_running()) <= resting)
         check("GIMP's own Cancel ends the plug-in", len(plugins_running()) <= resting)
     time.sleep(1)
-    check("cancelling changes nothing", state(image) == before)
+    after = state(image)
+    check("cancelling changes nothing", after == before, [a == b for a, b in zip(after, before)])
     # GIMP lives: another fill works.
     G.select_ellipse(image, 300, 200, 60, 60)
     G.flush()
