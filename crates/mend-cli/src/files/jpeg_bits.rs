@@ -179,32 +179,14 @@ impl<'a> Bits<'a> {
 
 /// A block's coefficients after the first one, in one go (T.81, F.2.2.2).
 pub fn sequential(codes: &Codes, bits: &mut Bits<'_>) -> Result<(), Lack> {
-    let mut k = 1;
-    while k < 64 {
-        let symbol = bits.symbol(codes)?;
-        let (zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
-        if size == 0 {
-            if zeros != 15 {
-                break;
-            }
-            k += 16;
-            continue;
-        }
-        k += zeros;
-        if k > 63 {
-            return Err(Lack::Sense);
-        }
-        bits.take(size)?;
-        k += 1;
-    }
-    Ok(())
+    run_lengths(codes, bits, (1, 63), &mut 0).map(drop)
 }
 
 /// The first bits of a band of coefficients (T.81, G.1.2.2).
 pub fn bring(
     codes: &Codes,
     bits: &mut Bits<'_>,
-    (first, last): (u32, u32),
+    band: (u32, u32),
     nonzero: &mut u64,
     run: &mut u32,
 ) -> Result<(), Lack> {
@@ -212,14 +194,27 @@ pub fn bring(
         *run -= 1;
         return Ok(());
     }
+    if let Some(size) = run_lengths(codes, bits, band, nonzero)? {
+        *run = (1 << size) - 1 + bits.take(size)?;
+    }
+    Ok(())
+}
+
+/// Coefficients that come as a run of zeros and a number, and which of them are not zero. Gives the upper
+/// half of the code that ends them before the last: in a band the size of how many more blocks end here.
+fn run_lengths(
+    codes: &Codes,
+    bits: &mut Bits<'_>,
+    (first, last): (u32, u32),
+    nonzero: &mut u64,
+) -> Result<Option<u32>, Lack> {
     let mut k = first;
     while k <= last {
         let symbol = bits.symbol(codes)?;
         let (zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
         if size == 0 {
             if zeros != 15 {
-                *run = (1 << zeros) - 1 + bits.take(zeros)?;
-                break;
+                return Ok(Some(zeros));
             }
             k += 16;
             continue;
@@ -232,7 +227,7 @@ pub fn bring(
         *nonzero |= 1 << k;
         k += 1;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// One more bit of a band of coefficients (T.81, G.1.2.3): one for each that is not zero, among the
