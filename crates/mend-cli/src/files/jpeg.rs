@@ -9,7 +9,8 @@ use super::jpeg_segments::{self, carried, fresh};
 pub use super::jpeg_segments::{MOST_XMP, fits_icc, fits_segment};
 use super::{Kind, Output, Picture, Source, Want, cmyk, encode_error, jpeg_pixels};
 use jpeg_encoder::{
-    ChromaSubsamplingMethod, ColorType, Encoder, QuantizationTableType, SamplingFactor,
+    ChromaSubsamplingMethod, Encoder, ImageBuffer, JpegColorType, QuantizationTableType,
+    SamplingFactor, rgb_to_ycbcr,
 };
 use mend::Result;
 use mend::pixels::{Depth, Layout, PixelFormat};
@@ -91,8 +92,8 @@ pub fn write(picture: &mut Picture, quality: u8, out: &mut dyn Output) -> Result
         ));
     };
     let color = match picture.format.layout {
-        Layout::Gray => ColorType::Luma,
-        Layout::Rgb => ColorType::Rgb,
+        Layout::Gray => JpegColorType::Luma,
+        Layout::Rgb => JpegColorType::Ycbcr,
         other => return Err(encode_error("JPEG", format!("it has no layout {other:?}"))),
     };
     let segments = match &picture.carry {
@@ -127,12 +128,16 @@ pub fn write(picture: &mut Picture, quality: u8, out: &mut dyn Output) -> Result
             SamplingFactor::R_4_2_0
         });
     }
-    encoder
-        .encode(&picture.data, width, height, color)
-        .map_err(|e| match e {
-            jpeg_encoder::EncodingError::IoError(e) => encode_error("JPEG", e),
-            e => encode_error("JPEG", e),
-        })
+    let pixels = Pixels {
+        data: &picture.data,
+        width,
+        height,
+        color,
+    };
+    encoder.encode_image(pixels).map_err(|e| match e {
+        jpeg_encoder::EncodingError::IoError(e) => encode_error("JPEG", e),
+        e => encode_error("JPEG", e),
+    })
 }
 
 /// What of a source's way of coding cannot be kept, in words; empty if all can.
@@ -175,6 +180,55 @@ fn factor(m: &Markers) -> Option<SamplingFactor> {
     // Components that are RGB have no chroma to subsample.
     let (h, v) = m.subsampling()?;
     SamplingFactor::from_factors(h, v)
+}
+
+/// A grey or an RGB picture. The encoder's own `encode` would have all of it compiled for each of nine layouts.
+struct Pixels<'a> {
+    data: &'a [u8],
+    width: u16,
+    height: u16,
+    color: JpegColorType,
+}
+
+/// Pixels that are turned into luma and chroma at a time.
+const CHUNK: usize = 32;
+
+impl ImageBuffer for Pixels<'_> {
+    fn get_jpeg_color_type(&self) -> JpegColorType {
+        self.color
+    }
+
+    fn width(&self) -> u16 {
+        self.width
+    }
+
+    fn height(&self) -> u16 {
+        self.height
+    }
+
+    fn fill_buffers(&self, y: u16, buffers: &mut [Vec<u8>; 4]) {
+        let channels = match self.color {
+            JpegColorType::Luma => 1,
+            _ => 3,
+        };
+        let len = usize::from(self.width) * channels;
+        let row = &self.data[usize::from(y) * len..][..len];
+        if channels == 1 {
+            buffers[0].extend_from_slice(row);
+            return;
+        }
+        let [luma, blue, red, _] = buffers;
+        // In chunks, which the compiler makes vectors of.
+        for pixels in row.as_chunks::<3>().0.chunks(CHUNK) {
+            let mut own = [[0; CHUNK]; 3];
+            for (i, [r, g, b]) in pixels.iter().enumerate() {
+                (own[0][i], own[1][i], own[2][i]) = rgb_to_ycbcr(*r, *g, *b);
+            }
+            for (buffer, own) in [&mut *luma, &mut *blue, &mut *red].into_iter().zip(&own) {
+                buffer.extend_from_slice(&own[..pixels.len()]);
+            }
+        }
+    }
 }
 
 /// Bytes that the encoder writes first: start marker and its own JFIF segment.

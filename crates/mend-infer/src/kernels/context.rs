@@ -137,6 +137,16 @@ impl Context {
         words: usize,
         task: impl Fn(&mut [f32], usize) + Sync,
     ) -> Result<()> {
+        self.share(count, words, &task)
+    }
+
+    /// [`Self::tasks`], compiled once for all kernels.
+    fn share(
+        &self,
+        count: usize,
+        words: usize,
+        task: &(dyn Fn(&mut [f32], usize) + Sync),
+    ) -> Result<()> {
         let next = AtomicUsize::new(0);
         let failed = AtomicBool::new(false);
         let work = || {

@@ -124,23 +124,24 @@ impl<'a> Run<'a> {
     /// # Errors
     /// What `fill` returned.
     pub fn rewrite(&self, act: &Act, fill: impl FnOnce(&mut [f32]) -> Result<()>) -> Result<()> {
-        let op = Write {
-            fill: Cell::new(Some(fill)),
-            result: RefCell::new(Ok(())),
+        let mut fill = Some(fill);
+        let mut result = Ok(());
+        let mut once = |data: &mut [f32]| {
+            if let Some(fill) = fill.take() {
+                result = fill(data);
+            }
         };
-        let done = act.inplace_op1(&op);
-        op.result.into_inner()?;
+        let done = act.inplace_op1(&Write(RefCell::new(&mut once)));
+        result?;
         done.map_err(defect)
     }
 }
 
-/// The custom op that all layers are: candle hands out the memory, a kernel fills it.
-struct Write<F> {
-    fill: Cell<Option<F>>,
-    result: RefCell<Result<()>>,
-}
+/// The custom op that all layers are: candle hands out the memory, a kernel fills it. It is one type for all of
+/// them, because candle's side is compiled for each type of op.
+struct Write<'a>(RefCell<&'a mut dyn FnMut(&mut [f32])>);
 
-impl<F: FnOnce(&mut [f32]) -> Result<()>> InplaceOp1 for Write<F> {
+impl InplaceOp1 for Write<'_> {
     fn name(&self) -> &'static str {
         "mend"
     }
@@ -152,9 +153,7 @@ impl<F: FnOnce(&mut [f32]) -> Result<()>> InplaceOp1 for Write<F> {
         let Some((from, to)) = layout.contiguous_offsets() else {
             candle_core::bail!("an activation that is not contiguous");
         };
-        if let Some(fill) = self.fill.take() {
-            *self.result.borrow_mut() = fill(&mut data[from..to]);
-        }
+        (self.0.borrow_mut())(&mut data[from..to]);
         Ok(())
     }
 }

@@ -4,7 +4,6 @@ use super::tile::{self, Tile};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{AvxVnni, Vnni256, Vnni512, Widened};
 use crate::kernels::simd::{Isa, Kernel, Portable, Token};
-use std::array::from_fn;
 
 /// The instruction sets that tiles of bytes are written for; a value is the proof that the machine has
 /// it. A [`Token`] stands for one, but AVX2's, whose machines may or may not have [`Self::AvxVnni`].
@@ -182,7 +181,7 @@ impl Dot for Bytes {
     }
     #[inline(always)]
     fn load(self, from: &[i32]) -> [i32; 4] {
-        from_fn(|i| from[i])
+        [from[0], from[1], from[2], from[3]]
     }
     #[inline(always)]
     fn spread(self, four: [u8; 4]) -> [i32; 4] {
@@ -192,13 +191,20 @@ impl Dot for Bytes {
     fn weights(self, from: &[i8]) -> [[i32; 4]; 4] {
         let from = &from[..16];
         // By the place among the four, so that the sums are made lane by lane.
-        from_fn(|k| from_fn(|lane| i32::from(from[4 * lane + k])))
+        let of = |k| [from[k], from[4 + k], from[8 + k], from[12 + k]].map(i32::from);
+        [of(0), of(1), of(2), of(3)]
     }
     #[inline(always)]
     fn dot(self, sums: [i32; 4], a: [i32; 4], b: [[i32; 4]; 4]) -> [i32; 4] {
         // Wrapping, so that a debug build is checked no more than the machine's instructions are: see
         // the module's docs for why no sum is too long.
-        from_fn(|lane| (0..4).fold(sums[lane], |s, k| s.wrapping_add(a[k] * b[k][lane])))
+        let mut sums = sums;
+        for (a, b) in a.iter().zip(b) {
+            for (s, b) in sums.iter_mut().zip(b) {
+                *s = s.wrapping_add(a * b);
+            }
+        }
+        sums
     }
     #[inline(always)]
     fn floats(self, sums: [i32; 4]) -> [f32; 4] {

@@ -48,28 +48,34 @@ struct Table<D>(PhantomData<D>);
 impl<D: Dot> Table<D> {
     /// A tile of `m` rows stands at `m - 1`.
     const OF_ROWS: [fn(D, &mut Tile); TALLEST] = [
-        call::<D, 1>,
-        call::<D, 2>,
-        call::<D, 3>,
-        call::<D, 4>,
-        call::<D, 5>,
-        call::<D, 6>,
-        call::<D, 7>,
-        call::<D, 8>,
-        call::<D, 9>,
-        call::<D, 10>,
-        call::<D, 11>,
-        call::<D, 12>,
-        call::<D, 13>,
-        call::<D, 14>,
+        Self::of_rows::<1>(),
+        Self::of_rows::<2>(),
+        Self::of_rows::<3>(),
+        Self::of_rows::<4>(),
+        Self::of_rows::<5>(),
+        Self::of_rows::<6>(),
+        Self::of_rows::<7>(),
+        Self::of_rows::<8>(),
+        Self::of_rows::<9>(),
+        Self::of_rows::<10>(),
+        Self::of_rows::<11>(),
+        Self::of_rows::<12>(),
+        Self::of_rows::<13>(),
+        Self::of_rows::<14>(),
     ];
+
+    /// Taller ones are not named, and so never compiled.
+    const fn of_rows<const M: usize>() -> fn(D, &mut Tile) {
+        if M <= D::TALLEST {
+            call::<D, M>
+        } else {
+            |_, _| unreachable!("a tile of more rows than fit the registers")
+        }
+    }
 }
 
 fn call<D: Dot, const M: usize>(dot: D, t: &mut Tile) {
-    // Taller ones are never compiled.
-    if M <= D::TALLEST {
-        dot.call(OfRows::<M>(t));
-    }
+    dot.call(OfRows::<M>(t));
 }
 
 struct OfRows<'a, 'b, const M: usize>(&'a mut Tile<'b>);
