@@ -9,9 +9,11 @@
 
 use super::field::Field;
 use super::level::Level;
+use super::lines::lines;
 use super::maps;
 use super::peel::peel;
 use super::reconstruct::{Proposal, reconstruct};
+use super::rhythm::{Rhythm, rhythm};
 use super::rounds::{Meter, Rounds, Setting, Steps};
 use super::sparse::{Closed, closed, replaced};
 use super::vote::Weights;
@@ -137,16 +139,28 @@ pub fn matched<'a>(
     let (pool, seed, cancel) = (setting.pool, setting.seed, setting.cancel);
     let mut levels = pool.install(|| pyramid(image, hole, source, coarse, cancel))?;
     let count = levels.len();
+    let lines = pool.install(|| lines(&levels, cancel))?;
+    let rhythm = pool.install(|| rhythm(&levels, cancel))?;
+    for (number, level) in levels.iter_mut().enumerate() {
+        pool.install(|| level.hold_to(&lines, number, rhythm.as_ref()))?;
+    }
     let mut meter = Meter::new(passes(&levels), steps);
     let Some(first) = levels.pop() else {
         return Ok((None, meter));
     };
-    let (mut level, mut field) = coarsest(setting, &first, &rounds(count - 1, count), &mut meter)?;
+    let (mut level, mut field) = coarsest(
+        setting,
+        &first,
+        &rounds(count - 1, count),
+        rhythm.as_ref(),
+        &mut meter,
+    )?;
     drop(first);
     while let Some(mut finer) = levels.pop() {
         let mut next = pool.install(|| field.refined(&level, &finer, seed, cancel))?;
         drop((level, field));
         let rounds = rounds(levels.len(), count);
+        follow(&mut next, &finer, levels.len(), rhythm.as_ref());
         pool.install(|| finer.update_means(cancel));
         setting.vote(&mut finer, &next, rounds.number, None)?;
         setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
@@ -235,6 +249,7 @@ fn coarsest(
     setting: &Setting<'_>,
     level: &Level,
     rounds: &Rounds,
+    rhythm: Option<&Rhythm>,
     meter: &mut Meter<'_>,
 ) -> Result<(Level, Field)> {
     let centres = level.centre_list()?;
@@ -247,6 +262,12 @@ fn coarsest(
         setting
             .pool
             .install(|| peel(&mut level, &mut field, &search, &centres))?;
+        if follow(&mut field, &level, rounds.number, rhythm) {
+            setting
+                .pool
+                .install(|| search.evaluate(&mut level, &mut field));
+            setting.vote(&mut level, &field, rounds.number, Some(rounds.sharpness))?;
+        }
         let with = Setting { seed, ..*setting };
         with.refine(&mut level, &mut field, rounds, &centres, meter)?;
         let energy = field.energy(&level);
@@ -261,6 +282,20 @@ fn coarsest(
             "no start at the coarsest level",
         )),
     }
+}
+
+/// Takes targets' patches from along the lines that they lie on, and where something repeats, from there; whether
+/// there are any.
+fn follow(field: &mut Field, level: &Level, number: usize, rhythm: Option<&Rhythm>) -> bool {
+    let repeats = match rhythm.filter(|r| r.number == number) {
+        Some(rhythm) => field.follow(level, |x, y| rhythm.first(x, y)),
+        None => false,
+    };
+    let along = match &level.along {
+        Some(along) => field.follow(level, |x, y| along.first(x, y)),
+        None => false,
+    };
+    along || repeats
 }
 
 /// The rounds of level `number` of `count`.

@@ -94,6 +94,29 @@ impl Field {
         Ok(field)
     }
 
+    /// Takes each target's patch from where `from` says, where a usable one is there; whether any was.
+    pub fn follow(
+        &mut self,
+        level: &Level,
+        from: impl Fn(usize, usize) -> Option<(i32, i32)>,
+    ) -> bool {
+        let mut any = false;
+        for (y, runs) in level.targets.iter().enumerate() {
+            for x in runs.iter().flat_map(|r| usize::from(r.0)..usize::from(r.1)) {
+                let Some((sx, sy)) = from(x, y) else {
+                    continue;
+                };
+                let (sx, sy) = (sx as usize, sy as usize);
+                let inside = sx < level.centres.width && sy < level.centres.height;
+                if inside && level.centres.row(sy)[sx] != 0 {
+                    self.source.row_mut(y)[x] = (sx as u16, sy as u16);
+                    any = true;
+                }
+            }
+        }
+        any
+    }
+
     /// The sum of all targets' costs.
     pub fn energy(&self, level: &Level) -> u64 {
         let rows = level.targets.iter().enumerate();

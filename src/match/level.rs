@@ -2,7 +2,10 @@
 //! from.
 #![forbid(unsafe_code)]
 
+use super::along::Along;
+use super::lines::Line;
 use super::maps::{self, Runs};
+use super::rhythm::Rhythm;
 use super::texture::write_texture;
 use crate::error::Result;
 use crate::kernels::patch::{CHANNELS, RADIUS, SCALE, SIDE, Texels};
@@ -32,6 +35,8 @@ pub struct Level {
     /// For each patch, by its centre, the mean of each channel. A target's is as current as the
     /// last [`Level::update_means`].
     means: Vec<[i16; CHANNELS]>,
+    /// The targets that lie on lines through the hole.
+    pub along: Option<Along>,
 }
 
 impl Level {
@@ -86,7 +91,27 @@ impl Level {
             source,
             centres,
             means,
+            along: None,
         })
+    }
+
+    /// Holds targets to `lines`, but those that have a rhythm; this is level `number`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn hold_to(
+        &mut self,
+        lines: &[Line],
+        number: usize,
+        rhythm: Option<&Rhythm>,
+    ) -> Result<()> {
+        let size = (self.hole.width, self.hole.height);
+        let free = |x: usize, y: usize| rhythm.is_none_or(|r| !r.holds(x, y, number));
+        self.along = match lines.is_empty() {
+            true => None,
+            false => Some(Along::new(lines, number, size, &self.targets, free)?),
+        };
+        Ok(())
     }
 
     /// The next coarser level: a texel is the mean of the known ones of its four, and known when

@@ -1,17 +1,20 @@
 //! Patch search and voting: the exemplar engine's and the detail stage's. Floor 2.
 #![forbid(unsafe_code)]
 
+mod along;
 mod complete;
 mod cutout;
 mod field;
 mod forecast;
 mod guided;
 mod level;
+mod lines;
 mod low;
 mod maps;
 mod peel;
 mod random;
 mod reconstruct;
+mod rhythm;
 mod rounds;
 mod search;
 mod sparse;

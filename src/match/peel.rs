@@ -107,7 +107,7 @@ fn fit(
             .distance_masked(&level.texels, (cx, cy), (sx, sy), &mask);
         // As if the whole patch were known.
         let whole = u64::from(d) * (SIDE * SIDE) as u64 / count.max(1);
-        let cost = whole + search.far(cx, cy, sx, sy) as u64;
+        let cost = whole + search.far(level, cx, cy, sx, sy) as u64;
         if cost < best.0 {
             *best = (cost, sx, sy);
         }
@@ -116,6 +116,15 @@ fn fit(
     let first = random.below(every as u32) as usize;
     for &(sx, sy) in centres.iter().skip(first).step_by(every) {
         consider(&mut best, usize::from(sx), usize::from(sy));
+    }
+    if let Some([nx, ny]) = level.along.as_ref().and_then(|a| a.normal(cx, cy)) {
+        let far = w.max(h) as i32;
+        for t in -far..=far {
+            let (dx, dy) = ((-ny * t as f32).round(), (nx * t as f32).round());
+            let sx = cx.wrapping_add_signed(dx as isize);
+            let sy = cy.wrapping_add_signed(dy as isize);
+            consider(&mut best, sx, sy);
+        }
     }
     // What the neighbours filled before found, continued.
     let around = [

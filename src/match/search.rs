@@ -16,6 +16,15 @@ use rayon::prelude::*;
 /// before, so that the result is the same on any number of threads.
 const BAND: usize = 16;
 
+/// What a squared texel costs that a patch comes from beside its line, and how much of that is free: no offset
+/// of whole texels is quite along it.
+const OFF: f32 = 60_000.0;
+const FREE: f32 = 0.5;
+/// The most squared texels that are counted.
+const MOST_OFF: f32 = 64.0;
+/// Draws along the line for each target on it.
+const DRAWS_ALONG: u32 = 2;
+
 /// How to search one level.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
@@ -39,10 +48,19 @@ pub struct Search<'a> {
 impl Search<'_> {
     /// What distance adds to a pair's cost: pictures are layered like the world, so a patch from
     /// the same height is likelier right than one from above or below.
+    ///
+    /// A target that lies on a line through the hole has its patch from along the line, however far.
     #[inline(always)]
-    pub fn far(&self, x: usize, y: usize, sx: usize, sy: usize) -> f32 {
+    pub fn far(&self, level: &Level, x: usize, y: usize, sx: usize, sy: usize) -> f32 {
         let (dx, dy) = (x as f32 - sx as f32, y as f32 - sy as f32);
-        dx * dx * self.far.0 + dy * dy * self.far.1
+        let far = dx * dx * self.far.0 + dy * dy * self.far.1;
+        match level.along.as_ref().and_then(|a| a.normal(x, y)) {
+            None => far,
+            Some([nx, ny]) => {
+                let off = ((dx * nx + dy * ny).abs() - FREE).max(0.0);
+                (off * off).min(MOST_OFF) * OFF + 0.05 * far
+            }
+        }
     }
 
     /// The cost of the source patch at (`sx`, `sy`) for the target at (`x`, `y`): the squared
@@ -62,7 +80,7 @@ impl Search<'_> {
         let gain = ((SIDE * SIDE) as f32 * gain) as u32;
         difference
             .saturating_sub(gain)
-            .saturating_add(self.far(x, y, sx, sy) as u32)
+            .saturating_add(self.far(level, x, y, sx, sy) as u32)
     }
 
     /// Computes every target's cost for the level's texels as they are now.
@@ -182,6 +200,14 @@ impl Search<'_> {
                 if !self.anywhere.is_empty() {
                     let (sx, sy) = self.anywhere[random.below(self.anywhere.len() as u32) as usize];
                     best.consider(self, level, (x, y), i32::from(sx), i32::from(sy));
+                }
+                if let Some([nx, ny]) = level.along.as_ref().and_then(|a| a.normal(x, y)) {
+                    let (w, h) = (level.hole.width, level.hole.height);
+                    for _ in 0..DRAWS_ALONG {
+                        let t = random.within(w.max(h) as u32).0 as f32;
+                        let (dx, dy) = ((-ny * t).round() as i32, (nx * t).round() as i32);
+                        best.consider(self, level, (x, y), x as i32 + dx, y as i32 + dy);
+                    }
                 }
                 let mut radius = self.radius;
                 while radius >= 1 {

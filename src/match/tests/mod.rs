@@ -3,6 +3,8 @@
 
 mod cancel;
 mod forecast;
+mod lines;
+mod rhythm;
 mod sparse;
 
 use super::complete::complete;

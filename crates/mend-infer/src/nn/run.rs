@@ -139,7 +139,10 @@ impl<'a> Run<'a> {
 
 /// The custom op that all layers are: candle hands out the memory, a kernel fills it. It is one type for all of
 /// them, because candle's side is compiled for each type of op.
-struct Write<'a>(RefCell<&'a mut dyn FnMut(&mut [f32])>);
+struct Write<'a>(RefCell<Fill<'a>>);
+
+/// What is done to an activation's values.
+type Fill<'a> = &'a mut dyn FnMut(&mut [f32]);
 
 impl InplaceOp1 for Write<'_> {
     fn name(&self) -> &'static str {
