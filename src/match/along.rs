@@ -56,41 +56,29 @@ impl Along {
         });
         Ok(Self {
             which,
-            lines: lines
-                .iter()
-                .map(|l| Line {
-                    normal: l.normal,
-                    offset: l.offset / scale,
-                    span: (l.span.0 / scale, l.span.1 / scale),
-                    moves: l.moves.map(|m| m / scale),
-                })
-                .collect(),
+            lines: lines.iter().map(|l| l.scaled(1.0 / scale)).collect(),
         })
     }
 
-    /// The unit normal of the line that the target at (`x`, `y`) lies on.
+    /// The line that the target at (`x`, `y`) lies on.
     #[inline(always)]
-    pub fn normal(&self, x: usize, y: usize) -> Option<[f32; 2]> {
+    pub fn line(&self, x: usize, y: usize) -> Option<&Line> {
         match self.which.row(y)[x] {
             0 => None,
-            n => Some(self.lines[usize::from(n) - 1].normal),
+            n => Some(&self.lines[usize::from(n) - 1]),
         }
     }
 
     /// Where the patch of the target at (`x`, `y`) is first taken from, if it lies on a line.
     pub fn first(&self, x: usize, y: usize) -> Option<(i32, i32)> {
-        let n = usize::from(self.which.row(y)[x]).checked_sub(1)?;
-        let line = &self.lines[n];
+        let line = self.line(x, y)?;
         let (_, t) = line.place([x as f32 + 0.5, y as f32 + 0.5]);
         let half = t > 0.5 * (line.span.0 + line.span.1);
         let by = line.moves[usize::from(half)];
         if by == 0.0 {
             return None;
         }
-        let [dx, dy] = line.direction();
-        Some((
-            x as i32 + (by * dx).round() as i32,
-            y as i32 + (by * dy).round() as i32,
-        ))
+        let (dx, dy) = line.step(by);
+        Some((x as i32 + dx, y as i32 + dy))
     }
 }

@@ -139,11 +139,13 @@ pub fn matched<'a>(
     let (pool, seed, cancel) = (setting.pool, setting.seed, setting.cancel);
     let mut levels = pool.install(|| pyramid(image, hole, source, coarse, cancel))?;
     let count = levels.len();
-    let lines = pool.install(|| lines(&levels, cancel))?;
-    let rhythm = pool.install(|| rhythm(&levels, cancel))?;
-    for (number, level) in levels.iter_mut().enumerate() {
-        pool.install(|| level.hold_to(&lines, number, rhythm.as_ref()))?;
-    }
+    let rhythm = pool.install(|| {
+        let (lines, rhythm) = (lines(&levels, cancel)?, rhythm(&levels, cancel)?);
+        for (number, level) in levels.iter_mut().enumerate() {
+            level.hold_to(&lines, number, rhythm.as_ref())?;
+        }
+        Ok::<_, Error>(rhythm)
+    })?;
     let mut meter = Meter::new(passes(&levels), steps);
     let Some(first) = levels.pop() else {
         return Ok((None, meter));

@@ -95,6 +95,20 @@ impl Level {
         })
     }
 
+    /// The line through the hole that the target at (`x`, `y`) lies on.
+    #[inline(always)]
+    pub fn line(&self, x: usize, y: usize) -> Option<&Line> {
+        self.along.as_ref()?.line(x, y)
+    }
+
+    /// Whether a texel is there and may be used.
+    #[inline(always)]
+    pub fn is_usable(&self, x: i32, y: i32) -> bool {
+        // A negative coordinate becomes a huge one.
+        let (x, y) = (x as usize, y as usize);
+        x < self.source.width && y < self.source.height && self.source.row(y)[x] != 0
+    }
+
     /// Holds targets to `lines`, but those that have a rhythm; this is level `number`.
     ///
     /// # Errors

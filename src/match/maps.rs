@@ -137,6 +137,15 @@ pub fn depth(hole: &Plane<u8>, cancel: &Cancel) -> Result<Plane<u8>> {
     Ok(out)
 }
 
+/// How far each pixel outside the hole lies from it, as [`depth`] counts; 0 in it.
+pub fn away(hole: &Plane<u8>, cancel: &Cancel) -> Result<Plane<u8>> {
+    let mut known = Plane::filled(hole.width, hole.height, 0u8, "the hole's surroundings")?;
+    for (known, hole) in known.data.iter_mut().zip(&hole.data) {
+        *known = 1 - *hole;
+    }
+    depth(&known, cancel)
+}
+
 /// The set pixel of `map` nearest to (`x`, `y`) by rings, within `reach`.
 pub fn nearest(map: &Plane<u8>, x: usize, y: usize, reach: usize) -> Option<(usize, usize)> {
     let set = |x: usize, y: usize| x < map.width && y < map.height && map.row(y)[x] != 0;

@@ -117,10 +117,10 @@ fn fit(
     for &(sx, sy) in centres.iter().skip(first).step_by(every) {
         consider(&mut best, usize::from(sx), usize::from(sy));
     }
-    if let Some([nx, ny]) = level.along.as_ref().and_then(|a| a.normal(cx, cy)) {
+    if let Some(line) = level.line(cx, cy) {
         let far = w.max(h) as i32;
         for t in -far..=far {
-            let (dx, dy) = ((-ny * t as f32).round(), (nx * t as f32).round());
+            let (dx, dy) = line.step(t as f32);
             let sx = cx.wrapping_add_signed(dx as isize);
             let sy = cy.wrapping_add_signed(dy as isize);
             consider(&mut best, sx, sy);

@@ -13,7 +13,7 @@ use super::maps;
 use crate::blend;
 use crate::error::Result;
 use crate::memory;
-use crate::pixels::Plane;
+use crate::pixels::{Plane, Rect};
 use crate::progress::Cancel;
 use rayon::prelude::*;
 
@@ -90,11 +90,17 @@ pub fn rhythm(levels: &[Level], cancel: &Cancel) -> Result<Option<Rhythm>> {
     let (Some(first), Some(last)) = (within(FOUND), within(BELIEVED)) else {
         return Ok(None);
     };
-    let mut offsets = found(&levels[first], cancel)?;
-    for level in levels[last..first].iter().rev() {
-        offsets = refined(level, &offsets, cancel)?;
+    let mut points = band(&levels[first], cancel)?;
+    let mut offsets = found(&levels[first], &points, cancel)?;
+    // Coarse texels repeat less well: what fails by far there is no pattern.
+    if !is_pattern(&levels[first], &points, &offsets, 2.0 * PATTERN) {
+        return Ok(None);
     }
-    if offsets.is_empty() || !is_pattern(&levels[last], &offsets, PATTERN, cancel)? {
+    for level in levels[last..first].iter().rev() {
+        points = band(level, cancel)?;
+        offsets = refined(level, &points, &offsets, cancel)?;
+    }
+    if !is_pattern(&levels[last], &points, &offsets, PATTERN) {
         return Ok(None);
     }
     let which = believed(&levels[last], &offsets, cancel)?;
@@ -107,7 +113,7 @@ pub fn rhythm(levels: &[Level], cancel: &Cancel) -> Result<Option<Rhythm>> {
 
 /// Usable texels of the band, spread evenly.
 fn band(level: &Level, cancel: &Cancel) -> Result<Vec<(i32, i32)>> {
-    let away = away(level, cancel)?;
+    let away = maps::away(&level.hole, cancel)?;
     let mut all = Vec::new();
     for y in 0..away.height {
         for x in 0..away.width {
@@ -118,27 +124,12 @@ fn band(level: &Level, cancel: &Cancel) -> Result<Vec<(i32, i32)>> {
         }
     }
     let every = all.len().div_ceil(POINTS).max(1);
-    // A stride that shares no factor with rows' lengths would do as well; by lot needs no care.
+    // By lot, for an even stride may fall in step with the rows.
     let mut random = super::random::Random::new(0x0ff5, all.len() as u64);
     Ok(all
         .chunks(every)
         .map(|c| c[random.below(c.len() as u32) as usize])
         .collect())
-}
-
-/// How far each known texel lies from the hole.
-fn away(level: &Level, cancel: &Cancel) -> Result<Plane<u8>> {
-    let (w, h) = (level.hole.width, level.hole.height);
-    let mut known = Plane::filled(w, h, 0u8, "the band around the hole")?;
-    for (known, hole) in known.data.iter_mut().zip(&level.hole.data) {
-        *known = 1 - *hole;
-    }
-    maps::depth(&known, cancel)
-}
-
-fn usable(level: &Level, x: i32, y: i32) -> bool {
-    let (x, y) = (x as usize, y as usize);
-    x < level.hole.width && y < level.hole.height && level.source.row(y)[x] != 0
 }
 
 /// The squared difference of two texels.
@@ -158,7 +149,7 @@ fn difference(level: &Level, (ax, ay): (i32, i32), (bx, by): (i32, i32)) -> f32 
 fn error(level: &Level, points: &[(i32, i32)], (dx, dy): Offset) -> Option<f32> {
     let (mut sum, mut count) = (0.0f32, 0u32);
     for &(x, y) in points {
-        if usable(level, x + dx, y + dy) {
+        if level.is_usable(x + dx, y + dy) {
             sum += difference(level, (x, y), (x + dx, y + dy));
             count += 1;
         }
@@ -166,15 +157,14 @@ fn error(level: &Level, points: &[(i32, i32)], (dx, dy): Offset) -> Option<f32> 
     (count as f32 >= COVER * points.len() as f32 && count > 0).then(|| sum / count as f32)
 }
 
-/// The share of the hole that an offset fills.
-fn fills(level: &Level, (dx, dy): Offset) -> f32 {
-    let bounds = hole_bounds(&level.hole);
+/// The share of the hole, which lies in `bounds`, that an offset fills.
+fn fills(level: &Level, bounds: Rect, (dx, dy): Offset) -> f32 {
     let (mut hit, mut all) = (0u32, 0u32);
     for y in (bounds.y as usize..bounds.bottom() as usize).step_by(2) {
         for x in (bounds.x as usize..bounds.right() as usize).step_by(2) {
             if level.hole.row(y)[x] != 0 {
                 all += 1;
-                hit += u32::from(usable(level, x as i32 + dx, y as i32 + dy));
+                hit += u32::from(level.is_usable(x as i32 + dx, y as i32 + dy));
             }
         }
     }
@@ -182,9 +172,8 @@ fn fills(level: &Level, (dx, dy): Offset) -> f32 {
 }
 
 /// The offsets that bring the band back best: the least errors among their neighbours.
-fn found(level: &Level, cancel: &Cancel) -> Result<Vec<Offset>> {
-    let points = band(level, cancel)?;
-    if points.is_empty() || !runs_both_ways(level, &points) {
+fn found(level: &Level, points: &[(i32, i32)], cancel: &Cancel) -> Result<Vec<Offset>> {
+    if points.is_empty() || !runs_both_ways(level, points) {
         return Ok(Vec::new());
     }
     let few: Vec<_> = points
@@ -230,27 +219,26 @@ fn found(level: &Level, cancel: &Cancel) -> Result<Vec<Offset>> {
     best.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut useful: Vec<(f32, Offset)> = best
         .into_iter()
-        .filter(|(_, o)| fills(level, *o) >= USE)
+        .filter(|(_, o)| fills(level, bounds, *o) >= USE)
         .take(4 * MOST)
-        .filter_map(|(_, o)| error(level, &points, o).map(|e| (e, o)))
+        .filter_map(|(_, o)| error(level, points, o).map(|e| (e, o)))
         .collect();
     useful.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let offsets: Vec<Offset> = useful.into_iter().take(MOST).map(|(_, o)| o).collect();
-    // Coarse texels repeat less well: what fails by far here is no pattern.
-    match is_pattern(level, &offsets, 2.0 * PATTERN, cancel)? {
-        true => Ok(offsets),
-        false => Ok(Vec::new()),
-    }
+    Ok(useful.into_iter().take(MOST).map(|(_, o)| o).collect())
 }
 
 /// The same offsets on the next finer level.
-fn refined(level: &Level, offsets: &[Offset], cancel: &Cancel) -> Result<Vec<Offset>> {
-    let points = band(level, cancel)?;
+fn refined(
+    level: &Level,
+    points: &[(i32, i32)],
+    offsets: &[Offset],
+    cancel: &Cancel,
+) -> Result<Vec<Offset>> {
     let mut out: Vec<Offset> = offsets
         .par_iter()
         .filter_map(|&(dx, dy)| {
             let near = (-2..=2).flat_map(|j| (-2..=2).map(move |i| (2 * dx + i, 2 * dy + j)));
-            near.filter_map(|o| error(level, &points, o).map(|e| (e, o)))
+            near.filter_map(|o| error(level, points, o).map(|e| (e, o)))
                 .min_by(|a, b| a.0.total_cmp(&b.0))
                 .map(|(_, o)| o)
         })
@@ -260,13 +248,12 @@ fn refined(level: &Level, offsets: &[Offset], cancel: &Cancel) -> Result<Vec<Off
     Ok(out)
 }
 
-/// Whether the whole band repeats in two directions: then the lines in it end and begin anew.
-fn is_pattern(level: &Level, offsets: &[Offset], most: f32, cancel: &Cancel) -> Result<bool> {
-    let points = band(level, cancel)?;
+/// Whether the whole band repeats, and runs both ways: then the lines in it end and begin anew.
+fn is_pattern(level: &Level, points: &[(i32, i32)], offsets: &[Offset], most: f32) -> bool {
     let (mut sum, mut count) = (0.0f32, 0.0f32);
-    for &(x, y) in &points {
+    for &(x, y) in points {
         for (i, j) in AROUND {
-            if usable(level, x + i, y + j) {
+            if level.is_usable(x + i, y + j) {
                 sum += difference(level, (x, y), (x + i, y + j));
                 count += 1.0;
             }
@@ -274,8 +261,8 @@ fn is_pattern(level: &Level, offsets: &[Offset], most: f32, cancel: &Cancel) -> 
     }
     let varies = sum / count.max(1.0);
     let limit = most * varies + NOISE;
-    let good = |o: &&Offset| error(level, &points, **o).is_some_and(|e| e < limit);
-    Ok(varies > 4.0 * NOISE && runs_both_ways(level, &points) && offsets.iter().any(|o| good(&o)))
+    let good = |o: &Offset| error(level, points, *o).is_some_and(|e| e < limit);
+    varies > 4.0 * NOISE && runs_both_ways(level, points) && offsets.iter().any(good)
 }
 
 /// Whether the band changes along every direction, not only across one.
@@ -284,7 +271,7 @@ fn runs_both_ways(level: &Level, points: &[(i32, i32)]) -> bool {
     for &(x, y) in points {
         if [(-1, 0), (1, 0), (0, -1), (0, 1)]
             .iter()
-            .any(|(i, j)| !usable(level, x + i, y + j))
+            .any(|(i, j)| !level.is_usable(x + i, y + j))
         {
             continue;
         }
@@ -321,7 +308,7 @@ fn believed(level: &Level, offsets: &[Offset], cancel: &Cancel) -> Result<Plane<
     let bounds = hole_bounds(&level.hole).grown_within(BELT as u32 + 6, w as u32, h as u32);
     let (bw, bh) = (bounds.width as usize, bounds.height as usize);
     let (bx, by) = (bounds.x as usize, bounds.y as usize);
-    let away = away(level, cancel)?;
+    let away = maps::away(&level.hole, cancel)?;
     let in_belt = |x: usize, y: usize| {
         (1..=BELT).contains(&usize::from(away.row(y)[x])) && level.source.row(y)[x] != 0
     };
@@ -338,7 +325,7 @@ fn believed(level: &Level, offsets: &[Offset], cancel: &Cancel) -> Result<Plane<
             let (mut sum, mut count) = (0.0, 0.0);
             for (i, j) in AROUND {
                 let (x, y) = (x0 as i32 + i, y0 as i32 + j);
-                if usable(level, x, y) {
+                if level.is_usable(x, y) {
                     sum += difference(level, (x0 as i32, y0 as i32), (x, y));
                     count += 1.0;
                 }
@@ -359,7 +346,7 @@ fn believed(level: &Level, offsets: &[Offset], cancel: &Cancel) -> Result<Plane<
             for y in 0..bh {
                 for x in 0..bw {
                     let (x0, y0) = ((x + bx) as i32, (y + by) as i32);
-                    if in_belt(x + bx, y + by) && usable(level, x0 + dx, y0 + dy) {
+                    if in_belt(x + bx, y + by) && level.is_usable(x0 + dx, y0 + dy) {
                         errors[y * bw + x] = difference(level, (x0, y0), (x0 + dx, y0 + dy));
                         known[y * bw + x] = 1;
                     }

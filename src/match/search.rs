@@ -54,9 +54,10 @@ impl Search<'_> {
     pub fn far(&self, level: &Level, x: usize, y: usize, sx: usize, sy: usize) -> f32 {
         let (dx, dy) = (x as f32 - sx as f32, y as f32 - sy as f32);
         let far = dx * dx * self.far.0 + dy * dy * self.far.1;
-        match level.along.as_ref().and_then(|a| a.normal(x, y)) {
+        match level.line(x, y) {
             None => far,
-            Some([nx, ny]) => {
+            Some(line) => {
+                let [nx, ny] = line.normal;
                 let off = ((dx * nx + dy * ny).abs() - FREE).max(0.0);
                 (off * off).min(MOST_OFF) * OFF + 0.05 * far
             }
@@ -201,11 +202,10 @@ impl Search<'_> {
                     let (sx, sy) = self.anywhere[random.below(self.anywhere.len() as u32) as usize];
                     best.consider(self, level, (x, y), i32::from(sx), i32::from(sy));
                 }
-                if let Some([nx, ny]) = level.along.as_ref().and_then(|a| a.normal(x, y)) {
+                if let Some(line) = level.line(x, y) {
                     let (w, h) = (level.hole.width, level.hole.height);
                     for _ in 0..DRAWS_ALONG {
-                        let t = random.within(w.max(h) as u32).0 as f32;
-                        let (dx, dy) = ((-ny * t).round() as i32, (nx * t).round() as i32);
+                        let (dx, dy) = line.step(random.within(w.max(h) as u32).0 as f32);
                         best.consider(self, level, (x, y), x as i32 + dx, y as i32 + dy);
                     }
                 }

@@ -4,8 +4,10 @@
 use super::{ACROSS, Line, NEAR, Point, SUPPORT, TURN, is_hole, turn};
 use crate::r#match::level::Level;
 
+/// What share of the part of a line that is looked at must be edge points, and how much of it must be seen at least.
 const COVER: f32 = 0.65;
 const LEAST_SEEN: f32 = 9.0;
+/// The least correlation of both sides' profiles.
 const ALIKE: f32 = 0.75;
 /// The shortest way through the hole that is worth a line.
 const SHORTEST: f32 = 3.0;

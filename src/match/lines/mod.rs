@@ -34,10 +34,9 @@ const LOOKS: usize = 60;
 /// How far an edge point may lie from its line, in texels, and what cosine it may be turned by.
 const NEAR: f32 = 1.5;
 const TURN: f32 = 0.97;
-/// The part of a line before and behind the hole that is looked at, in texels, and what share of it must be
-/// edge points.
+/// The part of a line before and behind the hole that is looked at, in texels.
 const SUPPORT: f32 = 14.0;
-/// How far the profile across a line reaches, and how alike both sides' must be.
+/// How far the profile across a line reaches, in texels.
 const ACROSS: i32 = 4;
 
 /// A straight edge through the hole. Points are in pixels of the crop; a pixel's centre lies at a half.
@@ -58,6 +57,33 @@ impl Line {
     /// The unit direction.
     pub fn direction(&self) -> [f32; 2] {
         [-self.normal[1], self.normal[0]]
+    }
+
+    /// One of which only normal and offset are known.
+    fn through(normal: [f32; 2], offset: f32) -> Self {
+        Self {
+            normal,
+            offset,
+            span: (0.0, 0.0),
+            moves: [0.0; 2],
+        }
+    }
+
+    /// The same, where a length counts `by` times as much.
+    pub fn scaled(&self, by: f32) -> Self {
+        Self {
+            normal: self.normal,
+            offset: self.offset * by,
+            span: (self.span.0 * by, self.span.1 * by),
+            moves: self.moves.map(|m| m * by),
+        }
+    }
+
+    /// The offset in whole texels that comes nearest to `t` along the line.
+    #[inline(always)]
+    pub fn step(&self, t: f32) -> (i32, i32) {
+        let [dx, dy] = self.direction();
+        ((dx * t).round() as i32, (dy * t).round() as i32)
     }
 
     /// The point at `t`.
@@ -112,12 +138,14 @@ pub fn lines(levels: &[Level], cancel: &Cancel) -> Result<Vec<Line>> {
         if let Some(line) = fitted(&points, guess) {
             for span in joined(level, &points, &line, reach) {
                 let moves = moves(level, &line, span).unwrap_or_default();
-                found.push(Line {
-                    normal: line.normal,
-                    offset: line.offset * scale,
-                    span: (span.0 * scale, span.1 * scale),
-                    moves: moves.map(|m| m * scale),
-                });
+                found.push(
+                    Line {
+                        span,
+                        moves,
+                        ..line
+                    }
+                    .scaled(scale),
+                );
             }
             votes.withdraw(&mut points, &line);
         }
@@ -180,12 +208,7 @@ fn fitted(points: &[Point], guess: Line) -> Option<Line> {
         if normal[0] * guess.normal[0] + normal[1] * guess.normal[1] < 0.0 {
             normal = normal.map(|n| -n);
         }
-        line = Line {
-            normal,
-            offset: normal[0] * mean[0] + normal[1] * mean[1],
-            span: (0.0, 0.0),
-            moves: [0.0; 2],
-        };
+        line = Line::through(normal, normal[0] * mean[0] + normal[1] * mean[1]);
     }
     Some(line)
 }

@@ -83,11 +83,7 @@ fn varies(level: &Level, line: &Line, (from, to): (f32, f32)) -> Option<f32> {
 }
 
 fn is_known(level: &Level, [x, y]: [f32; 2]) -> bool {
-    x >= 0.0
-        && y >= 0.0
-        && (x as usize) < level.hole.width
-        && (y as usize) < level.hole.height
-        && level.source.row(y as usize)[x as usize] != 0
+    level.is_usable(x.floor() as i32, y.floor() as i32)
 }
 
 /// The mean squared difference between the strip along the line from `from` to `to` and that which lies `by`

@@ -7,7 +7,6 @@ use crate::kernels::patch::SCALE;
 use crate::r#match::level::Level;
 use crate::r#match::maps;
 use crate::memory;
-use crate::pixels::Plane;
 use crate::progress::Cancel;
 
 /// The least gradient of an edge point, of 1.0 a texel; and how many times the median one it must have.
@@ -18,12 +17,7 @@ const OVER_MEDIAN: f32 = 2.5;
 pub fn edge_points(level: &Level, reach: usize, cancel: &Cancel) -> Result<Vec<Point>> {
     let (w, h) = (level.hole.width, level.hole.height);
     let what = "the edges around the hole";
-    let mut known = Plane::filled(w, h, 0u8, what)?;
-    for (known, hole) in known.data.iter_mut().zip(&level.hole.data) {
-        *known = 1 - *hole;
-    }
-    let away = maps::depth(&known, cancel)?;
-    drop(known);
+    let away = maps::away(&level.hole, cancel)?;
     // The gradient of the channel that changes most, where a window of five is known.
     let mut gradient = memory::filled(w * h, [0.0f32; 2], what)?;
     let mut sizes = Vec::new();

@@ -104,12 +104,7 @@ impl Votes {
         best.1.map(|(k, i)| {
             let normal = self.turns[k];
             let middle = self.middle[0] * normal[0] + self.middle[1] * normal[1];
-            Line {
-                normal,
-                offset: middle + i as f32 - (self.width / 2) as f32,
-                span: (0.0, 0.0),
-                moves: [0.0; 2],
-            }
+            Line::through(normal, middle + i as f32 - (self.width / 2) as f32)
         })
     }
 }

@@ -69,6 +69,18 @@ pub struct Tile<'a> {
     pub finish: Option<Finish<'a>>,
 }
 
+/// `of::<1>()` to `of::<14>()`: one for each number of rows up to [`TALLEST`].
+macro_rules! each_height {
+    ($($of:ident)::+) => {
+        [
+            $($of)::+::<1>(), $($of)::+::<2>(), $($of)::+::<3>(), $($of)::+::<4>(), $($of)::+::<5>(),
+            $($of)::+::<6>(), $($of)::+::<7>(), $($of)::+::<8>(), $($of)::+::<9>(), $($of)::+::<10>(),
+            $($of)::+::<11>(), $($of)::+::<12>(), $($of)::+::<13>(), $($of)::+::<14>(),
+        ]
+    };
+}
+pub(super) use each_height;
+
 /// Computes `t`, which has `S::TALLEST` rows at the most.
 ///
 /// # Panics
@@ -83,22 +95,7 @@ struct Table<S>(PhantomData<S>);
 
 impl<S: Isa> Table<S> {
     /// A tile of `m` rows stands at `m - 1`.
-    const OF_ROWS: [fn(S, &mut Tile); TALLEST] = [
-        Self::of_rows::<1>(),
-        Self::of_rows::<2>(),
-        Self::of_rows::<3>(),
-        Self::of_rows::<4>(),
-        Self::of_rows::<5>(),
-        Self::of_rows::<6>(),
-        Self::of_rows::<7>(),
-        Self::of_rows::<8>(),
-        Self::of_rows::<9>(),
-        Self::of_rows::<10>(),
-        Self::of_rows::<11>(),
-        Self::of_rows::<12>(),
-        Self::of_rows::<13>(),
-        Self::of_rows::<14>(),
-    ];
+    const OF_ROWS: [fn(S, &mut Tile); TALLEST] = each_height!(Self::of_rows);
 
     /// Taller ones are not named, and so never compiled.
     const fn of_rows<const M: usize>() -> fn(S, &mut Tile) {

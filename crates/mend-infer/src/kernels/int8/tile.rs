@@ -5,7 +5,7 @@ use super::dots::{Dot, DotKernel};
 use super::{DEPTH, ROW};
 use crate::kernels::shared::Place;
 use crate::kernels::simd::Isa;
-use crate::kernels::tile::{Finish, TALLEST, VECTORS, WIDEST, finish, gate, ragged};
+use crate::kernels::tile::{Finish, TALLEST, VECTORS, WIDEST, each_height, finish, gate, ragged};
 use std::marker::PhantomData;
 use std::slice::from_raw_parts;
 
@@ -47,22 +47,7 @@ struct Table<D>(PhantomData<D>);
 
 impl<D: Dot> Table<D> {
     /// A tile of `m` rows stands at `m - 1`.
-    const OF_ROWS: [fn(D, &mut Tile); TALLEST] = [
-        Self::of_rows::<1>(),
-        Self::of_rows::<2>(),
-        Self::of_rows::<3>(),
-        Self::of_rows::<4>(),
-        Self::of_rows::<5>(),
-        Self::of_rows::<6>(),
-        Self::of_rows::<7>(),
-        Self::of_rows::<8>(),
-        Self::of_rows::<9>(),
-        Self::of_rows::<10>(),
-        Self::of_rows::<11>(),
-        Self::of_rows::<12>(),
-        Self::of_rows::<13>(),
-        Self::of_rows::<14>(),
-    ];
+    const OF_ROWS: [fn(D, &mut Tile); TALLEST] = each_height!(Self::of_rows);
 
     /// Taller ones are not named, and so never compiled.
     const fn of_rows<const M: usize>() -> fn(D, &mut Tile) {
