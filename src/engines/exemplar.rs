@@ -3,7 +3,7 @@
 
 use super::{Crop, Engine, EngineDescription, OpenOptions, Opened, Run};
 use crate::error::Result;
-use crate::r#match::complete;
+use crate::r#match::{Guess, Scene, complete};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
 
@@ -60,15 +60,19 @@ impl Opened for Exemplar {
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-        let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
-        complete(
-            crop.image,
-            crop.hole,
-            crop.source,
-            seed,
-            pool,
-            cancel,
-            &mut |share| run.step(share),
-        )
+        fill(crop, None, run)
     }
+}
+
+/// Fills the hole of `crop`, in the light that is expected.
+///
+/// # Errors
+/// As [`Opened::fill`].
+pub fn fill(crop: &Crop<'_>, light: Option<Guess<'_>>, run: &mut Run<'_>) -> Result<RgbImage> {
+    let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
+    let scene = Scene {
+        light,
+        ..Scene::new(crop.image, crop.hole, crop.source)
+    };
+    complete(&scene, seed, pool, cancel, &mut |share| run.step(share))
 }

@@ -75,6 +75,7 @@ impl Network for Generator {
                 blend: true,
                 original: false,
                 specks: false,
+                lit: false,
                 coverage: false,
             },
             weights: all_numbers(weights) * 4.0,

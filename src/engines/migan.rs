@@ -48,6 +48,7 @@ impl Network for Generator {
                 blend: true,
                 original: false,
                 specks: false,
+                lit: false,
                 coverage: false,
             },
             // What is stored in 16 bits is packed in 32.

@@ -81,7 +81,7 @@ impl<'a> Foresight<'a> {
             return Ok(*work);
         }
         let work = match self.searched(image, near, region.hole)? {
-            Some(searched) => r#match::pairs(&searched)? / r#match::PAIRS,
+            Some(searched) => r#match::pairs(&searched, false)? / r#match::PAIRS,
             None => 0.0,
         };
         self.work.borrow_mut().insert(own, work);

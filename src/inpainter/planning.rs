@@ -317,7 +317,7 @@ impl Planner<'_> {
             let hole = own.cut(r.rect, r.hole)?;
             let work = match softness(self.needs, r.rect.width, r.rect.height) {
                 Some(scale) => transfer_work(scale, &hole)?,
-                None => r#match::pairs(&hole)? / r#match::PAIRS,
+                None => r#match::pairs(&hole, self.needs.lit)? / r#match::PAIRS,
             };
             r.work = work.ceil() as u64;
             r.alpha_work = self.alpha.work(r)?.ceil() as u64;

@@ -9,6 +9,7 @@
 
 use super::field::Field;
 use super::level::Level;
+use super::light::Guess;
 use super::lines::lines;
 use super::maps;
 use super::peel::peel;
@@ -35,8 +36,9 @@ pub const MAX_TARGETS: usize = 6_000;
 pub const MIN_SIDE: usize = 16;
 /// Least usable patches of a level.
 pub const MIN_CENTRES: usize = 64;
-/// Starts at the coarsest level; the one whose patches fit best goes on.
-const STARTS: u64 = 8;
+/// Starts at the coarsest level; the one whose patches fit best goes on. The second: where the light is
+/// expected, which says what more starts would find out.
+const STARTS: [u64; 2] = [8, 2];
 /// Rounds of search and vote at the coarsest level, between, and at the finest.
 const ROUNDS: [u32; 3] = [5, 5, 3];
 /// Sweeps of a round, likewise.
@@ -45,42 +47,76 @@ const SWEEPS: [u32; 3] = [4, 2, 2];
 const SEARCH_RADIUS: [u32; 3] = [64, 32, 8];
 /// Cost of one squared pixel of displacement along x and y.
 const FAR: (f32, f32) = (1.0, 10.0);
-/// Most that a patch's colours are shifted by, of 1.0.
-const SHIFT: f32 = 0.06;
+/// Most that a patch's colours are shifted by, of 1.0. The second: where the light is expected, so that
+/// patches of the right one are there.
+const SHIFT: [f32; 2] = [0.06, 0.04];
 /// The share of the voted texture feature in the new one; the rest stays as the surroundings ask.
 /// All of it lets flatness spread, none of it asks for a shore's texture in the water beside it.
 const FEATURE_SHARE: f32 = 0.5;
 /// Sharpness of the votes below the finest level, at it, and of the last one, see [`Weights`].
 pub const SHARPNESS: [u32; 3] = [4, 3, 4];
 
-/// Fills the hole of `image` with patches of its usable pixels. Hole pixels carry a smooth guess.
+/// A crop with a hole, and what is known of what belongs there.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The crop. Hole pixels carry a smooth guess. No side exceeds 65,535.
+    pub image: &'a RgbImage,
+    /// 1 where a pixel is to be filled; of the crop's size.
+    pub hole: &'a Plane<u8>,
+    /// 1 where a known pixel may be used; of the crop's size, and nowhere 1 in the hole.
+    pub source: &'a Plane<u8>,
+    /// The light that is expected in the hole.
+    pub light: Option<Guess<'a>>,
+}
+
+impl<'a> Scene<'a> {
+    /// A scene of which nothing more is known.
+    pub fn new(image: &'a RgbImage, hole: &'a Plane<u8>, source: &'a Plane<u8>) -> Self {
+        Self {
+            image,
+            hole,
+            source,
+            light: None,
+        }
+    }
+}
+
+/// Fills the hole of a scene with patches of its usable pixels.
 ///
-/// `hole` and `source` have the image's size, no pixel is in both, and no side exceeds 65,535. Where
-/// no whole patch of usable pixels is to be had, gaps between them are closed first; what is so far
+/// Where no whole patch of usable pixels is to be had, gaps between them are closed first; what is so far
 /// from any that nothing follows from them keeps the guess.
 ///
 /// # Errors
 /// What `steps` returns; [`ErrorKind::Memory`]; [`ErrorKind::Unsupported`] for larger images.
 pub fn complete(
-    image: &RgbImage,
-    hole: &Plane<u8>,
-    source: &Plane<u8>,
+    scene: &Scene<'_>,
     seed: u64,
     pool: &Workers,
     cancel: &Cancel,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {
+    let Scene {
+        image,
+        hole,
+        source,
+        ..
+    } = *scene;
     check_size(image, "the exemplar engine")?;
     steps(0.0)?;
+    let setting = Setting {
+        light: scene.light,
+        shift: SHIFT[usize::from(scene.light.is_some())] * SCALE,
+        ..setting(seed, pool, cancel)
+    };
     let Some(closed) = pool.install(|| closed(image, hole, source, cancel))? else {
-        return searched(image, hole, source, seed, pool, cancel, steps);
+        return searched(image, hole, source, &setting, steps);
     };
     let Closed {
         image: near,
         hole: left,
         source: usable,
     } = closed;
-    let filled = searched(&near, &left, &usable, seed, pool, cancel, steps)?;
+    let filled = searched(&near, &left, &usable, &setting, steps)?;
     replaced(image, hole, &filled)
 }
 
@@ -89,17 +125,14 @@ fn searched(
     image: &RgbImage,
     hole: &Plane<u8>,
     source: &Plane<u8>,
-    seed: u64,
-    pool: &Workers,
-    cancel: &Cancel,
+    setting: &Setting<'_>,
     steps: Steps<'_>,
 ) -> Result<RgbImage> {
-    let setting = setting(seed, pool, cancel);
-    let (found, meter) = matched(image, hole, source, &setting, steps)?;
+    let (found, meter) = matched(image, hole, source, setting, steps)?;
     let out = match found {
-        Some((level, field)) => pool.install(|| {
+        Some((level, field)) => setting.pool.install(|| {
             let sharpness = SHARPNESS[2];
-            finished(image, hole, level, field, &setting, sharpness)
+            finished(image, hole, level, field, setting, sharpness)
         })?,
         None => image.try_clone(WHAT)?,
     };
@@ -115,9 +148,10 @@ pub fn setting<'a>(seed: u64, pool: &'a Workers, cancel: &'a Cancel) -> Setting<
         cancel,
         pool,
         far: FAR,
-        shift: SHIFT * SCALE,
+        shift: SHIFT[0] * SCALE,
         feature: [FEATURE_SHARE; 2],
         low: None,
+        light: None,
     }
 }
 
@@ -143,10 +177,13 @@ pub fn matched<'a>(
         let (lines, rhythm) = (lines(&levels, cancel)?, rhythm(&levels, cancel)?);
         for (number, level) in levels.iter_mut().enumerate() {
             level.hold_to(&lines, number, rhythm.as_ref())?;
+            if let Some(guess) = setting.light {
+                level.expect(guess, number, rhythm.as_ref(), cancel)?;
+            }
         }
         Ok::<_, Error>(rhythm)
     })?;
-    let mut meter = Meter::new(passes(&levels), steps);
+    let mut meter = Meter::new(passes(&levels, setting.light.is_some()), steps);
     let Some(first) = levels.pop() else {
         return Ok((None, meter));
     };
@@ -256,7 +293,7 @@ fn coarsest(
 ) -> Result<(Level, Field)> {
     let centres = level.centre_list()?;
     let mut best: Option<(u64, Level, Field)> = None;
-    for start in 0..starts(level.target_count()) {
+    for start in 0..starts(level.target_count(), setting.light.is_some()) {
         let mut level = level.clone();
         let seed = setting.seed ^ (start << 48);
         let mut field = Field::random(&level, &centres, seed)?;
@@ -319,16 +356,17 @@ pub fn rounds(number: usize, count: usize) -> Rounds {
     }
 }
 
-/// Starts that a coarsest level of so many targets can afford.
-pub fn starts(targets: usize) -> u64 {
-    (STARTS * MAX_TARGETS as u64 / targets.max(1) as u64).clamp(1, STARTS)
+/// Starts that a coarsest level of so many targets can afford; `lit`: whether the light is expected.
+pub fn starts(targets: usize, lit: bool) -> u64 {
+    let most = STARTS[usize::from(lit)];
+    (most * MAX_TARGETS as u64 / targets.max(1) as u64).clamp(1, most)
 }
 
 /// Targets times sweeps of all levels, finest first.
-fn passes(levels: &[Level]) -> f64 {
+fn passes(levels: &[Level], lit: bool) -> f64 {
     let each = levels.iter().enumerate().map(|(number, level)| {
         let runs = match number + 1 == levels.len() {
-            true => starts(level.target_count()),
+            true => starts(level.target_count(), lit),
             false => 1,
         };
         let passes = rounds(number, levels.len()).passes();

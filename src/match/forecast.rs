@@ -26,11 +26,11 @@ const LEVELS: f64 = 2.7;
 const BOX: f64 = 6.0;
 
 /// Patch pairs that [`super::complete()`] looks at for `hole`, a crop's, with what takes as long: for each
-/// pixel of a large, compact hole [`PAIRS`].
+/// pixel of a large, compact hole [`PAIRS`]. `lit`: where the light is expected.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Memory`].
-pub fn pairs(hole: &RunMask) -> Result<f64> {
+pub fn pairs(hole: &RunMask, lit: bool) -> Result<f64> {
     let levels = levels(hole, |hole, targets, _| {
         Ok(!deserves_coarser(hole, targets)?)
     })?;
@@ -41,7 +41,7 @@ pub fn pairs(hole: &RunMask) -> Result<f64> {
         match first {
             true => {
                 let peeled = peel::pairs(level.texels, level.centres) as f64;
-                complete::starts(level.targets as usize) as f64 * (once + peeled)
+                complete::starts(level.targets as usize, lit) as f64 * (once + peeled)
             }
             false => once,
         }

@@ -101,6 +101,7 @@ fn searched(
         shift: SHIFT * SCALE,
         feature: [1.0, 0.0],
         low: Some(&low),
+        light: None,
     };
     pool.install(|| level.trust_texture(cancel))?;
     let centres = level.centre_list()?;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::along::Along;
+use super::light::{Guess, Light};
 use super::lines::Line;
 use super::maps::{self, Runs};
 use super::rhythm::Rhythm;
@@ -15,7 +16,7 @@ use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// Units of [`Level::means`] in a texel's unit.
-const MEAN_SCALE: f32 = 8.0;
+pub const MEAN_SCALE: f32 = 8.0;
 
 /// A level. Level 0 has the crop's size, each further one half of it, rounded up.
 #[derive(Clone)]
@@ -37,6 +38,8 @@ pub struct Level {
     means: Vec<[i16; CHANNELS]>,
     /// The targets that lie on lines through the hole.
     pub along: Option<Along>,
+    /// The light that is expected of the targets.
+    pub light: Option<Light>,
 }
 
 impl Level {
@@ -92,6 +95,7 @@ impl Level {
             centres,
             means,
             along: None,
+            light: None,
         })
     }
 
@@ -126,6 +130,36 @@ impl Level {
             false => Some(Along::new(lines, number, size, &self.targets, free)?),
         };
         Ok(())
+    }
+
+    /// Expects of the targets the light of `guess`; this is level `number`. Less of those that a line or
+    /// `rhythm` leads.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+    pub fn expect(
+        &mut self,
+        guess: Guess<'_>,
+        number: usize,
+        rhythm: Option<&Rhythm>,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let size = (self.hole.width, self.hole.height);
+        let led = |x: usize, y: usize| {
+            self.line(x, y).is_some() || rhythm.is_some_and(|r| r.holds(x, y, number))
+        };
+        self.light = Some(Light::new(guess, size, &self.targets, led, cancel)?);
+        Ok(())
+    }
+
+    /// How far the source patch at (`sx`, `sy`), shifted by `by`, is from the light that is expected of
+    /// the target at (`x`, `y`), as a squared difference of a texel.
+    #[inline(always)]
+    pub fn off_light(&self, x: usize, y: usize, sx: usize, sy: usize, by: [f32; 3]) -> f32 {
+        match &self.light {
+            None => 0.0,
+            Some(light) => light.off(x, y, &self.means[sy * self.hole.width + sx], by),
+        }
     }
 
     /// The next coarser level: a texel is the mean of the known ones of its four, and known when

@@ -3,6 +3,7 @@
 
 use super::field::Field;
 use super::level::Level;
+use super::light::Guess;
 use super::low::Low;
 use super::search::Search;
 use super::vote::{Weights, vote};
@@ -35,6 +36,8 @@ pub struct Setting<'a> {
     pub feature: [f32; 2],
     /// What the votes must keep.
     pub low: Option<&'a Low>,
+    /// The light that is expected.
+    pub light: Option<Guess<'a>>,
 }
 
 /// The rounds of one level.

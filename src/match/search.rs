@@ -65,23 +65,19 @@ impl Search<'_> {
     }
 
     /// The cost of the source patch at (`sx`, `sy`) for the target at (`x`, `y`): the squared
-    /// difference after the colour shift, and what distance adds.
+    /// difference after the colour shift, and what distance and an unexpected light add.
     #[inline(always)]
     fn cost(&self, level: &Level, x: usize, y: usize, sx: usize, sy: usize) -> u32 {
         let difference = self.kernels.distance(&level.texels, x, y, sx, sy);
         // A shift by b of n texels that lie m apart on average takes n·b·(2m − b) off.
-        let gain: f32 = level
-            .brighter(x, y, sx, sy)
-            .map(|m| {
-                let b = m.clamp(-self.shift, self.shift);
-                b * (2.0 * m - b)
-            })
-            .iter()
-            .sum();
+        let apart = level.brighter(x, y, sx, sy);
+        let by = apart.map(|m| m.clamp(-self.shift, self.shift));
+        let gain: f32 = (0..3).map(|c| by[c] * (2.0 * apart[c] - by[c])).sum();
         let gain = ((SIDE * SIDE) as f32 * gain) as u32;
+        let light = (SIDE * SIDE) as f32 * level.off_light(x, y, sx, sy, by);
         difference
             .saturating_sub(gain)
-            .saturating_add(self.far(level, x, y, sx, sy) as u32)
+            .saturating_add((self.far(level, x, y, sx, sy) + light) as u32)
     }
 
     /// Computes every target's cost for the level's texels as they are now.

@@ -42,6 +42,8 @@ pub struct Needs {
     pub coverage: bool,
     /// Whether specks, which what is around them says all about, are filled before the engine is asked.
     pub specks: bool,
+    /// Whether its search of patches expects a light, so that it takes fewer starts.
+    pub lit: bool,
 }
 
 impl Needs {
@@ -57,6 +59,7 @@ impl Needs {
         original: false,
         coverage: false,
         specks: false,
+        lit: false,
     };
 
     /// Working size over native size of a region of `width` × `height`: 1 unless the longer side is out of

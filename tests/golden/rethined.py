@@ -42,6 +42,11 @@ with torch.no_grad():
     hole[..., 0:9, 100:128] = 1
     extended = extend(image, hole)
     coarse, features = model.fill_coarse(image, hole)
+    # After all else that is drawn.
+    sure = network.Sure(config.channels[0])
+    for p in sure.parameters():
+        p.copy_((2 * p).half().float())
+    said = sure(model.coarse.decoded(extended, hole)[0])
     refined, mixed, scores = model.fill_matched(coarse, features, hole)
     high = coarse - network.gaussian_blur(coarse)
     ((rows, columns, logarithm),) = scores
@@ -54,11 +59,13 @@ goldens = {
     "coarse": coarse,
     "features": features,
     "high": high,
+    "sure": said,
     "mixed": mixed,
     "refined": refined,
     "best": torch.stack([rows.float(), columns[at].float(), share]),
 }
 tensors = {name: value.half().contiguous() for name, value in model.state_dict().items()}
+tensors |= {f"sure.{name}": value.half().contiguous() for name, value in sure.state_dict().items()}
 tensors |= {f"golden.{name}": value.contiguous() for name, value in goldens.items()}
 path = os.path.join(HERE, "rethined.safetensors")
 save_file(

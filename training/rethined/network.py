@@ -17,6 +17,7 @@ PATCH = 8  # the side of a token
 STRIDE = 32  # of the coarsest level
 BLUR_SIZE, BLUR_SIGMA = 7, 2.01  # what is above this Gaussian is high frequency
 LEAST_FEATURES = 1e-3  # features are brought to a root mean square of 1 before they are compared
+SURE_CHANNELS = 32  # between the two convolutions that say how sure the answer is
 HIGH_GAIN = 4  # high frequencies are an order smaller than the features beside them
 
 
@@ -134,7 +135,8 @@ class CoarseNet(nn.Module):
         for parameter in (self.head.weight, self.head.pointwise):
             nn.init.zeros_(parameter)  # training starts at the smooth extension
 
-    def forward(self, extended, hole):
+    def decoded(self, extended, hole):
+        """The last map, at stride 4, after its ReLU, and the features at stride 8."""
         x = F.pixel_unshuffle(torch.cat([2 * extended - 1, hole], 1), self.factor)
         x = F.relu(self.stem(x.contiguous(memory_format=torch.channels_last)))
         for block in self.encoder0:
@@ -148,7 +150,24 @@ class CoarseNet(nn.Module):
             x = up(x, skips.pop())
             if up is self.up[1]:
                 features = x
-        return F.pixel_shuffle(self.head(F.relu(x)), self.factor), features
+        return F.relu(x), features
+
+    def forward(self, extended, hole):
+        x, features = self.decoded(extended, hole)
+        return F.pixel_shuffle(self.head(x), self.factor), features
+
+
+class Sure(nn.Module):
+    """How sure the coarse answer is: from the coarse network's last map the logarithm of the variance of
+    what each cell of 4 x 4 pixels is off on average, a mean of the channels."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, SURE_CHANNELS, 3, padding=1)
+        self.conv2 = nn.Conv2d(SURE_CHANNELS, 1, 3, padding=1)
+
+    def forward(self, decoded):
+        return self.conv2(F.relu(self.conv1(decoded)))
 
 
 def gaussian_blur(image):

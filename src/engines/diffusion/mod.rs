@@ -170,6 +170,7 @@ impl Opened for OpenDiffusion {
                 Content::Exemplar => false,
             },
             specks: false,
+            lit: false,
             coverage: !folder.inpaints(),
         }
     }

@@ -179,6 +179,7 @@ impl Opened for OpenRad {
             // What shows through a soft mask.
             original: true,
             specks: false,
+            lit: false,
             coverage: true,
         }
     }

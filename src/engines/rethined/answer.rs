@@ -8,10 +8,10 @@ use crate::error::Result;
 use crate::kernels::Context;
 use crate::r#match::Random;
 use crate::memory;
-use crate::models::rethined::{Alike, PATCH, Rethined, STRIDE, picture};
+use crate::models::rethined::{Alike, CELL, PATCH, Rethined, STRIDE, picture};
 use crate::nn::{Arena, Run, values};
-use crate::pixels::RgbImage;
 use crate::pixels::resample::{resize_flags, resize_rgb};
+use crate::pixels::{Plane, RgbImage};
 use crate::progress::Cancel;
 
 /// Native pixels along a pixel of the network's, at the least: it was trained to see about as much
@@ -22,12 +22,18 @@ const MOST_SIDE: usize = 512;
 /// What the network adds to the smooth extension is taken by half where it is this, and less where it is
 /// less: it is never quite nothing, and an even sky must stay even.
 const UNSURE: f32 = 4.0 / 255.0;
+/// Bounds of the logarithm of the variance, those of its training.
+const LEAST_SURE: f32 = -11.5;
+const MOST_SURE: f32 = -1.2;
 const WHAT: &str = "the network's picture";
 
 /// What the network makes of a crop.
 pub struct Answer {
     /// The crop with its hole filled, at the network's size.
     pub image: RgbImage,
+    /// The variance of what each pixel of `image` is off, of 1.0, as the network has it; of no meaning
+    /// outside the hole.
+    pub variance: Plane<f32>,
     /// Which known tokens of `image` go into each of the hole's, and the tokens in a row.
     alike: Vec<Alike>,
     columns: usize,
@@ -83,6 +89,14 @@ pub fn make(
         true => net.alike(&run, &coarse, &mask, &usable)?,
         false => Vec::new(),
     };
+    let mut variance = Plane::filled(w, h, 0f32, WHAT)?;
+    let sure = values(&coarse.sure)?;
+    for (y, row) in variance.data.chunks_exact_mut(w).enumerate() {
+        let cells = &sure[y / CELL * (pw / CELL)..];
+        for (x, v) in row.iter_mut().enumerate() {
+            *v = libm::expf(cells[x / CELL].clamp(LEAST_SURE, MOST_SURE));
+        }
+    }
     let filled = values(&coarse.answer)?;
     // The picture's own range: a float picture's may reach beyond 1.
     let (low, high) = image.data.iter().fold((0.0f32, 1.0f32), |(low, high), v| {
@@ -101,6 +115,7 @@ pub fn make(
     }
     Ok(Answer {
         image,
+        variance,
         alike,
         columns: pw / PATCH,
     })

@@ -8,26 +8,19 @@
 
 mod answer;
 
-use super::exemplar::Exemplar;
+use super::exemplar::{self, Exemplar};
 use super::pump::StageReporter;
 use super::slot::Slot;
 use super::{Crop, Engine, EngineDescription, Mark, OpenOptions, Opened, Run};
-use crate::detail::{self, Light};
 use crate::error::Result;
 use crate::kernels::{Context, Path};
+use crate::r#match::Guess;
 use crate::models::rethined::Rethined as Network;
 use crate::params::{ParamKind, ParamSpec};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
 use std::sync::Arc;
 
-/// What of the network's answer is laid under the patches that the search finds. Chosen on Kodak's photos
-/// with medium masks, see `training/rethined/README.md`; texture stays above 0.7 at every scale there
-/// and on the kinds that it was not chosen on.
-const LIGHT: Light = Light {
-    sigma: 3.0,
-    share: 0.1,
-};
 /// Shares of the time: loading and the network's pass.
 const NETWORK: f64 = 0.12;
 
@@ -109,7 +102,14 @@ impl OpenRethined {
 
 impl Opened for OpenRethined {
     fn needs(&self) -> Needs {
-        Exemplar.needs()
+        Needs {
+            lit: self.detail == Detail::Search,
+            ..Exemplar.needs()
+        }
+    }
+
+    fn of_patches(&self) -> bool {
+        self.detail == Detail::Search
     }
 
     fn costs(&self, _: Option<u64>) -> Costs {
@@ -153,8 +153,10 @@ impl Opened for OpenRethined {
             share: NETWORK + (1.0 - NETWORK) * mark.share,
             ..mark
         };
-        let mut filled = run.mapped(rest, |run| Exemplar.fill(crop, run))?;
-        pool.install(|| detail::light(LIGHT, &made.image, &mut filled, crop.hole))?;
-        Ok(filled)
+        let guess = Guess {
+            image: &made.image,
+            variance: &made.variance,
+        };
+        run.mapped(rest, |run| exemplar::fill(crop, Some(guess), run))
     }
 }

@@ -4,7 +4,7 @@
 use super::{bricks, plane};
 use crate::ErrorKind;
 use crate::error::Result;
-use crate::r#match::complete::complete;
+use crate::r#match::complete::{Scene, complete};
 use crate::r#match::guided::{Guide, guided};
 use crate::pixels::{Plane, RgbImage};
 use crate::progress::Cancel;
@@ -33,7 +33,7 @@ impl Case {
         let (image, hole, source) = (&self.image, &self.hole, &self.source);
         let steps = &mut |_: f64| Ok(());
         match guide {
-            None => complete(image, hole, source, 0, &pool, cancel, steps),
+            None => complete(&Scene::new(image, hole, source), 0, &pool, cancel, steps),
             Some(guide) => guided(image, hole, source, guide, 0, &pool, cancel, steps),
         }
     }

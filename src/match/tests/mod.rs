@@ -3,11 +3,12 @@
 
 mod cancel;
 mod forecast;
+mod light;
 mod lines;
 mod rhythm;
 mod sparse;
 
-use super::complete::complete;
+use super::complete::{Scene, complete};
 use super::maps;
 use crate::blend;
 use crate::pixels::{Plane, RgbImage};
@@ -43,9 +44,7 @@ fn fill(truth: &RgbImage, hole: &Plane<u8>, seed: u64, threads: usize) -> RgbIma
     .unwrap();
     let pool = Workers::new(threads).unwrap();
     complete(
-        &image,
-        hole,
-        &source,
+        &Scene::new(&image, hole, &source),
         seed,
         &pool,
         &Cancel::new(),
@@ -177,9 +176,7 @@ fn cancel_and_errors_of_the_caller_stop_it() {
     let pool = Workers::new(1).unwrap();
     let mut shares = Vec::new();
     let result = complete(
-        &truth,
-        &hole,
-        &source,
+        &Scene::new(&truth, &hole, &source),
         0,
         &pool,
         &Cancel::new(),

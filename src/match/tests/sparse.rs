@@ -3,7 +3,7 @@
 
 use super::{bricks, fill, plane};
 use crate::blend;
-use crate::r#match::complete::complete;
+use crate::r#match::complete::{Scene, complete};
 use crate::r#match::guided::{Guide, guided};
 use crate::r#match::random::Random;
 use crate::pixels::{Plane, RgbImage};
@@ -97,9 +97,7 @@ fn a_box_is_filled_from_dots() {
         }
         let pool = Workers::new(2).unwrap();
         let filled = complete(
-            &image,
-            &hole,
-            &source,
+            &Scene::new(&image, &hole, &source),
             0,
             &pool,
             &Cancel::new(),
@@ -164,7 +162,13 @@ fn any_sparse_picture_is_filled() {
         let cancel = Cancel::new();
         let mut steps = |_: f64| Ok(());
         let filled = match round % 2 {
-            0 => complete(&image, &hole, &source, 1, &pool, &cancel, &mut steps),
+            0 => complete(
+                &Scene::new(&image, &hole, &source),
+                1,
+                &pool,
+                &cancel,
+                &mut steps,
+            ),
             _ => {
                 let guide = Guide {
                     level: 1,

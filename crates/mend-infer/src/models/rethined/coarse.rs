@@ -11,6 +11,8 @@ use candle_core::Tensor;
 
 /// Channels of the input: the picture and the hole.
 const INPUTS: usize = 4;
+/// Channels between the two convolutions of [`Sure`].
+const SURE: usize = 32;
 /// The level whose features the matching sees, at stride 8.
 const FEATURES: usize = 1;
 
@@ -32,6 +34,12 @@ struct Up {
     blocks: Vec<ResBlock>,
 }
 
+/// How sure the answer is: conv, relu, conv of the last map.
+struct Sure {
+    conv1: Conv2d,
+    conv2: Conv2d,
+}
+
 /// The network.
 pub struct CoarseNet {
     stem: Conv2d,
@@ -40,6 +48,7 @@ pub struct CoarseNet {
     down: Vec<Down>,
     up: Vec<Up>,
     head: Conv2d,
+    sure: Sure,
 }
 
 impl ResBlock {
@@ -86,9 +95,27 @@ fn through(run: &Run, blocks: &[ResBlock], mut x: Act, last: bool) -> Result<Act
     Ok(x)
 }
 
+impl Sure {
+    fn new(cx: &Context, scope: &Scope, channels: usize) -> Result<Self> {
+        let conv = |name: &str, inputs, outputs| {
+            Conv2d::new(cx, &scope.pp(name), ConvShape::same(inputs, outputs, 3))
+        };
+        Ok(Self {
+            conv1: conv("conv1", channels, SURE)?,
+            conv2: conv("conv2", SURE, 1)?,
+        })
+    }
+
+    fn forward(&self, run: &Run, decoded: &Act) -> Result<Act> {
+        let relu = Extra::activation(Activation::Relu);
+        let h = self.conv1.forward(run, decoded, relu)?;
+        self.conv2.forward(run, &h, Extra::NONE)
+    }
+}
+
 impl CoarseNet {
-    /// Reads the weights under `scope`.
-    pub fn new(cx: &Context, scope: &Scope, config: &Config) -> Result<Self> {
+    /// Reads the weights under `scope`, those of [`Sure`] under `sure`.
+    pub fn new(cx: &Context, scope: &Scope, sure: &Scope, config: &Config) -> Result<Self> {
         let (c, s) = (&config.channels, config.stem);
         let conv = |name: &str, inputs, outputs| {
             Conv2d::new(cx, &scope.pp(name), ConvShape::same(inputs, outputs, 3))
@@ -120,6 +147,7 @@ impl CoarseNet {
             down,
             up,
             head: conv("head", c[0], 3 * s * s)?,
+            sure: Sure::new(cx, sure, c[0])?,
         })
     }
 
@@ -129,7 +157,8 @@ impl CoarseNet {
         let down = self.down.iter().map(|d| d.conv.bytes() + blocks(&d.blocks));
         let up = self.up.iter().map(|u| u.conv.bytes() + blocks(&u.blocks));
         let ends = self.stem.bytes() + self.head.bytes() + blocks(&self.encoder0);
-        ends + down.sum::<usize>() + up.sum::<usize>()
+        let sure = self.sure.conv1.bytes() + self.sure.conv2.bytes();
+        ends + down.sum::<usize>() + up.sum::<usize>() + sure
     }
 
     /// See [`super::Rethined::fill_coarse`].
@@ -168,7 +197,12 @@ impl CoarseNet {
             }
             Ok(())
         })?;
-        Ok(Coarse { answer, features })
+        let sure = self.sure.forward(run, &x)?;
+        Ok(Coarse {
+            answer,
+            features,
+            sure,
+        })
     }
 }
 

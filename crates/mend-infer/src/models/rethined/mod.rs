@@ -32,7 +32,11 @@ pub const PATCH: usize = 8;
 
 /// The weights that come with the crate, see `training/rethined/README.md`. They have crates of their own,
 /// because a published package may have at most 10 MiB.
-const WEIGHTS: [&[u8]; 2] = [mend_rethined_1::WEIGHTS, mend_rethined_2::WEIGHTS];
+const WEIGHTS: [&[u8]; 3] = [
+    mend_rethined_1::WEIGHTS,
+    mend_rethined_2::WEIGHTS,
+    mend_rethined_2::SURE,
+];
 
 /// The network.
 pub struct Rethined {
@@ -48,7 +52,13 @@ pub struct Coarse {
     pub answer: Act,
     /// The features at stride 8, `[1, height / 8, width / 8, channels]`.
     pub features: Act,
+    /// How sure the answer is: the logarithm of the variance of what each cell of 4×4 pixels is off on
+    /// average, `[1, height / 4, width / 4, 1]`. It means something in the hole only.
+    pub sure: Act,
 }
+
+/// The side of a cell of [`Coarse::sure`].
+pub const CELL: usize = 4;
 
 impl Rethined {
     /// Reads and packs the weights; the file's metadata hold the configuration.
@@ -60,7 +70,7 @@ impl Rethined {
         let config = Config::of(weights)?;
         let root = weights.root();
         Ok(Self {
-            coarse: CoarseNet::new(cx, &root.pp("coarse"), &config)?,
+            coarse: CoarseNet::new(cx, &root.pp("coarse"), &root.pp("sure"), &config)?,
             matching: Matching::new(cx, &root, &config)?,
             config,
         })
