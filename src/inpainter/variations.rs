@@ -45,6 +45,16 @@ impl Variations {
     pub fn apply(&self, number: usize, dst: &mut ImageViewMut<'_>) -> Result<()> {
         self.kept.apply(number, dst)
     }
+
+    /// Refuses a number that there is not.
+    pub(crate) fn check_number(&self, number: usize) -> Result<()> {
+        self.kept.one(number).map(drop)
+    }
+
+    /// Refuses a picture of another size or format than the one that was filled.
+    pub(crate) fn check_picture(&self, picture: &ImageView<'_>) -> Result<()> {
+        self.kept.check_picture(picture)
+    }
 }
 
 /// The pixels of fills, to be written.
@@ -160,23 +170,8 @@ impl Kept {
     /// # Errors
     /// As there.
     pub fn apply(&self, number: usize, dst: &mut ImageViewMut<'_>) -> Result<()> {
-        let Some(one) = self.list.get(number) else {
-            return Err(self.no_such(number));
-        };
-        let view = dst.as_view();
-        if ((view.width(), view.height()), view.format()) != (self.size, self.format) {
-            return Err(Error::new(
-                ErrorKind::Image,
-                format!(
-                    "the destination is {}×{} and the image that was filled {}×{}, or their formats \
-                     differ: give one of its size and format",
-                    view.width(),
-                    view.height(),
-                    self.size.0,
-                    self.size.1
-                ),
-            ));
-        }
+        let one = self.one(number)?;
+        self.check_picture(&dst.as_view())?;
         if self.layer {
             needs_alpha(self.format)?;
             for y in 0..self.size.1 {
@@ -197,16 +192,33 @@ impl Kept {
         Ok(())
     }
 
-    fn no_such(&self, number: usize) -> Error {
-        Error::new(
-            ErrorKind::Argument,
-            match self.list.len() {
-                1 => format!("there is no variation {number}: there is one, with the number 0"),
-                count => format!(
-                    "there is no variation {number}: there are {count}, from 0 to {}",
-                    count - 1
-                ),
-            },
-        )
+    fn check_picture(&self, picture: &ImageView<'_>) -> Result<()> {
+        let ((width, height), own) = ((picture.width(), picture.height()), picture.format());
+        let (w, h) = self.size;
+        let what = match ((width, height) == self.size, own == self.format) {
+            (true, true) => return Ok(()),
+            (true, false) => "its format is another than that of the image that was filled".into(),
+            (false, _) => {
+                format!("it is {width}×{height} and the image that was filled {w}×{h}")
+            }
+        };
+        Err(Error::new(
+            ErrorKind::Image,
+            format!("a variation cannot be written to this picture: {what}"),
+        ))
+    }
+
+    fn one(&self, number: usize) -> Result<&One> {
+        self.list.get(number).ok_or_else(|| {
+            let count = self.list.len();
+            let there = match count {
+                1 => "there is one, with the number 0".into(),
+                _ => format!("there are {count}, from 0 to {}", count - 1),
+            };
+            Error::new(
+                ErrorKind::Argument,
+                format!("there is no variation {number}: {there}"),
+            )
+        })
     }
 }
