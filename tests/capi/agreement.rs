@@ -296,7 +296,7 @@ fn variations(surface: &dyn Surface) -> Vec<Seen> {
         for (told, own) in told.iter().zip(&scores) {
             assert!((told.as_f64().expect("a number") - own).abs() < 1e-12);
         }
-        let fill = |params| {
+        let fill = |params: &[(&str, &str)]| {
             let ask = Ask { params, ..ask };
             surface.fill(&ask, Some(3)).expect("a fill").1.repadded(0)
         };

@@ -10,7 +10,7 @@ use std::ptr::{null, null_mut};
 pub struct C;
 
 /// A handle with the function that frees it.
-pub struct Handle<T>(pub *mut T, unsafe extern "C" fn(*mut T));
+pub struct Handle<T>(pub *mut T, pub unsafe extern "C" fn(*mut T));
 
 impl<T> Drop for Handle<T> {
     fn drop(&mut self) {

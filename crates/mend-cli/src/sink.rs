@@ -49,6 +49,14 @@ impl Sink {
         }
     }
 
+    /// The file, where it is one.
+    pub fn file(&self) -> Option<&Target> {
+        match self {
+            Self::File(target) => Some(target),
+            Self::Stdout => None,
+        }
+    }
+
     /// Lets `write` write the file; it appears when it is complete, or not at all. Gives notes on what
     /// the user may miss.
     ///
