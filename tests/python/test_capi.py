@@ -12,6 +12,7 @@ import sys
 import threading
 import unittest
 from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_uint32, c_void_p
+from random import Random
 
 OK, NULL, ARGUMENT, IMAGE, MASK, PARAMETER, ENGINE = range(7)
 BUDGET, CANCELLED = 9, 10
@@ -270,7 +271,11 @@ class Capi(unittest.TestCase):
         self.assertEqual({r[WIDTH * 3 :] for r in rows}, {b"\xa5" * 16})
 
     def test_variations(self):
-        before, plain, selected = picture(), picture(), mask()
+        # In noise each fill has something else to choose from.
+        random, size = Random(7), WIDTH * HEIGHT * 3
+        noise = bytes(random.randrange(256) for _ in range(size))
+        before, plain = ((ctypes.c_ubyte * size).from_buffer_copy(noise) for _ in range(2))
+        selected = mask()
         image, hole = struct(before, 3, RGB | U8), struct(selected, 1, GRAY | U8)
         in_place = struct(plain, 3, RGB | U8)
         self.assertEqual(self.fill(in_place, hole, in_place)[0], OK)
@@ -307,7 +312,7 @@ class Capi(unittest.TestCase):
         self.assertIn(bytes(plain), taken)
         self.assertEqual(len(set(taken)), 3)
         status, message = self.call("mend_variations_take", made, 3, image, image)
-        self.assertEqual((status, bytes(before)), (ARGUMENT, bytes(picture())), message)
+        self.assertEqual((status, bytes(before)), (ARGUMENT, noise), message)
 
     def test_refusals_change_nothing(self):
         pixels, selected = picture(), mask()
