@@ -15,9 +15,9 @@ use crate::progress::Cancel;
 use crate::workers::Workers;
 use rayon::prelude::*;
 
-/// What each term counts.
+/// What each term counts: so they are of one size, some 0.3, for fills of photos.
 const SEAM: f64 = 1.0;
-const LIKENESS: f64 = 1.0;
+const LIKENESS: f64 = 2.0;
 const TEXTURE: f64 = 1.0;
 
 /// A difference of colours that nobody sees, a value of 0 ..= 1.
