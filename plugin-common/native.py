@@ -337,22 +337,14 @@ class Inpainter(_Handle):
         return self._take_json(text)
 
     def inpaint(
-        self,
-        parameters,
-        image,
-        mask,
-        out=None,
-        source=None,
-        progress=None,
-        cancel=None,
-        guide=None,
+        self, parameters, image, mask, out=None, source=None, progress=None, cancel=None, guide=None
     ):
         """Fills what `mask` selects, in `image` itself or in `out`; gives back the report.
 
-        `parameters` maps names to text. `source` limits where samples come from; `guide` is a mask of
-        lines to continue. `progress` is called with a Progress and stops the fill by returning False;
-        what it raises stops the fill and is raised from here. On any failure the pixels are as they
-        were.
+        `parameters` maps names to text. `source` limits where samples come from; `guide` is a mask
+        of lines to continue. `progress` is called with a Progress and stops the fill by returning
+        False; what it raises stops the fill and is raised from here. On any failure the pixels are
+        as they were.
         """
         _check_writable(out or image)
         request = self._request(parameters, source, guide)
@@ -373,11 +365,9 @@ class Inpainter(_Handle):
             del keep_image, keep_mask, keep_out
         return self._take_json(text)
 
-    def vary(
-        self, parameters, image, mask, source=None, progress=None, cancel=None, guide=None
-    ):
-        """Fills what `mask` selects several times over, as the parameters "variations" and "best-of"
-        say; gives back Variations. `image` stays as it is. The rest is as for inpaint."""
+    def vary(self, parameters, image, mask, source=None, progress=None, cancel=None, guide=None):
+        """Fills what `mask` selects several times over, as the parameters "variations" and
+        "best-of" say; gives back Variations. `image` stays as it is. The rest is as for inpaint."""
         request = self._request(parameters, source, guide)
         image_struct, keep_image = image._as_struct()
         mask_struct, keep_mask = mask._as_struct()

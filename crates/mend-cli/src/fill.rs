@@ -236,10 +236,7 @@ impl<'a> Task<'a> {
                 ),
             ));
         }
-        // Of several fills each is encoded from a copy.
-        let copies = if sinks.len() > 1 { 2 } else { 1 };
-        let bytes = picture_bytes(&about).saturating_mul(copies);
-        budget.need(bytes, pipe::shown(image).display())?;
+        budget.need(picture_bytes(&about), pipe::shown(image).display())?;
         Ok(Self {
             app,
             args,
@@ -322,6 +319,14 @@ impl<'a> Task<'a> {
         let prepared = inpainter
             .prepare(&request, &picture.view()?, &mask.view()?)
             .map_err(explain)?;
+        if self.sinks.len() > 1 {
+            // The fills are held while each is encoded from a copy of the picture.
+            let pixels: u64 = prepared.plan().regions.iter().map(|r| r.hole_pixels).sum();
+            let held = pixels * self.sinks.len() as u64 * picture.format.bytes() as u64;
+            let copy = picture.data.len() as u64;
+            self.budget
+                .need(writing + held + copy, "writing the pictures")?;
+        }
         let folder = self.args.previews.as_deref();
         let stem = self.job.preview_stem();
         let mut previews = Previews::new(self.app, &mut bar, folder, &stem)?;

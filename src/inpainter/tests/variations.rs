@@ -295,6 +295,10 @@ fn a_single_fill_of_several_is_the_best_and_says_so() {
         "the best of as many"
     );
     assert_eq!(report.notes, Vec::<String>::new());
+    // Of one there is no choice.
+    let one = case.vary(&inpainter, &Request::new()).unwrap();
+    assert_eq!((one.len(), one.report.scores.len()), (1, 1));
+    assert_eq!(case.all(&one)[0], of(&[]).0);
     let (pixels, report) = of(&[("variations", "4")]);
     assert_eq!(pixels, best);
     let note = report.notes.first().expect("a note");
