@@ -8,15 +8,14 @@ use crate::files::{self, Kind, Meta, Output, Picture, Source, Want, WriteOptions
 use crate::jobs::{self, Job};
 use crate::mask::{self, Mask};
 use crate::mask_file::MaskReading;
-use crate::output::{Target, place_all};
+use crate::output::place_all;
 use crate::previews::Previews;
-use crate::sink::{Sink, kind_of_output};
+use crate::sink::{Sink, copy, kind_of_output};
 use crate::terminal::{Bar, duration};
 use crate::{batch, pipe};
 use mend::pixels::Depth;
 use mend::{Error, ErrorKind, Inpainter, Plan, Report, Request, Result, Variations};
 use serde_json::{Value as Json, json};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -290,7 +289,7 @@ impl<'a> Task<'a> {
         let sinks: Vec<&Sink> = self.sinks.iter().filter(apart).collect();
         if self.about.kind == self.kind {
             // Nothing changes: then not a byte does.
-            notes.extend(copy(self.app, &self.source, &sinks)?);
+            notes.extend(copy(&self.app.cancel, &self.source, &sinks)?);
         } else {
             self.write(&sinks, &mut picture, |_, _| Ok(()), &mut notes, bar)?;
         }
@@ -392,7 +391,7 @@ impl<'a> Task<'a> {
                     notes.extend(told);
                 }
                 let write = |out: &mut dyn Output| files::write(&mut own, self.kind, &options, out);
-                written.push(file(sink)?.written(cancel, write)?);
+                written.push(sink.file()?.written(cancel, write)?);
             }
             notes.extend(place_all(written)?);
         }
@@ -430,12 +429,6 @@ impl Filled {
             Self::Several(made) => Ok((made.report.clone(), Some(made))),
         }
     }
-}
-
-/// The file that one of several outputs is.
-fn file(sink: &Sink) -> Result<&Target> {
-    let none = || Error::new(ErrorKind::Internal, "standard output cannot hold several");
-    sink.file().ok_or_else(none)
 }
 
 /// The source at `path` under the command's limits.
@@ -516,27 +509,4 @@ fn untouched(app: &App, inpainter: &Inpainter, request: &Request, mask: &Mask) -
         &app.cancel,
     )?;
     Ok(filled.report)
-}
-
-fn copy(app: &App, source: &Source<'_>, sinks: &[&Sink]) -> Result<Vec<String>> {
-    let copying = |out: &mut dyn Output| {
-        let mut from = source.reader()?;
-        let mut buffer = vec![0; 1 << 18];
-        loop {
-            let n = from.read(&mut buffer).map_err(|e| source.io(&e))?;
-            if n == 0 {
-                return Ok(());
-            }
-            out.write_all(&buffer[..n])
-                .map_err(|e| Error::new(ErrorKind::Io, files::io_text(&e)))?;
-        }
-    };
-    if let [sink] = sinks {
-        return sink.write(&app.cancel, copying);
-    }
-    let mut written = Vec::new();
-    for sink in sinks {
-        written.push(file(sink)?.written(&app.cancel, copying)?);
-    }
-    place_all(written)
 }
