@@ -138,6 +138,12 @@ typedef struct mend_inpainter mend_inpainter;
 typedef struct mend_request mend_request;
 
 /**
+ * Different fills of one hole, the best first, to choose from. They hold the pixels that they fill and
+ * nothing of what they were made with, which may all be freed before them.
+ */
+typedef struct mend_variations mend_variations;
+
+/**
  * The result of a call: MEND_OK or one of MEND_ERR_*. The values never change; later versions may
  * add some, so treat an unknown one as a failure.
  */
@@ -152,7 +158,7 @@ typedef int32_t mend_status;
 typedef struct mend_image {
     /**
      * The first byte of the top row. It need not be aligned. The library never writes through it,
-     * except for the 'dst' of mend_inpaint. Not NULL.
+     * except for the 'dst' of mend_inpaint and mend_variations_take. Not NULL.
      */
     void *data;
     /**
@@ -227,9 +233,10 @@ typedef struct mend_progress {
 } mend_progress;
 
 /**
- * Receives progress, at most some ten times a second, on the thread that called mend_inpaint.
+ * Receives progress, at most some ten times a second, on the thread that called mend_inpaint or
+ * mend_inpaint_variations.
  *
- * 'user' is what mend_inpaint was given. Return exactly 1 to continue; anything else cancels the
+ * 'user' is what the call was given. Return exactly 1 to continue; anything else cancels the
  * fill. The callback must return: no longjmp, no C++ exception. A thread that is ended inside it, as
  * Python ends its daemon threads when it exits, sleeps there until the process ends.
  *
@@ -352,7 +359,8 @@ const char *mend_error_message(const struct mend_error *error);
 void mend_error_free(struct mend_error *error);
 
 /**
- * Frees a string that mend_describe, mend_plan or mend_inpaint gave. NULL does nothing.
+ * Frees a string that mend_describe, mend_plan, mend_inpaint or mend_inpaint_variations gave. NULL does
+ * nothing.
  */
 void mend_string_free(char *string);
 
@@ -457,8 +465,13 @@ mend_status mend_request_set(struct mend_request *request,
                              struct mend_error **err);
 
 /**
- * Sets an image that goes with the request. There is one: "source", a mask that is not 0 where the
- * fill may take its samples from. Without it, samples come from everywhere outside the hole.
+ * Sets an image that goes with the request. There are two:
+ *
+ * - "source", a mask that is not 0 where the fill may take its samples from. Without it, samples come
+ *   from everywhere outside the hole.
+ * - "guide", a mask that is not 0 on lines that are to go on through the hole, painted over the
+ *   picture and the hole. An engine that continues no lines does not use it, and the notes say so.
+ *   Since version 1.2 of the C interface.
  *
  * The mask has one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, and the size of the image
  * that is filled later. Pixels and struct are copied. No pointer but 'err' may be NULL. No other
@@ -500,7 +513,7 @@ void mend_cancel_free(struct mend_cancel *cancel);
 
 /**
  * Says what mend_inpaint would do, without doing it, as a JSON object in UTF-8: "engine", "reason"
- * (why this engine), "regions" (an array, in the order they are filled, of {"rect", "hole":
+ * (why this engine), "variations" ({"made", "kept"}: how many fills are made and kept), "regions" (an array, in the order they are filled, of {"rect", "hole":
  * {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
  * "way"}: what an engine with several parts holds, and how each is done to keep the memory budget),
  * "peak_bytes" (predicted memory), "seconds" (predicted time) and "notes" (an array of strings for the
@@ -539,13 +552,16 @@ mend_status mend_plan(const struct mend_inpainter *inpainter,
  * zero. On any failure, and when cancelled, 'dst' is not touched at all.
  *
  * An empty mask is not a failure: nothing is filled, and the report says so. The same request on
- * the same picture gives the same bits, on any number of threads.
+ * the same picture gives the same bits, on any number of threads. Where the parameters "variations" and
+ * "best-of" ask for several fills, 'dst' receives the best of them; mend_inpaint_variations gives more.
  *
  * 'progress' is called with the progress of the fill and with 'user', which may be anything; see
  * mend_progress_fn. 'cancel' stops the fill when it is raised. *report receives a JSON object in
  * UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds", "stages"
- * (an array of {"name", "seconds"}, in the order in which they began) and "notes" (an array of
- * strings for the user, such as that the mask was empty). Free it with mend_string_free; on failure
+ * (an array of {"name", "seconds"}, in the order in which they began), "scores" (an array with the
+ * scores of the fills that were made, the best first, if there were several; see
+ * mend_variations_score) and "notes" (an array of strings for the user, such as that the mask was
+ * empty). Free it with mend_string_free; on failure
  * it is NULL.
  *
  * The library keeps nothing that it was given after the call. 'progress', 'user', 'cancel', 'report'
@@ -568,6 +584,82 @@ mend_status mend_inpaint(const struct mend_inpainter *inpainter,
                          const struct mend_cancel *cancel,
                          char **report,
                          struct mend_error **err);
+
+/**
+ * Fills the pixels of 'src' that 'mask' selects several times over, and holds the best fills.
+ *
+ * The parameter "variations" says how many are held, 1 to 8. If "best-of" is larger, so many are made,
+ * and the best of these are held. They are ordered by their score, the best first, and numbered from 0.
+ * The fill that is made first, whatever its number, is what mend_inpaint gives where both parameters
+ * are 1; the others have other seeds. An engine that leaves nothing to chance makes the same fill
+ * each time, which the report says.
+ *
+ * *out receives them; free it with mend_variations_free. *report receives a JSON object as from
+ * mend_inpaint, whose "scores" has one for each fill that was made; free it with mend_string_free. On
+ * failure both are NULL. An empty mask is not a failure: each variation is 'src' as it is.
+ *
+ * The images, 'progress', 'user' and 'cancel' are as for mend_inpaint; nothing is written to 'src'.
+ * 'progress', 'user', 'cancel', 'report' and 'err' may be NULL. Any number of threads may use one
+ * inpainter, one request and one cancel at once. Nobody may change 'src' or 'mask' during the call.
+ * Since version 1.2 of the C interface.
+ *
+ * Errors as mend_inpaint.
+ */
+mend_status mend_inpaint_variations(const struct mend_inpainter *inpainter,
+                                    const struct mend_request *request,
+                                    const struct mend_image *src,
+                                    const struct mend_image *mask,
+                                    mend_progress_fn progress,
+                                    void *user,
+                                    const struct mend_cancel *cancel,
+                                    struct mend_variations **out,
+                                    char **report,
+                                    struct mend_error **err);
+
+/**
+ * How many variations there are: what the parameter "variations" said. 0 for NULL.
+ *
+ * Any thread.
+ */
+size_t mend_variations_count(const struct mend_variations *variations);
+
+/**
+ * How well variation 'number' goes with what is around the hole, judged without knowing what was
+ * there: from 0 on, and the lower the better. Only scores of one call can be compared. NaN for NULL and
+ * for a number that is not below mend_variations_count.
+ *
+ * Any thread.
+ */
+double mend_variations_score(const struct mend_variations *variations,
+                             size_t number);
+
+/**
+ * Writes variation 'number' to 'dst', as mend_inpaint does.
+ *
+ * 'src' is the picture that was filled. 'dst' has its size and format, and is either exactly the same
+ * memory (same 'data', same 'stride') or memory that does not overlap it. Separate memory receives a
+ * copy of every pixel of 'src', and the fill; the same memory receives the fill, also where it holds
+ * another variation by now. Every pixel whose mask was 0 has the same bits in 'dst' as in 'src'; with the
+ * parameter "result" at "layer" it is zero instead. Bytes between the rows are not touched. On any
+ * failure 'dst' is not touched at all. Any variation may be taken any number of times.
+ *
+ * No pointer but 'err' may be NULL. Any number of threads may take from the same variations at once, each
+ * with a 'dst' of its own. Nobody may change 'src', or use 'dst', during the call. Since version 1.2 of
+ * the C interface.
+ *
+ * MEND_ERR_ARGUMENT: 'number' is not below mend_variations_count. MEND_ERR_IMAGE: an image cannot be
+ * used, or has not the size and format of the picture that was filled.
+ */
+mend_status mend_variations_take(const struct mend_variations *variations,
+                                 size_t number,
+                                 const struct mend_image *src,
+                                 const struct mend_image *dst,
+                                 struct mend_error **err);
+
+/**
+ * Frees variations. NULL does nothing. No call may be using them.
+ */
+void mend_variations_free(struct mend_variations *variations);
 
 #ifdef __cplusplus
 }  // extern "C"

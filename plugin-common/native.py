@@ -92,7 +92,7 @@ class mend_progress(ctypes.Structure):
 
 mend_progress_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(mend_progress), ctypes.c_void_p)
 
-_handle = ctypes.c_void_p  # mend_inpainter *, mend_request *, mend_cancel *, mend_error *
+_handle = ctypes.c_void_p  # mend_inpainter *, mend_request * and so on
 _out = ctypes.POINTER(ctypes.c_void_p)  # a handle or a string that the call gives back
 _image = ctypes.POINTER(mend_image)
 _text = ctypes.c_char_p
@@ -130,6 +130,25 @@ SIGNATURES = {
             _out,
         ],
     ),
+    "mend_inpaint_variations": (
+        _status,
+        [
+            _handle,
+            _handle,
+            _image,
+            _image,
+            mend_progress_fn,
+            ctypes.c_void_p,
+            _handle,
+            _out,
+            _out,
+            _out,
+        ],
+    ),
+    "mend_variations_count": (ctypes.c_size_t, [_handle]),
+    "mend_variations_score": (ctypes.c_double, [_handle, ctypes.c_size_t]),
+    "mend_variations_take": (_status, [_handle, ctypes.c_size_t, _image, _image, _out]),
+    "mend_variations_free": (None, [_handle]),
     "mend_string_free": (None, [ctypes.c_void_p]),
     "mend_error_status": (_status, [_handle]),
     "mend_error_message": (_text, [_handle]),
@@ -317,27 +336,57 @@ class Inpainter(_Handle):
         del keep_mask, keep_image
         return self._take_json(text)
 
-    def inpaint(self, parameters, image, mask, out=None, source=None, progress=None, cancel=None):
+    def inpaint(
+        self, parameters, image, mask, out=None, source=None, progress=None, cancel=None, guide=None
+    ):
         """Fills what `mask` selects, in `image` itself or in `out`; gives back the report.
 
-        `parameters` maps names to text. `source` limits where samples come from. `progress` is
-        called with a Progress and stops the fill by returning False; what it raises stops the fill
-        and is raised from here. On any failure the pixels are as they were.
+        `parameters` maps names to text. `source` limits where samples come from; `guide` is a mask
+        of lines to continue. `progress` is called with a Progress and stops the fill by returning
+        False; what it raises stops the fill and is raised from here. On any failure the pixels are
+        as they were.
         """
-        target = out or image
-        if not target.writable:
-            raise MendError(ERR_ARGUMENT, "the pixels to write must be a bytearray")
-        request = self._request(parameters)
-        if source is not None:
-            struct, keep = source._as_struct()
-            _check(
-                self._library,
-                self._library.mend_request_set_mask,
-                request._pointer,
-                b"source",
-                ctypes.byref(struct),
+        _check_writable(out or image)
+        request = self._request(parameters, source, guide)
+        image_struct, keep_image = image._as_struct()
+        mask_struct, keep_mask = mask._as_struct()
+        out_struct, keep_out = (image_struct, keep_image) if out is None else out._as_struct()
+        text = ctypes.c_void_p()
+        try:
+            self._run(
+                self._library.mend_inpaint,
+                request,
+                [image_struct, mask_struct, out_struct],
+                progress,
+                cancel,
+                [text],
             )
-            del keep
+        finally:
+            del keep_image, keep_mask, keep_out
+        return self._take_json(text)
+
+    def vary(self, parameters, image, mask, source=None, progress=None, cancel=None, guide=None):
+        """Fills what `mask` selects several times over, as the parameters "variations" and
+        "best-of" say; gives back Variations. `image` stays as it is. The rest is as for inpaint."""
+        request = self._request(parameters, source, guide)
+        image_struct, keep_image = image._as_struct()
+        mask_struct, keep_mask = mask._as_struct()
+        made, text = ctypes.c_void_p(), ctypes.c_void_p()
+        try:
+            self._run(
+                self._library.mend_inpaint_variations,
+                request,
+                [image_struct, mask_struct],
+                progress,
+                cancel,
+                [made, text],
+            )
+        finally:
+            del keep_image, keep_mask
+        return Variations(self._library, made, self._take_json(text))
+
+    def _run(self, function, request, images, progress, cancel, results):
+        """Calls a function that fills."""
         raised = []
 
         def call(raw, _user):
@@ -350,33 +399,24 @@ class Inpainter(_Handle):
                 return 0
 
         trampoline = mend_progress_fn(call) if progress else mend_progress_fn()
-        image_struct, keep_image = image._as_struct()
-        mask_struct, keep_mask = mask._as_struct()
-        out_struct, keep_out = (image_struct, keep_image) if out is None else out._as_struct()
-        text = ctypes.c_void_p()
         try:
             _check(
                 self._library,
-                self._library.mend_inpaint,
+                function,
                 self._pointer,
                 request._pointer,
-                ctypes.byref(image_struct),
-                ctypes.byref(mask_struct),
-                ctypes.byref(out_struct),
+                *[ctypes.byref(image) for image in images],
                 trampoline,
                 None,
                 cancel._pointer if cancel else None,
-                ctypes.byref(text),
+                *[ctypes.byref(result) for result in results],
             )
         except MendError:
             if raised:
                 raise raised[0] from None
             raise
-        finally:
-            del keep_image, keep_mask, keep_out
-        return self._take_json(text)
 
-    def _request(self, parameters):
+    def _request(self, parameters, source=None, guide=None):
         request = _Handle(self._library, "request")
         for name, value in (parameters or {}).items():
             _check(
@@ -386,6 +426,17 @@ class Inpainter(_Handle):
                 _encode(name),
                 _encode(value),
             )
+        for name, mask in ((b"source", source), (b"guide", guide)):
+            if mask is not None:
+                struct, keep = mask._as_struct()
+                _check(
+                    self._library,
+                    self._library.mend_request_set_mask,
+                    request._pointer,
+                    name,
+                    ctypes.byref(struct),
+                )
+                del keep
         return request
 
     def _take_json(self, text):
@@ -395,6 +446,48 @@ class Inpainter(_Handle):
             return json.loads(ctypes.string_at(text.value).decode("utf-8"))
         finally:
             self._library.mend_string_free(text)
+
+
+class Variations:
+    """Different fills of one hole, the best first. `report`: what was done."""
+
+    def __init__(self, library, pointer, report):
+        self._library, self._pointer, self.report = library, pointer, report
+
+    def __del__(self):
+        if getattr(self, "_pointer", None):
+            self._library.mend_variations_free(self._pointer)
+            self._pointer = None
+
+    def __len__(self):
+        return self._library.mend_variations_count(self._pointer)
+
+    def score(self, number):
+        """How well variation `number` goes with what is around the hole: the lower the better. NaN
+        for a number that there is not."""
+        return self._library.mend_variations_score(self._pointer, number)
+
+    def take(self, number, image, out=None):
+        """Writes variation `number` of the picture `image` into it, or into `out`."""
+        _check_writable(out or image)
+        image_struct, keep_image = image._as_struct()
+        out_struct, keep_out = (image_struct, keep_image) if out is None else out._as_struct()
+        try:
+            _check(
+                self._library,
+                self._library.mend_variations_take,
+                self._pointer,
+                number,
+                ctypes.byref(image_struct),
+                ctypes.byref(out_struct),
+            )
+        finally:
+            del keep_image, keep_out
+
+
+def _check_writable(image):
+    if not image.writable:
+        raise MendError(ERR_ARGUMENT, "the pixels to write must be a bytearray")
 
 
 def _encode(text):

@@ -6,7 +6,9 @@ mod ablation;
 mod alpha;
 mod beside;
 mod checks;
+mod colours;
 mod foresight;
+mod groups;
 mod notes;
 mod options;
 mod pace;
@@ -18,13 +20,17 @@ mod reading;
 mod region;
 mod rough;
 mod scaled;
+mod score;
 mod settings;
 mod specks;
 #[cfg(test)]
 mod tests;
+mod variations;
+mod vary;
 
 pub use options::Options;
 pub use prepared::Prepared;
+pub use variations::Variations;
 
 use crate::catalog::{self, Store, listing};
 use crate::engines::{self, Engine};
@@ -41,6 +47,7 @@ use pool::Pool;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Instant;
+use variations::Kept;
 
 /// Fills regions of images. Creating one costs nothing; threads start with the first fill.
 pub struct Inpainter {
@@ -64,6 +71,9 @@ pub struct Report {
     /// together, to some hundredths of a second. An engine whose weights are still here from an earlier
     /// fill has no stage "load".
     pub stages: Vec<(&'static str, f64)>,
+    /// Where several fills were made, how well each goes with what is around the hole, the best first: from
+    /// 0 on, and the lower the better. Only scores of one call can be compared.
+    pub scores: Vec<f64>,
     /// What the caller should tell the user, such as that the mask was empty.
     pub notes: Vec<String>,
 }
@@ -73,7 +83,7 @@ impl Report {
     pub fn to_json(&self) -> Json {
         json!({
             "engine": self.engine, "regions": self.regions, "pixels": self.pixels,
-            "seconds": self.seconds, "notes": self.notes,
+            "seconds": self.seconds, "notes": self.notes, "scores": self.scores,
             "stages": self.stages.iter().map(|(name, seconds)| json!({
                 "name": name, "seconds": seconds,
             })).collect::<Vec<_>>(),
@@ -83,21 +93,41 @@ impl Report {
 
 /// A finished fill that has not been written anywhere yet.
 pub struct Filled {
-    parts: Vec<Part>,
+    held: Held,
     /// Only the fill is wanted, on transparency.
     layer: bool,
     /// What was done.
     pub report: Report,
 }
 
+/// What is to be written.
+enum Held {
+    Parts(Vec<Part>),
+    /// The first of these.
+    Best(Kept),
+}
+
 impl Filled {
+    /// The first of `kept`, which is the best.
+    fn of_best(kept: Kept, report: Report) -> Self {
+        Self {
+            held: Held::Best(kept),
+            layer: false,
+            report,
+        }
+    }
+
     /// Writes the fill into `dst`, which holds the source picture. Every pixel whose mask is 0
     /// keeps its bits; with the parameter `result` at `layer` it becomes zero instead.
     ///
     /// # Errors
     /// [`ErrorKind::Image`] when `dst` has not the size and format of the picture that was filled.
     pub fn apply(&self, dst: &mut ImageViewMut<'_>) -> Result<()> {
-        for part in &self.parts {
+        let parts = match &self.held {
+            Held::Parts(parts) => parts,
+            Held::Best(kept) => return kept.apply(0, dst),
+        };
+        for part in parts {
             let bounds = dst.as_view().bounds();
             if part.rect.intersect(&bounds) != part.rect
                 || dst.format().layout.has_alpha() != part.working.alpha.is_some()
@@ -115,7 +145,7 @@ impl Filled {
                 dst.row_mut(y).fill(0);
             }
         }
-        for part in &self.parts {
+        for part in parts {
             part.write(dst)?;
         }
         Ok(())
@@ -234,7 +264,8 @@ impl Inpainter {
         Ok(filled.report)
     }
 
-    /// Fills the pixels of `image` that `mask` selects, and holds the result.
+    /// Fills the pixels of `image` that `mask` selects, and holds the result. Where the request asks for
+    /// several fills, by the parameters `variations` and `best-of`, it is the best of them.
     ///
     /// An empty mask is no error: the report has 0 regions and a note that says so.
     ///
@@ -250,6 +281,25 @@ impl Inpainter {
     ) -> Result<Filled> {
         cancel.check()?;
         self.prepare(request, image, mask)?.run(progress, cancel)
+    }
+
+    /// Fills the pixels of `image` that `mask` selects several times over, as the parameters `variations`
+    /// and `best-of` say, and holds the best fills, the best first.
+    ///
+    /// An empty mask is no error: all variations are the picture as it is.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`] and [`Prepared::vary`].
+    pub fn vary(
+        &self,
+        request: &Request,
+        image: &ImageView<'_>,
+        mask: &MaskView<'_>,
+        progress: &mut dyn Progress,
+        cancel: &Cancel,
+    ) -> Result<Variations> {
+        cancel.check()?;
+        self.prepare(request, image, mask)?.vary(progress, cancel)
     }
 
     /// Drops what was kept for the next fill, a diffusion model's weights say; what a running fill

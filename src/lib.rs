@@ -53,7 +53,7 @@ pub use mend_infer::error;
 use mend_infer::{json, kernels, memory, models, nn, schedulers, weights, workers};
 
 pub use error::{Error, ErrorKind, Result};
-pub use inpainter::{Inpainter, Options, Prepared, Report};
+pub use inpainter::{Inpainter, Options, Prepared, Report, Variations};
 pub use pixels::{ImageView, ImageViewMut, PixelFormat};
 pub use plan::Plan;
 pub use progress::{Cancel, Progress};

@@ -6,6 +6,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::params::{ParamKind, ParamSpec, Parameters, did_you_mean};
 use crate::pixels::{MaskView, RunMask};
 
+/// The most fills that one call makes.
+const MOST_FILLS: i64 = 8;
+
 /// The parameters that every engine has.
 pub fn common_params() -> Vec<ParamSpec> {
     let mut choices = vec![(AUTO, "Automatic")];
@@ -65,6 +68,27 @@ pub fn common_params() -> Vec<ParamSpec> {
                    over the picture. The layer's alpha is how much of each pixel is replaced.",
             kind: ParamKind::Choice(vec![("image", "Picture"), ("layer", "Layer")]),
             default: "image",
+        },
+        ParamSpec {
+            name: "variations",
+            label: "Variations",
+            help: "How many different fills to make, to choose from; the best comes first.",
+            kind: ParamKind::Integer {
+                min: 1,
+                max: MOST_FILLS,
+            },
+            default: "1",
+        },
+        ParamSpec {
+            name: "best-of",
+            label: "Best of",
+            help: "Makes so many fills and keeps the best: those that go on from what is around the \
+                   hole with the least seam and the likest texture.",
+            kind: ParamKind::Integer {
+                min: 1,
+                max: MOST_FILLS,
+            },
+            default: "1",
         },
     ]
 }
@@ -135,6 +159,7 @@ pub struct Request {
     /// The others by name, in the order in which they were first set.
     values: Vec<(&'static str, String)>,
     source: Option<RunMask>,
+    guide: Option<RunMask>,
 }
 
 impl Request {
@@ -197,6 +222,22 @@ impl Request {
     /// The source mask, if one was set.
     pub(crate) fn source(&self) -> Option<&RunMask> {
         self.source.as_ref()
+    }
+
+    /// Gives the lines that are to go on through the hole: the non-zero pixels of `mask`, painted over the
+    /// picture and the hole. The mask must have the image's size when the request is used, and is copied.
+    /// An engine that continues no lines leaves it unused, which the plan's and the report's notes say.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mask`] for NaN; [`ErrorKind::Memory`].
+    pub fn set_guide(&mut self, mask: &MaskView<'_>) -> Result<()> {
+        self.guide = Some(RunMask::of(mask)?);
+        Ok(())
+    }
+
+    /// The guide mask, if one was set.
+    pub(crate) fn guide(&self) -> Option<&RunMask> {
+        self.guide.as_ref()
     }
 
     /// The engine that was asked for; `None` where the choice is left open.

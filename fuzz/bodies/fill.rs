@@ -19,6 +19,8 @@ const PARAMS: &[(&str, &[&str])] = &[
     ("grow", &["0", "1", "7", "256", "257"]),
     ("feather", &["0", "1", "7", "256", "0.5"]),
     ("result", &["image", "layer", "both"]),
+    ("best-of", &["1", "2", "9"]),
+    ("variations", &["1", "2", "0"]),
 ];
 
 const OPTIONS: &[(&str, &[&str])] = &[("max-memory", &["0", "1", "900K", "64M", "lots"])];

@@ -128,6 +128,7 @@ fn check_regions(b: &mut Bytes<'_>, runs: &RunMask) {
         seconds: b.one_of(&[0.0, 1e-4, 1.0]),
         seconds_per_pixel: b.one_of(&[0.0, 1e-7, 1e-3]),
         seconds_per_hole_pixel: b.one_of(&[0.0, 1e-6]),
+        variation: 1.0,
     };
     let context = b.one_of(&[
         Extent::Auto,

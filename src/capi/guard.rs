@@ -45,6 +45,19 @@ impl Give for String {
     }
 }
 
+/// Empties what a function gives back beside its `*out`, so that C may free it without a look at the
+/// status.
+///
+/// # Safety
+/// `more` is null or may be written.
+pub(super) unsafe fn emptied<T>(more: *mut *mut T) -> *mut *mut T {
+    if !more.is_null() {
+        // SAFETY: not null, so it may be written.
+        unsafe { more.write(std::ptr::null_mut()) };
+    }
+    more
+}
+
 /// As [`guard`], for functions that give something back by `*out`: what `body` made, or null
 /// whatever goes wrong, so that C may free it without a look at the status. `name` is what C calls
 /// `out` where it must not be null, `None` where it may.

@@ -42,7 +42,7 @@ pub const MEND_LINEAR: u32 = 0x200;
 #[derive(Clone, Copy, Debug)]
 pub struct mend_image {
     /// The first byte of the top row. It need not be aligned. The library never writes through it,
-    /// except for the 'dst' of mend_inpaint. Not NULL.
+    /// except for the 'dst' of mend_inpaint and mend_variations_take. Not NULL.
     pub data: *mut c_void,
     /// How many bytes from 'data' on belong to the picture: at least stride * (height - 1) plus the
     /// bytes of one row; at most PTRDIFF_MAX.
@@ -170,6 +170,18 @@ impl Checked {
 
     /// Checks that this can be the destination of a fill of `src` through `mask`.
     pub(super) fn check_destination(&self, src: &Self, mask: &Self) -> Result<()> {
+        self.check_copy(src)?;
+        if self.overlaps(mask) {
+            return Err(Error::new(
+                ErrorKind::Image,
+                "'dst' overlaps 'mask': give memory apart from it",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Checks that this can be a changed copy of `src`, or `src` itself.
+    pub(super) fn check_copy(&self, src: &Self) -> Result<()> {
         let fail = |m: String| Err(Error::new(ErrorKind::Image, m));
         if (self.width, self.height) != (src.width, src.height) {
             return fail(format!(
@@ -191,9 +203,6 @@ impl Checked {
                     .into(),
             );
         }
-        if self.overlaps(mask) {
-            return fail("'dst' overlaps 'mask': give memory apart from it".into());
-        }
         Ok(())
     }
 
@@ -202,7 +211,7 @@ impl Checked {
     ///
     /// # Safety
     /// Both memories are live, nobody else uses this one or writes the other's, no view of this one
-    /// is alive, and [`Self::check_destination`] has passed.
+    /// is alive, and [`Self::check_copy`] has passed.
     pub(super) unsafe fn copy_from(&self, src: &Self) {
         if self.same(src) {
             return;

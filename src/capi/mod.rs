@@ -39,6 +39,8 @@ mod cancel;
 
 mod run;
 
+mod variations;
+
 #[cfg(test)]
 mod tests;
 
@@ -63,4 +65,8 @@ pub use status::{
     MEND_ERR_PARAMETER, MEND_ERR_UNSUPPORTED, MEND_OK, mend_status,
 };
 pub use text::mend_string_free;
+pub use variations::{
+    mend_inpaint_variations, mend_variations, mend_variations_count, mend_variations_free,
+    mend_variations_score, mend_variations_take,
+};
 pub use version::{MEND_ABI_VERSION, mend_abi_version, mend_version};

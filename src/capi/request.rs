@@ -27,18 +27,22 @@ impl mend_request {
     /// # Safety
     /// As [`Checked::image_of`].
     unsafe fn set_mask(&mut self, name: &str, mask: *const mend_image) -> Result<()> {
-        if name != "source" {
+        const NAMES: [&str; 2] = ["source", "guide"];
+        if !NAMES.contains(&name) {
             return Err(Error::new(
                 ErrorKind::Parameter,
                 format!(
-                    "there is no mask '{name}' to set{}; there is source",
-                    did_you_mean(name, &["source"])
+                    "there is no mask '{name}' to set{}; there are source and guide",
+                    did_you_mean(name, &NAMES)
                 ),
             ));
         }
         // SAFETY: as this function's; the view ends with the call.
-        self.0
-            .set_source(&unsafe { Checked::mask_of(mask, "mask")?.mask()? })
+        let mask = unsafe { Checked::mask_of(mask, "mask")?.mask()? };
+        match name {
+            "guide" => self.0.set_guide(&mask),
+            _ => self.0.set_source(&mask),
+        }
     }
 }
 
@@ -87,8 +91,13 @@ pub unsafe extern "C" fn mend_request_set(
     }
 }
 
-/// Sets an image that goes with the request. There is one: "source", a mask that is not 0 where the
-/// fill may take its samples from. Without it, samples come from everywhere outside the hole.
+/// Sets an image that goes with the request. There are two:
+///
+/// - "source", a mask that is not 0 where the fill may take its samples from. Without it, samples come
+///   from everywhere outside the hole.
+/// - "guide", a mask that is not 0 on lines that are to go on through the hole, painted over the
+///   picture and the hole. An engine that continues no lines does not use it, and the notes say so.
+///   Since version 1.2 of the C interface.
 ///
 /// The mask has one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, and the size of the image
 /// that is filled later. Pixels and struct are copied. No pointer but 'err' may be NULL. No other

@@ -42,9 +42,10 @@ pub struct mend_progress {
     pub preview_height: u32,
 }
 
-/// Receives progress, at most some ten times a second, on the thread that called mend_inpaint.
+/// Receives progress, at most some ten times a second, on the thread that called mend_inpaint or
+/// mend_inpaint_variations.
 ///
-/// 'user' is what mend_inpaint was given. Return exactly 1 to continue; anything else cancels the
+/// 'user' is what the call was given. Return exactly 1 to continue; anything else cancels the
 /// fill. The callback must return: no longjmp, no C++ exception. A thread that is ended inside it, as
 /// Python ends its daemon threads when it exits, sleeps there until the process ends.
 ///
@@ -55,7 +56,7 @@ pub type mend_progress_fn =
     Option<unsafe extern "C" fn(progress: *const mend_progress, user: *mut c_void) -> i32>;
 
 /// Says what mend_inpaint would do, without doing it, as a JSON object in UTF-8: "engine", "reason"
-/// (why this engine), "regions" (an array, in the order they are filled, of {"rect", "hole":
+/// (why this engine), "variations" ({"made", "kept"}: how many fills are made and kept), "regions" (an array, in the order they are filled, of {"rect", "hole":
 /// {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
 /// "way"}: what an engine with several parts holds, and how each is done to keep the memory budget),
 /// "peak_bytes" (predicted memory), "seconds" (predicted time) and "notes" (an array of strings for the
@@ -107,13 +108,16 @@ pub unsafe extern "C" fn mend_plan(
 /// zero. On any failure, and when cancelled, 'dst' is not touched at all.
 ///
 /// An empty mask is not a failure: nothing is filled, and the report says so. The same request on
-/// the same picture gives the same bits, on any number of threads.
+/// the same picture gives the same bits, on any number of threads. Where the parameters "variations" and
+/// "best-of" ask for several fills, 'dst' receives the best of them; mend_inpaint_variations gives more.
 ///
 /// 'progress' is called with the progress of the fill and with 'user', which may be anything; see
 /// mend_progress_fn. 'cancel' stops the fill when it is raised. *report receives a JSON object in
 /// UTF-8: "engine" (which ran), "regions" and "pixels" (how many were filled), "seconds", "stages"
-/// (an array of {"name", "seconds"}, in the order in which they began) and "notes" (an array of
-/// strings for the user, such as that the mask was empty). Free it with mend_string_free; on failure
+/// (an array of {"name", "seconds"}, in the order in which they began), "scores" (an array with the
+/// scores of the fills that were made, the best first, if there were several; see
+/// mend_variations_score) and "notes" (an array of strings for the user, such as that the mask was
+/// empty). Free it with mend_string_free; on failure
 /// it is NULL.
 ///
 /// The library keeps nothing that it was given after the call. 'progress', 'user', 'cancel', 'report'
@@ -239,9 +243,9 @@ impl Call<'_> {
 }
 
 /// C's progress callback.
-struct Callback {
-    progress: mend_progress_fn,
-    user: *mut c_void,
+pub(super) struct Callback {
+    pub progress: mend_progress_fn,
+    pub user: *mut c_void,
 }
 
 impl Progress for Callback {

@@ -15,6 +15,7 @@ struct World {
     cancel: *mut mend_cancel,
     error: *mut mend_error,
     json: *mut c_char,
+    variations: *mut mend_variations,
     pixels: [u8; 64],
     mask: [u8; 64],
 }
@@ -27,6 +28,7 @@ impl World {
             cancel: null_mut(),
             error: null_mut(),
             json: null_mut(),
+            variations: null_mut(),
             pixels: std::array::from_fn(|i| i as u8),
             mask: [0; 64],
         };
@@ -37,6 +39,20 @@ impl World {
             assert_eq!(mend_request_new(&mut w.request, null_mut()), MEND_OK);
             assert_eq!(mend_cancel_new(&mut w.cancel, null_mut()), MEND_OK);
             assert_eq!(mend_describe(w.inpainter, &mut w.json, null_mut()), MEND_OK);
+            let (image, mask) = (Self::image(&mut w.pixels), Self::image(&mut w.mask));
+            let status = mend_inpaint_variations(
+                w.inpainter,
+                w.request,
+                &image,
+                &mask,
+                None,
+                null_mut(),
+                null(),
+                &mut w.variations,
+                null_mut(),
+                null_mut(),
+            );
+            assert_eq!(status, MEND_OK);
             let name = c"nonsense".as_ptr();
             let status = mend_request_set(w.request, name, name, &mut w.error);
             assert_eq!(status, MEND_ERR_PARAMETER);
@@ -60,12 +76,13 @@ impl World {
         // SAFETY: the handles are live.
         unsafe {
             format!(
-                "{:?} {:?} {:?} {:?} {:?} {:?}",
+                "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
                 (*self.inpainter).0.options(),
                 (*self.request).0,
                 (*self.cancel).0,
                 CStr::from_ptr(mend_error_message(self.error)),
                 CStr::from_ptr(self.json),
+                mend_variations_score(self.variations, 0),
                 (self.pixels, self.mask),
             )
         }
@@ -81,6 +98,7 @@ impl Drop for World {
             mend_cancel_free(self.cancel);
             mend_error_free(self.error);
             mend_string_free(self.json);
+            mend_variations_free(self.variations);
         }
     }
 }
@@ -132,6 +150,39 @@ const ENTRIES: &[(&str, Entry)] = &[
     ("mend_cancel_free", |w, _, _| unsafe {
         mend_cancel_free(w.cancel);
         Fallback(true)
+    }),
+    ("mend_variations_free", |w, _, _| unsafe {
+        mend_variations_free(w.variations);
+        Fallback(true)
+    }),
+    ("mend_variations_count", |w, _, _| unsafe {
+        Fallback(mend_variations_count(w.variations) == 0)
+    }),
+    ("mend_variations_score", |w, _, _| unsafe {
+        Fallback(mend_variations_score(w.variations, 0).is_nan())
+    }),
+    ("mend_variations_take", |w, _, err| unsafe {
+        let image = World::image(&mut w.pixels);
+        Status(mend_variations_take(w.variations, 0, &image, &image, err))
+    }),
+    ("mend_inpaint_variations", |w, out, err| unsafe {
+        let (image, mask) = (World::image(&mut w.pixels), World::image(&mut w.mask));
+        // Both that it gives back.
+        let mut report = std::ptr::dangling_mut();
+        let status = mend_inpaint_variations(
+            w.inpainter,
+            w.request,
+            &image,
+            &mask,
+            None,
+            null_mut(),
+            w.cancel,
+            out.cast(),
+            &mut report,
+            err,
+        );
+        assert!(report.is_null());
+        Status(status)
     }),
     ("mend_inpainter_new", |_, out, err| unsafe {
         Status(mend_inpainter_new(out.cast(), err))
@@ -309,4 +360,5 @@ fn const_handles_may_be_shared_and_moved() {
     check::<mend_request>();
     check::<mend_cancel>();
     check::<mend_error>();
+    check::<mend_variations>();
 }

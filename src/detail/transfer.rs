@@ -43,6 +43,7 @@ pub fn transfer_costs() -> Costs {
         seconds: 0.005,
         seconds_per_pixel: 2e-7,
         seconds_per_hole_pixel: 5e-6,
+        variation: 1.0,
     }
 }
 

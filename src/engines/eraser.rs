@@ -257,6 +257,7 @@ impl<N: Network> Opened for OpenEraser<N> {
             seconds: load + pass,
             seconds_per_pixel: 2e-7,
             seconds_per_hole_pixel: 0.0,
+            variation: 1.0,
         }
     }
 

@@ -19,6 +19,7 @@ pub fn patch_costs() -> Costs {
         seconds: 0.005,
         seconds_per_pixel: 1e-7,
         seconds_per_hole_pixel: 4e-6,
+        variation: 0.4,
     }
 }
 
@@ -56,6 +57,10 @@ impl Opened for Exemplar {
     }
 
     fn of_patches(&self) -> bool {
+        true
+    }
+
+    fn guides(&self) -> bool {
         true
     }
 

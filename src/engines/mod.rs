@@ -23,6 +23,7 @@ pub use auto::{Choice, choose};
 pub use exemplar::patch_costs;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::r#match::Random;
 use crate::params::{ParamKind, ParamSpec, Parameters};
 use crate::pixels::{Plane, RgbImage};
 use crate::plan::{Costs, Memory, Needs};
@@ -85,6 +86,9 @@ pub struct Crop<'a> {
     /// 1 where a known pixel may be sampled from; 0 in the hole, where the image is transparent,
     /// and outside the caller's source mask.
     pub source: &'a Plane<u8>,
+    /// 1 where the user painted a line that is to go on through the hole, over known pixels and hole alike;
+    /// `None` where none is painted in the crop.
+    pub guide: Option<&'a Plane<u8>>,
 }
 
 /// What an engine is opened with.
@@ -107,6 +111,41 @@ pub struct Mark {
     pub steps: u32,
     /// The share of the region's time that is over, `0.0 ..= 1.0`.
     pub share: f64,
+}
+
+impl Mark {
+    /// What an engine tells that has no stages of its own, in hundredths.
+    pub const FILL: &'static str = "fill";
+
+    /// The mark of a whole of which this is one of `count` parts of as many steps, the one with the number
+    /// `i`; `share` of the whole is done. Hundredths stay hundredths.
+    pub fn of_whole(self, share: f64, i: u32, count: u32) -> Self {
+        let (step, steps) = match self.stage == Self::FILL {
+            true => ((share * 100.0).round() as u32, 100),
+            false => {
+                let before = self.steps.saturating_mul(i);
+                (
+                    before.saturating_add(self.step),
+                    self.steps.saturating_mul(count),
+                )
+            }
+        };
+        Self {
+            step,
+            steps,
+            share,
+            ..self
+        }
+    }
+}
+
+/// The seed of variation `number` of a fill: the first has the fill's own, and each other one that the
+/// parameter `seed` could have.
+pub fn variation_seed(seed: u64, number: u32) -> u64 {
+    match number {
+        0 => seed,
+        number => Random::new(seed, number.into()).next() >> 32,
+    }
 }
 
 /// What an engine runs with.
@@ -133,7 +172,7 @@ impl Run<'_> {
     pub fn step(&mut self, share: f64) -> Result<()> {
         let share = share.clamp(0.0, 1.0);
         self.at(Mark {
-            stage: "fill",
+            stage: Mark::FILL,
             step: (share * 100.0).round() as u32,
             steps: 100,
             share,
@@ -229,6 +268,42 @@ pub trait Opened: Send + Sync {
     /// [`ErrorKind::Cancelled`], [`ErrorKind::Memory`], [`ErrorKind::Mask`] when there is nothing
     /// to fill from; [`ErrorKind::Model`] for weights that cannot be used.
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage>;
+
+    /// Whether it continues the lines of [`Crop::guide`].
+    fn guides(&self) -> bool {
+        false
+    }
+
+    /// Fills the hole of `crop` `count` times over, and gives `each` the fills, one after the other. The
+    /// first is to the bit what [`Self::fill`] makes with this run's seed; the others differ from it where
+    /// random choices matter. Progress runs from 0 to 1 once. `each` may report by itself; an error of its
+    /// ends the work.
+    ///
+    /// Without an implementation of its own, an engine fills anew with the seeds of [`variation_seed`].
+    ///
+    /// # Errors
+    /// As [`Self::fill`], and those of `each`.
+    fn vary(
+        &self,
+        crop: &Crop<'_>,
+        run: &mut Run<'_>,
+        count: u32,
+        each: &mut dyn FnMut(RgbImage) -> Result<()>,
+    ) -> Result<()> {
+        let seed = run.seed;
+        for number in 0..count {
+            let map = |mark: Mark| {
+                let share = (f64::from(number) + mark.share) / f64::from(count);
+                mark.of_whole(share, number, count)
+            };
+            let filled = run.mapped(map, |run| {
+                run.seed = variation_seed(seed, number);
+                self.fill(crop, run)
+            })?;
+            each(filled)?;
+        }
+        Ok(())
+    }
 }
 
 /// The parameter that names the model of an engine that has several.

@@ -49,24 +49,25 @@ pub fn needs_alpha(format: PixelFormat) -> Result<()> {
     ))
 }
 
-/// Refuses a source mask of another size, and a `hole`, the mask as it was grown, that is everything.
+/// Refuses a source or guide mask of another size, and a `hole`, the mask as it was grown, that is everything.
 ///
 /// # Errors
 /// [`ErrorKind::Mask`].
 pub fn check_hole(request: &Request, hole: &RunMask) -> Result<()> {
-    if let Some(source) = request.source()
-        && (source.width() != hole.width() || source.height() != hole.height())
-    {
-        return Err(Error::new(
-            ErrorKind::Mask,
-            format!(
-                "the source mask is {}×{} and the image {}×{}: give one of the image's size",
-                source.width(),
-                source.height(),
-                hole.width(),
-                hole.height()
-            ),
-        ));
+    for (what, mask) in [("source", request.source()), ("guide", request.guide())] {
+        let Some(mask) = mask else { continue };
+        if (mask.width(), mask.height()) != (hole.width(), hole.height()) {
+            return Err(Error::new(
+                ErrorKind::Mask,
+                format!(
+                    "the {what} mask is {}×{} and the image {}×{}: give one of the image's size",
+                    mask.width(),
+                    mask.height(),
+                    hole.width(),
+                    hole.height()
+                ),
+            ));
+        }
     }
     let all = u64::from(hole.width()) * u64::from(hole.height());
     match hole.count() == all {

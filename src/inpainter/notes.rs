@@ -33,6 +33,12 @@ pub fn of(request: &Request, engine: &EngineDescription, prompt_told: bool) -> V
     notes
 }
 
+/// What is to be said of the guide mask of `request`, which the engine called `id` continues or does not.
+pub fn of_guide(request: &Request, id: &str, continued: bool) -> Option<String> {
+    let unused = request.guide().is_some() && !continued;
+    unused.then(|| format!("the guide mask is not used: the engine {id} continues no lines"))
+}
+
 /// The parameters that were set to something else than their default and that the engine has not.
 fn unused(request: &Request, own: &[ParamSpec]) -> Vec<&'static str> {
     let common = common_params();

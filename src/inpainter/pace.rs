@@ -7,7 +7,7 @@ use std::time::Instant;
 
 /// Before anything is told.
 pub(super) const START: Mark = Mark {
-    stage: "fill",
+    stage: Mark::FILL,
     step: 0,
     steps: 100,
     share: 0.0,

@@ -3,8 +3,11 @@
 
 use crate::error::Result;
 use crate::memory;
-use crate::pixels::{Coverage, ImageViewMut, Plane, Rect, RgbImage, Working, write_back};
+use crate::pixels::{
+    Coverage, ImageView, ImageViewMut, Plane, Rect, RgbImage, Working, write_back,
+};
 use crate::plan::Region;
+use std::ops::Range;
 
 /// A filled box of the image that has not been written yet, or only runs of it.
 pub struct Part {
@@ -26,26 +29,96 @@ impl Part {
     /// # Errors
     /// [`crate::ErrorKind::Argument`] when it does not fit; [`crate::ErrorKind::Memory`].
     pub fn write(&self, dst: &mut ImageViewMut<'_>) -> Result<()> {
-        let Some(runs) = &self.runs else {
+        if self.runs.is_none() {
             return write_back(dst, self.rect, &self.working, &self.coverage);
-        };
-        let mut at = 0;
-        for run in runs {
-            let end = at + run.width as usize;
-            let what = "a run of the result";
-            let (n, rgb) = (end - at, &self.working.rgb.data[at * 3..end * 3]);
-            let mut working = Working {
-                rgb: RgbImage::black(n, 1, what)?,
-                alpha: None,
-            };
-            working.rgb.data.copy_from_slice(rgb);
-            if let Some(alpha) = &self.working.alpha {
-                working.alpha = Some(strip(&alpha.data[at..end])?);
-            }
-            write_back(dst, *run, &working, &strip(&self.coverage.data[at..end])?)?;
-            at = end;
+        }
+        for (place, at) in self.strips()? {
+            let (working, coverage) = self.strip(place, at)?;
+            write_back(dst, place, &working, &coverage)?;
         }
         Ok(())
+    }
+
+    /// The runs, or the box's rows: where in the image each is, and where its pixels begin here.
+    fn strips(&self) -> Result<Vec<(Rect, usize)>> {
+        let own = self.rect;
+        let count = self.runs.as_ref().map_or(own.height as usize, Vec::len);
+        let mut strips = memory::with_capacity(count, "the places of the result")?;
+        let mut at = 0;
+        for i in 0..count {
+            let place = match &self.runs {
+                Some(runs) => runs[i],
+                None => Rect::new(own.x, own.y + i as u32, own.width, 1),
+            };
+            strips.push((place, at));
+            at += place.width as usize;
+        }
+        Ok(strips)
+    }
+
+    /// The pixels at `place`, which begin at `at`.
+    fn strip(&self, place: Rect, at: usize) -> Result<(Working, Coverage)> {
+        let n = place.width as usize;
+        let mut rgb = RgbImage::black(n, 1, WHAT)?;
+        rgb.data
+            .copy_from_slice(&self.working.rgb.data[at * 3..(at + n) * 3]);
+        let alpha = self.working.alpha.as_ref();
+        let alpha = alpha.map(|alpha| strip(&alpha.data[at..at + n]));
+        let working = Working {
+            rgb,
+            alpha: alpha.transpose()?,
+        };
+        Ok((working, strip(&self.coverage.data[at..at + n])?))
+    }
+
+    /// The runs of pixels that are replaced, if only in part, from the top and from the left.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn places(&self) -> Result<Vec<Rect>> {
+        let mut places = Vec::new();
+        for (place, at) in self.strips()? {
+            let covered = &self.coverage.data[at..at + place.width as usize];
+            for run in runs(covered) {
+                let own = Rect::new(place.x + run.start as u32, place.y, run.len() as u32, 1);
+                memory::push(&mut places, own, WHAT)?;
+            }
+        }
+        Ok(places)
+    }
+
+    /// The bytes that [`Self::write`] would write into `image`, those of [`Self::places`] one after the
+    /// other; on a `layer`, into nothing.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn bytes(&self, image: &ImageView<'_>, layer: bool) -> Result<Vec<u8>> {
+        let (format, pixel) = (image.format(), image.format().bytes());
+        let covered = self.coverage.data.iter().filter(|c| **c > 0.0).count();
+        let mut bytes = memory::with_capacity(covered * pixel, WHAT)?;
+        for (place, at) in self.strips()? {
+            let n = place.width as usize;
+            let (working, coverage) = self.strip(place, at)?;
+            if runs(&coverage.data).next().is_none() {
+                continue;
+            }
+            let before = &image.row(place.y)[place.x as usize * pixel..][..n * pixel];
+            let mut row = memory::filled(before.len(), 0u8, WHAT)?;
+            if !layer {
+                row.copy_from_slice(before);
+            }
+            let mut view = ImageViewMut::new(&mut row, place.width, 1, n * pixel, format)?;
+            write_back(
+                &mut view,
+                Rect::new(0, 0, place.width, 1),
+                &working,
+                &coverage,
+            )?;
+            for run in runs(&coverage.data) {
+                bytes.extend_from_slice(&row[run.start * pixel..run.end * pixel]);
+            }
+        }
+        Ok(bytes)
     }
 
     /// Whether `region` is to go by it: specks, and a piece of the same hole. Holes that touch or overlap
@@ -116,8 +189,22 @@ impl Part {
     }
 }
 
+const WHAT: &str = "a run of the result";
+
+/// The runs of a row that are replaced, if only in part.
+fn runs(coverage: &[f32]) -> impl Iterator<Item = Range<usize>> {
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let start = end + coverage[end..].iter().position(|c| *c > 0.0)?;
+        let mut rest = coverage[start..].iter();
+        let stop = rest.position(|c| *c <= 0.0 || c.is_nan());
+        end = stop.map_or(coverage.len(), |n| start + n);
+        Some(start..end)
+    })
+}
+
 fn strip(values: &[f32]) -> Result<Plane<f32>> {
-    let mut data = memory::with_capacity(values.len(), "a run of the result")?;
+    let mut data = memory::with_capacity(values.len(), WHAT)?;
     data.extend_from_slice(values);
     Ok(Plane {
         width: values.len(),

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::checks::{Case, check_hole, check_image};
+use super::colours::softness;
 use super::foresight::Foresight;
+use super::groups::groups;
 use super::notes;
-use super::region::{Shares, softness};
+use super::region::Shares;
 use super::settings::Settings;
 use super::specks;
 use super::{Inpainter, beside};
@@ -14,8 +16,8 @@ use crate::engines::{self, Choice, OpenOptions, Opened};
 use crate::error::{Error, ErrorKind, Result};
 use crate::r#match;
 use crate::params::Extent;
-use crate::pixels::{ImageView, MaskView, RunMask};
-use crate::plan::{self, Costs, Memory, Needs, Plan, Region, Specks};
+use crate::pixels::{ImageView, MaskView, Rect, RunMask};
+use crate::plan::{self, Costs, Fills, Memory, Needs, Plan, Region, Specks};
 use crate::request::Request;
 use std::path::Path;
 
@@ -59,7 +61,7 @@ impl Inpainter {
         let runs = RunMask::of(mask)?;
         if runs.count() == 0 {
             return Ok(Planned {
-                plan: nothing(about.id, choice.reason),
+                plan: nothing(about.id, choice.reason, settings.fills),
                 settings,
                 work: None,
             });
@@ -84,12 +86,18 @@ impl Inpainter {
             parameters: &parameters,
             models: models.as_deref(),
         })?;
+        notes.extend(notes::of_guide(request, about.id, engine.guides()));
         let (work, draft) = self.work(about.id, engine, &case)?;
-        let seconds = |r| region_seconds(&work.needs, &work.costs, r).0;
-        let seconds: f64 = draft.regions.iter().map(seconds).sum();
+        let seconds = match settings.fills.made {
+            1 => {
+                let seconds = |r| region_seconds(&work.needs, &work.costs, r).0;
+                draft.regions.iter().map(seconds).sum()
+            }
+            made => total_seconds(&work, &draft.regions, &groups(&draft.regions)?, made),
+        };
         let seconds = seconds / (1.0 + 0.85 * (self.threads() as f64 - 1.0));
         Ok(Planned {
-            plan: draft.plan(about.id, choice.reason, seconds, notes),
+            plan: draft.plan(about.id, choice.reason, seconds, notes, settings.fills),
             settings,
             work: Some(work),
         })
@@ -146,10 +154,11 @@ impl Inpainter {
 }
 
 /// The plan for an empty mask.
-fn nothing(engine: &str, reason: String) -> Plan {
+fn nothing(engine: &str, reason: String, variations: Fills) -> Plan {
     Plan {
         engine: engine.to_owned(),
         reason,
+        variations,
         regions: Vec::new(),
         stages: Vec::new(),
         peak_bytes: 0,
@@ -187,7 +196,14 @@ impl Draft {
         self.memory.bytes + self.pixels
     }
 
-    fn plan(self, engine: &str, mut reason: String, seconds: f64, notes: Vec<String>) -> Plan {
+    fn plan(
+        self,
+        engine: &str,
+        mut reason: String,
+        seconds: f64,
+        notes: Vec<String>,
+        variations: Fills,
+    ) -> Plan {
         if !self.memory.given_up.is_empty() {
             reason.push_str("; to keep the memory budget ");
             reason.push_str(&self.memory.given_up);
@@ -198,6 +214,7 @@ impl Draft {
         Plan {
             engine: engine.to_owned(),
             reason,
+            variations,
             peak_bytes: self.peak_bytes(),
             regions: self.regions,
             stages: self.memory.stages,
@@ -280,12 +297,27 @@ impl Planner<'_> {
             true => r.hole_pixels as f64 * 36.0,
             false => r.hole.area() as f64 * 20.0,
         };
-        let held: f64 = regions.iter().map(waits).sum();
+        let held: f64 = match self.case.settings.fills.made {
+            1 => regions.iter().map(waits).sum(),
+            made => {
+                // Of several fills the boxes are held that the next piece of the same hole is made from.
+                let specks = regions.iter().filter(|r| r.specks).map(waits).sum::<f64>();
+                let groups = groups(regions)?;
+                let boxes = groups
+                    .iter()
+                    .map(|group| group.iter().map(|i| waits(&regions[*i])));
+                let most = boxes.map(Iterator::sum).fold(0.0, f64::max);
+                specks + most + self.variation_bytes(regions, made)
+            }
+        };
         let grows = Costs {
             bytes: 0.0,
             ..self.costs
         };
         let mut bytes = held + most(regions, |r| region_bytes(&grows, r));
+        if self.case.request.guide().is_some() {
+            bytes += most(regions, |r| r.rect.area() as f64);
+        }
         // Where alpha is searched for it is before the engine's own work, beside what that keeps.
         let cutout = cutout_costs();
         for r in regions.iter().filter(|r| !r.specks) {
@@ -295,6 +327,23 @@ impl Planner<'_> {
             }
         }
         Ok(bytes)
+    }
+
+    /// What is held of `made` fills until the best are chosen, and what a scaled region takes beside the
+    /// detail of each.
+    fn variation_bytes(&self, regions: &[Region], made: u32) -> f64 {
+        let hole = self.case.hole;
+        // Before there is a picture it is taken to have four channels of eight bits.
+        let pixel = self.case.image.map_or(4, |image| image.format().bytes());
+        let places = hole.run_count() * size_of::<Rect>();
+        let scaled = most(regions, |r| {
+            let (w, h) = self.needs.working_size(r.rect.width, r.rect.height);
+            match detailed(self.needs, r) {
+                true => f64::from(w) * f64::from(h) * 34.0,
+                false => 0.0,
+            }
+        });
+        hole.count() as f64 * f64::from(made) * pixel as f64 + places as f64 + scaled
     }
 
     /// The regions with so much context: first those of specks.
@@ -377,8 +426,47 @@ pub(super) fn region_seconds(needs: &Needs, costs: &Costs, region: &Region) -> (
     let shares = Shares {
         alpha: alpha / (alpha + colours),
         detail: detail / colours,
+        variation: costs.variation,
     };
     (alpha + engine + detail, shares)
+}
+
+/// Predicted seconds of filling a region `made` times on one thread. Where it is not `alone`, but a piece of
+/// a hole, each fill begins anew; so it does where alpha is searched for.
+pub(super) fn fills_seconds(
+    needs: &Needs,
+    costs: &Costs,
+    region: &Region,
+    made: u32,
+    alone: bool,
+) -> f64 {
+    let (one, shares) = region_seconds(needs, costs, region);
+    let made = f64::from(made);
+    match alone && region.alpha_work == 0 {
+        _ if region.specks => one,
+        true => {
+            let further = (1.0 - shares.detail) * shares.variation + shares.detail;
+            one * (1.0 + (made - 1.0) * further)
+        }
+        false => one * made,
+    }
+}
+
+/// Predicted seconds of all regions, in these groups, on one thread.
+pub(super) fn total_seconds(
+    work: &Work,
+    regions: &[Region],
+    groups: &[Vec<usize>],
+    made: u32,
+) -> f64 {
+    let seconds = |r, alone| fills_seconds(&work.needs, &work.costs, r, made, alone);
+    let specks = regions.iter().filter(|r| r.specks);
+    let specks: f64 = specks.map(|r| seconds(r, true)).sum();
+    let pieces = groups
+        .iter()
+        .flat_map(|group| group.iter().map(|i| (&regions[*i], group.len() == 1)));
+    let all = specks + pieces.map(|(r, alone)| seconds(r, alone)).sum::<f64>();
+    all.max(f64::MIN_POSITIVE)
 }
 
 fn too_small(budget: u64, smallest: u64, instead: Option<String>) -> Error {

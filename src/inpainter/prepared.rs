@@ -2,13 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::checks::no_source;
-use super::pace::{Pace, START};
+use super::pace::Pace;
 use super::part::Part;
 use super::planning::{Planned, Work, region_seconds};
 use super::region::{Job, Shares, fill_region};
 use super::scaled::Filler;
 use super::specks::fill_specks;
-use super::{Filled, Inpainter, Report};
+use super::{Filled, Held, Inpainter, Report};
 use crate::engines::{Mark, Run};
 use crate::error::{Error, Result};
 use crate::memory;
@@ -16,16 +16,17 @@ use crate::pixels::{ImageView, MaskView, Rect, RgbImage};
 use crate::plan::{Plan, Region};
 use crate::progress::{Cancel, Preview, Progress};
 use crate::request::Request;
+use crate::workers::Workers;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// A fill that was planned by [`Inpainter::prepare`]: [`Self::plan`] says what [`Self::run`] does.
 pub struct Prepared<'a> {
     inpainter: &'a Inpainter,
-    request: &'a Request,
-    image: ImageView<'a>,
+    pub(super) request: &'a Request,
+    pub(super) image: ImageView<'a>,
     mask: MaskView<'a>,
-    planned: Planned,
+    pub(super) planned: Planned,
     /// What the planning took.
     took: Duration,
 }
@@ -54,15 +55,18 @@ impl<'a> Prepared<'a> {
         &self.planned.plan
     }
 
-    /// Does it, and holds the result. Weights are loaded if they are not here from an earlier fill.
+    /// Does it, and holds the result; where several fills are made, the best of them. Weights are loaded if
+    /// they are not here from an earlier fill.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Cancelled`]; [`crate::ErrorKind::Model`], [`crate::ErrorKind::Io`] for weights
     /// that cannot be used; [`crate::ErrorKind::Mask`] where all that is known around the hole is
     /// transparent; [`crate::ErrorKind::Memory`].
     pub fn run(&self, progress: &mut dyn Progress, cancel: &Cancel) -> Result<Filled> {
-        let begun = Instant::now();
-        let start = begun.checked_sub(self.took).unwrap_or(begun);
+        if self.plan().variations.made > 1 {
+            return self.best(progress, cancel);
+        }
+        let start = self.start();
         cancel.check()?;
         let Some(work) = &self.planned.work else {
             return Ok(self.filled(Vec::new(), Vec::new(), start));
@@ -80,10 +84,15 @@ impl<'a> Prepared<'a> {
         Ok(self.filled(parts, pace.stages(), start))
     }
 
-    /// Fills each region.
-    fn regions(&self, work: &Work, pace: &mut Pace<'_>, cancel: &Cancel) -> Result<Vec<Part>> {
-        let (plan, settings) = (&self.planned.plan, &self.planned.settings);
-        let job = Job {
+    /// When the work began, the planning included.
+    pub(super) fn start(&self) -> Instant {
+        let now = Instant::now();
+        now.checked_sub(self.took).unwrap_or(now)
+    }
+
+    /// What all regions share.
+    pub(super) fn job<'b>(&'b self, work: &'b Work, scored: bool) -> Job<'b> {
+        Job {
             filler: Filler {
                 id: work.id,
                 engine: work.engine.as_ref(),
@@ -92,9 +101,32 @@ impl<'a> Prepared<'a> {
             image: &self.image,
             mask: &self.mask,
             request: self.request,
-            settings,
-        };
-        let pool = self.inpainter.pool()?;
+            settings: &self.planned.settings,
+            scored,
+        }
+    }
+
+    /// What regions run with.
+    pub(super) fn telling<'b, 'p>(
+        &'b self,
+        work: &Work,
+        pace: &'b mut Pace<'p>,
+        cancel: &'b Cancel,
+    ) -> Result<Telling<'b, 'p>> {
+        Ok(Telling {
+            pool: self.inpainter.pool()?,
+            cancel,
+            budget: work.room,
+            pace,
+            preview: Cell::new(None),
+        })
+    }
+
+    /// Fills each region.
+    fn regions(&self, work: &Work, pace: &mut Pace<'_>, cancel: &Cancel) -> Result<Vec<Part>> {
+        let plan = &self.planned.plan;
+        let job = self.job(work, false);
+        let mut telling = self.telling(work, pace, cancel)?;
         let seconds = |r| region_seconds(&work.needs, &work.costs, r);
         let weights: Vec<(f64, Shares)> = plan.regions.iter().map(seconds).collect();
         let total = weights.iter().map(|w| w.0).sum::<f64>();
@@ -102,21 +134,14 @@ impl<'a> Prepared<'a> {
         let mut parts = memory::with_capacity(plan.regions.len(), "the filled regions")?;
         let mut done = 0.0;
         let count = plan.regions.len() as u32;
-        // From an engine's preview to the report behind it.
-        let preview = Cell::new(None);
         for (i, (region, (weight, shares))) in (0u32..).zip(plan.regions.iter().zip(&weights)) {
-            let mut run = Run {
-                pool,
-                cancel,
-                seed: settings.seed,
-                budget: work.room,
-                report: &mut |mark| {
-                    let share = (done + mark.share * weight) / total;
-                    pace.report(mark.of_all(share, i, count), preview.take())
-                },
-                show: &mut |picture| preview.set(shown(picture, region.rect)),
+            let place = |mark: Mark| {
+                let share = (done + mark.share * weight) / total;
+                mark.of_whole(share, i, count)
             };
-            let part = fill_one(&job, work, region, *shares, &parts, &mut run)?;
+            let part = telling.run(region.rect, job.settings.seed, place, |run| {
+                fill_one(&job, work, region, *shares, &parts, run)
+            })?;
             let before = parts.iter_mut();
             before.for_each(|p: &mut Part| p.give_way_to(region));
             parts.push(part);
@@ -128,6 +153,22 @@ impl<'a> Prepared<'a> {
     /// The end of the run.
     fn filled(&self, parts: Vec<Part>, stages: Vec<(&'static str, f64)>, start: Instant) -> Filled {
         let covered = |p: &Part| p.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
+        let pixels = parts.iter().map(covered).sum();
+        Filled {
+            report: self.report(parts.len(), pixels, stages, start),
+            held: Held::Parts(parts),
+            layer: self.planned.settings.layer,
+        }
+    }
+
+    /// What was done.
+    pub(super) fn report(
+        &self,
+        regions: usize,
+        pixels: u64,
+        stages: Vec<(&'static str, f64)>,
+        start: Instant,
+    ) -> Report {
         let plan = &self.planned.plan;
         let (engine, notes) = match self.planned.work {
             Some(_) => (plan.engine.clone(), plan.notes.clone()),
@@ -136,19 +177,46 @@ impl<'a> Prepared<'a> {
                 vec!["the mask is empty: nothing was filled".into()],
             ),
         };
-        let report = Report {
+        Report {
             engine,
-            regions: parts.len(),
-            pixels: parts.iter().map(covered).sum(),
+            regions,
+            pixels,
             seconds: start.elapsed().as_secs_f64(),
             stages,
+            scores: Vec::new(),
             notes,
-        };
-        Filled {
-            parts,
-            layer: self.planned.settings.layer,
-            report,
         }
+    }
+}
+
+/// What regions run with, one after the other, and whom they report to.
+pub(super) struct Telling<'a, 'p> {
+    pool: &'a Workers,
+    cancel: &'a Cancel,
+    budget: Option<u64>,
+    pace: &'a mut Pace<'p>,
+    /// From an engine's preview to the report behind it.
+    preview: Cell<Option<Preview>>,
+}
+
+impl Telling<'_, '_> {
+    /// Does `work` on the region at `rect` with this seed; its marks are told as `place` has them.
+    pub fn run<T>(
+        &mut self,
+        rect: Rect,
+        seed: u64,
+        place: impl Fn(Mark) -> Mark,
+        work: impl FnOnce(&mut Run<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let (pace, preview) = (&mut *self.pace, &self.preview);
+        work(&mut Run {
+            pool: self.pool,
+            cancel: self.cancel,
+            seed,
+            budget: self.budget,
+            report: &mut |mark| pace.report(place(mark), preview.take()),
+            show: &mut |picture| preview.set(shown(picture, rect)),
+        })
     }
 }
 
@@ -163,7 +231,7 @@ fn fill_one(
 ) -> Result<Part> {
     match &work.specks {
         Some(found) if region.specks => fill_specks(job, &found.specks, region, run),
-        _ => fill_region(job, region, shares, before, run),
+        _ => Ok(fill_region(job, region, shares, before, run)?.part),
     }
 }
 
@@ -181,23 +249,4 @@ fn shown(picture: &RgbImage, rect: Rect) -> Option<Preview> {
         height: u32::try_from(picture.height).ok()?,
         pixels,
     })
-}
-
-impl Mark {
-    /// Of the whole call, of which this is region `i` of `count`; hundredths stay hundredths.
-    fn of_all(self, share: f64, i: u32, count: u32) -> Self {
-        let (step, steps) = match self.stage == START.stage {
-            true => ((share * 100.0).round() as u32, 100),
-            false => {
-                let before = self.steps.saturating_mul(i);
-                (before + self.step, self.steps.saturating_mul(count))
-            }
-        };
-        Self {
-            step,
-            steps,
-            share,
-            ..self
-        }
-    }
 }

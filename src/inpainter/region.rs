@@ -2,21 +2,22 @@
 #![forbid(unsafe_code)]
 
 use super::alpha::{NOTHING, SEARCHED, settle};
-use super::beside::with_beside;
 use super::checks::no_source;
+use super::colours::{self, within};
 use super::part::Part;
 use super::reading;
 use super::rough::Rough;
-use super::scaled::{Filler, fill_scaled};
+use super::scaled::Filler;
+use super::score::{Judged, score};
 use super::settings::Settings;
 use crate::blend;
-use crate::detail::{self, Guide};
-use crate::engines::{Crop, Mark, Run};
+use crate::engines::{Mark, Run, variation_seed};
 use crate::error::Result;
-use crate::pixels::{Coverage, ImageView, MaskView, Plane, Rect, RgbImage, Working, not_numbers};
-use crate::plan::{Needs, Region};
+use crate::pixels::{Coverage, ImageView, MaskView, Plane, Rect, RgbImage, Working};
+use crate::plan::Region;
 use crate::progress::Cancel;
 use crate::request::Request;
+use crate::workers::Workers;
 
 /// What all regions of a call share.
 pub(super) struct Job<'a> {
@@ -30,6 +31,8 @@ pub(super) struct Job<'a> {
     pub request: &'a Request,
     /// What the flow goes by.
     pub settings: &'a Settings,
+    /// Whether fills are to be compared.
+    pub scored: bool,
 }
 
 impl Job<'_> {
@@ -50,20 +53,41 @@ pub struct Shares {
     pub alpha: f64,
     /// The share of the rest that is spent on native detail, where the engine works at a lower resolution.
     pub detail: f64,
+    /// The share of the engine's time that each further fill of the same crop takes, see
+    /// [`crate::plan::Costs::variation`].
+    pub variation: f64,
 }
 
 /// A region's crop, read.
-struct Read {
-    working: Working,
-    coverage: Coverage,
+pub(super) struct Read {
+    pub working: Working,
+    pub coverage: Coverage,
     /// 1 where a pixel is to be filled.
-    hole: Plane<u8>,
+    pub hole: Plane<u8>,
     /// Pixels at a transparent edge, if there are any, see [`settle`].
     edge: Option<Plane<u8>>,
     /// 1 where colour is known: not in any region's hole and not transparent.
-    known: Plane<u8>,
+    pub known: Plane<u8>,
     /// 1 where a known pixel may be sampled from.
-    source: Plane<u8>,
+    pub source: Plane<u8>,
+    /// 1 where the user painted a line, if there is any here.
+    pub guide: Option<Plane<u8>>,
+}
+
+impl Read {
+    /// Whether the alpha of a pixel is to be found with patches.
+    fn searches(&self) -> bool {
+        let Some(edge) = &self.edge else { return false };
+        let mut pixels = self.hole.data.iter().zip(&edge.data);
+        pixels.any(|(hole, edge)| *hole != 0 && *edge == SEARCHED)
+    }
+}
+
+/// A filled region.
+pub(super) struct Done {
+    pub part: Part,
+    /// How well it goes with what is around it, see [`score`]; 0 where nobody asked.
+    pub score: f64,
 }
 
 /// Fills `region` of the job. `before` are the regions that are done, of which specks and what goes on in
@@ -77,35 +101,126 @@ pub(super) fn fill_region(
     shares: Shares,
     before: &[Part],
     run: &mut Run<'_>,
-) -> Result<Part> {
-    let rect = region.rect;
-    let (w, h) = (rect.width as usize, rect.height as usize);
-    let inner = Rect::new(
-        region.hole.x - rect.x,
-        region.hole.y - rect.y,
-        region.hole.width,
-        region.hole.height,
-    );
-    let cancel = run.cancel;
-    let mut read = read(job, region, &inner, before, run)?;
-    let empty = !read.known.data.contains(&1);
-    if read.hole.data.contains(&1) {
-        if !read.source.data.contains(&1) {
-            return Err(no_source(job.request));
+) -> Result<Done> {
+    let mut read = read(job, region, before, run)?;
+    let rgb = match guessed(job, &mut read, run)? {
+        true => fill(job, region.rect, shares, &mut read, run)?,
+        false => taken(&mut read.working.rgb),
+    };
+    done(job, region, &read, rgb, (run.pool, run.cancel))
+}
+
+/// Fills `region` `count` times over, and gives each fill to `each`; the first is that of
+/// [`fill_region`], and so is each other with its seed. `before` may hold nothing that differs from one
+/// to the other.
+///
+/// # Errors
+/// As [`crate::Inpainter::fill`], and those of `each`.
+pub(super) fn vary_region(
+    job: &Job<'_>,
+    region: &Region,
+    shares: Shares,
+    before: &[Part],
+    count: u32,
+    run: &mut Run<'_>,
+    each: &mut dyn FnMut(Done) -> Result<()>,
+) -> Result<()> {
+    let mut read = read(job, region, before, run)?;
+    if read.searches() {
+        // The edge, and the colours that come with it, are found anew for each.
+        drop(read);
+        let seed = run.seed;
+        for number in 0..count {
+            let filled = nth(run, number, count, |run| {
+                run.seed = variation_seed(seed, number);
+                fill_region(job, region, shares, before, run)
+            })?;
+            each(filled)?;
         }
-        let (known, rgb) = (&read.known.data, &mut read.working.rgb.data);
-        run.pool
-            .install(|| blend::extend(rgb, 3, w, h, known, cancel))?;
-        fill(job, rect, shares, &mut read, run)?;
+        return Ok(());
     }
+    if !guessed(job, &mut read, run)? {
+        let rgb = taken(&mut read.working.rgb);
+        for _ in 0..count {
+            let same = rgb.try_clone("the region's colours")?;
+            each(done(job, region, &read, same, (run.pool, run.cancel))?)?;
+        }
+        return Ok(());
+    }
+    let (pool, cancel) = (run.pool, run.cancel);
+    colours::many(job, region.rect, shares, &read, count, run, &mut |rgb| {
+        each(done(job, region, &read, rgb, (pool, cancel))?)
+    })
+}
+
+/// Does `work` as the part `number` of `count` that take the same time.
+pub(super) fn nth<T>(
+    run: &mut Run<'_>,
+    number: u32,
+    count: u32,
+    work: impl FnOnce(&mut Run<'_>) -> T,
+) -> T {
+    let map = |mark: Mark| {
+        let share = (f64::from(number) + mark.share) / f64::from(count);
+        mark.of_whole(share, number, count)
+    };
+    run.mapped(map, work)
+}
+
+/// Lays a smooth guess over what is unknown of a crop, where there is anything to be filled.
+fn guessed(job: &Job<'_>, read: &mut Read, run: &Run<'_>) -> Result<bool> {
+    if !read.hole.data.contains(&1) {
+        return Ok(false);
+    }
+    if !read.source.data.contains(&1) {
+        return Err(no_source(job.request));
+    }
+    let (w, h) = (read.hole.width, read.hole.height);
+    let (known, rgb) = (&read.known.data, &mut read.working.rgb.data);
+    run.pool
+        .install(|| blend::extend(rgb, 3, w, h, known, run.cancel))?;
+    Ok(true)
+}
+
+/// The region with its colours, cut down to its hole's box.
+fn done(
+    job: &Job<'_>,
+    region: &Region,
+    read: &Read,
+    mut rgb: RgbImage,
+    (pool, cancel): (&Workers, &Cancel),
+) -> Result<Done> {
+    let judged = Judged {
+        image: &rgb,
+        hole: &read.hole,
+        known: &read.known,
+        source: &read.source,
+    };
+    let score = match job.scored {
+        true => score(&judged, pool, cancel)?,
+        false => 0.0,
+    };
     if let Some(alpha) = &read.working.alpha {
         // What is transparent has no colour.
-        let pixels = read.working.rgb.data.as_chunks_mut::<3>().0.iter_mut();
+        let pixels = rgb.data.as_chunks_mut::<3>().0.iter_mut();
         for (pixel, _) in pixels.zip(&alpha.data).filter(|(_, a)| **a <= 0.0) {
             *pixel = [0.0; 3];
         }
     }
-    cut(&read, &inner, region.hole, empty)
+    Ok(Done {
+        part: cut(region, read, &rgb)?,
+        score,
+    })
+}
+
+/// The picture, of which nothing is left behind.
+fn taken(rgb: &mut RgbImage) -> RgbImage {
+    let nothing = RgbImage {
+        width: 0,
+        height: 0,
+        data: Vec::new(),
+    };
+    std::mem::replace(rgb, nothing)
 }
 
 /// Fills what is to be filled of a crop whose unknown colours carry a smooth guess: alpha first, where it
@@ -116,10 +231,14 @@ fn fill(
     shares: Shares,
     read: &mut Read,
     run: &mut Run<'_>,
-) -> Result<()> {
+) -> Result<RgbImage> {
+    let searches = read.searches();
     let (Some(edge), Some(alpha)) = (read.edge.take(), &mut read.working.alpha) else {
-        return colours(job, rect, shares.detail, read, 0.0, run);
+        return colours::one(job, rect, shares, read, 0.0, run);
     };
+    if !searches {
+        return colours::one(job, rect, shares, read, 0.0, run);
+    }
     let (w, h) = (edge.width, edge.height);
     let mut own = Plane::filled(w, h, 0u8, "the hole at an edge")?;
     let mut rest = Plane::filled(w, h, 0u8, "the rest of the hole")?;
@@ -127,9 +246,6 @@ fn fill(
         let at_edge = *edge == SEARCHED;
         own.data[i] = read.hole.data[i] & u8::from(at_edge);
         rest.data[i] = read.hole.data[i] & u8::from(!at_edge);
-    }
-    if !own.data.contains(&1) {
-        return colours(job, rect, shares.detail, read, 0.0, run);
     }
     let rough = Rough {
         rgb: &read.working.rgb,
@@ -144,83 +260,27 @@ fn fill(
     let until = if together && alone { 1.0 } else { shares.alpha };
     let search = |run: &mut Run<'_>| rough.search(alpha, together, run);
     let Some(made) = within(run, 0.0, until, search)?.0 else {
-        return colours(job, rect, shares.detail, read, until, run);
+        return colours::one(job, rect, shares, read, until, run);
     };
-    if !alone {
-        let hole = std::mem::replace(&mut read.hole, rest);
-        colours(job, rect, shares.detail, read, until, run)?;
-        read.hole = hole;
-    }
-    let filled = read.working.rgb.data.as_chunks_mut::<3>().0.iter_mut();
+    let mut rgb = match alone {
+        true => taken(&mut read.working.rgb),
+        false => {
+            let hole = std::mem::replace(&mut read.hole, rest);
+            let rgb = colours::one(job, rect, shares, read, until, run)?;
+            read.hole = hole;
+            rgb
+        }
+    };
+    let filled = rgb.data.as_chunks_mut::<3>().0.iter_mut();
     let all = filled.zip(made.data.as_chunks::<3>().0).zip(&own.data);
     all.filter(|(_, own)| **own != 0)
         .for_each(|((p, made), _)| *p = *made);
-    Ok(())
-}
-
-/// Fills the colours of the hole by the engine, from the share `from` of the time on.
-fn colours(
-    job: &Job<'_>,
-    rect: Rect,
-    detail: f64,
-    read: &mut Read,
-    from: f64,
-    run: &mut Run<'_>,
-) -> Result<()> {
-    let original = match job.filler.needs.original {
-        true => Some(original(job, rect, read, run.cancel)?),
-        false => None,
-    };
-    let rgb = &read.working.rgb;
-    let wider = match &read.working.alpha {
-        Some(alpha) => with_beside(&read.hole, alpha, &read.coverage, run.cancel)?,
-        None => None,
-    };
-    let (hole, coverage) = match &wider {
-        Some(wider) => (&wider.hole, &wider.coverage),
-        None => (&read.hole, &read.coverage),
-    };
-    let crop = Crop {
-        image: rgb,
-        original: original.as_ref(),
-        hole,
-        coverage: job.filler.needs.coverage.then_some(coverage),
-        source: &read.source,
-    };
-    let softness = softness(job.filler.needs, rect.width, rect.height);
-    let until = from + (1.0 - from) * softness.map_or(1.0, |_| 1.0 - detail);
-    let (mut filled, mark) = within(run, from, until, |run| fill_scaled(&job.filler, &crop, run))?;
-    if job.filler.needs.blend {
-        run.pool
-            .install(|| blend::paste(rgb, hole, &read.source, &mut filled, run.cancel))?;
-    }
-    if let Some(scale) = softness {
-        let guide = Guide { scale, weight: 1.0 };
-        let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
-        let steps = &mut |share: f64| {
-            run.at(Mark {
-                stage: "detail",
-                share: until + (1.0 - until) * share,
-                ..mark
-            })
-        };
-        let source = &read.source;
-        filled = detail::transfer(&guide, &filled, hole, source, seed, pool, cancel, steps)?;
-    }
-    read.working.rgb = filled;
-    Ok(())
+    Ok(rgb)
 }
 
 /// Reads a region's crop, with what is done of it, and settles its alpha as far as that needs no search.
-/// `inner` is the hole's box in it.
-fn read(
-    job: &Job<'_>,
-    region: &Region,
-    inner: &Rect,
-    before: &[Part],
-    run: &Run<'_>,
-) -> Result<Read> {
-    let (rect, cancel) = (region.rect, run.cancel);
+fn read(job: &Job<'_>, region: &Region, before: &[Part], run: &Run<'_>) -> Result<Read> {
+    let (rect, inner, cancel) = (region.rect, inner(region), run.cancel);
     let (w, h) = (rect.width as usize, rect.height as usize);
     let mut coverage = job.coverage(rect, cancel)?;
     let mut working = reading::working(job.image, rect, &coverage, cancel)?;
@@ -265,6 +325,11 @@ fn read(
             source.data[i] = 0;
         }
     }
+    let guide = job
+        .request
+        .guide()
+        .map(|mask| mask.crop(rect))
+        .transpose()?;
     Ok(Read {
         working,
         coverage,
@@ -272,7 +337,14 @@ fn read(
         edge,
         known,
         source,
+        guide: guide.filter(|guide| guide.data.contains(&1)),
     })
+}
+
+/// The hole's box in the region's crop.
+fn inner(region: &Region) -> Rect {
+    let (rect, hole) = (region.rect, region.hole);
+    Rect::new(hole.x - rect.x, hole.y - rect.y, hole.width, hole.height)
 }
 
 /// Where the caller lets pixels be sampled from.
@@ -285,23 +357,24 @@ fn allowed(job: &Job<'_>, rect: Rect) -> Result<Plane<u8>> {
 }
 
 /// The hole's box, which is all that is kept until the end.
-fn cut(read: &Read, inner: &Rect, rect: Rect, empty: bool) -> Result<Part> {
+fn cut(region: &Region, read: &Read, rgb: &RgbImage) -> Result<Part> {
+    let inner = inner(region);
     let (iw, ih) = (inner.width as usize, inner.height as usize);
     let (x, w) = (inner.x as usize, read.hole.width);
     let mut part = Part {
-        rect,
+        rect: region.hole,
         working: Working {
             rgb: RgbImage::black(iw, ih, "the filled hole")?,
             alpha: None,
         },
         coverage: Plane::filled(iw, ih, 0.0, "the hole's mask")?,
         runs: None,
-        empty,
+        empty: !read.known.data.contains(&1),
     };
     for y in 0..ih {
         let i = (y + inner.y as usize) * w + x;
-        let rgb = &read.working.rgb.data[i * 3..(i + iw) * 3];
-        part.working.rgb.row_mut(y).copy_from_slice(rgb);
+        let colours = &rgb.data[i * 3..(i + iw) * 3];
+        part.working.rgb.row_mut(y).copy_from_slice(colours);
         let coverage = &read.coverage.data[i..i + iw];
         part.coverage.row_mut(y).copy_from_slice(coverage);
     }
@@ -314,61 +387,4 @@ fn cut(read: &Read, inner: &Rect, rect: Rect, empty: bool) -> Result<Part> {
         part.working.alpha = Some(cut);
     }
     Ok(part)
-}
-
-/// How many pixels of a region of this size one of the engine's is; none where that is so few that its
-/// fill is as sharp as the picture.
-pub fn softness(needs: &Needs, width: u32, height: u32) -> Option<f64> {
-    const SOFT: f64 = 1.3;
-    let (w, h) = needs.working_size(width, height);
-    let along = |native: u32, working: u32| f64::from(native) / f64::from(working.max(1));
-    let scale = along(width, w).max(along(height, h));
-    (scale > SOFT).then_some(scale)
-}
-
-/// Runs `work`, whose time is from the share `from` of the region's to `until`; what it makes, and the
-/// last that it told.
-fn within<T>(
-    run: &mut Run<'_>,
-    from: f64,
-    until: f64,
-    work: impl FnOnce(&mut Run<'_>) -> Result<T>,
-) -> Result<(T, Mark)> {
-    let mut last = Mark {
-        stage: "fill",
-        step: 100,
-        steps: 100,
-        share: until,
-    };
-    let map = |mark: Mark| {
-        last = Mark {
-            share: from + mark.share * (until - from),
-            ..mark
-        };
-        last
-    };
-    let made = run.mapped(map, work)?;
-    Ok((made, last))
-}
-
-/// The picture with the content to be removed; what is known, transparent or no number is as in the crop.
-fn original(job: &Job<'_>, rect: Rect, read: &Read, cancel: &Cancel) -> Result<RgbImage> {
-    let (w, h) = (rect.width as usize, rect.height as usize);
-    let mut unseen = Plane::filled(w, h, 0.0f32, "an empty mask")?;
-    // What is no number is replaced whole, or the crop could not have been read.
-    if let Some(strange) = not_numbers(job.image, rect)? {
-        for (unseen, strange) in unseen.data.iter_mut().zip(&strange.data) {
-            *unseen = f32::from(*strange);
-        }
-    }
-    let mut working = reading::working(job.image, rect, &unseen, cancel)?;
-    let guess = read.working.rgb.data.as_chunks::<3>().0;
-    let pixels = working.rgb.data.as_chunks_mut::<3>().0.iter_mut();
-    for (i, (pixel, guess)) in pixels.zip(guess).enumerate() {
-        let transparent = working.alpha.as_ref().is_some_and(|a| a.data[i] <= 0.0);
-        if read.known.data[i] != 0 || transparent || unseen.data[i] >= 1.0 {
-            *pixel = *guess;
-        }
-    }
-    Ok(working.rgb)
 }

@@ -19,16 +19,22 @@ pub struct Filler<'a> {
     pub needs: &'a Needs,
 }
 
-/// The engine's fill of `crop`, at the crop's size.
+/// Gives `each` the engine's fills of `crop`, `count` of them, at the crop's size.
 ///
 /// # Errors
-/// Those of [`Opened::fill`]; [`crate::ErrorKind::Memory`].
-pub fn fill_scaled(filler: &Filler<'_>, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
+/// Those of [`Opened::vary`] and of `each`; [`crate::ErrorKind::Memory`].
+pub fn fill_scaled(
+    filler: &Filler<'_>,
+    crop: &Crop<'_>,
+    run: &mut Run<'_>,
+    count: u32,
+    each: &mut dyn FnMut(RgbImage) -> Result<()>,
+) -> Result<()> {
     let (w, h) = (crop.image.width, crop.image.height);
     let (width, height) = filler.needs.working_size(w as u32, h as u32);
     let (width, height) = (width as usize, height as usize);
     if (width, height) == (w, h) {
-        return filled(filler, crop, run);
+        return filled(filler, crop, run, count, each);
     }
     // Each of these takes some time where the crop is large.
     run.cancel.check()?;
@@ -46,26 +52,42 @@ pub fn fill_scaled(filler: &Filler<'_>, crop: &Crop<'_>, run: &mut Run<'_>) -> R
     for (s, h) in source.data.iter_mut().zip(&hole.data) {
         *s &= 1 - h;
     }
+    let guide = crop.guide.map(|g| resize_flags(g, width, height, true));
+    let guide = guide.transpose()?;
     let small = Crop {
         image: &image,
         original: original.as_ref(),
         hole: &hole,
         coverage: coverage.as_ref(),
         source: &source,
+        guide: guide.as_ref(),
     };
-    let filled = filled(filler, &small, run)?;
-    run.cancel.check()?;
-    detail::upscale(&filled, w, h)
+    let cancel = run.cancel;
+    filled(filler, &small, run, count, &mut |filled| {
+        cancel.check()?;
+        each(detail::upscale(&filled, w, h)?)
+    })
 }
 
-/// The engine's fill, of numbers.
-fn filled(filler: &Filler<'_>, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-    let made = filler.engine.fill(crop, run)?;
-    // Once through all is faster than an end at the first.
-    let strange = made.data.iter().fold(false, |any, v| any | !v.is_finite());
-    match strange {
-        true => Err(no_numbers(filler)),
-        false => Ok(made),
+/// The engine's fills, of numbers.
+fn filled(
+    filler: &Filler<'_>,
+    crop: &Crop<'_>,
+    run: &mut Run<'_>,
+    count: u32,
+    each: &mut dyn FnMut(RgbImage) -> Result<()>,
+) -> Result<()> {
+    let mut checked = |made: RgbImage| {
+        // Once through all is faster than an end at the first.
+        let strange = made.data.iter().fold(false, |any, v| any | !v.is_finite());
+        match strange {
+            true => Err(no_numbers(filler)),
+            false => each(made),
+        }
+    };
+    match count {
+        1 => checked(filler.engine.fill(crop, run)?),
+        _ => filler.engine.vary(crop, run, count, &mut checked),
     }
 }
 

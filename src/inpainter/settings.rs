@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::params::{Extent, Parameters};
+use crate::plan::Fills;
 
 /// What the flow goes by, whatever the engine.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,7 @@ pub(super) struct Settings {
     pub feather: u32,
     /// Only the fill is wanted, on transparency.
     pub layer: bool,
+    pub fills: Fills,
 }
 
 impl Settings {
@@ -27,6 +29,10 @@ impl Settings {
             grow: parameters.integer("grow")?,
             feather: parameters.integer("feather")?,
             layer: parameters.text("result")? == "layer",
+            fills: Fills::new(
+                parameters.integer("variations")?,
+                parameters.integer("best-of")?,
+            ),
         })
     }
 }

@@ -18,6 +18,7 @@ pub const COSTS: Costs = Costs {
     seconds: 1e-4,
     seconds_per_pixel: 8e-8,
     seconds_per_hole_pixel: 1.25e-6,
+    variation: 1.0,
 };
 
 /// Fills the region's part of `specks`.

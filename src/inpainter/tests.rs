@@ -1,6 +1,8 @@
 //! The flow with engines that are no more than what a test needs.
 #![forbid(unsafe_code)]
 
+mod variations;
+
 use super::*;
 use crate::engines::{Crop, EngineDescription, OpenOptions, Opened, Run};
 use crate::pixels::RgbImage;
@@ -69,6 +71,7 @@ impl Opened for Stub {
             seconds: 1e-6,
             seconds_per_pixel: 1e-7,
             seconds_per_hole_pixel: 0.0,
+            variation: 1.0,
         }
     }
 

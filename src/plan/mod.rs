@@ -105,6 +105,9 @@ pub struct Costs {
     pub seconds_per_pixel: f64,
     /// Seconds on one thread a pixel of the hole, in addition.
     pub seconds_per_hole_pixel: f64,
+    /// The share of a region's seconds that each further fill of the same crop takes, where several are
+    /// made to choose from: 1 where an engine starts anew for each.
+    pub variation: f64,
 }
 
 impl Costs {
@@ -120,6 +123,26 @@ impl Costs {
         self.bytes
             + self.bytes_per_pixel * pixels as f64
             + self.bytes_per_hole_pixel * hole_pixels as f64
+    }
+}
+
+/// How many fills are made, and how many of them are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fills {
+    /// Fills made, at least 1.
+    pub made: u32,
+    /// Those with the best scores, at least 1 and no more than are made.
+    pub kept: u32,
+}
+
+impl Fills {
+    /// For that many `variations`, each of the best of `best_of`; 0 counts as 1.
+    pub fn new(variations: u32, best_of: u32) -> Self {
+        let kept = variations.max(1);
+        Self {
+            made: kept.max(best_of),
+            kept,
+        }
     }
 }
 
@@ -151,6 +174,8 @@ pub struct Plan {
     pub engine: String,
     /// Why this engine.
     pub reason: String,
+    /// How many fills are made. A call that gives one fill keeps the best of them.
+    pub variations: Fills,
     /// The regions, in the order they will be filled.
     pub regions: Vec<Region>,
     /// What the engine holds, part by part, of the region that takes the most; none where an engine
@@ -172,6 +197,7 @@ impl Plan {
         json!({
             "engine": self.engine,
             "reason": self.reason,
+            "variations": {"made": self.variations.made, "kept": self.variations.kept},
             "regions": self.regions.iter().map(|r| json!({
                 "rect": rect(&r.rect), "hole": rect(&r.hole),
                 "hole_pixels": r.hole_pixels, "scale": r.scale,

@@ -382,6 +382,37 @@ int main(void)
         fenced_free(&pixels);
     }
 
+    /* Several fills, taken by number, each apart and one over the other in place. */
+    {
+        mend_variations *made = NULL;
+        fenced in_place = picture(0, 1), apart = picture(3, 0);
+        watcher w = {1, 0, pthread_self()};
+        size_t n;
+        CHECK(mend_request_set(request, "variations", "3", &err) == MEND_OK);
+        CHECK(mend_inpaint_variations(inpainter, request, &original.image, &mask.image, watch, &w,
+                                      NULL, &made, &text, &err) == MEND_OK);
+        CHECK(w.calls > 0 && made && strstr(text, "\"scores\":["));
+        mend_string_free(text);
+        CHECK(mend_variations_count(made) == 3);
+        for (n = 0; n < 3; n++) {
+            CHECK(mend_variations_score(made, n) >= mend_variations_score(made, n ? n - 1 : 0));
+            CHECK(mend_variations_take(made, n, &original.image, &apart.image, &err) == MEND_OK);
+            CHECK(mend_variations_take(made, n, &in_place.image, &in_place.image, &err) == MEND_OK);
+            check_fill(&original.image, &apart.image);
+            check_same(&in_place.image, &apart.image);
+        }
+        CHECK(!(mend_variations_score(made, 3) >= 0));
+        CHECK_FAILS(mend_variations_take(made, 3, &original.image, &apart.image, &err),
+                    MEND_ERR_ARGUMENT, "from 0 to 2");
+        CHECK_FAILS(mend_variations_take(made, 0, &original.image, &mask.image, &err),
+                    MEND_ERR_IMAGE, "'dst'");
+        check_same(&in_place.image, &apart.image);
+        mend_variations_free(made);
+        mend_variations_free(NULL);
+        fenced_free(&in_place);
+        fenced_free(&apart);
+    }
+
     CHECK(mend_inpainter_trim(inpainter, &err) == MEND_OK);
     CHECK_FAILS(mend_inpainter_trim(NULL, &err), MEND_ERR_NULL, "inpainter");
 

@@ -14,6 +14,7 @@ pub struct Ask<'a> {
     pub image: &'a Picture,
     pub mask: &'a Picture,
     pub source: Option<&'a Picture>,
+    pub guide: Option<&'a Picture>,
     pub options: &'a [(&'a str, &'a str)],
     pub params: &'a [(&'a str, &'a str)],
     /// The call of the progress callback, from 1, that says stop.
@@ -28,6 +29,7 @@ impl<'a> Ask<'a> {
             image,
             mask,
             source: None,
+            guide: None,
             options: &[],
             params: &[],
             stop_at: None,
@@ -50,6 +52,8 @@ pub trait Surface {
     /// Fills in place, or apart with so many bytes after each row. A failure must leave the
     /// destination alone; the surface checks that.
     fn fill(&self, ask: &Ask<'_>, padding: Option<usize>) -> Result<(Json, Picture), Failure>;
+    /// All variations with their scores, each written apart.
+    fn vary(&self, ask: &Ask<'_>) -> Result<(Json, Vec<(f64, Picture)>), Failure>;
 }
 
 /// What a check saw, to be compared between the surfaces.
@@ -260,6 +264,132 @@ fn a_layer(surface: &dyn Surface) -> Vec<Seen> {
     }
     assert_eq!(surface.fill(&ask, Some(0)).expect("a fill").1, layer);
     vec![Seen::Picture(layer)]
+}
+
+/// Several fills: ordered by score, the plain fill among them, and the best of as many is the first.
+fn variations(surface: &dyn Surface) -> Vec<Seen> {
+    let rgba = mend::PixelFormat::new(mend::pixels::Layout::Rgba, Depth::U16);
+    let mut seen = Vec::new();
+    for (image, result) in [
+        (Picture::textured((90, 70), RGB8, 3), "image"),
+        (Picture::textured((90, 70), rgba, 0), "image"),
+        (Picture::textured((90, 70), rgba, 0), "layer"),
+        // Along its edge alpha is searched for.
+        (cut_out(rgba, 50, 0.0), "image"),
+    ] {
+        let size = (image.width, image.height);
+        // A box, and a speck that is the same in all.
+        let mask = Picture::new(size, GRAY8, 0, |x, y, _| {
+            let inside = (30..62).contains(&x) && (20..48).contains(&y);
+            f32::from(inside || (x, y) == (12, 8))
+        });
+        let ask = Ask {
+            params: &[("variations", "3"), ("best-of", "4"), ("result", result)],
+            ..Ask::new(&image, &mask)
+        };
+        let (report, made) = surface.vary(&ask).expect("variations");
+        assert_eq!(made.len(), 3);
+        let scores: Vec<f64> = made.iter().map(|one| one.0).collect();
+        assert!(scores.is_sorted(), "{scores:?}");
+        let told = report["scores"].as_array().expect("scores");
+        assert_eq!(told.len(), 4);
+        for (told, own) in told.iter().zip(&scores) {
+            assert!((told.as_f64().expect("a number") - own).abs() < 1e-12);
+        }
+        let fill = |params: &[(&str, &str)]| {
+            let ask = Ask { params, ..ask };
+            surface.fill(&ask, Some(3)).expect("a fill").1.repadded(0)
+        };
+        let pictures = || made.iter().map(|one| &one.1);
+        if result == "image" {
+            for picture in pictures() {
+                picture.assert_fill_of(&image.repadded(0), &mask);
+            }
+        }
+        let best = fill(&[("best-of", "4"), ("result", result)]);
+        assert_eq!(&best, &made[0].1);
+        // None is dropped here: the plain fill is one of them.
+        let all = Ask {
+            params: &[("variations", "3"), ("result", result)],
+            ..ask
+        };
+        let (_, all) = surface.vary(&all).expect("variations");
+        let plain = fill(&[("result", result)]);
+        assert!(all.iter().any(|one| one.1 == plain));
+        assert!(all.iter().any(|one| one.1 != plain));
+        seen.push(seen_report(report));
+        seen.extend(pictures().map(|picture| Seen::Picture(picture.clone())));
+    }
+    let (image, mask) = (Picture::textured(SIZE, RGB8, 0), hole(Depth::U8, 0));
+    let ask = Ask {
+        params: &[("variations", "2")],
+        ..Ask::new(&image, &mask)
+    };
+    let plan = surface.plan(&ask).expect("a plan");
+    assert_eq!(plan["variations"]["made"], 2, "{plan}");
+    let stopped = Ask {
+        stop_at: Some(2),
+        ..ask
+    };
+    let status = surface.vary(&stopped).expect_err("a stop").status;
+    assert_eq!(status, ErrorKind::Cancelled as i32);
+    for params in [[("variations", "0")], [("best-of", "9")]] {
+        let ask = Ask {
+            params: &params,
+            ..ask
+        };
+        let refused = surface.vary(&ask).expect_err("out of range");
+        assert!(
+            refused.message.contains("from 1 to 8"),
+            "{}",
+            refused.message
+        );
+        seen.push(Seen::Status(refused.status));
+    }
+    seen.extend([Seen::Json(plan), Seen::Status(status)]);
+    seen
+}
+
+/// Lines that an engine does not continue are told; one that does says nothing.
+fn a_guide(surface: &dyn Surface) -> Vec<Seen> {
+    const RAD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/rad.safetensors");
+    let (image, mask) = (Picture::textured(SIZE, RGB8, 0), hole(Depth::U8, 0));
+    let line = Picture::mask(SIZE, Depth::F32, 4, 8..30, 13..15);
+    let narrow = Picture::mask((39, 30), Depth::U8, 0, 3..9, 3..9);
+    let ask = Ask {
+        guide: Some(&line),
+        ..Ask::new(&image, &mask)
+    };
+    let notes = |params| {
+        let plan = surface.plan(&Ask { params, ..ask }).expect("a plan");
+        plan["notes"].clone()
+    };
+    assert_eq!(notes(&[]), Json::Array(Vec::new()));
+    assert_eq!(notes(&[("engine", "rethined")]), Json::Array(Vec::new()));
+    let unused = notes(&[("engine", "rad"), ("model", RAD)]);
+    let note = unused[0].as_str().expect("a note");
+    assert!(note.contains("the guide mask is not used: the engine rad"));
+    let attended = notes(&[("engine", "rethined"), ("detail", "attention")]);
+    assert!(attended[0].as_str().is_some_and(|n| n.contains("guide")));
+    let (report, filled) = surface.fill(&ask, None).expect("a fill");
+    filled.assert_fill_of(&image, &mask);
+    let wrong = Ask {
+        guide: Some(&narrow),
+        ..ask
+    };
+    let refused = surface.plan(&wrong).expect_err("another size");
+    assert!(
+        refused.message.contains("guide mask"),
+        "{}",
+        refused.message
+    );
+    vec![
+        Seen::Json(unused),
+        Seen::Json(attended),
+        seen_report(report),
+        Seen::Picture(filled),
+        Seen::Status(refused.status),
+    ]
 }
 
 fn refusals(surface: &dyn Surface) -> Vec<Seen> {
@@ -785,6 +915,8 @@ through_both! {
     parameters_and_source
     parameters_of_engines
     a_layer
+    variations
+    a_guide
     refusals
     nan_in_the_hole
     nan_under_a_feather

@@ -10,7 +10,7 @@ use std::ptr::{null, null_mut};
 pub struct C;
 
 /// A handle with the function that frees it.
-pub struct Handle<T>(pub *mut T, unsafe extern "C" fn(*mut T));
+pub struct Handle<T>(pub *mut T, pub unsafe extern "C" fn(*mut T));
 
 impl<T> Drop for Handle<T> {
     fn drop(&mut self) {
@@ -108,10 +108,10 @@ fn prepare(ask: &Ask<'_>) -> Result<(Handle<mend_inpainter>, Handle<mend_request
                 err,
             )?;
         }
-        if let Some(source) = ask.source {
+        for (name, mask) in [(c"source", ask.source), (c"guide", ask.guide)] {
+            let Some(mask) = mask else { continue };
             let mut err = null_mut();
-            let status =
-                mend_request_set_mask(request.0, c"source".as_ptr(), &image(source), &mut err);
+            let status = mend_request_set_mask(request.0, name.as_ptr(), &image(mask), &mut err);
             outcome(status, err)?;
         }
     }
@@ -215,5 +215,50 @@ impl Surface for C {
             return Err(e);
         }
         Ok((taken(report), filled))
+    }
+
+    fn vary(&self, ask: &Ask<'_>) -> Result<(Json, Vec<(f64, Picture)>), Failure> {
+        let (inpainter, request) = prepare(ask)?;
+        let (src, mask) = (image(ask.image), image(ask.mask));
+        let mut calls = Calls {
+            count: 0,
+            stop_at: ask.stop_at,
+        };
+        let (mut out, mut report, mut err) = (null_mut(), null_mut(), null_mut());
+        // SAFETY: everything passed is live.
+        let status = unsafe {
+            mend_inpaint_variations(
+                inpainter.0,
+                request.0,
+                &src,
+                &mask,
+                Some(count),
+                (&raw mut calls).cast(),
+                null(),
+                &mut out,
+                &mut report,
+                &mut err,
+            )
+        };
+        if let Err(e) = outcome(status, err) {
+            assert!(out.is_null() && report.is_null());
+            return Err(e);
+        }
+        let made = Handle(out, mend_variations_free);
+        drop((inpainter, request));
+        let mut all = Vec::new();
+        // SAFETY: everything passed is live.
+        unsafe {
+            for number in 0..mend_variations_count(made.0) {
+                let mut picture = ask.image.repadded(0);
+                picture.bytes.fill(0x5a);
+                let mut err = null_mut();
+                let dst = image_mut(&mut picture);
+                let status = mend_variations_take(made.0, number, &src, &dst, &mut err);
+                outcome(status, err)?;
+                all.push((mend_variations_score(made.0, number), picture));
+            }
+        }
+        Ok((taken(report), all))
     }
 }

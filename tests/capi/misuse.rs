@@ -4,7 +4,7 @@ use crate::agreement::Failure;
 use crate::c::{Handle, cancel, image, image_mut, inpainter, outcome, request, taken};
 use crate::picture::{Picture, RGB8};
 use mend::capi::*;
-use mend::pixels::Depth;
+use mend::pixels::{Depth, Layout, PixelFormat};
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::Barrier;
@@ -41,6 +41,97 @@ unsafe fn fill(src: &mend_image, mask: &mend_image, dst: &mend_image) -> Result<
         )
     };
     outcome(status, err)
+}
+
+/// Two variations, of live images.
+unsafe fn variations(src: &mend_image, mask: &mend_image) -> Handle<mend_variations> {
+    let (inpainter, request) = (inpainter(), request());
+    let (mut out, mut err) = (null_mut(), null_mut());
+    // SAFETY: the images are live by this function's contract, the rest is.
+    let status = unsafe {
+        let two = c"2".as_ptr();
+        let set = mend_request_set(request.0, c"variations".as_ptr(), two, null_mut());
+        assert_eq!(set, MEND_OK);
+        mend_inpaint_variations(
+            inpainter.0,
+            request.0,
+            src,
+            mask,
+            None,
+            null_mut(),
+            null(),
+            &mut out,
+            null_mut(),
+            &mut err,
+        )
+    };
+    outcome(status, err).expect("variations");
+    Handle(out, mend_variations_free)
+}
+
+/// They outlive what they were made with, and nothing is written before all is well.
+#[test]
+fn variations_are_taken_by_number_into_a_picture_of_their_size() {
+    let (mut pixels, mask) = (picture(), hole());
+    let before = pixels.clone();
+    // SAFETY: the images are live.
+    let made = unsafe { variations(&image(&pixels), &image(&mask)) };
+    drop(mask);
+    let mut other = Picture::textured((SIZE.0 + 1, SIZE.1), RGB8, 0);
+    let bgr = PixelFormat::new(Layout::Bgr, Depth::U8);
+    let mut bgr = Picture::textured(SIZE, bgr, 0);
+    let good = image_mut(&mut pixels);
+    let shifted = mend_image {
+        // SAFETY: within the picture's memory.
+        data: unsafe { good.data.byte_add(3) },
+        length: good.length - 3,
+        width: SIZE.0 - 1,
+        ..good
+    };
+    let (wider, bgr) = (image_mut(&mut other), image_mut(&mut bgr));
+    let take = |number, src: &mend_image, dst: &mend_image| {
+        let mut err = null_mut();
+        // SAFETY: the images and the variations are live.
+        let status = unsafe { mend_variations_take(made.0, number, src, dst, &mut err) };
+        outcome(status, err)
+    };
+    for (number, src, dst, status, said) in [
+        (2, &good, &good, MEND_ERR_ARGUMENT, "from 0 to 1"),
+        (usize::MAX, &good, &good, MEND_ERR_ARGUMENT, "no variation"),
+        (0, &good, &wider, MEND_ERR_IMAGE, "'dst' is 33×24"),
+        (0, &wider, &wider, MEND_ERR_IMAGE, "'src': "),
+        (0, &bgr, &bgr, MEND_ERR_IMAGE, "format"),
+        (0, &good, &bgr, MEND_ERR_IMAGE, "format"),
+        (0, &shifted, &good, MEND_ERR_IMAGE, "'dst' is 32×24"),
+    ] {
+        let failed = take(number, src, dst).expect_err(said);
+        assert_eq!(failed.status, status, "{}", failed.message);
+        assert!(failed.message.contains(said), "{}", failed.message);
+    }
+    assert_eq!(pixels, before);
+    assert_eq!(other, Picture::textured((SIZE.0 + 1, SIZE.1), RGB8, 0));
+    // SAFETY: live variations.
+    unsafe {
+        assert_eq!(mend_variations_count(made.0), 2);
+        assert!(mend_variations_score(made.0, 1) >= mend_variations_score(made.0, 0));
+        assert!(mend_variations_score(made.0, 2).is_nan());
+    }
+    let src = image(&before);
+    let mut taken = Vec::new();
+    for padding in [0, 7] {
+        let mut apart = before.repadded(padding);
+        apart.bytes.fill(0xa5);
+        take(1, &src, &image_mut(&mut apart)).unwrap();
+        apart.assert_fill_of(&before, &hole());
+        taken.push(apart.repadded(0));
+    }
+    // In place, one over the other.
+    let good = image_mut(&mut pixels);
+    take(0, &good, &good).unwrap();
+    assert_ne!(pixels, taken[0]);
+    let good = image_mut(&mut pixels);
+    take(1, &good, &good).unwrap();
+    assert_eq!([&pixels, &pixels], [&taken[0], &taken[1]]);
 }
 
 #[test]
@@ -137,6 +228,48 @@ fn every_null_is_named_and_nothing_crashes() {
             });
             assert!(out.is_null(), "{name}");
         }
+        let made = variations(&dst, &mask);
+        let vary: [(&str, *const mend_inpainter, *const mend_request, [_; 2]); 6] = [
+            (
+                "inpainter",
+                null(),
+                req.0,
+                [&raw const dst, &raw const mask],
+            ),
+            ("request", inp.0, null(), [&dst, &mask]),
+            ("src", inp.0, req.0, [null(), &mask]),
+            ("mask", inp.0, req.0, [&dst, null()]),
+            ("src->data", inp.0, req.0, [&no_data, &mask]),
+            ("mask->data", inp.0, req.0, [&dst, &no_data]),
+        ];
+        for (name, i, r, [src, mask]) in vary {
+            let mut made = std::ptr::dangling_mut();
+            out = dangling;
+            check(name, &mut |e| {
+                let no = null_mut();
+                mend_inpaint_variations(i, r, src, mask, None, no, null(), &mut made, &mut out, e)
+            });
+            assert!(made.is_null() && out.is_null(), "{name}");
+        }
+        out = dangling;
+        check("out", &mut |e| {
+            let no = null_mut();
+            let (i, r, to) = (inp.0, req.0, null_mut());
+            mend_inpaint_variations(i, r, &dst, &mask, None, no, null(), to, &mut out, e)
+        });
+        assert!(out.is_null());
+        check("variations", &mut |e| {
+            mend_variations_take(null(), 0, &dst, &dst, e)
+        });
+        check("src", &mut |e| {
+            mend_variations_take(made.0, 0, null(), &dst, e)
+        });
+        check("dst", &mut |e| {
+            mend_variations_take(made.0, 0, &dst, null(), e)
+        });
+        assert_eq!(mend_variations_count(null()), 0);
+        assert!(mend_variations_score(null(), 0).is_nan());
+        mend_variations_free(null_mut());
         assert_eq!(mend_cancel_trigger(null()), MEND_ERR_NULL);
         assert_eq!(mend_error_status(null()), MEND_ERR_NULL);
         assert!(CStr::from_ptr(mend_error_message(null())).is_empty());

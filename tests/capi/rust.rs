@@ -28,6 +28,9 @@ fn prepare(ask: &Ask<'_>) -> mend::Result<(Inpainter, Request)> {
     if let Some(source) = ask.source {
         request.set_source(&MaskView::new(source.view())?)?;
     }
+    if let Some(guide) = ask.guide {
+        request.set_guide(&MaskView::new(guide.view())?)?;
+    }
     Ok((Inpainter::new(options), request))
 }
 
@@ -77,6 +80,34 @@ impl Surface for Rust {
                 Err(failed(e))
             }
         }
+    }
+
+    fn vary(&self, ask: &Ask<'_>) -> Result<(Json, Vec<(f64, Picture)>), Failure> {
+        let mut calls = 0;
+        let mut progress = |_: &Step| {
+            calls += 1;
+            ask.stop_at != Some(calls)
+        };
+        let made = (|| {
+            let (inpainter, request) = prepare(ask)?;
+            let (image, mask) = (ask.image.view(), MaskView::new(ask.mask.view())?);
+            let made = inpainter.vary(&request, &image, &mask, &mut progress, &Cancel::new())?;
+            let mut all = Vec::new();
+            for number in 0..made.len() {
+                let mut picture = ask.image.repadded(0);
+                let (w, h, stride, format) = (
+                    picture.width,
+                    picture.height,
+                    picture.stride,
+                    picture.format,
+                );
+                let mut view = ImageViewMut::new(&mut picture.bytes, w, h, stride, format)?;
+                made.apply(number, &mut view)?;
+                all.push((made.score(number).unwrap_or(f64::NAN), picture));
+            }
+            Ok((as_text(&made.report.to_json()), all))
+        })();
+        made.map_err(failed)
     }
 }
 

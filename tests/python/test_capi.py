@@ -12,6 +12,7 @@ import sys
 import threading
 import unittest
 from ctypes import POINTER, byref, c_char_p, c_int32, c_size_t, c_uint32, c_void_p
+from random import Random
 
 OK, NULL, ARGUMENT, IMAGE, MASK, PARAMETER, ENGINE = range(7)
 BUDGET, CANCELLED = 9, 10
@@ -78,6 +79,15 @@ def load():
             c_int32,
             [c_void_p, c_void_p, image, image, image, CALLBACK, c_void_p, c_void_p, out, out],
         ),
+        (
+            "mend_inpaint_variations",
+            c_int32,
+            [c_void_p, c_void_p, image, image, CALLBACK, c_void_p, c_void_p, out, out, out],
+        ),
+        ("mend_variations_count", c_size_t, [c_void_p]),
+        ("mend_variations_score", ctypes.c_double, [c_void_p, c_size_t]),
+        ("mend_variations_take", c_int32, [c_void_p, c_size_t, image, image, out]),
+        ("mend_variations_free", None, [c_void_p]),
     ]:
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments
@@ -260,6 +270,50 @@ class Capi(unittest.TestCase):
         self.assertEqual(b"".join(r[: WIDTH * 3] for r in rows), bytes(in_place))
         self.assertEqual({r[WIDTH * 3 :] for r in rows}, {b"\xa5" * 16})
 
+    def test_variations(self):
+        # In noise each fill has something else to choose from.
+        random, size = Random(7), WIDTH * HEIGHT * 3
+        noise = bytes(random.randrange(256) for _ in range(size))
+        before, plain = ((ctypes.c_ubyte * size).from_buffer_copy(noise) for _ in range(2))
+        selected = mask()
+        image, hole = struct(before, 3, RGB | U8), struct(selected, 1, GRAY | U8)
+        in_place = struct(plain, 3, RGB | U8)
+        self.assertEqual(self.fill(in_place, hole, in_place)[0], OK)
+        self.assertEqual(self.call("mend_request_set", self.request, b"variations", b"3")[0], OK)
+        made, report = c_void_p(), c_void_p()
+        status, message = self.call(
+            "mend_inpaint_variations",
+            self.inpainter,
+            self.request,
+            image,
+            hole,
+            NO_CALLBACK,
+            None,
+            None,
+            byref(made),
+            byref(report),
+        )
+        self.assertEqual(status, OK, message)
+        self.addCleanup(self.lib.mend_variations_free, made)
+        self.assertEqual(self.lib.mend_variations_count(made), 3)
+        scores = [self.lib.mend_variations_score(made, n) for n in range(3)]
+        self.assertEqual(scores, sorted(scores))
+        for told, score in zip(self.take(report)["scores"], scores):
+            self.assertAlmostEqual(told, score)
+        taken = []
+        for number in range(3):
+            after = (ctypes.c_ubyte * len(before))()
+            status, message = self.call(
+                "mend_variations_take", made, number, image, struct(after, 3, RGB | U8)
+            )
+            self.assertEqual(status, OK, message)
+            self.check_fill(before, after)
+            taken.append(bytes(after))
+        self.assertIn(bytes(plain), taken)
+        self.assertEqual(len(set(taken)), 3)
+        status, message = self.call("mend_variations_take", made, 3, image, image)
+        self.assertEqual((status, bytes(before)), (ARGUMENT, noise), message)
+
     def test_refusals_change_nothing(self):
         pixels, selected = picture(), mask()
         good, hole = struct(pixels, 3, RGB | U8), struct(selected, 1, GRAY | U8)
@@ -346,7 +400,7 @@ class Capi(unittest.TestCase):
         self.assertEqual(child.stdout, "in the callback\n")
 
     def test_nothing_to_free(self):
-        for name in ("inpainter", "request", "cancel", "error", "string"):
+        for name in ("inpainter", "request", "cancel", "error", "string", "variations"):
             getattr(self.lib, "mend_%s_free" % name)(None)
         self.assertEqual(self.lib.mend_error_status(None), NULL)
         self.assertEqual(self.lib.mend_error_message(None), b"")

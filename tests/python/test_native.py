@@ -53,7 +53,7 @@ SCALARS = {
     "mend_status": ctypes.c_int32,
     "mend_progress_fn": native.mend_progress_fn,
 }
-HANDLES = {"mend_inpainter", "mend_request", "mend_cancel", "mend_error"}
+HANDLES = {"mend_inpainter", "mend_request", "mend_cancel", "mend_error", "mend_variations"}
 
 
 def ctype(declaration, named=True):
@@ -194,6 +194,30 @@ class Real(unittest.TestCase):
         self.assertEqual(out.data, self.pixels)
         self.assertEqual(image.data, before)
         self.assertNotEqual(out.data, before)
+
+    def test_variations_are_taken_by_number(self):
+        before = bytes(self.pixels)
+        made = self.inpainter.vary({"variations": "3"}, self.image, self.mask)
+        self.assertEqual((len(made), bytes(self.pixels)), (3, before))
+        scores = [made.score(number) for number in range(3)]
+        self.assertEqual(scores, sorted(scores))
+        self.assertEqual(len(made.report["scores"]), 3)
+        self.assertNotEqual(made.score(3), made.score(3))
+        out = native.Image(bytearray(len(before)), self.W, self.H, native.RGBA | native.U8)
+        best = self.inpainter.inpaint({"best-of": "3"}, self.image, self.mask, out=out)
+        self.assertEqual(best["scores"], made.report["scores"])
+        made.take(2, self.image)
+        made.take(0, self.image)
+        self.assertEqual(self.pixels, out.data)
+        for number in (3, -1):
+            with self.assertRaises(native.MendError) as caught:
+                made.take(number, self.image)
+            self.assertEqual(caught.exception.status, native.ERR_ARGUMENT)
+
+    def test_a_guide_is_a_mask_of_the_pictures_size(self):
+        small = native.Image(b"\xff" * 4, 2, 2, native.GRAY | native.U8)
+        with self.assertRaisesRegex(native.MendError, "guide mask is 2×2"):
+            self.inpainter.inpaint({}, self.image, self.mask, guide=small)
 
     def test_what_the_callback_raises_stops_the_fill_and_arrives(self):
         before = bytes(self.pixels)

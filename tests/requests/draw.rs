@@ -108,6 +108,7 @@ pub struct Case {
     pub image: Picture,
     pub mask: Picture,
     pub source: Option<Picture>,
+    pub guide: Option<Picture>,
     pub params: Vec<(&'static str, String)>,
     pub max_memory: Option<u64>,
 }
@@ -138,12 +139,18 @@ impl Case {
             params.push(("result", "layer".into()));
         }
         let mib = random.of(&[1, 30, 60, 200]);
+        let max_memory = random.once_in(8).then_some(mib << 20);
+        if random.once_in(6) {
+            params.push(("best-of", random.from(2, 4).to_string()));
+        }
+        let guide = random.once_in(16).then(|| self::mask(random, size));
         Self {
             image,
             mask,
             source,
+            guide,
             params,
-            max_memory: random.once_in(8).then_some(mib << 20),
+            max_memory,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::mask::How;
 use crate::models::ModelsArgs;
 use crate::orient::MaskOrientation;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
-use mend::params::{ParamKind, ParamSpec};
+use mend::params::{ParamKind, ParamSpec, Value};
 use mend::request::{common_params, engine_params};
 use mend::{Error, ErrorKind, Inpainter, Options, Request, Result};
 use std::path::PathBuf;
@@ -30,6 +30,7 @@ Examples:
   mend fill photo.jpg --mask mask.png -o filled.jpg
   mend fill photos/ --mask masks/ -o filled/
   mend fill a.png b.png --mask mask.png --fit-mask -o filled/
+  mend fill photo.jpg --mask mask.png -o 'filled-{n}.jpg' --variations 4
   mend fill - --mask mask.png -o - < photo.png > filled.png
 
 Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA and QOI are recognised
@@ -166,6 +167,12 @@ pub struct SelectArgs {
     /// Take samples only where this picture (or its match in this folder) is not black
     #[arg(long, value_name = "MASK", help_heading = MASKS)]
     pub source_mask: Option<PathBuf>,
+    /// Continue the lines that are painted in this picture (or its match in this folder)
+    ///
+    /// A picture of the same size that is not black on lines painted over the picture and the hole. They go
+    /// on through the hole, if the engine continues lines.
+    #[arg(long, value_name = "FILE", help_heading = MASKS)]
+    pub guide: Option<PathBuf>,
     /// Take float pixels as proportional to light (the default for TIFF)
     #[arg(long, conflicts_with = "encoded")]
     pub linear: bool,
@@ -190,6 +197,18 @@ impl SelectArgs {
         Ok(request)
     }
 
+    /// How many fills of each picture are to be written.
+    pub fn variations(&self) -> u32 {
+        const NAME: &str = "variations";
+        let mut given = self.params.0.iter().rev();
+        let value = given.find(|(name, _)| name == NAME);
+        let spec = common_params().into_iter().find(|spec| spec.name == NAME);
+        match value.zip(spec).map(|((_, value), spec)| spec.parse(value)) {
+            Some(Ok(Value::Integer(count))) => u32::try_from(count).unwrap_or(1),
+            _ => 1,
+        }
+    }
+
     /// How to read the mask.
     pub fn mask_how(&self) -> How {
         How {
@@ -211,7 +230,8 @@ pub struct FillArgs {
     /// Where to write: a file, a folder, or - for standard output
     ///
     /// A file, which may be IMAGE itself; or a folder, for one picture or several. A folder must
-    /// exist, or be named with a slash at its end; then it is made.
+    /// exist, or be named with a slash at its end; then it is made. With --variations each file gets a
+    /// number, from 1 for the best on: where its name has {n}, or else before the extension.
     #[arg(long, short, value_name = "OUT")]
     pub output: PathBuf,
     /// The output's format, such as png or jpg, if OUT does not say it
@@ -322,6 +342,7 @@ const TAKEN: &[&str] = &[
     "encoded",
     "fit-mask",
     "format",
+    "guide",
     "help",
     "image",
     "invert-mask",

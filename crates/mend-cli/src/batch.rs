@@ -142,7 +142,7 @@ impl Ends {
             "ok": self.failed.is_empty(),
             "filled": self.done,
             "skipped": paths(jobs.maskless.iter().collect()),
-            "existing": paths(jobs.existing.iter().map(|job| &job.output).collect()),
+            "existing": paths(jobs.existing.iter().flat_map(|job| &job.outputs).collect()),
             "unreadable": jobs.unreadable.iter().map(named).collect::<Vec<_>>(),
             "failed": self.failed.iter().map(named).collect::<Vec<_>>(),
         })

@@ -4,19 +4,19 @@
 use crate::App;
 use crate::args::{FillArgs, SelectArgs};
 use crate::budget::{Budget, peak};
-use crate::files::{self, Kind, Meta, Picture, Source, Want, WriteOptions};
+use crate::files::{self, Kind, Meta, Output, Picture, Source, Want, WriteOptions};
 use crate::jobs::{self, Job};
 use crate::mask::{self, Mask};
 use crate::mask_file::MaskReading;
+use crate::output::place_all;
 use crate::previews::Previews;
-use crate::sink::{Sink, kind_of_output};
+use crate::sink::{Sink, copy, kind_of_output};
 use crate::terminal::{Bar, duration};
 use crate::{batch, pipe};
 use mend::pixels::Depth;
-use mend::{Error, ErrorKind, Inpainter, Plan, Report, Request, Result};
+use mend::{Error, ErrorKind, Inpainter, Plan, Report, Request, Result, Variations};
 use serde_json::{Value as Json, json};
-use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// What a fill did.
@@ -36,7 +36,8 @@ impl Outcome {
             "ok": true,
             "image": job.image.to_string_lossy(),
             "mask": job.mask.as_ref().map_or("alpha".into(), |mask| mask.path.to_string_lossy()),
-            "output": job.output.to_string_lossy(),
+            "output": job.first().to_string_lossy(),
+            "outputs": outputs(job, &self.report.scores),
             "written": self.written,
             "plan": self.plan.as_ref().map(Plan::to_json),
             "report": self.report.to_json(),
@@ -45,6 +46,13 @@ impl Outcome {
             "peak_bytes": peak(),
         })
     }
+}
+
+/// Where the fills of a job go, the best first, with how well each goes with what is around the hole.
+fn outputs(job: &Job, scores: &[f64]) -> Vec<Json> {
+    let outputs = job.outputs.iter().enumerate();
+    let one = |(i, path): (usize, &PathBuf)| json!({"path": path.to_string_lossy(), "score": scores.get(i)});
+    outputs.map(one).collect()
 }
 
 /// Runs `fill`.
@@ -93,7 +101,12 @@ fn alone(app: &App, args: &FillArgs, request: &Request, job: &Job) -> Result<()>
 
 /// Tells that the one picture's output is there.
 fn skipped(app: &App, job: &Job) -> Result<()> {
-    let note = format!("{} already exists: skipped", job.output.display());
+    let exist = if job.outputs.len() == 1 {
+        "already exists"
+    } else {
+        "already exist"
+    };
+    let note = format!("{} {exist}: skipped", job.names());
     app.terminal.note(&note);
     if !app.terminal.json {
         return Ok(());
@@ -101,7 +114,8 @@ fn skipped(app: &App, job: &Job) -> Result<()> {
     app.terminal.result(&json!({
         "ok": true,
         "image": job.image.to_string_lossy(),
-        "output": job.output.to_string_lossy(),
+        "output": job.first().to_string_lossy(),
+        "outputs": outputs(job, &[]),
         "written": false,
         "notes": [note],
     }))
@@ -112,7 +126,11 @@ fn skipped(app: &App, job: &Job) -> Result<()> {
 /// # Errors
 /// As [`pipe::spool`].
 pub fn take_stdin(app: &App, select: &SelectArgs, budget: &Budget) -> Result<()> {
-    let masks = [Some(&select.mask), select.source_mask.as_ref()];
+    let masks = [
+        Some(&select.mask),
+        select.source_mask.as_ref(),
+        select.guide.as_ref(),
+    ];
     let mut inputs = select.images.iter().chain(masks.into_iter().flatten());
     match inputs.any(|path| pipe::is_pipe(path)) {
         true => app.take_stdin(budget.picture()),
@@ -130,7 +148,7 @@ pub fn summary(job: &Job, outcome: &Outcome) -> String {
     };
     format!(
         "{}: {} {regions}, {} pixels{}{} in {}",
-        job.output.display(),
+        job.names(),
         report.regions,
         report.pixels,
         if report.engine.is_empty() { "" } else { ", " },
@@ -177,10 +195,10 @@ struct Task<'a> {
     source: Source<'a>,
     /// The picture's header.
     about: Picture,
-    sink: Sink,
-    /// The output's format.
+    /// Where the fills go, the best first.
+    sinks: Vec<Sink>,
+    /// The outputs' format.
     kind: Kind,
-    in_place: bool,
 }
 
 /// What was read for a fill.
@@ -198,12 +216,14 @@ impl<'a> Task<'a> {
         let image = &job.image;
         let source = source(app, image, budget);
         let about = files::read(&source, Want::Header)?;
-        let sink = Sink::new(&job.output)?;
-        let output = sink.named();
-        let kind = kind_of_output(args, output, &about)?;
-        files::check(&about, kind, output)?;
-        let in_place = sink.is(image);
-        if in_place && about.kind != kind {
+        let sinks = job.outputs.iter().map(|path| Sink::new(path));
+        let sinks = sinks.collect::<Result<Vec<Sink>>>()?;
+        let mut kind = about.kind;
+        for sink in &sinks {
+            kind = kind_of_output(args, sink.named(), &about)?;
+            files::check(&about, kind, sink.named())?;
+        }
+        if sinks.iter().any(|sink| sink.is(image)) && about.kind != kind {
             return Err(Error::new(
                 ErrorKind::Unsupported,
                 format!(
@@ -223,9 +243,8 @@ impl<'a> Task<'a> {
             budget,
             source,
             about,
-            sink,
+            sinks,
             kind,
-            in_place,
         })
     }
 
@@ -235,12 +254,15 @@ impl<'a> Task<'a> {
             read_both(self.app, self.args, self.job, self.budget, &self.source)?;
         let mut request = request.clone();
         let mut notes: Vec<String> = picture.notes.drain(..).collect();
+        let select = &self.args.select;
+        let mut reading = MaskReading::new(self.app, select, &self.job.image, self.budget);
         if let Some(path) = &self.job.source {
-            let select = &self.args.select;
-            let mut reading = MaskReading::new(self.app, select, &self.job.image, self.budget);
-            request.set_source(&reading.source(&self.about, path)?.view()?)?;
-            notes.append(&mut reading.notes);
+            request.set_source(&reading.beside(&self.about, path)?.view()?)?;
         }
+        if let Some(path) = &self.job.guide {
+            request.set_guide(&reading.beside(&self.about, path)?.view()?)?;
+        }
+        notes.append(&mut reading.notes);
         notes.extend(mask.notes.clone());
         Ok(Inputs {
             picture,
@@ -263,16 +285,18 @@ impl<'a> Task<'a> {
         // How the mask was read may be why.
         let mut notes = mask.notes.clone();
         notes.extend(report.notes.iter().cloned());
-        if self.about.kind == self.kind && !self.in_place {
+        let apart = |sink: &&Sink| !sink.is(&self.job.image);
+        let sinks: Vec<&Sink> = self.sinks.iter().filter(apart).collect();
+        if self.about.kind == self.kind {
             // Nothing changes: then not a byte does.
-            notes.extend(copy(self.app, &self.source, &self.sink)?);
-        } else if !self.in_place {
-            self.write(&mut picture, &mut notes, bar)?;
+            notes.extend(copy(&self.app.cancel, &self.source, &sinks)?);
+        } else {
+            self.write(&sinks, &mut picture, |_, _| Ok(()), &mut notes, bar)?;
         }
         Ok(Outcome {
             plan: None,
             report,
-            written: !self.in_place,
+            written: !sinks.is_empty(),
             notes,
             seconds: 0.0,
         })
@@ -294,19 +318,34 @@ impl<'a> Task<'a> {
         let prepared = inpainter
             .prepare(&request, &picture.view()?, &mask.view()?)
             .map_err(explain)?;
+        if self.sinks.len() > 1 {
+            // The fills are held while each is encoded from a copy of the picture.
+            let pixels: u64 = prepared.plan().regions.iter().map(|r| r.hole_pixels).sum();
+            let held = pixels * self.sinks.len() as u64 * picture.format.bytes() as u64;
+            let copy = picture.data.len() as u64;
+            self.budget
+                .need(writing + held + copy, "writing the pictures")?;
+        }
         let folder = self.args.previews.as_deref();
         let stem = self.job.preview_stem();
-        let mut previews = Previews::new(self.app, &mut bar, folder, stem)?;
-        let filled = prepared.run(&mut previews, &self.app.cancel);
+        let mut previews = Previews::new(self.app, &mut bar, folder, &stem)?;
+        let cancel = &self.app.cancel;
+        let filled = match self.sinks.len() {
+            1 => prepared.run(&mut previews, cancel).map(Filled::One),
+            _ => prepared.vary(&mut previews, cancel).map(Filled::Several),
+        };
         let plan = prepared.plan().clone();
         drop(prepared);
         notes.extend(previews.finish()?.map(str::to_owned));
-        let filled = filled.map_err(explain)?;
-        filled.apply(&mut picture.view_mut()?)?;
-        let report = filled.report.clone();
+        let (report, several) = filled.map_err(explain)?.laid_into(&mut picture)?;
         notes.extend(report.notes.iter().cloned());
-        drop((filled, mask));
-        self.write(&mut picture, &mut notes, &bar)?;
+        drop(mask);
+        let sinks: Vec<&Sink> = self.sinks.iter().collect();
+        let apply = |number, picture: &mut Picture| match &several {
+            Some(made) => made.apply(number, &mut picture.view_mut()?),
+            None => Ok(()),
+        };
+        self.write(&sinks, &mut picture, apply, &mut notes, &bar)?;
         Ok(Outcome {
             plan: Some(plan),
             report,
@@ -320,25 +359,75 @@ impl<'a> Task<'a> {
         named(&self.job.image, self.budget.explain(error))
     }
 
-    fn write(&self, picture: &mut Picture, notes: &mut Vec<String>, bar: &Bar) -> Result<()> {
+    /// Writes `picture` into each sink, after `apply` has laid the fill of its number into it. Of several
+    /// files none appears before all are complete.
+    fn write(
+        &self,
+        sinks: &[&Sink],
+        picture: &mut Picture,
+        apply: impl Fn(usize, &mut Picture) -> Result<()>,
+        notes: &mut Vec<String>,
+        bar: &Bar,
+    ) -> Result<()> {
         bar.stage("write");
-        let (kind, output) = (self.kind, self.sink.named());
-        notes.extend(files::fit(picture, kind, output)?);
-        if kind == Kind::Jpeg {
-            notes.extend(files::jpeg_notes(picture, output));
-        }
+        let cancel = &self.app.cancel;
         let options = WriteOptions {
             png: self.args.png_compression,
             jpeg_quality: self.args.jpeg_quality,
         };
-        let missed = self.sink.write(&self.app.cancel, |out| {
-            files::write(picture, kind, &options, out)
-        })?;
-        notes.extend(missed);
+        if let [sink] = sinks {
+            apply(0, picture)?;
+            notes.extend(self.fitted(picture, sink)?);
+            let write = |out: &mut dyn Output| files::write(picture, self.kind, &options, out);
+            notes.extend(sink.write(cancel, write)?);
+        } else {
+            let mut written = Vec::new();
+            for (number, sink) in sinks.iter().enumerate() {
+                apply(number, picture)?;
+                // Encoders change what they are given.
+                let mut own = picture.try_clone()?;
+                let told = self.fitted(&mut own, sink)?;
+                if number == 0 {
+                    notes.extend(told);
+                }
+                let write = |out: &mut dyn Output| files::write(&mut own, self.kind, &options, out);
+                written.push(sink.file()?.written(cancel, write)?);
+            }
+            notes.extend(place_all(written)?);
+        }
         // The pixels may be in another byte order now.
         picture.data = Vec::new();
         picture.meta = Meta::default();
         Ok(())
+    }
+
+    /// Makes `picture` one that the output's format can hold; what the user should know of that.
+    fn fitted(&self, picture: &mut Picture, sink: &Sink) -> Result<Vec<String>> {
+        let (kind, output) = (self.kind, sink.named());
+        let mut notes = files::fit(picture, kind, output)?;
+        if kind == Kind::Jpeg {
+            notes.extend(files::jpeg_notes(picture, output));
+        }
+        Ok(notes)
+    }
+}
+
+/// What was filled, once or several times.
+enum Filled {
+    One(mend::inpainter::Filled),
+    Several(Variations),
+}
+
+impl Filled {
+    /// Lays a single fill into the picture, which lets go what it takes; several are left to be chosen from.
+    fn laid_into(self, picture: &mut Picture) -> Result<(Report, Option<Variations>)> {
+        match self {
+            Self::One(filled) => {
+                filled.apply(&mut picture.view_mut()?)?;
+                Ok((filled.report, None))
+            }
+            Self::Several(made) => Ok((made.report.clone(), Some(made))),
+        }
     }
 }
 
@@ -420,19 +509,4 @@ fn untouched(app: &App, inpainter: &Inpainter, request: &Request, mask: &Mask) -
         &app.cancel,
     )?;
     Ok(filled.report)
-}
-
-fn copy(app: &App, source: &Source<'_>, sink: &Sink) -> Result<Vec<String>> {
-    let mut from = source.reader()?;
-    let mut buffer = vec![0; 1 << 18];
-    sink.write(&app.cancel, |out| {
-        loop {
-            let n = from.read(&mut buffer).map_err(|e| source.io(&e))?;
-            if n == 0 {
-                return Ok(());
-            }
-            out.write_all(&buffer[..n])
-                .map_err(|e| Error::new(ErrorKind::Io, files::io_text(&e)))?;
-        }
-    })
 }

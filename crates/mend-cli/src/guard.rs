@@ -36,6 +36,7 @@ impl Guard {
         for (folder, what) in [
             (Some(&args.select.mask), "a mask"),
             (args.select.source_mask.as_ref(), "a source mask"),
+            (args.select.guide.as_ref(), "a guide mask"),
         ] {
             let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
                 continue;
@@ -53,6 +54,9 @@ impl Guard {
             }
             if let Some(source) = &job.source {
                 guard.add(source, "a source mask");
+            }
+            if let Some(guide) = &job.guide {
+                guard.add(guide, "a guide mask");
             }
         }
         for (_, value) in &args.select.params.0 {
@@ -89,29 +93,42 @@ impl Guard {
             if is_pipe(&job.output) {
                 continue;
             }
-            self.check_output(job)?;
-            if let Some(other) = outputs.insert(place(&job.output), &job.image) {
-                return refuse(format!(
-                    "{} and {} would both be written to {}: fill them one after the other into \
-                     different folders",
-                    other.display(),
-                    job.image.display(),
-                    job.output.display()
-                ));
+            for output in &job.outputs {
+                self.check_output(job, output)?;
+                if let Some(other) = outputs.insert(place(output), &job.image) {
+                    return refuse(match other == job.image {
+                        true => format!(
+                            "two variations would both be written to {}: give other names",
+                            output.display()
+                        ),
+                        false => format!(
+                            "{} and {} would both be written to {}: fill them one after the other \
+                             into different folders",
+                            other.display(),
+                            job.image.display(),
+                            output.display()
+                        ),
+                    });
+                }
             }
         }
-        let masks = [Some(&args.select.mask), args.select.source_mask.as_ref()];
+        let select = &args.select;
+        let masks = [
+            Some(&select.mask),
+            select.source_mask.as_ref(),
+            select.guide.as_ref(),
+        ];
         for folder in masks.into_iter().flatten() {
             let among = |job: &&Job| {
                 folder.is_dir()
-                    && same(folder, folder_of(&job.output))
+                    && same(folder, folder_of(job.first()))
                     && !same(folder, folder_of(&job.image))
             };
             if let Some(job) = jobs.list.iter().find(among) {
                 return refuse(format!(
                     "{} would be among the masks in {} and be taken for one next time: give \
                      another output folder",
-                    job.output.display(),
+                    job.first().display(),
                     folder.display()
                 ));
             }
@@ -146,15 +163,14 @@ impl Guard {
         }
     }
 
-    fn check_output(&self, job: &Job) -> Result<()> {
-        let Some((input, what)) = FileId::of(&job.output).and_then(|id| self.inputs.get(&id))
-        else {
+    fn check_output(&self, job: &Job, output: &Path) -> Result<()> {
+        let Some((input, what)) = FileId::of(output).and_then(|id| self.inputs.get(&id)) else {
             return Ok(());
         };
         if *what == "a picture" && same(input, &job.image) {
             return Ok(());
         }
-        let also = match *input == job.output {
+        let also = match input == output {
             true => String::new(),
             false => format!(" ({})", input.display()),
         };
@@ -163,7 +179,7 @@ impl Guard {
             format!(
                 "the output {} is {what} of this fill{also}, which would be lost: give another \
                  output",
-                job.output.display()
+                output.display()
             ),
         ))
     }

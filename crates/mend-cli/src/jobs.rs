@@ -7,10 +7,11 @@ use crate::files::{Foreign, Kind, io_text};
 use crate::fill::source;
 use crate::guard::Guard;
 use crate::identity::{FileId, same};
+use crate::numbers::{NUMBER, has_number, numbered, stem};
 use crate::pipe::{is_pipe, shown};
 use crate::{budget::Budget, files};
 use mend::{Error, ErrorKind, Result};
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,19 +26,44 @@ pub struct Job {
     /// `None`: the image's own alpha.
     pub mask: Option<Mask>,
     pub source: Option<PathBuf>,
+    pub guide: Option<PathBuf>,
+    /// As it was named, or in the folder that was.
     pub output: PathBuf,
+    /// The files to write, the one for the best fill first.
+    pub outputs: Vec<PathBuf>,
 }
 
 impl Job {
     /// What the names of its previews begin with.
-    pub fn preview_stem(&self) -> &OsStr {
-        let path = match is_pipe(&self.output) {
-            true => &self.image,
-            false => &self.output,
+    pub fn preview_stem(&self) -> OsString {
+        let stem = match is_pipe(&self.output) {
+            true if is_pipe(&self.image) => OsString::new(),
+            true => self.image.file_stem().unwrap_or_default().to_os_string(),
+            false => stem(&self.output),
         };
-        let stem = path.file_stem().filter(|_| !is_pipe(path));
-        stem.unwrap_or(OsStr::new("mend"))
+        match stem.is_empty() {
+            true => "mend".into(),
+            false => stem,
+        }
     }
+
+    /// The file for the best fill.
+    pub fn first(&self) -> &Path {
+        self.outputs.first().unwrap_or(&self.output)
+    }
+
+    /// The files' names.
+    pub fn names(&self) -> String {
+        let names = self.outputs.iter().map(|path| path.display().to_string());
+        names.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The masks of one picture.
+pub struct Found {
+    pub mask: Option<Mask>,
+    pub source: Option<PathBuf>,
+    pub guide: Option<PathBuf>,
 }
 
 /// A mask, and how it was found.
@@ -83,14 +109,14 @@ pub fn several(select: &SelectArgs) -> bool {
     select.images.len() > 1 || select.images.iter().any(|image| image.is_dir())
 }
 
-/// The mask and the source mask of the one picture that is named.
+/// The masks of the one picture that is named.
 ///
 /// # Errors
 /// [`ErrorKind::Mask`] where none is found in a folder, [`ErrorKind::Io`].
-pub fn one(select: &SelectArgs, image: &Path) -> Result<(Option<Mask>, Option<PathBuf>)> {
+pub fn one(select: &SelectArgs, image: &Path) -> Result<Found> {
     check_pipes(select)?;
     let masks = Masks::new(&select.mask, select.mask_is_alpha())?;
-    let sources = sources(select)?;
+    let more = More::new(select)?;
     let mask = masks.of(image)?;
     if let (Masks::Folder(folder, _), None) = (&masks, &mask) {
         return Err(Error::new(
@@ -103,11 +129,39 @@ pub fn one(select: &SelectArgs, image: &Path) -> Result<(Option<Mask>, Option<Pa
             ),
         ));
     }
-    let source = match &sources {
-        Some(sources) => sources.of(image)?.map(|mask| mask.path),
-        None => None,
-    };
-    Ok((mask, source))
+    more.found(mask, image)
+}
+
+/// Where masks beside the mask come from.
+struct More {
+    sources: Option<Masks>,
+    guides: Option<Masks>,
+}
+
+impl More {
+    fn new(select: &SelectArgs) -> Result<Self> {
+        let masks = |path: &Option<PathBuf>| {
+            let path = path.as_deref();
+            path.map(|path| Masks::new(path, false)).transpose()
+        };
+        Ok(Self {
+            sources: masks(&select.source_mask)?,
+            guides: masks(&select.guide)?,
+        })
+    }
+
+    /// Those of `image`, with its mask.
+    fn found(&self, mask: Option<Mask>, image: &Path) -> Result<Found> {
+        let of = |masks: &Option<Masks>| match masks {
+            Some(masks) => Ok(masks.of(image)?.map(|mask| mask.path)),
+            None => Ok(None),
+        };
+        Ok(Found {
+            mask,
+            source: of(&self.sources)?,
+            guide: of(&self.guides)?,
+        })
+    }
 }
 
 /// The fills that the command line asks for.
@@ -116,21 +170,17 @@ pub fn one(select: &SelectArgs, image: &Path) -> Result<(Option<Mask>, Option<Pa
 /// [`ErrorKind::Argument`] for what would overwrite an input, [`ErrorKind::Io`].
 pub fn all(app: &App, args: &FillArgs) -> Result<Jobs> {
     let select = &args.select;
+    check_number(args)?;
     let mut jobs = Jobs::default();
     if several(select) {
         many(app, args, &mut jobs)?;
     } else if let Some(image) = select.images.first() {
-        let (mask, source) = one(select, image)?;
+        let found = one(select, image)?;
         let output = match is_folder(&args.output) {
             true => inside(args, image)?,
             false => args.output.clone(),
         };
-        jobs.list.push(Job {
-            image: image.clone(),
-            mask,
-            source,
-            output,
-        });
+        jobs.list.push(job(args, image, found, output));
     }
     Guard::new(args, &jobs)?.check(args, &jobs)?;
     if args.skip_existing {
@@ -149,7 +199,7 @@ fn many(app: &App, args: &FillArgs, jobs: &mut Jobs) -> Result<()> {
         ));
     }
     let masks = Masks::new(&select.mask, select.mask_is_alpha())?;
-    let sources = sources(select)?;
+    let more = More::new(select)?;
     let mut foreign = Vec::new();
     for named in &select.images {
         let found = match named.is_dir() {
@@ -164,7 +214,7 @@ fn many(app: &App, args: &FillArgs, jobs: &mut Jobs) -> Result<()> {
             if image != *named && masks.beside(&image) && is_marked(&image) {
                 continue;
             }
-            match job(args, &masks, sources.as_ref(), &image) {
+            match of_many(args, &masks, &more, &image) {
                 Ok(Some(job)) => jobs.list.push(job),
                 Ok(None) => jobs.maskless.push(image),
                 Err(e) if e.kind() == ErrorKind::Argument => return Err(e),
@@ -192,26 +242,26 @@ fn many(app: &App, args: &FillArgs, jobs: &mut Jobs) -> Result<()> {
     Ok(())
 }
 
-fn job(
-    args: &FillArgs,
-    masks: &Masks,
-    sources: Option<&Masks>,
-    image: &Path,
-) -> Result<Option<Job>> {
+fn of_many(args: &FillArgs, masks: &Masks, more: &More, image: &Path) -> Result<Option<Job>> {
     let mask = masks.of(image)?;
     if mask.is_none() && !matches!(masks, Masks::Alpha) {
         return Ok(None);
     }
-    let source = match sources {
-        Some(sources) => sources.of(image)?.map(|mask| mask.path),
-        None => None,
-    };
-    Ok(Some(Job {
+    let found = more.found(mask, image)?;
+    Ok(Some(job(args, image, found, inside(args, image)?)))
+}
+
+/// The fills of `image` into `output`, or into files that are numbered by it.
+fn job(args: &FillArgs, image: &Path, found: Found, output: PathBuf) -> Job {
+    let in_folder = output != args.output;
+    Job {
         image: image.to_path_buf(),
-        mask,
-        source,
-        output: inside(args, image)?,
-    }))
+        mask: found.mask,
+        source: found.source,
+        guide: found.guide,
+        outputs: numbered(&output, args.select.variations(), in_folder),
+        output,
+    }
 }
 
 /// Where `image` goes in the output folder.
@@ -240,7 +290,10 @@ fn leave_masks(select: &SelectArgs, jobs: &mut Jobs) {
     let used: Vec<FileId> = jobs
         .list
         .iter()
-        .flat_map(|job| job.mask.iter().map(|m| &m.path).chain(&job.source))
+        .flat_map(|job| {
+            let mask = job.mask.iter().map(|m| &m.path);
+            mask.chain(&job.source).chain(&job.guide)
+        })
         .filter_map(|path| FileId::of(path))
         .collect();
     let is_mask = |image: &PathBuf| {
@@ -266,10 +319,31 @@ fn why_not(app: &App, path: &Path) -> Error {
     }
 }
 
+/// Refuses an output that several fills cannot be told apart in.
+fn check_number(args: &FillArgs) -> Result<()> {
+    let refuse = |what: String| Err(Error::new(ErrorKind::Argument, what));
+    let (output, count) = (&args.output, args.select.variations());
+    if is_pipe(output) && count > 1 {
+        return refuse(format!(
+            "{count} variations cannot go to standard output: name files with --output, such as \
+             filled-{NUMBER}.png, or use --best-of to get the best"
+        ));
+    }
+    if has_number(output) && is_folder(output) && !output.is_dir() {
+        return refuse(format!(
+            "{} is a folder, and {NUMBER} stands for a number in a file's name: leave it out; in a \
+             folder the number goes before the extension",
+            output.display()
+        ));
+    }
+    Ok(())
+}
+
 fn check_pipes(select: &SelectArgs) -> Result<()> {
     let inputs = select.images.iter().chain([&select.mask]);
     let pipes = inputs
         .chain(&select.source_mask)
+        .chain(&select.guide)
         .filter(|path| is_pipe(path));
     match pipes.count() {
         0 | 1 => Ok(()),
@@ -278,11 +352,6 @@ fn check_pipes(select: &SelectArgs) -> Result<()> {
             "only one file can come from standard input: name the others",
         )),
     }
-}
-
-fn sources(select: &SelectArgs) -> Result<Option<Masks>> {
-    let path = select.source_mask.as_deref();
-    path.map(|path| Masks::new(path, false)).transpose()
 }
 
 impl Masks {
@@ -435,7 +504,8 @@ impl Listing {
 
 /// Moves what has its output already off the list.
 fn skip_existing(jobs: &mut Jobs) -> Result<()> {
-    if let Some(job) = jobs.list.iter().find(|job| same(&job.image, &job.output)) {
+    let is_own = |job: &&Job| job.outputs.iter().any(|output| same(&job.image, output));
+    if let Some(job) = jobs.list.iter().find(is_own) {
         return Err(Error::new(
             ErrorKind::Argument,
             format!(
@@ -445,9 +515,10 @@ fn skip_existing(jobs: &mut Jobs) -> Result<()> {
             ),
         ));
     }
-    let (there, left) = std::mem::take(&mut jobs.list)
-        .into_iter()
-        .partition(|job| fs::symlink_metadata(&job.output).is_ok_and(|m| !m.is_dir()));
+    let (there, left) = std::mem::take(&mut jobs.list).into_iter().partition(|job| {
+        let mut outputs = job.outputs.iter();
+        outputs.all(|path| fs::symlink_metadata(path).is_ok_and(|m| !m.is_dir()))
+    });
     (jobs.existing, jobs.list) = (there, left);
     Ok(())
 }

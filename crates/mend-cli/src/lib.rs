@@ -23,6 +23,7 @@ mod jobs;
 pub mod mask;
 mod mask_file;
 mod models;
+mod numbers;
 mod orient;
 #[doc(hidden)]
 pub mod output;

@@ -19,7 +19,7 @@ pub struct MaskReading<'a> {
     select: &'a SelectArgs,
     image: &'a Path,
     budget: &'a Budget,
-    /// What the user should know of the source mask.
+    /// What the user should know of the masks beside the mask.
     pub notes: Vec<String>,
 }
 
@@ -57,11 +57,11 @@ impl<'a> MaskReading<'a> {
         Ok(mask)
     }
 
-    /// The source mask at `path`, in the size of the picture.
+    /// The source or guide mask at `path`, in the size of the picture.
     ///
     /// # Errors
     /// As [`mask::read`] and [`Self::fitted`].
-    pub fn source(&mut self, about: &Picture, path: &Path) -> Result<Mask> {
+    pub fn beside(&mut self, about: &Picture, path: &Path) -> Result<Mask> {
         let mask = self.file(path, mask::How::default())?;
         let mut mask = self.fitted(about, path, mask)?;
         self.notes.append(&mut mask.notes);

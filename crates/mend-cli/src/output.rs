@@ -123,6 +123,19 @@ impl Target {
         cancel: &Cancel,
         write: impl FnOnce(&mut dyn Output) -> Result<()>,
     ) -> Result<Vec<String>> {
+        self.written(cancel, write)?.place()
+    }
+
+    /// Lets `write` write the file, which then waits to be put in its place; dropped, it leaves nothing
+    /// behind.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn written(
+        &self,
+        cancel: &Cancel,
+        write: impl FnOnce(&mut dyn Output) -> Result<()>,
+    ) -> Result<Written<'_>> {
         let fail = |e: io::Error| error(&self.named, io_text(&e));
         let temporary = self.temporary()?;
         let failure = RefCell::new(None);
@@ -165,13 +178,59 @@ impl Target {
             }
         }
         cancel.check()?;
-        temporary.persist(&self.real).map_err(|e| fail(e.error))?;
+        Ok(Written {
+            target: self,
+            temporary,
+            notes,
+        })
+    }
+}
+
+/// A file that is complete and not in its place yet.
+pub struct Written<'a> {
+    target: &'a Target,
+    temporary: NamedTempFile,
+    notes: Vec<String>,
+}
+
+impl Written<'_> {
+    /// Puts it there. Gives notes on what the user may miss.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`].
+    pub fn place(self) -> Result<Vec<String>> {
+        let target = self.target;
+        self.temporary
+            .persist(&target.real)
+            .map_err(|e| error(&target.named, io_text(&e.error)))?;
         // The rename itself outlives a crash once the folder is on disk. Not every system can.
-        if let Ok(folder) = File::open(&self.folder) {
+        if let Ok(folder) = File::open(&target.folder) {
             let _ = folder.sync_all();
         }
-        Ok(notes)
+        Ok(self.notes)
     }
+}
+
+/// Puts files in their places that belong together. Where one cannot be, those are taken away again that
+/// replaced nothing. Gives notes as [`Written::place`].
+///
+/// # Errors
+/// [`ErrorKind::Io`].
+pub fn place_all(files: Vec<Written<'_>>) -> Result<Vec<String>> {
+    let (mut placed, mut notes) = (Vec::new(), Vec::new());
+    for file in files {
+        let target = file.target;
+        match file.place() {
+            Ok(own) => notes.extend(own),
+            Err(e) => {
+                let new = placed.iter().filter(|t: &&&Target| t.existing.is_none());
+                new.for_each(|target| drop(fs::remove_file(&target.real)));
+                return Err(e);
+            }
+        }
+        placed.push(target);
+    }
+    Ok(notes)
 }
 
 /// A writer that remembers what the system said of a failure.
@@ -240,4 +299,42 @@ pub fn follow(path: &Path) -> Result<PathBuf> {
         };
     }
     Err(error(path, "its links lead in a circle"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_belong_together_come_all_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::write(path("2"), b"old").unwrap();
+        let names = ["1", "2", "3"];
+        let targets = names.map(|name| Target::new(&path(name)).unwrap());
+        let written = || -> Vec<Written<'_>> {
+            let one = |target| {
+                Target::written(target, &Cancel::new(), |out| {
+                    out.write_all(b"new").map_err(|e| error(Path::new("x"), e))
+                })
+            };
+            targets.iter().map(|target| one(target).unwrap()).collect()
+        };
+        // Waiting, they are nowhere to be seen, and dropped, they are gone.
+        drop(written());
+        assert_eq!(fs::read(path("2")).unwrap(), b"old");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        let files = written();
+        // The last cannot take its place.
+        fs::create_dir(path("3")).unwrap();
+        fs::write(path("3/in"), b"").unwrap();
+        assert_eq!(place_all(files).unwrap_err().kind(), ErrorKind::Io);
+        assert!(!path("1").exists());
+        fs::remove_dir_all(path("3")).unwrap();
+        place_all(written()).unwrap();
+        for name in names {
+            assert_eq!(fs::read(path(name)).unwrap(), b"new");
+        }
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
+    }
 }

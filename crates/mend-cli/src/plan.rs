@@ -21,7 +21,11 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
     if image.is_dir() {
         return Err(one_at_a_time(format!("{} is a folder", image.display())));
     }
-    let (mask, source_mask) = jobs::one(select, image)?;
+    let jobs::Found {
+        mask,
+        source: source_mask,
+        guide,
+    } = jobs::one(select, image)?;
     let budget = Budget::new(args.machine.memory());
     let mut request = select.request()?;
     take_stdin(app, select, &budget)?;
@@ -45,7 +49,10 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
         }
     };
     if let Some(path) = &source_mask {
-        request.set_source(&reading.source(&about, path)?.view()?)?;
+        request.set_source(&reading.beside(&about, path)?.view()?)?;
+    }
+    if let Some(path) = &guide {
+        request.set_guide(&reading.beside(&about, path)?.view()?)?;
     }
     let picture_bytes =
         u64::from(about.width) * u64::from(about.height) * about.format.bytes() as u64;
@@ -105,6 +112,15 @@ fn text(about: &Picture, plan: Option<&Plan>, whole: u64) -> String {
         plan.engine,
         escaped(&plan.reason)
     );
+    let fills = plan.variations;
+    if fills.made > 1 {
+        let kept = match fills.kept {
+            1 => "the best of them".into(),
+            kept if kept == fills.made => "all of them".into(),
+            kept => format!("the best {kept} of them"),
+        };
+        t.push_str(&format!("fills    {}, and {kept} kept\n", fills.made));
+    }
     for (i, r) in plan.regions.iter().enumerate() {
         t.push_str(&format!(
             "region {:<2}{}×{} at {},{}: hole {}×{} at {},{}, {} pixels",

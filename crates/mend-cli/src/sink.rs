@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 
 use crate::args::FillArgs;
-use crate::files::{Foreign, Kind, Output, Picture};
-use crate::output::Target;
+use crate::files::{Foreign, Kind, Output, Picture, Source, io_text};
+use crate::output::{Target, place_all};
 use crate::pipe;
 use mend::{Cancel, Error, ErrorKind, Result};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 /// Where a picture goes.
@@ -49,6 +49,20 @@ impl Sink {
         }
     }
 
+    /// The file that one of several outputs is.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] for standard output, which holds one.
+    pub fn file(&self) -> Result<&Target> {
+        match self {
+            Self::File(target) => Ok(target),
+            Self::Stdout => Err(Error::new(
+                ErrorKind::Argument,
+                "standard output cannot hold several pictures: name files",
+            )),
+        }
+    }
+
     /// Lets `write` write the file; it appears when it is complete, or not at all. Gives notes on what
     /// the user may miss.
     ///
@@ -64,6 +78,33 @@ impl Sink {
             Self::Stdout => pipe::to_stdout(cancel, write).map(|()| Vec::new()),
         }
     }
+}
+
+/// Copies a picture's file byte for byte into each of `sinks`. Several appear together.
+///
+/// # Errors
+/// As [`Sink::write`], and those of reading.
+pub fn copy(cancel: &Cancel, source: &Source<'_>, sinks: &[&Sink]) -> Result<Vec<String>> {
+    let copying = |out: &mut dyn Output| {
+        let mut from = source.reader()?;
+        let mut buffer = vec![0; 1 << 18];
+        loop {
+            let n = from.read(&mut buffer).map_err(|e| source.io(&e))?;
+            if n == 0 {
+                return Ok(());
+            }
+            out.write_all(&buffer[..n])
+                .map_err(|e| Error::new(ErrorKind::Io, io_text(&e)))?;
+        }
+    };
+    if let [sink] = sinks {
+        return sink.write(cancel, copying);
+    }
+    let mut written = Vec::new();
+    for sink in sinks {
+        written.push(sink.file()?.written(cancel, copying)?);
+    }
+    place_all(written)
 }
 
 /// The format of the output: what its name or `--format` says, on standard output else the

@@ -186,6 +186,7 @@ impl Opened for OpenDiffusion {
             seconds,
             seconds_per_pixel: 2e-7,
             seconds_per_hole_pixel: 0.0,
+            variation: 1.0,
         }
     }
 

@@ -15,6 +15,7 @@ pub struct Padded {
     hole: Plane<u8>,
     coverage: Option<Plane<f32>>,
     source: Plane<u8>,
+    guide: Option<Plane<u8>>,
 }
 
 impl Padded {
@@ -39,6 +40,7 @@ impl Padded {
             hole: plane(crop.hole, padded)?,
             coverage: crop.coverage.map(|c| plane(c, padded)).transpose()?,
             source,
+            guide: crop.guide.map(|g| plane(g, padded)).transpose()?,
         }))
     }
 
@@ -50,6 +52,7 @@ impl Padded {
             hole: &self.hole,
             coverage: self.coverage.as_ref(),
             source: &self.source,
+            guide: self.guide.as_ref(),
         }
     }
 }
@@ -111,6 +114,7 @@ mod tests {
             hole: &hole,
             coverage: None,
             source: &source,
+            guide: None,
         };
         assert!(Padded::new(&crop, 1).unwrap().is_none());
         let padded = Padded::new(&crop, 4).unwrap().unwrap();

@@ -457,6 +457,7 @@ fn fill_crop(
             hole: &hole,
             coverage: coverage.as_ref(),
             source: &source,
+            guide: None,
         },
         &mut Run {
             pool: &pool,

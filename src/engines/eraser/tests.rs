@@ -106,6 +106,7 @@ fn fill_crop(
         hole,
         source: &source,
         coverage: None,
+        guide: None,
     };
     let filled = opened.fill(
         &crop,

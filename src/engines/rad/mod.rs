@@ -194,6 +194,7 @@ impl Opened for OpenRad {
             seconds: load + step * self.settings.times.len() as f64,
             seconds_per_pixel: 2e-7,
             seconds_per_hole_pixel: 0.0,
+            variation: 1.0,
         }
     }
 

@@ -104,6 +104,7 @@ impl Case {
             hole: &self.hole,
             coverage: Some(&self.coverage),
             source: &self.source,
+            guide: None,
         }
     }
 }

@@ -122,6 +122,7 @@ impl Opened for OpenRethined {
                 seconds: 0.02,
                 seconds_per_pixel: 3e-7,
                 seconds_per_hole_pixel: 4.2e-6,
+                variation: 1.0,
             },
             Detail::Attention => Costs {
                 bytes: 40e6,
@@ -130,8 +131,14 @@ impl Opened for OpenRethined {
                 seconds: 0.02,
                 seconds_per_pixel: 2e-7,
                 seconds_per_hole_pixel: 3e-7,
+                variation: 1.0,
             },
         }
+    }
+
+    fn guides(&self) -> bool {
+        // The search continues lines, and is not asked by the other.
+        self.detail == Detail::Search
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {

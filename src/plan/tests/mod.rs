@@ -23,6 +23,7 @@ const COSTS: Costs = Costs {
     seconds: 0.005,
     seconds_per_pixel: 1e-7,
     seconds_per_hole_pixel: 4e-6,
+    variation: 1.0,
 };
 
 /// No fixed cost: two regions are merged only for the pixels that they share.

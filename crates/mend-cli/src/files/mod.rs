@@ -247,6 +247,23 @@ impl Picture {
         }
     }
 
+    /// A copy.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`].
+    pub fn try_clone(&self) -> Result<Self> {
+        let mut data = mend_infer::memory::with_capacity(self.data.len(), "a copy of the picture")?;
+        data.extend_from_slice(&self.data);
+        Ok(Self {
+            data,
+            meta: self.meta.clone(),
+            carry: self.carry.clone(),
+            dropped: self.dropped.clone(),
+            notes: self.notes.clone(),
+            ..*self
+        })
+    }
+
     /// Bytes of a row.
     pub fn row_bytes(&self) -> usize {
         self.width as usize * self.format.bytes()

@@ -18,4 +18,5 @@ mod orientation;
 mod pipes;
 mod support;
 mod telling;
+mod variations;
 mod writing;
