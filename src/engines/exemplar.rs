@@ -1,9 +1,9 @@
 //! Exemplar filling: the hole is filled from the picture's own pixels. Needs no weights.
 #![forbid(unsafe_code)]
 
-use super::{Crop, Engine, EngineDescription, OpenOptions, Opened, Run};
+use super::{Crop, Engine, EngineDescription, OpenOptions, Opened, Run, variation_seed};
 use crate::error::Result;
-use crate::r#match::{Guess, Scene, complete};
+use crate::r#match::{Guess, Scene, complete, complete_several};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
 
@@ -67,6 +67,16 @@ impl Opened for Exemplar {
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         fill(crop, None, run)
     }
+
+    fn vary(
+        &self,
+        crop: &Crop<'_>,
+        run: &mut Run<'_>,
+        count: u32,
+        each: &mut dyn FnMut(RgbImage) -> Result<()>,
+    ) -> Result<()> {
+        vary(crop, None, run, count, each)
+    }
 }
 
 /// Fills the hole of `crop`, in the light that is expected.
@@ -75,9 +85,30 @@ impl Opened for Exemplar {
 /// As [`Opened::fill`].
 pub fn fill(crop: &Crop<'_>, light: Option<Guess<'_>>, run: &mut Run<'_>) -> Result<RgbImage> {
     let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
-    let scene = Scene {
+    let scene = scene(crop, light);
+    complete(&scene, seed, pool, cancel, &mut |share| run.step(share))
+}
+
+/// Fills the hole of `crop` in several ways, in the light that is expected.
+///
+/// # Errors
+/// As [`Opened::vary`].
+pub fn vary(
+    crop: &Crop<'_>,
+    light: Option<Guess<'_>>,
+    run: &mut Run<'_>,
+    count: u32,
+    each: &mut dyn FnMut(RgbImage) -> Result<()>,
+) -> Result<()> {
+    let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
+    let seeds = |number| variation_seed(seed, number);
+    let steps = &mut |share| run.step(share);
+    complete_several(&scene(crop, light), count, seeds, pool, cancel, steps, each)
+}
+
+fn scene<'a>(crop: &Crop<'a>, light: Option<Guess<'a>>) -> Scene<'a> {
+    Scene {
         light,
         ..Scene::new(crop.image, crop.hole, crop.source)
-    };
-    complete(&scene, seed, pool, cancel, &mut |share| run.step(share))
+    }
 }

@@ -103,11 +103,7 @@ pub fn complete(
     } = *scene;
     check_size(image, "the exemplar engine")?;
     steps(0.0)?;
-    let setting = Setting {
-        light: scene.light,
-        shift: SHIFT[usize::from(scene.light.is_some())] * SCALE,
-        ..setting(seed, pool, cancel)
-    };
+    let setting = of_scene(scene, seed, pool, cancel);
     let Some(closed) = pool.install(|| closed(image, hole, source, cancel))? else {
         return searched(image, hole, source, &setting, steps);
     };
@@ -130,9 +126,9 @@ fn searched(
 ) -> Result<RgbImage> {
     let (found, meter) = matched(image, hole, source, setting, steps)?;
     let out = match found {
-        Some((level, field)) => setting.pool.install(|| {
+        Some(found) => setting.pool.install(|| {
             let sharpness = SHARPNESS[2];
-            finished(image, hole, level, field, setting, sharpness)
+            finished(image, hole, found, setting, sharpness)
         })?,
         None => image.try_clone(WHAT)?,
     };
@@ -152,11 +148,61 @@ pub fn setting<'a>(seed: u64, pool: &'a Workers, cancel: &'a Cancel) -> Setting<
         feature: [FEATURE_SHARE; 2],
         low: None,
         light: None,
+        avoid: &[],
+    }
+}
+
+/// How a scene's hole is searched for.
+pub fn of_scene<'a>(
+    scene: &Scene<'a>,
+    seed: u64,
+    pool: &'a Workers,
+    cancel: &'a Cancel,
+) -> Setting<'a> {
+    Setting {
+        light: scene.light,
+        shift: SHIFT[usize::from(scene.light.is_some())] * SCALE,
+        ..setting(seed, pool, cancel)
     }
 }
 
 /// A finest level, and where its targets' patches come from.
 pub type Found = (Level, Field);
+
+/// What a search begins with.
+pub struct Ready {
+    /// The levels, finest first, each with what its targets are held to. None where no whole patch of usable
+    /// pixels is to be had.
+    pub levels: Vec<Level>,
+    /// What repeats around the hole.
+    pub rhythm: Option<Rhythm>,
+}
+
+impl Ready {
+    /// Looks at what is around the hole.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`], [`ErrorKind::Cancelled`].
+    pub fn new(
+        image: &RgbImage,
+        hole: &Plane<u8>,
+        source: &Plane<u8>,
+        setting: &Setting<'_>,
+    ) -> Result<Self> {
+        let cancel = setting.cancel;
+        setting.pool.install(|| {
+            let mut levels = pyramid(image, hole, source, coarse, cancel)?;
+            let (lines, rhythm) = (lines(&levels, cancel)?, rhythm(&levels, cancel)?);
+            for (number, level) in levels.iter_mut().enumerate() {
+                level.hold_to(&lines, number, rhythm.as_ref())?;
+                if let Some(guess) = setting.light {
+                    level.expect(guess, number, rhythm.as_ref(), cancel)?;
+                }
+            }
+            Ok(Self { levels, rhythm })
+        })
+    }
+}
 
 /// The finest level with its hole filled, and the meter, which is to be finished; `None` where no whole
 /// patch of usable pixels is to be had.
@@ -170,42 +216,54 @@ pub fn matched<'a>(
     setting: &Setting<'_>,
     steps: Steps<'a>,
 ) -> Result<(Option<Found>, Meter<'a>)> {
-    let (pool, seed, cancel) = (setting.pool, setting.seed, setting.cancel);
-    let mut levels = pool.install(|| pyramid(image, hole, source, coarse, cancel))?;
+    let Ready { mut levels, rhythm } = Ready::new(image, hole, source, setting)?;
     let count = levels.len();
-    let rhythm = pool.install(|| {
-        let (lines, rhythm) = (lines(&levels, cancel)?, rhythm(&levels, cancel)?);
-        for (number, level) in levels.iter_mut().enumerate() {
-            level.hold_to(&lines, number, rhythm.as_ref())?;
-            if let Some(guess) = setting.light {
-                level.expect(guess, number, rhythm.as_ref(), cancel)?;
-            }
-        }
-        Ok::<_, Error>(rhythm)
-    })?;
-    let mut meter = Meter::new(passes(&levels, setting.light.is_some()), steps);
+    let starts = levels.last().map_or(0, |first| {
+        starts(first.target_count(), setting.light.is_some())
+    });
+    let passes = passes(&levels, starts, |number| rounds(number, count));
+    let mut meter = Meter::new(passes, steps);
     let Some(first) = levels.pop() else {
         return Ok((None, meter));
     };
-    let (mut level, mut field) = coarsest(
-        setting,
-        &first,
-        &rounds(count - 1, count),
-        rhythm.as_ref(),
-        &mut meter,
-    )?;
+    let own = rounds(count - 1, count);
+    let (mut level, mut field) =
+        coarsest(setting, &first, &own, starts, rhythm.as_ref(), &mut meter)?;
     drop(first);
     while let Some(mut finer) = levels.pop() {
-        let mut next = pool.install(|| field.refined(&level, &finer, seed, cancel))?;
-        drop((level, field));
-        let rounds = rounds(levels.len(), count);
-        follow(&mut next, &finer, levels.len(), rhythm.as_ref());
-        pool.install(|| finer.update_means(cancel));
-        setting.vote(&mut finer, &next, rounds.number, None)?;
-        setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
+        let own = rounds(levels.len(), count);
+        let next = refined(
+            setting,
+            (&level, &field),
+            &mut finer,
+            &own,
+            rhythm.as_ref(),
+            &mut meter,
+        )?;
         (level, field) = (finer, next);
     }
     Ok((Some((level, field)), meter))
+}
+
+/// Fills the hole of `finer`, beginning with what was found at the next coarser level.
+///
+/// # Errors
+/// As [`complete`].
+pub fn refined(
+    setting: &Setting<'_>,
+    (level, field): (&Level, &Field),
+    finer: &mut Level,
+    rounds: &Rounds,
+    rhythm: Option<&Rhythm>,
+    meter: &mut Meter<'_>,
+) -> Result<Field> {
+    let (pool, seed, cancel) = (setting.pool, setting.seed, setting.cancel);
+    let mut next = pool.install(|| field.refined(level, finer, seed, cancel))?;
+    follow(&mut next, finer, rounds.number, rhythm);
+    pool.install(|| finer.update_means(cancel));
+    setting.vote(finer, &next, rounds.number, None)?;
+    setting.refine(finer, &mut next, rounds, &[], meter)?;
+    Ok(next)
 }
 
 /// The last vote, on the crop's own colours and differences, kept to what the setting's votes must
@@ -213,35 +271,56 @@ pub fn matched<'a>(
 pub fn finished(
     image: &RgbImage,
     hole: &Plane<u8>,
-    level: Level,
-    field: Field,
+    (level, field): Found,
     setting: &Setting<'_>,
     sharpness: u32,
 ) -> Result<RgbImage> {
+    let fill = voted(image, hole, (&level, &field), setting, sharpness)?;
+    drop((level, field));
+    seamed(image, hole, fill, setting.cancel)
+}
+
+/// What the patches that were found propose for the box of the hole and a pixel around it.
+///
+/// # Errors
+/// [`ErrorKind::Memory`], [`ErrorKind::Cancelled`].
+pub fn voted(
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    (level, field): (&Level, &Field),
+    setting: &Setting<'_>,
+    sharpness: u32,
+) -> Result<Proposal> {
     let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
     let weights = Weights {
         sharpness: Some(sharpness),
         shift: setting.shift,
         feature: 0.0,
     };
-    let mut fill = reconstruct(
-        image,
-        &level,
-        &field,
-        weights,
-        |_| 1.0,
-        bounds,
-        setting.cancel,
-    )?;
-    drop((level, field));
+    let opaque = |_| 1.0;
+    let mut fill = reconstruct(image, level, field, weights, opaque, bounds, setting.cancel)?;
     if let Some(low) = setting.low {
         let lacking = low.correction(hole, &fill.colour, bounds, setting.cancel)?;
         fill.add(&lacking);
     }
+    Ok(fill)
+}
+
+/// `image` with a proposal for the box of its hole.
+///
+/// # Errors
+/// [`ErrorKind::Memory`], [`ErrorKind::Cancelled`].
+pub fn seamed(
+    image: &RgbImage,
+    hole: &Plane<u8>,
+    fill: Proposal,
+    cancel: &Cancel,
+) -> Result<RgbImage> {
+    let bounds = hole_bounds(hole).grown_within(1, image.width as u32, image.height as u32);
     let Proposal {
         mut colour, gx, gy, ..
     } = fill;
-    blend::seamless(image, hole, bounds, &mut colour, gx, gy, setting.cancel)?;
+    blend::seamless(image, hole, bounds, &mut colour, gx, gy, cancel)?;
     with_hole(image, hole, bounds, &colour)
 }
 
@@ -283,17 +362,21 @@ pub fn coarse(levels: &[Level]) -> bool {
     })
 }
 
-/// Fills the coarsest level from several starts and keeps the one that fits best.
-fn coarsest(
+/// Fills the coarsest level from so many starts and keeps the one that fits best.
+///
+/// # Errors
+/// As [`complete`].
+pub fn coarsest(
     setting: &Setting<'_>,
     level: &Level,
     rounds: &Rounds,
+    starts: u64,
     rhythm: Option<&Rhythm>,
     meter: &mut Meter<'_>,
 ) -> Result<(Level, Field)> {
     let centres = level.centre_list()?;
     let mut best: Option<(u64, Level, Field)> = None;
-    for start in 0..starts(level.target_count(), setting.light.is_some()) {
+    for start in 0..starts {
         let mut level = level.clone();
         let seed = setting.seed ^ (start << 48);
         let mut field = Field::random(&level, &centres, seed)?;
@@ -362,15 +445,14 @@ pub fn starts(targets: usize, lit: bool) -> u64 {
     (most * MAX_TARGETS as u64 / targets.max(1) as u64).clamp(1, most)
 }
 
-/// Targets times sweeps of all levels, finest first.
-fn passes(levels: &[Level], lit: bool) -> f64 {
+/// Targets times sweeps of all levels, finest first, the coarsest from so many starts.
+pub fn passes(levels: &[Level], starts: u64, rounds: impl Fn(usize) -> Rounds) -> f64 {
     let each = levels.iter().enumerate().map(|(number, level)| {
         let runs = match number + 1 == levels.len() {
-            true => starts(level.target_count(), lit),
+            true => starts,
             false => 1,
         };
-        let passes = rounds(number, levels.len()).passes();
-        level.target_count() as f64 * f64::from(passes) * runs as f64
+        level.target_count() as f64 * f64::from(rounds(number).passes()) * runs as f64
     });
     each.sum()
 }

@@ -102,6 +102,7 @@ fn searched(
         feature: [1.0, 0.0],
         low: Some(&low),
         light: None,
+        avoid: &[],
     };
     pool.install(|| level.trust_texture(cancel))?;
     let centres = level.centre_list()?;
@@ -124,7 +125,7 @@ fn searched(
         setting.refine(&mut finer, &mut next, &rounds, &[], &mut meter)?;
         (level, field) = (finer, next);
     }
-    let out = pool.install(|| finished(image, hole, level, field, &setting, SHARPNESS))?;
+    let out = pool.install(|| finished(image, hole, (level, field), &setting, SHARPNESS))?;
     meter.finish()?;
     Ok(out)
 }

@@ -209,6 +209,33 @@ impl Level {
         Self::new(texels, hole, source, cancel)
     }
 
+    /// The hole's texels, one after the other.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn guess(&self) -> Result<Vec<i16>> {
+        let count = self.hole.data.iter().filter(|h| **h != 0).count();
+        let mut kept = memory::with_capacity(count * CHANNELS, "the first guess")?;
+        for y in 0..self.hole.height {
+            let row = self.texels.row(y).chunks_exact(CHANNELS);
+            let hole = row.zip(self.hole.row(y)).filter(|(_, h)| **h != 0);
+            hole.for_each(|(t, _)| kept.extend_from_slice(t));
+        }
+        Ok(kept)
+    }
+
+    /// Puts back what [`Self::guess`] gave.
+    pub fn set_guess(&mut self, kept: &[i16]) {
+        let mut kept = kept.chunks_exact(CHANNELS);
+        for y in 0..self.hole.height {
+            let row = self.texels.row_mut(y).chunks_exact_mut(CHANNELS);
+            let hole = row.zip(self.hole.row(y)).filter(|(_, h)| **h != 0);
+            for ((t, _), kept) in hole.zip(&mut kept) {
+                t.copy_from_slice(kept);
+            }
+        }
+    }
+
     /// Takes the hole's texels for known in the texture feature, which then asks for patches as busy
     /// as they are.
     ///

@@ -18,6 +18,7 @@ mod reconstruct;
 mod rhythm;
 mod rounds;
 mod search;
+mod several;
 mod sparse;
 #[cfg(test)]
 mod tests;
@@ -32,3 +33,4 @@ pub use light::Guess;
 pub use maps::depth;
 pub use random::Random;
 pub use rounds::Steps;
+pub use several::complete_several;

@@ -9,6 +9,7 @@ use super::search::Search;
 use super::vote::{Weights, vote};
 use crate::error::Result;
 use crate::kernels::patch::PatchKernels;
+use crate::pixels::Plane;
 use crate::progress::Cancel;
 use crate::workers::Workers;
 
@@ -38,6 +39,9 @@ pub struct Setting<'a> {
     pub low: Option<&'a Low>,
     /// The light that is expected.
     pub light: Option<Guess<'a>>,
+    /// Where fills that were made before took their patches from at the coarsest level, which this one is not to
+    /// take again.
+    pub avoid: &'a [Plane<(u16, u16)>],
 }
 
 /// The rounds of one level.
@@ -82,6 +86,7 @@ impl Setting<'_> {
             far: (self.far.0 * area, self.far.1 * area),
             shift: self.shift,
             cancel: self.cancel,
+            avoid: self.avoid,
         }
     }
 

@@ -9,6 +9,7 @@ use super::level::Level;
 use super::maps::Runs;
 use super::random::Random;
 use crate::kernels::patch::{PatchKernels, SIDE};
+use crate::pixels::Plane;
 use crate::progress::Cancel;
 use rayon::prelude::*;
 
@@ -24,6 +25,12 @@ const FREE: f32 = 0.5;
 const MOST_OFF: f32 = 64.0;
 /// Draws along the line for each target on it.
 const DRAWS_ALONG: u32 = 2;
+
+/// What it costs to take the very patch that an earlier fill took for a target, how far away one is another, in
+/// texels, and how deep in the hole all of that counts.
+const AGAIN: f32 = 400_000.0;
+const APART: f32 = 12.0;
+const DEEP: u8 = 4;
 
 /// How to search one level.
 #[derive(Clone, Copy)]
@@ -41,6 +48,8 @@ pub struct Search<'a> {
     /// Most that a source patch's colours may be shifted by to meet the target's mean, in texel
     /// units. What that gains counts in full.
     pub shift: f32,
+    /// Sources that are not to be taken again, see [`super::rounds::Setting::avoid`].
+    pub avoid: &'a [Plane<(u16, u16)>],
     /// Bands are left as they are once it is raised.
     pub cancel: &'a Cancel,
 }
@@ -53,7 +62,10 @@ impl Search<'_> {
     #[inline(always)]
     pub fn far(&self, level: &Level, x: usize, y: usize, sx: usize, sy: usize) -> f32 {
         let (dx, dy) = (x as f32 - sx as f32, y as f32 - sy as f32);
-        let far = dx * dx * self.far.0 + dy * dy * self.far.1;
+        let mut far = dx * dx * self.far.0 + dy * dy * self.far.1;
+        if !self.avoid.is_empty() {
+            far += self.taken(level, x, y, sx, sy);
+        }
         match level.line(x, y) {
             None => far,
             Some(line) => {
@@ -62,6 +74,18 @@ impl Search<'_> {
                 (off * off).min(MOST_OFF) * OFF + 0.05 * far
             }
         }
+    }
+
+    /// What it adds that an earlier fill took a patch from about there for the same target. At the rim what goes on
+    /// is what is right, and nothing is added.
+    fn taken(&self, level: &Level, x: usize, y: usize, sx: usize, sy: usize) -> f32 {
+        let inside = f32::from(level.depth.row(y)[x].min(DEEP)) / f32::from(DEEP);
+        let near = self.avoid.iter().map(|taken| {
+            let (tx, ty) = taken.row(y)[x];
+            let (dx, dy) = (sx as f32 - f32::from(tx), sy as f32 - f32::from(ty));
+            (1.0 - (dx * dx + dy * dy) / (APART * APART)).max(0.0)
+        });
+        AGAIN * inside * near.sum::<f32>()
     }
 
     /// The cost of the source patch at (`sx`, `sy`) for the target at (`x`, `y`): the squared
