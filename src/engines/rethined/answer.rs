@@ -6,7 +6,7 @@ use crate::detail::{self, Attention};
 use crate::engines::Crop;
 use crate::error::Result;
 use crate::kernels::Context;
-use crate::r#match::Random;
+use crate::r#match::{Guess, Random};
 use crate::memory;
 use crate::models::rethined::{Alike, CELL, PATCH, Rethined, STRIDE, picture};
 use crate::nn::{Arena, Run, values};
@@ -122,6 +122,14 @@ pub fn make(
 }
 
 impl Answer {
+    /// What the search goes by.
+    pub fn guess(&self) -> Guess<'_> {
+        Guess {
+            image: &self.image,
+            variance: &self.variance,
+        }
+    }
+
     /// The crop with its hole filled, detail by the network's attention. `seed` chooses among what is as
     /// good.
     ///

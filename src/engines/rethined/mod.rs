@@ -11,14 +11,14 @@ mod answer;
 use super::exemplar::{self, Exemplar};
 use super::pump::StageReporter;
 use super::slot::Slot;
-use super::{Crop, Engine, EngineDescription, Mark, OpenOptions, Opened, Run};
+use super::{Crop, Engine, EngineDescription, Mark, OpenOptions, Opened, Run, variation_seed};
 use crate::error::Result;
 use crate::kernels::{Context, Path};
-use crate::r#match::Guess;
 use crate::models::rethined::Rethined as Network;
 use crate::params::{ParamKind, ParamSpec};
 use crate::pixels::RgbImage;
 use crate::plan::{Costs, Needs};
+use answer::Answer;
 use std::sync::Arc;
 
 /// Shares of the time: loading and the network's pass.
@@ -98,6 +98,20 @@ impl OpenRethined {
         };
         self.warm.get(run, &reporter, |_| true, true, load)
     }
+
+    /// What the network makes of the crop.
+    fn answer(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<Answer> {
+        run.step(0.0)?;
+        let loaded = self.load(run)?;
+        let cancel = run.cancel;
+        let made = run.pool.install(|| {
+            let matched = self.detail == Detail::Attention;
+            answer::make(&loaded.cx, &loaded.net, crop, matched, cancel)
+        })?;
+        loaded.cx.trim();
+        run.step(NETWORK)?;
+        Ok(made)
+    }
 }
 
 impl Opened for OpenRethined {
@@ -142,28 +156,46 @@ impl Opened for OpenRethined {
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-        run.step(0.0)?;
-        let loaded = self.load(run)?;
-        let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
-        let made = pool.install(|| {
-            let matched = self.detail == Detail::Attention;
-            answer::make(&loaded.cx, &loaded.net, crop, matched, cancel)
-        })?;
-        loaded.cx.trim();
-        run.step(NETWORK)?;
+        let made = self.answer(crop, run)?;
         if self.detail == Detail::Attention {
-            let filled = pool.install(|| made.attended(crop, seed))?;
+            let seed = run.seed;
+            let filled = run.pool.install(|| made.attended(crop, seed))?;
             run.step(1.0)?;
             return Ok(filled);
         }
-        let rest = |mark: Mark| Mark {
-            share: NETWORK + (1.0 - NETWORK) * mark.share,
-            ..mark
-        };
-        let guess = Guess {
-            image: &made.image,
-            variance: &made.variance,
-        };
-        run.mapped(rest, |run| exemplar::fill(crop, Some(guess), run))
+        run.mapped(after_network, |run| {
+            exemplar::fill(crop, Some(made.guess()), run)
+        })
+    }
+
+    fn vary(
+        &self,
+        crop: &Crop<'_>,
+        run: &mut Run<'_>,
+        count: u32,
+        each: &mut dyn FnMut(RgbImage) -> Result<()>,
+    ) -> Result<()> {
+        let made = self.answer(crop, run)?;
+        if self.detail == Detail::Attention {
+            for number in 0..count {
+                let seed = variation_seed(run.seed, number);
+                each(run.pool.install(|| made.attended(crop, seed))?)?;
+                let share = f64::from(number + 1) / f64::from(count);
+                run.step(NETWORK + (1.0 - NETWORK) * share)?;
+            }
+            return Ok(());
+        }
+        let light = Some(made.guess());
+        run.mapped(after_network, |run| {
+            exemplar::vary(crop, light, run, count, each)
+        })
+    }
+}
+
+/// A mark of what comes after the network's pass.
+fn after_network(mark: Mark) -> Mark {
+    Mark {
+        share: NETWORK + (1.0 - NETWORK) * mark.share,
+        ..mark
     }
 }
