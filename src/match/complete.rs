@@ -149,6 +149,7 @@ pub fn setting<'a>(seed: u64, pool: &'a Workers, cancel: &'a Cancel) -> Setting<
         low: None,
         light: None,
         avoid: &[],
+        trust: 1.0,
     }
 }
 

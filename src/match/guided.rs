@@ -103,6 +103,7 @@ fn searched(
         low: Some(&low),
         light: None,
         avoid: &[],
+        trust: 1.0,
     };
     pool.install(|| level.trust_texture(cancel))?;
     let centres = level.centre_list()?;

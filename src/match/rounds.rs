@@ -39,6 +39,8 @@ pub struct Setting<'a> {
     pub low: Option<&'a Low>,
     /// The light that is expected.
     pub light: Option<Guess<'a>>,
+    /// How much of the light's trust counts.
+    pub trust: f32,
     /// Where fills that were made before took their patches from at the coarsest level, which this one is not to
     /// take again.
     pub avoid: &'a [Plane<(u16, u16)>],
@@ -87,6 +89,7 @@ impl Setting<'_> {
             shift: self.shift,
             cancel: self.cancel,
             avoid: self.avoid,
+            trust: self.trust,
         }
     }
 

@@ -28,8 +28,8 @@ const DRAWS_ALONG: u32 = 2;
 
 /// What it costs to take the very patch that an earlier fill took for a target, how far away one is another, in
 /// texels, and how deep in the hole all of that counts.
-const AGAIN: f32 = 400_000.0;
-const APART: f32 = 12.0;
+const AGAIN: f32 = 4e6;
+const APART: f32 = 20.0;
 const DEEP: u8 = 4;
 
 /// How to search one level.
@@ -48,6 +48,8 @@ pub struct Search<'a> {
     /// Most that a source patch's colours may be shifted by to meet the target's mean, in texel
     /// units. What that gains counts in full.
     pub shift: f32,
+    /// How much of the light's trust counts.
+    pub trust: f32,
     /// Sources that are not to be taken again, see [`super::rounds::Setting::avoid`].
     pub avoid: &'a [Plane<(u16, u16)>],
     /// Bands are left as they are once it is raised.
@@ -98,7 +100,7 @@ impl Search<'_> {
         let by = apart.map(|m| m.clamp(-self.shift, self.shift));
         let gain: f32 = (0..3).map(|c| by[c] * (2.0 * apart[c] - by[c])).sum();
         let gain = ((SIDE * SIDE) as f32 * gain) as u32;
-        let light = (SIDE * SIDE) as f32 * level.off_light(x, y, sx, sy, by);
+        let light = self.trust * (SIDE * SIDE) as f32 * level.off_light(x, y, sx, sy, by);
         difference
             .saturating_sub(gain)
             .saturating_add((self.far(level, x, y, sx, sy) + light) as u32)

@@ -19,6 +19,39 @@ use crate::pixels::{Plane, RgbImage};
 use crate::progress::Cancel;
 use crate::workers::Workers;
 
+/// First radius of the random search where the coarser level has decided.
+const QUICK_RADIUS: u32 = 4;
+
+/// What of the search a fill goes by, besides what those before it took.
+#[derive(Clone, Copy)]
+struct Recipe {
+    /// The share of the light that is expected, see [`Setting::trust`].
+    trust: f32,
+    /// The share of what distance costs.
+    far: f32,
+}
+
+/// The first is that of a single fill. The light decides much of the large forms, so that half of the fills do
+/// without; and what lies far away is as good as what lies near for some.
+const RECIPES: [Recipe; 4] = [
+    Recipe {
+        trust: 1.0,
+        far: 1.0,
+    },
+    Recipe {
+        trust: 1.0,
+        far: 1.0,
+    },
+    Recipe {
+        trust: 0.0,
+        far: 1.0,
+    },
+    Recipe {
+        trust: 0.0,
+        far: 0.1,
+    },
+];
+
 /// Receives the fills one after the other.
 pub type Each<'a> = &'a mut dyn FnMut(RgbImage) -> Result<()>;
 
@@ -82,7 +115,7 @@ fn searched(
             _ => 1,
         };
         (starts, move |number: usize| {
-            quick(rounds(number, levels), fill)
+            quick(rounds(number, levels), fill, levels)
         })
     };
     let work = |fill: u32| {
@@ -96,9 +129,12 @@ fn searched(
     let mut taken: Vec<Plane<(u16, u16)>> = Vec::new();
     for fill in 0..count {
         let (starts, rounds) = of(fill);
+        let recipe = RECIPES[fill as usize % RECIPES.len()];
         let own = Setting {
             seed: seed(fill),
             avoid: &taken,
+            trust: recipe.trust,
+            far: (setting.far.0 * recipe.far, setting.far.1 * recipe.far),
             ..*setting
         };
         let rhythm = ready.rhythm.as_ref().filter(|_| fill == 0);
@@ -157,13 +193,13 @@ fn descend(
 }
 
 /// The rounds of a fill: the first has all of them, the others follow what the coarsest level has decided.
-fn quick(rounds: Rounds, fill: u32) -> Rounds {
-    match fill {
-        0 => rounds,
-        _ => Rounds {
-            rounds: rounds.rounds.div_ceil(2),
-            radius: rounds.radius.min(8),
-            ..rounds
-        },
+fn quick(rounds: Rounds, fill: u32, levels: usize) -> Rounds {
+    if fill == 0 || rounds.number + 1 == levels {
+        return rounds;
+    }
+    Rounds {
+        rounds: if rounds.number == 0 { 1 } else { 2 },
+        radius: rounds.radius.min(QUICK_RADIUS),
+        ..rounds
     }
 }
