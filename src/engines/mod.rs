@@ -32,14 +32,12 @@ use crate::workers::Workers;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Every engine of this build, the default first: of those that need no model, the one whose fills look
-/// best. Objects that it takes out of photos leave no haze behind, and its detail is as rich as the picture's. `rethined` has
-/// the better PSNR and seam and the lower texture, see `training/rethined/README.md`; what its network
-/// leaves soft shows.
+/// Every engine of this build, the default first: of those that need no model, the one whose fills are
+/// best. Its light is where it belongs, and what it lays into the hole is the picture's own.
 pub fn all() -> Vec<Arc<dyn Engine>> {
     vec![
-        Arc::new(exemplar::Exemplar),
         Arc::new(rethined::Rethined::default()),
+        Arc::new(exemplar::Exemplar),
         Arc::new(migan::engine()),
         Arc::new(lama::engine()),
         Arc::new(diffusion::Diffusion::default()),

@@ -51,7 +51,26 @@ impl Inpainter {
         mask: &MaskView<'_>,
     ) -> Result<Planned> {
         let models = self.options.models_folder();
-        let choice = self.choose(request, models.as_deref())?;
+        let mut choice = self.choose(request, models.as_deref())?;
+        let instead = choice.instead.take();
+        let planned = self.planned_by(choice, request, image, mask, models.as_deref());
+        match (planned, instead) {
+            (Err(e), Some(instead)) if e.kind() == ErrorKind::Budget => {
+                self.planned_by(*instead, request, image, mask, models.as_deref())
+            }
+            (planned, _) => planned,
+        }
+    }
+
+    /// Opens the chosen engine and plans with it.
+    fn planned_by(
+        &self,
+        choice: Choice,
+        request: &Request,
+        image: Option<&ImageView<'_>>,
+        mask: &MaskView<'_>,
+        models: Option<&Path>,
+    ) -> Result<Planned> {
         let about = choice.engine.description();
         let parameters = request.parameters(&about)?;
         let settings = Settings::new(&parameters)?;
@@ -84,7 +103,7 @@ impl Inpainter {
         };
         let engine = choice.engine.open(&OpenOptions {
             parameters: &parameters,
-            models: models.as_deref(),
+            models,
         })?;
         notes.extend(notes::of_guide(request, about.id, engine.guides()));
         let (work, draft) = self.work(about.id, engine, &case)?;
@@ -146,6 +165,7 @@ impl Inpainter {
                 engine: engines::find(&self.engines, id)?,
                 reason: "asked for".into(),
                 note: None,
+                instead: None,
             });
         }
         let none = || Error::new(ErrorKind::Engine, "this build of Mend has no engine");

@@ -1,9 +1,9 @@
-//! The engine with built-in weights: a small network gives the light and the colours, the picture's own
-//! pixels the detail.
+//! The engine with built-in weights: a small network says which light and colours belong in the hole, and
+//! how sure it is; the search of the exemplar engine goes by that.
 //!
 //! The network is RETHINED's (arXiv 2503.14757), as Mend trains it. It works on the region at half
-//! the size, or less of a large one. What it does not know, detail, comes natively from the known
-//! pixels: by the exemplar search, or quickly by its own attention.
+//! the size, or less of a large one. Nothing of its answer is laid over the fill, for it is soft. Or its
+//! own attention says where detail comes from, which is quick.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -59,9 +59,10 @@ impl Engine for Rethined {
         EngineDescription {
             id: "rethined",
             label: "RETHINED",
-            summary: "A small built-in network gives the light and the colours, and the picture's own \
-                      pixels give the detail: sharp, at any resolution, in any depth. Needs no model. \
-                      Like the exemplar engine, but with fewer things in the wrong place.",
+            summary: "Fills the hole from the picture's own pixels, as the exemplar engine does, where a \
+                      small built-in network sees light and colours: sharp, at any resolution, in any \
+                      depth, with fewer things in the wrong place. Needs no model. It cannot invent what \
+                      the picture does not show.",
             params: vec![ParamSpec {
                 name: "detail",
                 label: "Detail",
