@@ -324,7 +324,7 @@ fn needs_and_costs_are_the_networks() {
     // `auto` never takes it: it needs a model, and reads no prompt.
     let engines = all();
     let choice = crate::engines::choose(&engines, None, None).unwrap();
-    assert_eq!(choice.engine.description().id, "exemplar");
+    assert_eq!(choice.engine.description().id, "rethined");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod forecast;
 mod light;
 mod lines;
 mod rhythm;
+mod several;
 mod sparse;
 
 use super::complete::{Scene, complete};

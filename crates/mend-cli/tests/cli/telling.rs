@@ -81,7 +81,7 @@ fn a_plan_says_and_writes_nothing() {
     let text = run_ok(dir.path(), &["plan", "photo.png", "--mask", "m.png"]);
     for said in [
         "96×72",
-        "exemplar",
+        "rethined",
         "hole 32×24 at 32,24",
         "768 pixels",
         "MiB",
@@ -121,7 +121,7 @@ fn a_plan_says_and_writes_nothing() {
     .json();
     let note = plan["notes"][0].as_str().unwrap();
     assert!(
-        note.contains("exemplar") && note.ends_with(": steps"),
+        note.contains("rethined") && note.ends_with(": steps"),
         "{note}"
     );
     assert_eq!(plan["notes"], fill["notes"]);
