@@ -32,6 +32,10 @@ const AGAIN: f32 = 4e6;
 const APART: f32 = 20.0;
 const DEEP: u8 = 4;
 
+/// The most that the expected light may cost, of the patches' difference: where the picture shows exactly what goes
+/// on, a soft slope say, a guess says nothing to the contrary.
+const MOST_LIGHT: f32 = 8.0;
+
 /// How to search one level.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
@@ -100,10 +104,10 @@ impl Search<'_> {
         let by = apart.map(|m| m.clamp(-self.shift, self.shift));
         let gain: f32 = (0..3).map(|c| by[c] * (2.0 * apart[c] - by[c])).sum();
         let gain = ((SIDE * SIDE) as f32 * gain) as u32;
+        let difference = difference.saturating_sub(gain);
         let light = self.trust * (SIDE * SIDE) as f32 * level.off_light(x, y, sx, sy, by);
-        difference
-            .saturating_sub(gain)
-            .saturating_add((self.far(level, x, y, sx, sy) + light) as u32)
+        let light = light.min(MOST_LIGHT * difference as f32);
+        difference.saturating_add((self.far(level, x, y, sx, sy) + light) as u32)
     }
 
     /// Computes every target's cost for the level's texels as they are now.
