@@ -5,7 +5,7 @@
 //! those of the one patch that it attends to most, for a mean of several is blurred.
 #![forbid(unsafe_code)]
 
-use super::light::{Lower, blurred};
+use super::lower::{Lower, blurred};
 use crate::error::Result;
 use crate::memory;
 use crate::pixels::{Plane, RgbImage};

@@ -4,17 +4,15 @@
 //! `transfer` searches the crop's known pixels for patches that go with it and copies what the answer
 //! cannot hold, its high frequencies. What it does hold, structure and colour, stays. Where a network
 //! has said which of the known parts it has in mind, `attend` takes detail from there at once.
-//! `light` goes the other way: it gives a fill that is sharp the answer's light.
 #![forbid(unsafe_code)]
 
 mod attention;
-mod light;
+mod lower;
 #[cfg(test)]
 mod tests;
 mod transfer;
 mod upscale;
 
 pub use attention::{Attention, attend};
-pub use light::{Light, light};
 pub use transfer::{Guide, transfer, transfer_costs, transfer_work};
 pub use upscale::upscale;

@@ -1,64 +1,14 @@
-//! The light and the colours of one answer under the detail of another.
-//!
-//! An exemplar fill is sharp, yet what it copies may belong elsewhere: its large shapes are the ones
-//! that stood where it took them. A network's answer is soft and right on the whole. Each gives what
-//! it is good at: the mean of both, band by band, errs less than either.
+//! An answer of lower resolution seen from the picture's own, and its low frequencies.
 #![forbid(unsafe_code)]
 
 use crate::error::Result;
 use crate::memory;
-use crate::pixels::resample::{resize_plane, resize_rgb};
-use crate::pixels::{Plane, RgbImage};
+use crate::pixels::RgbImage;
 use rayon::prelude::*;
 
-const WHAT: &str = "the answer's light";
+const WHAT: &str = "the answer's low frequencies";
 /// Rows that are blurred at a time.
 const BAND: usize = 16;
-
-/// How much of an answer is taken.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Light {
-    /// What is coarser than a Gaussian of this deviation, in the answer's pixels, is the answer's.
-    pub sigma: f64,
-    /// The answer's share of everything finer, `0.0 ..= 1.0`.
-    pub share: f32,
-}
-
-/// Gives the hole's pixels of `fill` the low frequencies of `answer`, the same picture at a lower
-/// resolution with its hole filled. Fades out towards the rim, where both are what is known.
-///
-/// # Errors
-/// [`crate::ErrorKind::Memory`].
-pub fn light(light: Light, answer: &RgbImage, fill: &mut RgbImage, hole: &Plane<u8>) -> Result<()> {
-    let (w, h) = (answer.width, answer.height);
-    let mut lacking = resize_rgb(fill, w, h)?;
-    let mut cover = Plane::filled(hole.width, hole.height, 0f32, WHAT)?;
-    for (c, h) in cover.data.iter_mut().zip(&hole.data) {
-        *c = f32::from(*h);
-    }
-    let cover = resize_plane(&cover, w, h)?;
-    let answers = answer.data.chunks_exact(3).zip(&cover.data);
-    for (lacking, (answer, cover)) in lacking.data.chunks_exact_mut(3).zip(answers) {
-        for (l, a) in lacking.iter_mut().zip(answer) {
-            *l = (a - *l) * cover;
-        }
-    }
-    let lacking = blurred(&lacking, light.sigma)?;
-    let (lacking, soft) = (Lower::new(&lacking, fill), Lower::new(answer, fill));
-    let width = fill.width;
-    let rows = fill.data.par_chunks_mut(width * 3).enumerate();
-    rows.for_each(|(y, row)| {
-        let pixels = row.chunks_exact_mut(3).zip(hole.row(y)).enumerate();
-        for (x, (pixel, _)) in pixels.filter(|(_, (_, hole))| **hole != 0) {
-            let (by, soft) = (lacking.at(x, y), soft.at(x, y));
-            for c in 0..3 {
-                let lit = pixel[c] + by[c];
-                pixel[c] = lit + light.share * (soft[c] - lit);
-            }
-        }
-    });
-    Ok(())
-}
 
 /// A picture seen from one of a higher resolution.
 pub struct Lower<'a> {
