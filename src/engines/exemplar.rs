@@ -77,6 +77,7 @@ pub fn fill(crop: &Crop<'_>, light: Option<Guess<'_>>, run: &mut Run<'_>) -> Res
     let (pool, cancel, seed) = (run.pool, run.cancel, run.seed);
     let scene = Scene {
         light,
+        guide: crop.guide,
         ..Scene::new(crop.image, crop.hole, crop.source)
     };
     complete(&scene, seed, pool, cancel, &mut |share| run.step(share))

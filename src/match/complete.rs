@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 use super::field::Field;
+use super::guide;
 use super::level::Level;
 use super::light::Guess;
 use super::lines::lines;
@@ -67,6 +68,9 @@ pub struct Scene<'a> {
     pub source: &'a Plane<u8>,
     /// The light that is expected in the hole.
     pub light: Option<Guess<'a>>,
+    /// 1 where lines are painted, over known pixels and hole alike, that are to go on through the hole; of the
+    /// crop's size.
+    pub guide: Option<&'a Plane<u8>>,
 }
 
 impl<'a> Scene<'a> {
@@ -77,6 +81,7 @@ impl<'a> Scene<'a> {
             hole,
             source,
             light: None,
+            guide: None,
         }
     }
 }
@@ -105,6 +110,7 @@ pub fn complete(
     steps(0.0)?;
     let setting = Setting {
         light: scene.light,
+        guide: scene.guide,
         shift: SHIFT[usize::from(scene.light.is_some())] * SCALE,
         ..setting(seed, pool, cancel)
     };
@@ -152,6 +158,7 @@ pub fn setting<'a>(seed: u64, pool: &'a Workers, cancel: &'a Cancel) -> Setting<
         feature: [FEATURE_SHARE; 2],
         low: None,
         light: None,
+        guide: None,
     }
 }
 
@@ -174,8 +181,14 @@ pub fn matched<'a>(
     let mut levels = pool.install(|| pyramid(image, hole, source, coarse, cancel))?;
     let count = levels.len();
     let rhythm = pool.install(|| {
-        let (lines, rhythm) = (lines(&levels, cancel)?, rhythm(&levels, cancel)?);
+        let (mut lines, rhythm) = (lines(&levels, cancel)?, rhythm(&levels, cancel)?);
+        let courses = match setting.guide {
+            Some(painted) => guide::courses(painted, image, hole, cancel)?,
+            None => Vec::new(),
+        };
+        lines.retain(|line| !guide::claims(&courses, line));
         for (number, level) in levels.iter_mut().enumerate() {
+            level.guide_by(&courses, number, number + 1 == count, cancel)?;
             level.hold_to(&lines, number, rhythm.as_ref())?;
             if let Some(guess) = setting.light {
                 level.expect(guess, number, rhythm.as_ref(), cancel)?;
@@ -323,8 +336,8 @@ fn coarsest(
     }
 }
 
-/// Takes targets' patches from along the lines that they lie on, and where something repeats, from there; whether
-/// there are any.
+/// Takes targets' patches from along the lines that they lie on, painted ones first of all, and where something
+/// repeats, from there; whether there are any.
 fn follow(field: &mut Field, level: &Level, number: usize, rhythm: Option<&Rhythm>) -> bool {
     let repeats = match rhythm.filter(|r| r.number == number) {
         Some(rhythm) => field.follow(level, |x, y| rhythm.first(x, y)),
@@ -334,7 +347,11 @@ fn follow(field: &mut Field, level: &Level, number: usize, rhythm: Option<&Rhyth
         Some(along) => field.follow(level, |x, y| along.first(x, y)),
         None => false,
     };
-    along || repeats
+    let guided = match &level.guide {
+        Some(guide) => guide.lead(field, level),
+        None => false,
+    };
+    along || repeats || guided
 }
 
 /// The rounds of level `number` of `count`.

@@ -102,6 +102,7 @@ fn searched(
         feature: [1.0, 0.0],
         low: Some(&low),
         light: None,
+        guide: None,
     };
     pool.install(|| level.trust_texture(cancel))?;
     let centres = level.centre_list()?;

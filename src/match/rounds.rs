@@ -9,6 +9,7 @@ use super::search::Search;
 use super::vote::{Weights, vote};
 use crate::error::Result;
 use crate::kernels::patch::PatchKernels;
+use crate::pixels::Plane;
 use crate::progress::Cancel;
 use crate::workers::Workers;
 
@@ -38,6 +39,8 @@ pub struct Setting<'a> {
     pub low: Option<&'a Low>,
     /// The light that is expected.
     pub light: Option<Guess<'a>>,
+    /// 1 where lines are painted that are to go on through the hole.
+    pub guide: Option<&'a Plane<u8>>,
 }
 
 /// The rounds of one level.
