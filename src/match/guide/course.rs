@@ -2,18 +2,20 @@
 #![forbid(unsafe_code)]
 
 use super::curve::{Point, ahead, dot, length, minus, tangent, unit};
+use super::snap::snapped;
 use super::trace::{POINTS, Path};
 use crate::error::Result;
 use crate::memory;
-use crate::pixels::Plane;
+use crate::pixels::{Plane, RgbImage};
 
-/// As much of a course is to lie in the picture beyond the hole, in pixels: what is not painted goes straight on.
-const KNOWN: usize = 48;
+/// As much of a course is to lie in the picture beyond the hole, in pixels: what is not painted goes straight on, a
+/// part at a time, so that it can be moved to its edge before the next.
+const KNOWN: [usize; 3] = [16, 32, 48];
 /// How much farther than its pen's radius from the hole's rim a line may end that is meant to reach it.
 const SHORT: f32 = 7.0;
 /// Fewer pixels in the hole are none.
 const LEAST: usize = 3;
-/// Pixels over which the direction of an end is seen, beside the pen's width.
+/// Pixels over which the direction of an end is seen, beside the painted pen's width.
 const SEEN: usize = 16;
 const WHAT: &str = "the guide's courses";
 
@@ -29,11 +31,31 @@ pub struct Course {
 }
 
 impl Course {
-    /// The course of `path`, if it leads through the hole and something of it is seen.
+    /// The course of `path`, on its edge in `image`, if it leads through the hole and something of it is seen.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Memory`].
-    pub fn of(path: Path, hole: &Plane<u8>) -> Result<Option<Self>> {
+    pub fn of(path: Path, image: &RgbImage, hole: &Plane<u8>) -> Result<Option<Self>> {
+        let Some(mut course) = Self::painted(path, hole)? else {
+            return Ok(None);
+        };
+        for known in KNOWN {
+            if !course.closed {
+                for stops in [course.stops[1], course.stops[0]] {
+                    if !stops {
+                        go_on(&mut course.points, known, hole)?;
+                    }
+                    // The other end, and back.
+                    course.points.reverse();
+                }
+            }
+            course = snapped(course, image, hole)?;
+        }
+        Ok(Some(course))
+    }
+
+    /// The same as it was painted, to the hole's rim if it ends just before that.
+    fn painted(path: Path, hole: &Plane<u8>) -> Result<Option<Self>> {
         let mut points = path.points;
         let in_hole = |p: &Point| value(hole, *p) == Some(1);
         if points.iter().filter(|p| in_hole(p)).count() < LEAST {
@@ -48,8 +70,7 @@ impl Course {
             }
         } else {
             for stop in stops.iter_mut().rev() {
-                *stop = !extended(&mut points, path.radius, hole)?;
-                // The other end, and back.
+                *stop = !reaches_out(&mut points, path.radius, hole)?;
                 points.reverse();
             }
         }
@@ -77,32 +98,39 @@ pub fn value(plane: &Plane<u8>, [x, y]: Point) -> Option<u8> {
     inside.then(|| plane.row(y as usize)[x as usize])
 }
 
-/// Extends the last end into the picture; `false` where it stops in the hole.
-fn extended(points: &mut Vec<Point>, radius: f32, hole: &Plane<u8>) -> Result<bool> {
-    let n = points.len();
-    let seen = SEEN + (2.0 * radius) as usize;
-    let end = points[n - 1];
-    let direction = unit(minus(end, points[n - 1 - seen.min(n - 1)]));
-    if value(hole, end) == Some(1) {
-        // What is meant to reach the rim often ends somewhat before it.
-        let reach = (radius + SHORT) as usize;
-        let out = (1..=reach).find(|t| value(hole, ahead(end, direction, *t as f32)) == Some(0));
-        let Some(out) = out else {
-            return Ok(false);
-        };
-        for t in 1..=out {
-            memory::push(points, ahead(end, direction, t as f32), WHAT)?;
-        }
+/// Extends the last end to the hole's rim, where it is near that; `false` where it stops in the hole.
+fn reaches_out(points: &mut Vec<Point>, radius: f32, hole: &Plane<u8>) -> Result<bool> {
+    let (end, direction) = leaving(points, SEEN + (2.0 * radius) as usize);
+    if value(hole, end) != Some(1) {
+        return Ok(true);
     }
-    let known = points.iter().rev();
-    let known = known.take_while(|p| value(hole, **p) != Some(1)).count();
-    let from = points[points.len() - 1];
-    for t in 1..=KNOWN.saturating_sub(known) {
-        let at = ahead(from, direction, t as f32);
+    // What is meant to reach the rim often ends somewhat before it.
+    let reach = (radius + SHORT) as usize;
+    let out = (1..=reach).find(|t| value(hole, ahead(end, direction, *t as f32)) == Some(0));
+    for t in 1..=out.unwrap_or(0) {
+        memory::push(points, ahead(end, direction, t as f32), WHAT)?;
+    }
+    Ok(out.is_some())
+}
+
+/// Extends the last end straight on, until `known` pixels before it are.
+fn go_on(points: &mut Vec<Point>, known: usize, hole: &Plane<u8>) -> Result<()> {
+    let seen = points.iter().rev();
+    let seen = seen.take_while(|p| value(hole, **p) != Some(1)).count();
+    let (end, direction) = leaving(points, SEEN);
+    for t in 1..=known.saturating_sub(seen) {
+        let at = ahead(end, direction, t as f32);
         if value(hole, at) != Some(0) || points.len() >= POINTS {
             break;
         }
         memory::push(points, at, WHAT)?;
     }
-    Ok(true)
+    Ok(())
+}
+
+/// The last point, and which way the last `seen` ones lead.
+fn leaving(points: &[Point], seen: usize) -> (Point, Point) {
+    let last = points.len() - 1;
+    let end = points[last];
+    (end, unit(minus(end, points[last - seen.min(last)])))
 }

@@ -39,8 +39,7 @@ pub fn courses(
     let mut courses = Vec::new();
     for path in paths(guide, cancel)? {
         cancel.check()?;
-        if let Some(course) = Course::of(path, hole)? {
-            let course = snap::snapped(course, image, hole)?;
+        if let Some(course) = Course::of(path, image, hole)? {
             memory::push(&mut courses, course, "the guide's courses")?;
         }
     }

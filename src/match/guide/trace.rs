@@ -1,7 +1,7 @@
 //! Thinned strokes as paths: from end to end, through crossings, and round loops.
 #![forbid(unsafe_code)]
 
-use super::curve::{Point, minus, resampled, smoothed, unit};
+use super::curve::{Point, ahead, minus, resampled, smoothed, unit};
 use super::thin::{AROUND, Thinned, is_set, thinned};
 use crate::error::Result;
 use crate::memory;
@@ -254,6 +254,22 @@ fn joined(
     Ok(joined)
 }
 
+/// Lets the last end go on as the line does before it: there the middle of a stroke runs to one of its corners.
+fn straighten(points: &mut [Point], radius: f32) {
+    let n = points.len();
+    let off = (1.5 * radius + 2.0) as usize;
+    let seen = (8.0 + 2.0 * radius) as usize;
+    if n < 2 * off + seen {
+        return;
+    }
+    let last = n - 1 - off;
+    let (from, before) = (points[last], points[last - seen]);
+    let direction = unit(minus(from, before));
+    for (t, point) in points[last..].iter_mut().enumerate() {
+        *point = ahead(from, direction, t as f32);
+    }
+}
+
 /// The paths along joined branches.
 fn chained(
     thin: &Thinned,
@@ -304,7 +320,14 @@ fn chained(
             }
             let deviation = (1.5 + 0.5 * radius).min(8.0);
             let even = resampled(&points, 1.0, POINTS)?;
-            let points = resampled(&smoothed(&even, deviation, closed)?, 1.0, POINTS)?;
+            let mut points = resampled(&smoothed(&even, deviation, closed)?, 1.0, POINTS)?;
+            if !closed {
+                for _ in 0..2 {
+                    straighten(&mut points, radius);
+                    // The other end, and back.
+                    points.reverse();
+                }
+            }
             let path = Path {
                 points,
                 radius,
