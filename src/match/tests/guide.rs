@@ -111,15 +111,15 @@ fn a_border_follows_a_rough_stroke_round_a_bend() {
         ("thin", along_arc(2.0, 1.5, 40..160)),
         ("broad", along_arc(-2.0, 20.0, 30..170)),
         ("short", along_arc(0.0, 7.0, 59..141)),
-        ("short and outside", along_arc(3.0, 7.0, 63..137)),
-        ("short and inside", along_arc(-3.0, 7.0, 61..139)),
+        ("short and outside", along_arc(3.0, 7.0, 59..141)),
+        ("short and inside", along_arc(-3.0, 7.0, 59..141)),
     ] {
         let (most, mean, colour) = strays(
             &fill_along(&truth, &hole, Some(&guide), 0, 2),
             columns.clone(),
         );
         assert!(
-            most < 2.0 && mean < 1.0 && colour < 0.06,
+            most < 2.2 && mean < 1.0 && colour < 0.06,
             "{name}: {most} {mean} {colour}, and {free:?} without"
         );
     }
