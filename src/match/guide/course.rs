@@ -28,6 +28,8 @@ pub struct Course {
     pub stops: [bool; 2],
     /// Whether the last point is next to the first.
     pub closed: bool,
+    /// The points, by number, where others end at this one: what lies along it may change there.
+    pub met: Vec<usize>,
 }
 
 impl Course {
@@ -79,7 +81,23 @@ impl Course {
             points,
             stops,
             closed: path.closed,
+            met: Vec::new(),
         }))
+    }
+
+    /// The ends that stop in the hole.
+    pub fn ends(&self) -> impl Iterator<Item = Point> + '_ {
+        let ends = [self.points.first(), self.points.last()];
+        let stops = self.stops.into_iter().zip(ends);
+        stops.filter_map(|(stops, end)| end.filter(|_| stops).copied())
+    }
+
+    /// The number of the point nearest to `at`, within `near`.
+    pub fn nearest(&self, at: Point, near: f32) -> Option<usize> {
+        let far = |p: &Point| length(minus(*p, at));
+        let points = self.points.iter().enumerate();
+        let best = points.min_by(|a, b| far(a.1).total_cmp(&far(b.1)));
+        best.filter(|(_, p)| far(p) <= near).map(|(i, _)| i)
     }
 
     /// Whether the course runs within `near` of a point in about this direction, or the opposite one.

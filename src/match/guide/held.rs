@@ -105,8 +105,10 @@ impl Held {
         };
         for course in courses.iter().take(PATHS) {
             cancel.check()?;
-            let samples = samples(course, 1.0 / (1u64 << number) as f32)?;
-            let (known, first) = sources(&samples, level)?;
+            let by = 1.0 / (1u64 << number) as f32;
+            let samples = samples(course, by)?;
+            let met = course.met.iter().map(|at| (*at as f32 * by) as usize);
+            let (known, first) = sources(&samples, &met.collect::<Vec<_>>(), level)?;
             held.tracks.push(Track {
                 samples,
                 known,
@@ -269,8 +271,8 @@ fn samples(course: &Course, by: f32) -> Result<Vec<Sample>> {
     Ok(out)
 }
 
-/// Which samples are known, and for the others the first sources.
-fn sources(samples: &[Sample], level: &Level) -> Result<(Vec<u16>, Vec<u16>)> {
+/// Which samples are known, and for the others the first sources, where others end at those that are `met`.
+fn sources(samples: &[Sample], met: &[usize], level: &Level) -> Result<(Vec<u16>, Vec<u16>)> {
     let is_known = |s: &Sample| value(&level.centres, s.at) == Some(1);
     let mut known = Vec::new();
     let mut first = memory::filled(samples.len(), NONE, WHAT)?;
@@ -294,6 +296,9 @@ fn sources(samples: &[Sample], level: &Level) -> Result<(Vec<u16>, Vec<u16>)> {
         let before = n.checked_sub(1).map_or(0, |n| from - bounds[n]);
         let behind = bounds.get(n + 2).map_or(0, |end| end - to);
         let usable = |n: usize| (n >= SHORTEST).then_some(n.min(half.max(SHORTEST)));
+        // Up to where the first other one ends here and from the last one on, what lies along the course is that end's.
+        let within = || met.iter().copied().filter(|m| (from..to).contains(m));
+        let (first_met, last_met) = (within().min(), within().max());
         for k in from..to {
             // As often as it takes what is known before the stretch, and what is known behind it.
             let a = usable(before).map(|n| (k - from, from - n + (k - from) % n));
@@ -303,6 +308,8 @@ fn sources(samples: &[Sample], level: &Level) -> Result<(Vec<u16>, Vec<u16>)> {
                 way as f32 / half as f32 + UNLIKE * turn
             };
             let best = match (a, b) {
+                (Some(a), Some(_)) if first_met.is_some_and(|m| k < m) => Some(a),
+                (Some(_), Some(b)) if last_met.is_some_and(|m| k >= m) => Some(b),
                 (Some(a), Some(b)) if cost(b) < cost(a) => Some(b),
                 (a, b) => a.or(b),
             };

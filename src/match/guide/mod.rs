@@ -22,6 +22,8 @@ use crate::memory;
 use crate::pixels::{Plane, RgbImage};
 use crate::progress::Cancel;
 
+/// How near a course another one ends, in pixels, that meets it.
+const MEETING: f32 = 10.0;
 /// How near a course a line's ends lie, in pixels, and what cosine it may be turned by, for both to be one edge.
 const SAME: f32 = 12.0;
 const TURNED: f32 = 0.7;
@@ -36,11 +38,21 @@ pub fn courses(
     hole: &Plane<u8>,
     cancel: &Cancel,
 ) -> Result<Vec<Course>> {
-    let mut courses = Vec::new();
+    let mut courses: Vec<Course> = Vec::new();
     for path in paths(guide, cancel)? {
         cancel.check()?;
         if let Some(course) = Course::of(path, image, hole)? {
             memory::push(&mut courses, course, "the guide's courses")?;
+        }
+    }
+    // Branches end at the course that they branch off.
+    for one in 0..courses.len() {
+        for other in (0..courses.len()).filter(|other| *other != one) {
+            let met = courses[one].ends();
+            let met = met.filter_map(|end| courses[other].nearest(end, MEETING));
+            for at in met.collect::<Vec<_>>() {
+                memory::push(&mut courses[other].met, at, "the guide's courses")?;
+            }
         }
     }
     Ok(courses)
