@@ -169,7 +169,7 @@ fn nothing(engine: &str, reason: String, variations: Fills) -> Plan {
 
 /// What all drafts that are tried have in common.
 /// Bytes that lines to continue take for each pixel of a region.
-const GUIDE_BYTES: f64 = 16.0;
+const GUIDE_BYTES: f64 = 24.0;
 
 struct Planner<'a> {
     case: &'a Case<'a>,

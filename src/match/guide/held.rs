@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::course::{Course, value};
-use super::curve::{Point, dot, minus, normal, resampled, tangent};
-use super::trace::{PATHS, POINTS};
+use super::curve::{dot, minus, normal};
+use super::trace::PATHS;
+use super::track::{NONE, Track};
 use crate::error::Result;
 use crate::r#match::field::Field;
 use crate::r#match::level::Level;
@@ -23,11 +24,6 @@ const FREE_TURN: f32 = 0.01;
 /// What it costs that a patch comes from where the course goes another way, in squared texels across it, by 1 less
 /// the cosine: half of what a turn moves a patch's texels by.
 const TURN: f32 = 4.0;
-/// What such a turn counts against the way along the course, as a share of the stretch in the hole.
-const UNLIKE: f32 = 4.0;
-/// The shortest known stretch that is taken again and again.
-const SHORTEST: usize = 4;
-const NONE: u16 = u16::MAX;
 const WHAT: &str = "the guide's courses";
 
 /// What a texel is to the courses.
@@ -51,23 +47,6 @@ struct Spot {
     at: u16,
     /// The distance to the right of the course.
     off: i16,
-}
-
-/// A point of a course, and which way that goes there.
-#[derive(Clone, Copy)]
-struct Sample {
-    at: Point,
-    along: Point,
-}
-
-/// A course on a level: its samples lie one texel apart.
-#[derive(Clone)]
-struct Track {
-    samples: Vec<Sample>,
-    /// Those of them that whole usable patches lie on.
-    known: Vec<u16>,
-    /// For each that is not known the one that its patch is first taken from, or [`NONE`].
-    first: Vec<u16>,
 }
 
 /// The courses of a level.
@@ -105,15 +84,7 @@ impl Held {
         };
         for course in courses.iter().take(PATHS) {
             cancel.check()?;
-            let by = 1.0 / (1u64 << number) as f32;
-            let samples = samples(course, by)?;
-            let met = course.met.iter().map(|at| (*at as f32 * by) as usize);
-            let (known, first) = sources(&samples, &met.collect::<Vec<_>>(), level)?;
-            held.tracks.push(Track {
-                samples,
-                known,
-                first,
-            });
+            held.tracks.push(Track::of(course, level, number)?);
             held.stamp(course.stops, &level.hole)?;
         }
         Ok(held)
@@ -256,65 +227,4 @@ impl Held {
         };
         field.follow_from(level, found)
     }
-}
-
-/// The course's points on a level where a length counts `by` times as much.
-fn samples(course: &Course, by: f32) -> Result<Vec<Sample>> {
-    let points = resampled(&course.points, by, POINTS)?;
-    let mut out = memory::with_capacity(points.len(), WHAT)?;
-    for (i, p) in points.iter().enumerate() {
-        out.push(Sample {
-            at: *p,
-            along: tangent(&points, i, 3),
-        });
-    }
-    Ok(out)
-}
-
-/// Which samples are known, and for the others the first sources, where others end at those that are `met`.
-fn sources(samples: &[Sample], met: &[usize], level: &Level) -> Result<(Vec<u16>, Vec<u16>)> {
-    let is_known = |s: &Sample| value(&level.centres, s.at) == Some(1);
-    let mut known = Vec::new();
-    let mut first = memory::filled(samples.len(), NONE, WHAT)?;
-    // Where the stretches of known and other samples begin.
-    let mut bounds = Vec::new();
-    for (i, s) in samples.iter().enumerate() {
-        if is_known(s) {
-            memory::push(&mut known, i as u16, WHAT)?;
-        }
-        if i == 0 || is_known(s) != is_known(&samples[i - 1]) {
-            memory::push(&mut bounds, i, WHAT)?;
-        }
-    }
-    memory::push(&mut bounds, samples.len(), WHAT)?;
-    for n in 0..bounds.len() - 1 {
-        let (from, to) = (bounds[n], bounds[n + 1]);
-        if is_known(&samples[from]) {
-            continue;
-        }
-        let half = (to - from).div_ceil(2);
-        let before = n.checked_sub(1).map_or(0, |n| from - bounds[n]);
-        let behind = bounds.get(n + 2).map_or(0, |end| end - to);
-        let usable = |n: usize| (n >= SHORTEST).then_some(n.min(half.max(SHORTEST)));
-        // Up to where the first other one ends here and from the last one on, what lies along the course is that end's.
-        let within = || met.iter().copied().filter(|m| (from..to).contains(m));
-        let (first_met, last_met) = (within().min(), within().max());
-        for k in from..to {
-            // As often as it takes what is known before the stretch, and what is known behind it.
-            let a = usable(before).map(|n| (k - from, from - n + (k - from) % n));
-            let b = usable(behind).map(|n| (to - 1 - k, to + n - 1 - (to - 1 - k) % n));
-            let cost = |(way, at): (usize, usize)| {
-                let turn = 1.0 - dot(samples[k].along, samples[at].along);
-                way as f32 / half as f32 + UNLIKE * turn
-            };
-            let best = match (a, b) {
-                (Some(a), Some(_)) if first_met.is_some_and(|m| k < m) => Some(a),
-                (Some(_), Some(b)) if last_met.is_some_and(|m| k >= m) => Some(b),
-                (Some(a), Some(b)) if cost(b) < cost(a) => Some(b),
-                (a, b) => a.or(b),
-            };
-            first[k] = best.map_or(NONE, |best| best.1 as u16);
-        }
-    }
-    Ok((known, first))
 }

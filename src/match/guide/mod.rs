@@ -5,12 +5,14 @@
 //! thinned to curves, which are moved to the edges that were meant, and the search pays for leaving them.
 #![forbid(unsafe_code)]
 
+mod chain;
 mod course;
 mod curve;
 mod held;
 mod snap;
 mod thin;
 mod trace;
+mod track;
 
 pub use self::course::Course;
 pub use self::held::Held;

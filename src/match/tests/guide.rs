@@ -35,7 +35,7 @@ fn grainy(colour: impl Fn(f32, f32) -> [f32; 3]) -> RgbImage {
 fn arc() -> RgbImage {
     grainy(|x, y| {
         let below = (RADIUS - from(MIDDLE, x, y) + 0.5).clamp(0.0, 1.0);
-        let stripes = if (x as usize + y as usize) / 4 % 2 == 0 {
+        let stripes = if ((x as usize + y as usize) / 4).is_multiple_of(2) {
             0.05
         } else {
             -0.05
