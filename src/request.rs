@@ -228,6 +228,9 @@ impl Request {
     /// picture and the hole. The mask must have the image's size when the request is used, and is copied.
     /// An engine that continues no lines leaves it unused, which the plan's and the report's notes say.
     ///
+    /// Lines may be painted with any pen of 1 to 30 pixels, may bend, branch, cross and close, and need not be exact:
+    /// one within 8 pixels of a clear edge is moved onto it. What ends inside the hole ends there.
+    ///
     /// # Errors
     /// [`ErrorKind::Mask`] for NaN; [`ErrorKind::Memory`].
     pub fn set_guide(&mut self, mask: &MaskView<'_>) -> Result<()> {

@@ -109,6 +109,7 @@ pub fn vary(
 fn scene<'a>(crop: &Crop<'a>, light: Option<Guess<'a>>) -> Scene<'a> {
     Scene {
         light,
+        guide: crop.guide,
         ..Scene::new(crop.image, crop.hole, crop.source)
     }
 }

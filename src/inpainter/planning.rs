@@ -188,6 +188,9 @@ fn nothing(engine: &str, reason: String, variations: Fills) -> Plan {
 }
 
 /// What all drafts that are tried have in common.
+/// Bytes that lines to continue take for each pixel of a region.
+const GUIDE_BYTES: f64 = 24.0;
+
 struct Planner<'a> {
     case: &'a Case<'a>,
     budget: Option<u64>,
@@ -336,7 +339,13 @@ impl Planner<'_> {
         };
         let mut bytes = held + most(regions, |r| region_bytes(&grows, r));
         if self.case.request.guide().is_some() {
-            bytes += most(regions, |r| r.rect.area() as f64);
+            // The lines, and where an engine continues them what they are traced and followed in.
+            let each = if self.engine.guides() {
+                GUIDE_BYTES
+            } else {
+                1.0
+            };
+            bytes += most(regions, |r| r.rect.area() as f64 * each);
         }
         // Where alpha is searched for it is before the engine's own work, beside what that keeps.
         let cutout = cutout_costs();

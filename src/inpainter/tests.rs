@@ -1,6 +1,7 @@
 //! The flow with engines that are no more than what a test needs.
 #![forbid(unsafe_code)]
 
+mod guide;
 mod variations;
 
 use super::*;

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 use super::field::Field;
+use super::guide;
 use super::level::Level;
 use super::light::Guess;
 use super::lines::lines;
@@ -67,6 +68,9 @@ pub struct Scene<'a> {
     pub source: &'a Plane<u8>,
     /// The light that is expected in the hole.
     pub light: Option<Guess<'a>>,
+    /// 1 where lines are painted, over known pixels and hole alike, that are to go on through the hole; of the
+    /// crop's size.
+    pub guide: Option<&'a Plane<u8>>,
 }
 
 impl<'a> Scene<'a> {
@@ -77,6 +81,7 @@ impl<'a> Scene<'a> {
             hole,
             source,
             light: None,
+            guide: None,
         }
     }
 }
@@ -148,6 +153,7 @@ pub fn setting<'a>(seed: u64, pool: &'a Workers, cancel: &'a Cancel) -> Setting<
         feature: [FEATURE_SHARE; 2],
         low: None,
         light: None,
+        guide: None,
         avoid: &[],
         trust: 1.0,
     }
@@ -162,6 +168,7 @@ pub fn of_scene<'a>(
 ) -> Setting<'a> {
     Setting {
         light: scene.light,
+        guide: scene.guide,
         shift: SHIFT[usize::from(scene.light.is_some())] * SCALE,
         ..setting(seed, pool, cancel)
     }
@@ -193,8 +200,15 @@ impl Ready {
         let cancel = setting.cancel;
         setting.pool.install(|| {
             let mut levels = pyramid(image, hole, source, coarse, cancel)?;
-            let (lines, rhythm) = (lines(&levels, cancel)?, rhythm(&levels, cancel)?);
+            let (mut lines, rhythm) = (lines(&levels, cancel)?, rhythm(&levels, cancel)?);
+            let courses = match setting.guide {
+                Some(painted) => guide::courses(painted, image, hole, cancel)?,
+                None => Vec::new(),
+            };
+            lines.retain(|line| !guide::claims(&courses, line));
+            let count = levels.len();
             for (number, level) in levels.iter_mut().enumerate() {
+                level.guide_by(&courses, number, number + 1 == count, cancel)?;
                 level.hold_to(&lines, number, rhythm.as_ref())?;
                 if let Some(guess) = setting.light {
                     level.expect(guess, number, rhythm.as_ref(), cancel)?;
@@ -407,8 +421,8 @@ pub fn coarsest(
     }
 }
 
-/// Takes targets' patches from along the lines that they lie on, and where something repeats, from there; whether
-/// there are any.
+/// Takes targets' patches from along the lines that they lie on, painted ones first of all, and where something
+/// repeats, from there; whether there are any.
 fn follow(field: &mut Field, level: &Level, number: usize, rhythm: Option<&Rhythm>) -> bool {
     let repeats = match rhythm.filter(|r| r.number == number) {
         Some(rhythm) => field.follow(level, |x, y| rhythm.first(x, y)),
@@ -418,7 +432,11 @@ fn follow(field: &mut Field, level: &Level, number: usize, rhythm: Option<&Rhyth
         Some(along) => field.follow(level, |x, y| along.first(x, y)),
         None => false,
     };
-    along || repeats
+    let guided = match &level.guide {
+        Some(guide) => guide.lead(field, level),
+        None => false,
+    };
+    along || repeats || guided
 }
 
 /// The rounds of level `number` of `count`.

@@ -100,10 +100,19 @@ impl Field {
         level: &Level,
         from: impl Fn(usize, usize) -> Option<(i32, i32)>,
     ) -> bool {
+        self.follow_from(level, |x, y, _| from(x, y))
+    }
+
+    /// As [`Self::follow`]; `from` is told where the patch came from before.
+    pub fn follow_from(
+        &mut self,
+        level: &Level,
+        from: impl Fn(usize, usize, (u16, u16)) -> Option<(i32, i32)>,
+    ) -> bool {
         let mut any = false;
         for (y, runs) in level.targets.iter().enumerate() {
             for x in runs.iter().flat_map(|r| usize::from(r.0)..usize::from(r.1)) {
-                let Some((sx, sy)) = from(x, y) else {
+                let Some((sx, sy)) = from(x, y, self.source.row(y)[x]) else {
                     continue;
                 };
                 let (sx, sy) = (sx as usize, sy as usize);

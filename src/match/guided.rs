@@ -104,6 +104,7 @@ fn searched(
         light: None,
         avoid: &[],
         trust: 1.0,
+        guide: None,
     };
     pool.install(|| level.trust_texture(cancel))?;
     let centres = level.centre_list()?;

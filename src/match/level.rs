@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::along::Along;
+use super::guide::{Course, Held};
 use super::light::{Guess, Light};
 use super::lines::Line;
 use super::maps::{self, Runs};
@@ -38,6 +39,8 @@ pub struct Level {
     means: Vec<[i16; CHANNELS]>,
     /// The targets that lie on lines through the hole.
     pub along: Option<Along>,
+    /// The targets that lie on lines that the user painted.
+    pub guide: Option<Held>,
     /// The light that is expected of the targets.
     pub light: Option<Light>,
 }
@@ -95,6 +98,7 @@ impl Level {
             centres,
             means,
             along: None,
+            guide: None,
             light: None,
         })
     }
@@ -113,7 +117,30 @@ impl Level {
         x < self.source.width && y < self.source.height && self.source.row(y)[x] != 0
     }
 
-    /// Holds targets to `lines`, but those that have a rhythm; this is level `number`.
+    /// Whether the target at (`x`, `y`) lies on a line that the user painted.
+    pub fn is_guided(&self, x: usize, y: usize) -> bool {
+        self.guide.as_ref().is_some_and(|g| g.holds(x, y))
+    }
+
+    /// Holds targets to the painted `courses`; this is level `number`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
+    pub fn guide_by(
+        &mut self,
+        courses: &[Course],
+        number: usize,
+        coarsest: bool,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        self.guide = match courses.is_empty() {
+            true => None,
+            false => Some(Held::new(courses, self, number, coarsest, cancel)?),
+        };
+        Ok(())
+    }
+
+    /// Holds targets to `lines`, but those that have a rhythm or are guided; this is level `number`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Memory`].
@@ -124,7 +151,9 @@ impl Level {
         rhythm: Option<&Rhythm>,
     ) -> Result<()> {
         let size = (self.hole.width, self.hole.height);
-        let free = |x: usize, y: usize| rhythm.is_none_or(|r| !r.holds(x, y, number));
+        let free = |x: usize, y: usize| {
+            rhythm.is_none_or(|r| !r.holds(x, y, number)) && !self.is_guided(x, y)
+        };
         self.along = match lines.is_empty() {
             true => None,
             false => Some(Along::new(lines, number, size, &self.targets, free)?),
@@ -132,8 +161,8 @@ impl Level {
         Ok(())
     }
 
-    /// Expects of the targets the light of `guess`; this is level `number`. Less of those that a line or
-    /// `rhythm` leads.
+    /// Expects of the targets the light of `guess`; this is level `number`. Less of those that a line, painted
+    /// or found, or `rhythm` leads.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
@@ -146,7 +175,9 @@ impl Level {
     ) -> Result<()> {
         let size = (self.hole.width, self.hole.height);
         let led = |x: usize, y: usize| {
-            self.line(x, y).is_some() || rhythm.is_some_and(|r| r.holds(x, y, number))
+            self.line(x, y).is_some()
+                || self.is_guided(x, y)
+                || rhythm.is_some_and(|r| r.holds(x, y, number))
         };
         self.light = Some(Light::new(guess, size, &self.targets, led, cancel)?);
         Ok(())

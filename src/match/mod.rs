@@ -6,6 +6,7 @@ mod complete;
 mod cutout;
 mod field;
 mod forecast;
+mod guide;
 mod guided;
 mod level;
 mod light;

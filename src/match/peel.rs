@@ -7,18 +7,22 @@
 
 use super::field::Field;
 use super::level::Level;
+use super::maps;
 use super::random::Random;
 use super::search::Search;
 use crate::error::Result;
 use crate::kernels::patch::{CHANNELS, PatchMask, RADIUS, SIDE};
 use crate::memory;
 use crate::pixels::Plane;
+use crate::progress::Cancel;
 use rayon::prelude::*;
 
 /// Patch pairs looked at in all, about; sets how many source patches each texel draws.
 const BUDGET: usize = 150_000;
 /// Least draws for a texel.
 const MIN_DRAWS: usize = 32;
+/// Depths of [`Level::depth`].
+const LAYERS: usize = 256;
 /// First radius of the search around the best draw, when not every patch was drawn.
 const RADIUS_AROUND: u32 = 8;
 
@@ -34,14 +38,18 @@ pub fn peel(
     centres: &[(u16, u16)],
 ) -> Result<()> {
     let w = level.hole.width;
-    let mut layers = memory::filled(256, Vec::new(), "the hole's layers")?;
+    let mut layers = memory::filled(2 * LAYERS, Vec::new(), "the hole's layers")?;
+    let rest = rest(level, search.cancel)?;
     let mut texels = 0;
     let mut known = Plane::filled(w, level.hole.height, 0u8, "the known texels")?;
     for (i, hole) in level.hole.data.iter().enumerate() {
         known.data[i] = 1 - *hole;
         if *hole != 0 {
-            let layer = &mut layers[usize::from(level.depth.data[i])];
-            memory::push(layer, (i % w, i / w), "the hole's layers")?;
+            let layer = match &rest {
+                Some(rest) if rest.data[i] > 0 => LAYERS + usize::from(rest.data[i]),
+                _ => usize::from(level.depth.data[i]),
+            };
+            memory::push(&mut layers[layer], (i % w, i / w), "the hole's layers")?;
             texels += 1;
         }
     }
@@ -62,6 +70,20 @@ pub fn peel(
         }
     }
     Ok(())
+}
+
+/// How deep each texel lies in what of the hole no painted line leads through, 0 where one does: those are filled
+/// first, so that what is beside a line cannot grow over it. `None` where none is painted.
+fn rest(level: &Level, cancel: &Cancel) -> Result<Option<Plane<u8>>> {
+    let Some(guide) = &level.guide else {
+        return Ok(None);
+    };
+    let (w, h) = (level.hole.width, level.hole.height);
+    let mut beside = Plane::filled(w, h, 0u8, "the hole's layers")?;
+    for (i, own) in beside.data.iter_mut().enumerate() {
+        *own = u8::from(level.hole.data[i] != 0 && !guide.holds(i % w, i / w));
+    }
+    maps::depth(&beside, cancel).map(Some)
 }
 
 /// Patch pairs that [`peel`] looks at for so many texels and usable patches.
@@ -124,6 +146,12 @@ fn fit(
             let sx = cx.wrapping_add_signed(dx as isize);
             let sy = cy.wrapping_add_signed(dy as isize);
             consider(&mut best, sx, sy);
+        }
+    }
+    if let Some(guide) = &level.guide {
+        for n in 0..guide.choices(cx, cy) {
+            let (sx, sy) = guide.choice(cx, cy, n);
+            consider(&mut best, sx as usize, sy as usize);
         }
     }
     // What the neighbours filled before found, continued.

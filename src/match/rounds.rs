@@ -44,6 +44,8 @@ pub struct Setting<'a> {
     /// Where fills that were made before took their patches from at the coarsest level, which this one is not to
     /// take again.
     pub avoid: &'a [Plane<(u16, u16)>],
+    /// 1 where lines are painted that are to go on through the hole.
+    pub guide: Option<&'a Plane<u8>>,
 }
 
 /// The rounds of one level.

@@ -64,13 +64,19 @@ impl Search<'_> {
     /// What distance adds to a pair's cost: pictures are layered like the world, so a patch from
     /// the same height is likelier right than one from above or below.
     ///
-    /// A target that lies on a line through the hole has its patch from along the line, however far.
+    /// A target that lies on a line through the hole, painted or found, has its patch from along the line, however
+    /// far.
     #[inline(always)]
     pub fn far(&self, level: &Level, x: usize, y: usize, sx: usize, sy: usize) -> f32 {
         let (dx, dy) = (x as f32 - sx as f32, y as f32 - sy as f32);
         let mut far = dx * dx * self.far.0 + dy * dy * self.far.1;
         if !self.avoid.is_empty() {
             far += self.taken(level, x, y, sx, sy);
+        }
+        if let Some(guide) = &level.guide
+            && let Some(off) = guide.off((x, y), (sx, sy), MOST_OFF)
+        {
+            return off * OFF + 0.05 * far;
         }
         match level.line(x, y) {
             None => far,
@@ -233,6 +239,13 @@ impl Search<'_> {
                     for _ in 0..DRAWS_ALONG {
                         let (dx, dy) = line.step(random.within(w.max(h) as u32).0 as f32);
                         best.consider(self, level, (x, y), x as i32 + dx, y as i32 + dy);
+                    }
+                }
+                if let Some(guide) = &level.guide {
+                    let choices = guide.choices(x, y) as u32;
+                    for _ in 0..DRAWS_ALONG.min(choices) {
+                        let (sx, sy) = guide.choice(x, y, random.below(choices) as usize);
+                        best.consider(self, level, (x, y), sx, sy);
                     }
                 }
                 let mut radius = self.radius;

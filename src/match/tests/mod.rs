@@ -3,6 +3,7 @@
 
 mod cancel;
 mod forecast;
+mod guide;
 mod light;
 mod lines;
 mod rhythm;
@@ -27,6 +28,17 @@ fn plane(width: usize, height: usize, set: impl Fn(usize, usize) -> bool) -> Pla
 
 /// The fill of `truth` where `hole` says so, from the rest.
 fn fill(truth: &RgbImage, hole: &Plane<u8>, seed: u64, threads: usize) -> RgbImage {
+    fill_along(truth, hole, None, seed, threads)
+}
+
+/// The same, along the lines painted in `guide`.
+fn fill_along(
+    truth: &RgbImage,
+    hole: &Plane<u8>,
+    guide: Option<&Plane<u8>>,
+    seed: u64,
+    threads: usize,
+) -> RgbImage {
     let source = plane(hole.width, hole.height, |x, y| hole.row(y)[x] == 0);
     let mut image = truth.clone();
     for (p, h) in image.data.chunks_exact_mut(3).zip(&hole.data) {
@@ -44,14 +56,11 @@ fn fill(truth: &RgbImage, hole: &Plane<u8>, seed: u64, threads: usize) -> RgbIma
     )
     .unwrap();
     let pool = Workers::new(threads).unwrap();
-    complete(
-        &Scene::new(&image, hole, &source),
-        seed,
-        &pool,
-        &Cancel::new(),
-        &mut |_| Ok(()),
-    )
-    .unwrap()
+    let scene = Scene {
+        guide,
+        ..Scene::new(&image, hole, &source)
+    };
+    complete(&scene, seed, &pool, &Cancel::new(), &mut |_| Ok(())).unwrap()
 }
 
 /// Bricks: structure and texture that repeat, so that there is one right answer.
