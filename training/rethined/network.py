@@ -158,8 +158,8 @@ class CoarseNet(nn.Module):
 
 
 class Sure(nn.Module):
-    """How sure the coarse answer is: from the coarse network's last map the logarithm of the variance of
-    what each cell of 4 x 4 pixels is off on average, a mean of the channels."""
+    """How sure the coarse answer is: from the coarse network's last map the logarithm of the
+    variance of what each cell of 4 x 4 pixels is off on average, a mean of the channels."""
 
     def __init__(self, channels):
         super().__init__()

@@ -1,12 +1,13 @@
-"""Trains the head that says how sure the coarse answer is, on the network's features as they are, and
-exports it.
+"""Trains the head that says how sure the coarse answer is, on the network's features as they
+are, and exports it.
 
-usage: sure.py CACHE_DIR OUT.safetensors [--steps N] [--seed S] [--crates DIR] [--check PHOTOS MASKS]
+usage: sure.py CACHE_DIR OUT.safetensors [--steps N] [--seed S] [--crates DIR]
+                                         [--check PHOTOS MASKS]
 
 The network is read from the two crates (see split.py) and not changed. The loss is the negative
-logarithm of a normal distribution's likelihood: a cell whose error is e and whose predicted variance
-is v costs (log v + e^2 / v) / 2. CACHE_DIR is what data.py made. --check prints how the predicted
-variance goes with the real error on photos that were not trained on.
+logarithm of a normal distribution's likelihood: a cell whose error is e and whose predicted
+variance is v costs (log v + e^2 / v) / 2. CACHE_DIR is what data.py made. --check prints how the
+predicted variance goes with the real error on photos that were not trained on.
 """
 
 import argparse
@@ -45,8 +46,8 @@ def network(crates):
 
 
 def predicted(model, sure, image, hole):
-    """The logarithm of each cell's variance, and its real squared error, `[batch, 1, rows, columns]`;
-    and which cells lie in the hole by half or more."""
+    """The logarithm of each cell's variance, and its real squared error, `[batch, 1, rows,
+    columns]`; and which cells lie in the hole by half or more."""
     with torch.no_grad():
         extended = extend(image, hole)
         decoded, _ = model.coarse.decoded(extended, hole)
@@ -112,7 +113,10 @@ def main():
         sums += torch.stack([loss.detach(), 0.5 * (error[inside].mean().log() + 1)])
         if (step + 1) % LOG_STEPS == 0:
             own, one = (sums / LOG_STEPS).tolist()
-            print(f"{step + 1} {own:.3f} (one for all: {one:.3f}) {time.time() - start:.0f} s", flush=True)
+            print(
+                f"{step + 1} {own:.3f} (one for all: {one:.3f}) {time.time() - start:.0f} s",
+                flush=True,
+            )
             sums.zero_()
     save_file({f"sure.{k}": v.half().contiguous() for k, v in sure.state_dict().items()}, a.out)
     if a.check:
