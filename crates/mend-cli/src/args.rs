@@ -445,6 +445,7 @@ fn arg(param: &Param) -> Arg {
         Some(ParamKind::Number { .. }) => arg.value_name("X").allow_negative_numbers(true),
         Some(ParamKind::Choice(_)) => arg.value_name("NAME"),
         Some(ParamKind::Extent { .. }) => arg.value_name("EXTENT"),
+        Some(ParamKind::Sides { .. }) => arg.value_name("SIDES"),
         Some(ParamKind::Bytes) => arg.value_name("SIZE"),
         Some(ParamKind::Text) | None => arg.value_name("TEXT"),
     }
@@ -479,7 +480,8 @@ fn described(spec: &ParamSpec) -> String {
             let ids: Vec<_> = choices.iter().map(|(id, _)| *id).collect();
             text.push_str(&format!(" One of {}.", ids.join(", ")));
         }
-        ParamKind::Text | ParamKind::Extent { .. } | ParamKind::Bytes => {}
+        ParamKind::Text | ParamKind::Extent { .. } | ParamKind::Sides { .. } | ParamKind::Bytes => {
+        }
     }
     if !spec.default.is_empty() {
         text.push_str(&format!(" [default: {}]", spec.default));
