@@ -278,6 +278,11 @@ impl Request {
         }
     }
 
+    /// Whether the parameter `expand` was set, to whatever.
+    pub(crate) fn expands(&self) -> bool {
+        self.value(EXPAND).is_some()
+    }
+
     /// The request for the same picture on `canvas`: its masks lie where the picture does.
     ///
     /// # Errors
