@@ -60,6 +60,14 @@ impl Mask {
         })
     }
 
+    /// The mask of a picture of this size that selects nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`].
+    pub fn nothing(width: u32, height: u32) -> Result<Self> {
+        Self::new(width, height, Depth::U8)
+    }
+
     /// An error of the library with what is known of the mask, where it is about that.
     pub fn explain(&self, error: Error) -> Error {
         match (&self.advice, error.kind()) {
