@@ -83,7 +83,11 @@ impl Mask {
     /// # Errors
     /// None that the checks on the way here leave.
     pub fn view(&self) -> Result<MaskView<'_>> {
-        MaskView::new(self.image()?)
+        match self.empty {
+            // Its zero pages need not be looked at.
+            true => MaskView::nothing(self.width, self.height),
+            false => MaskView::new(self.image()?),
+        }
     }
 
     /// The mask as a gray picture of its size.
