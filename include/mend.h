@@ -214,7 +214,7 @@ typedef struct mend_progress {
      */
     const struct mend_image *preview;
     /**
-     * Where in 'src' the region is, over which a preview is to be stretched: its left column.
+     * Where in 'dst' the region is, over which a preview is to be stretched: its left column.
      * This and the next three are 0 without a preview.
      */
     uint32_t preview_x;
@@ -419,7 +419,8 @@ void mend_inpainter_free(struct mend_inpainter *inpainter);
  *   "default" (a string, as 'value' takes it) and "type":
  *   "integer" and "number" have "min" and "max"; "text" is any text;
  *   "choice" has "choices", an array of {"id", "label"}; "extent" is "auto", pixels such as "64"
- *   up to "max_pixels", or a share such as "50%" up to "max_percent"; "bytes" is as "max-memory".
+ *   up to "max_pixels", or a share such as "50%" up to "max_percent"; "sides" are one to four of
+ *   these, without "auto", see mend_expanded_size; "bytes" is as "max-memory".
  * - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
  * - "models": an array of the models in the models folder and of those that can be fetched: "id",
  *   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it),
@@ -486,6 +487,31 @@ mend_status mend_request_set_mask(struct mend_request *request,
                                   struct mend_error **err);
 
 /**
+ * Gives the size that the request's parameter "expand" makes of a picture of 'width' × 'height', and
+ * where the picture lies in it: its left column and its top row. Without the parameter it is the picture's
+ * own size, and 0, 0.
+ *
+ * "expand" says by how much each side grows: pixels ("64"), or a share of the picture's width (left and
+ * right) or height (top and bottom) ("10%"); one for all sides, two for left and right and for top and
+ * bottom ("10%,0"), four for left, top, right and bottom ("64,0,64,10%"), or some by name
+ * ("left=64,bottom=10%").
+ *
+ * No pointer but 'err' may be NULL. Any number of threads may use one request at once. Since version 1.3
+ * of the C interface.
+ *
+ * MEND_ERR_ARGUMENT: a size is 0 or over 1048576. MEND_ERR_PARAMETER: the new size is too large. The
+ * numbers stay as they were then.
+ */
+mend_status mend_expanded_size(const struct mend_request *request,
+                               uint32_t width,
+                               uint32_t height,
+                               uint32_t *new_width,
+                               uint32_t *new_height,
+                               uint32_t *x,
+                               uint32_t *y,
+                               struct mend_error **err);
+
+/**
  * Frees a request. NULL does nothing. No call may be using it.
  */
 void mend_request_free(struct mend_request *request);
@@ -513,15 +539,17 @@ void mend_cancel_free(struct mend_cancel *cancel);
 
 /**
  * Says what mend_inpaint would do, without doing it, as a JSON object in UTF-8: "engine", "reason"
- * (why this engine), "variations" ({"made", "kept"}: how many fills are made and kept), "regions" (an array, in the order they are filled, of {"rect", "hole":
- * {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
+ * (why this engine), "canvas" ({"width", "height", "x", "y"} as from mend_expanded_size, on which the
+ * regions lie, or null where the picture keeps its size), "variations" ({"made", "kept"}: how many fills
+ * are made and kept), "regions" (an array, in the order they are filled, of {"rect", "hole": {"x", "y",
+ * "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
  * "way"}: what an engine with several parts holds, and how each is done to keep the memory budget),
  * "peak_bytes" (predicted memory), "seconds" (predicted time) and "notes" (an array of strings for the
  * user, such as which parameters the engine will not use). An empty mask has no regions.
  *
  * 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then made from the
- * mask alone. *json receives the string; free it with mend_string_free. On failure *json is NULL. No
- * pointer but 'image' and 'err' may be NULL. Any number of threads may use one inpainter and one
+ * mask alone, which may not be NULL then. *json receives the string; free it with mend_string_free. On
+ * failure *json is NULL. No other pointer but 'err' may be NULL. Any number of threads may use one inpainter and one
  * request at once.
  *
  * Errors as mend_inpaint.
@@ -542,6 +570,12 @@ mend_status mend_plan(const struct mend_inpainter *inpainter,
  *
  * 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, with the size of 'src'. 0 keeps the
  * pixel, the largest value (255, 65535, 1.0) replaces it, and a value between replaces it in part.
+ * It may be NULL if the parameter "expand" was set, and then selects nothing.
+ *
+ * If the parameter "expand" makes the picture larger, all that is new is filled together with what the
+ * mask selects. 'dst' then has the size that mend_expanded_size gives, and the format of 'src', and is
+ * memory that does not overlap 'src' and 'mask': it receives 'src' at its place, with the same bits, and
+ * the fill around it. Since version 1.3 of the C interface. Otherwise:
  *
  * 'dst': the size and format of 'src', and either exactly the same memory (same 'data', same
  * 'stride') or memory that does not overlap 'src' and 'mask'. Separate memory receives a copy of
@@ -636,9 +670,10 @@ double mend_variations_score(const struct mend_variations *variations,
 /**
  * Writes variation 'number' to 'dst', as mend_inpaint does.
  *
- * 'src' is the picture that was filled. 'dst' has its size and format, and is either exactly the same
- * memory (same 'data', same 'stride') or memory that does not overlap it. Separate memory receives a
- * copy of every pixel of 'src', and the fill; the same memory receives the fill, also where it holds
+ * 'src' is the picture that was filled. 'dst' has its format and its size, or the size that
+ * mend_expanded_size gives if the parameter "expand" made it larger. It is memory that does not overlap
+ * 'src' or, if it has the size of 'src', exactly the same memory (same 'data', same 'stride'). Separate
+ * memory receives a copy of every pixel of 'src', and the fill; the same memory receives the fill, also where it holds
  * another variation by now. Every pixel whose mask was 0 has the same bits in 'dst' as in 'src'; with the
  * parameter "result" at "layer" it is zero instead. Bytes between the rows are not touched. On any
  * failure 'dst' is not touched at all. Any variation may be taken any number of times.

@@ -95,6 +95,7 @@ mend_progress_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(mend_progress
 _handle = ctypes.c_void_p  # mend_inpainter *, mend_request * and so on
 _out = ctypes.POINTER(ctypes.c_void_p)  # a handle or a string that the call gives back
 _image = ctypes.POINTER(mend_image)
+_number = ctypes.POINTER(ctypes.c_uint32)  # a number that the call gives back
 _text = ctypes.c_char_p
 _status = ctypes.c_int32
 
@@ -109,6 +110,10 @@ SIGNATURES = {
     "mend_request_new": (_status, [_out, _out]),
     "mend_request_set": (_status, [_handle, _text, _text, _out]),
     "mend_request_set_mask": (_status, [_handle, _text, _image, _out]),
+    "mend_expanded_size": (
+        _status,
+        [_handle, ctypes.c_uint32, ctypes.c_uint32, _number, _number, _number, _number, _out],
+    ),
     "mend_request_free": (None, [_handle]),
     "mend_cancel_new": (_status, [_out, _out]),
     "mend_cancel_trigger": (_status, [_handle]),
@@ -318,19 +323,34 @@ class Inpainter(_Handle):
         else."""
         self._request(parameters)
 
+    def expanded_size(self, parameters, width, height):
+        """What the parameter "expand" makes of a picture of this size: the new width and height, and
+        the column and the row of the picture's corner in it."""
+        request = self._request(parameters)
+        numbers = [ctypes.c_uint32() for _ in range(4)]
+        _check(
+            self._library,
+            self._library.mend_expanded_size,
+            request._pointer,
+            width,
+            height,
+            *[ctypes.byref(number) for number in numbers],
+        )
+        return tuple(number.value for number in numbers)
+
     def plan(self, parameters, mask, image=None):
         """What a fill would do: regions, predicted bytes and seconds. Runs nothing."""
         request = self._request(parameters)
-        mask_struct, keep_mask = mask._as_struct()
-        image_struct, keep_image = image._as_struct() if image else (None, None)
+        mask_struct, keep_mask = _as_struct(mask)
+        image_struct, keep_image = _as_struct(image)
         text = ctypes.c_void_p()
         _check(
             self._library,
             self._library.mend_plan,
             self._pointer,
             request._pointer,
-            None if image_struct is None else ctypes.byref(image_struct),
-            ctypes.byref(mask_struct),
+            _by_reference(image_struct),
+            _by_reference(mask_struct),
             ctypes.byref(text),
         )
         del keep_mask, keep_image
@@ -344,12 +364,13 @@ class Inpainter(_Handle):
         `parameters` maps names to text. `source` limits where samples come from; `guide` is a mask
         of lines to continue. `progress` is called with a Progress and stops the fill by returning
         False; what it raises stops the fill and is raised from here. On any failure the pixels are
-        as they were.
+        as they were. With the parameter "expand", `out` is needed and has the size of
+        `expanded_size`, and `mask` may be None.
         """
         _check_writable(out or image)
         request = self._request(parameters, source, guide)
         image_struct, keep_image = image._as_struct()
-        mask_struct, keep_mask = mask._as_struct()
+        mask_struct, keep_mask = _as_struct(mask)
         out_struct, keep_out = (image_struct, keep_image) if out is None else out._as_struct()
         text = ctypes.c_void_p()
         try:
@@ -370,7 +391,7 @@ class Inpainter(_Handle):
         "best-of" say; gives back Variations. `image` stays as it is. The rest is as for inpaint."""
         request = self._request(parameters, source, guide)
         image_struct, keep_image = image._as_struct()
-        mask_struct, keep_mask = mask._as_struct()
+        mask_struct, keep_mask = _as_struct(mask)
         made, text = ctypes.c_void_p(), ctypes.c_void_p()
         try:
             self._run(
@@ -405,7 +426,7 @@ class Inpainter(_Handle):
                 function,
                 self._pointer,
                 request._pointer,
-                *[ctypes.byref(image) for image in images],
+                *[_by_reference(image) for image in images],
                 trampoline,
                 None,
                 cancel._pointer if cancel else None,
@@ -483,6 +504,15 @@ class Variations:
             )
         finally:
             del keep_image, keep_out
+
+
+def _as_struct(image):
+    """As Image._as_struct; nothing for None."""
+    return (None, None) if image is None else image._as_struct()
+
+
+def _by_reference(struct):
+    return None if struct is None else ctypes.byref(struct)
 
 
 def _check_writable(image):

@@ -4,9 +4,11 @@
 #[cfg(test)]
 mod ablation;
 mod alpha;
+mod asked;
 mod beside;
 mod checks;
 mod colours;
+mod expanded;
 mod foresight;
 mod groups;
 mod notes;
@@ -28,6 +30,7 @@ mod tests;
 mod variations;
 mod vary;
 
+pub use expanded::Expanded;
 pub use options::Options;
 pub use prepared::Prepared;
 pub use variations::Variations;
@@ -36,11 +39,13 @@ use crate::catalog::{self, Store, listing};
 use crate::engines::{self, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pixels::{ImageView, ImageViewMut, MaskView};
-use crate::plan::Plan;
+use crate::plan::{Canvas, Plan};
 use crate::progress::{Cancel, Progress};
 use crate::request::{self, Request};
 use crate::workers::Workers;
+use asked::Asked;
 use checks::needs_alpha;
+use expanded::check_keeps_size;
 use once_cell::sync::OnceCell;
 use part::Part;
 use pool::Pool;
@@ -96,6 +101,8 @@ pub struct Filled {
     held: Held,
     /// Only the fill is wanted, on transparency.
     layer: bool,
+    /// Where the picture grew.
+    canvas: Option<Canvas>,
     /// What was done.
     pub report: Report,
 }
@@ -113,11 +120,13 @@ impl Filled {
         Self {
             held: Held::Best(kept),
             layer: false,
+            canvas: None,
             report,
         }
     }
 
-    /// Writes the fill into `dst`, which holds the source picture. Every pixel whose mask is 0
+    /// Writes the fill into `dst`, which holds the source picture; with the parameter `expand` it has the size
+    /// of [`Plan::canvas`] and holds the picture there, see [`Canvas::lay`]. Every pixel whose mask is 0
     /// keeps its bits; with the parameter `result` at `layer` it becomes zero instead.
     ///
     /// # Errors
@@ -127,6 +136,9 @@ impl Filled {
             Held::Parts(parts) => parts,
             Held::Best(kept) => return kept.apply(0, dst),
         };
+        if let Some(canvas) = &self.canvas {
+            canvas.check(dst)?;
+        }
         for part in parts {
             let bounds = dst.as_view().bounds();
             if part.rect.intersect(&bounds) != part.rect
@@ -208,7 +220,8 @@ impl Inpainter {
     }
 
     /// What [`Self::fill`] would do, without doing it. Without an image the plan is judged from the
-    /// mask alone, whose size the image is taken to have.
+    /// mask alone, whose size the image is taken to have; [`MaskView::nothing`] is one for a picture that is
+    /// only to grow.
     ///
     /// # Errors
     /// As [`Self::prepare`].
@@ -218,7 +231,7 @@ impl Inpainter {
         image: Option<&ImageView<'_>>,
         mask: &MaskView<'_>,
     ) -> Result<Plan> {
-        Ok(self.planned(request, image, mask)?.plan)
+        Ok(self.planned(&Asked::new(request, image, mask)?)?.plan)
     }
 
     /// Plans a fill, which can then be looked at and run: the engine is chosen, its settings are read and
@@ -236,21 +249,17 @@ impl Inpainter {
         mask: &MaskView<'a>,
     ) -> Result<Prepared<'a>> {
         let start = Instant::now();
-        let planned = self.planned(request, Some(image), mask)?;
-        Ok(Prepared::new(
-            self,
-            request,
-            *image,
-            *mask,
-            planned,
-            start.elapsed(),
-        ))
+        let asked = Asked::new(request, Some(image), mask)?;
+        let planned = self.planned(&asked)?;
+        let image = asked.image.unwrap_or(*image);
+        Ok(Prepared::new(self, asked, image, planned, start.elapsed()))
     }
 
     /// Fills the pixels of `image` that `mask` selects, in place.
     ///
     /// # Errors
-    /// As [`Self::fill`]; the image is untouched then.
+    /// As [`Self::fill`]; [`ErrorKind::Argument`] where the parameter `expand` makes the picture larger. The
+    /// image is untouched then.
     pub fn inpaint(
         &self,
         request: &Request,
@@ -259,6 +268,7 @@ impl Inpainter {
         progress: &mut dyn Progress,
         cancel: &Cancel,
     ) -> Result<Report> {
+        check_keeps_size(request, image)?;
         let filled = self.fill(request, &image.as_view(), mask, progress, cancel)?;
         filled.apply(image)?;
         Ok(filled.report)
@@ -266,6 +276,9 @@ impl Inpainter {
 
     /// Fills the pixels of `image` that `mask` selects, and holds the result. Where the request asks for
     /// several fills, by the parameters `variations` and `best-of`, it is the best of them.
+    ///
+    /// With the parameter `expand` the picture grows, and what is around it is filled, too: the regions lie
+    /// on [`Plan::canvas`]. [`Self::expand`] does the same in one step.
     ///
     /// An empty mask is no error: the report has 0 regions and a note that says so.
     ///

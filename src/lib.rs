@@ -53,9 +53,9 @@ pub use mend_infer::error;
 use mend_infer::{json, kernels, memory, models, nn, schedulers, weights, workers};
 
 pub use error::{Error, ErrorKind, Result};
-pub use inpainter::{Inpainter, Options, Prepared, Report, Variations};
+pub use inpainter::{Expanded, Inpainter, Options, Prepared, Report, Variations};
 pub use pixels::{ImageView, ImageViewMut, PixelFormat};
-pub use plan::Plan;
+pub use plan::{Canvas, Plan};
 pub use progress::{Cancel, Progress};
 pub use request::Request;
 

@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod parameters;
+mod sides;
 
 pub(crate) use parameters::Parameters;
+pub use sides::Sides;
 
 use crate::error::{Error, ErrorKind, Result};
 use serde_json::{Value as Json, json};
@@ -37,6 +39,15 @@ pub enum ParamKind {
         /// Largest share, in percent.
         max_percent: f64,
     },
+    /// A length for each side of the picture, see [`Sides`]: one for all (`10%`), two for left and right and
+    /// for top and bottom, four for left, top, right and bottom (`64,0,64,10%`), or by name
+    /// (`left=64,bottom=10%`).
+    Sides {
+        /// Most pixels.
+        max_pixels: u32,
+        /// Largest share of the picture's own side, in percent.
+        max_percent: f64,
+    },
     /// An amount of memory: bytes (`1500000000`) or with a unit (`1500M`, `2G`, `1.5GiB`, `2GB`).
     Bytes,
 }
@@ -52,6 +63,8 @@ pub enum Value {
     Text(String),
     /// Of [`ParamKind::Extent`].
     Extent(Extent),
+    /// Of [`ParamKind::Sides`].
+    Sides(Sides),
     /// Of [`ParamKind::Bytes`].
     Bytes(u64),
 }
@@ -132,6 +145,10 @@ impl ParamSpec {
                 max_pixels,
                 max_percent,
             } => read_extent(text, *max_pixels, *max_percent).map(Value::Extent),
+            ParamKind::Sides {
+                max_pixels,
+                max_percent,
+            } => Sides::read(text, *max_pixels, *max_percent).map(Value::Sides),
             ParamKind::Bytes => parse_bytes(text)
                 .map(Value::Bytes)
                 .ok_or_else(|| "bytes, or a number with a unit such as 800M, 1.5G or 2GiB".into()),
@@ -157,6 +174,12 @@ impl ParamSpec {
                 max_percent,
             } => {
                 json!({"type": "extent", "max_pixels": max_pixels, "max_percent": max_percent})
+            }
+            ParamKind::Sides {
+                max_pixels,
+                max_percent,
+            } => {
+                json!({"type": "sides", "max_pixels": max_pixels, "max_percent": max_percent})
             }
             ParamKind::Bytes => json!({"type": "bytes"}),
         };

@@ -3,8 +3,9 @@
 
 use crate::engines::{self, EngineDescription};
 use crate::error::{Error, ErrorKind, Result};
-use crate::params::{ParamKind, ParamSpec, Parameters, did_you_mean};
+use crate::params::{ParamKind, ParamSpec, Parameters, Sides, Value, did_you_mean};
 use crate::pixels::{MaskView, RunMask};
+use crate::plan::Canvas;
 
 /// The most fills that one call makes.
 const MOST_FILLS: i64 = 8;
@@ -68,6 +69,18 @@ pub fn common_params() -> Vec<ParamSpec> {
                    over the picture. The layer's alpha is how much of each pixel is replaced.",
             kind: ParamKind::Choice(vec![("image", "Picture"), ("layer", "Layer")]),
             default: "image",
+        },
+        ParamSpec {
+            name: EXPAND,
+            label: "Expand",
+            help: "Makes the picture larger and fills what is new: pixels (64) or a share of its width or \
+                   height (10%), for all sides, or for left, top, right and bottom (64,0,64,10%), or \
+                   by name (left=64,bottom=10%).",
+            kind: ParamKind::Sides {
+                max_pixels: 65536,
+                max_percent: 400.0,
+            },
+            default: "0",
         },
         ParamSpec {
             name: "variations",
@@ -149,6 +162,8 @@ impl EngineParam {
 
 /// The name of the parameter that chooses the engine, and its value that leaves the choice open.
 const ENGINE: &str = "engine";
+/// That of the parameter that makes a picture larger.
+const EXPAND: &str = "expand";
 const AUTO: &str = "auto";
 
 /// A fill's parameters, as text. What is not set has the default of the engine that runs.
@@ -246,6 +261,48 @@ impl Request {
     /// The engine that was asked for; `None` where the choice is left open.
     pub(crate) fn engine(&self) -> Option<&'static str> {
         self.engine
+    }
+
+    /// The canvas that a picture of `width` × `height` grows to, by the parameter `expand`; without it, one
+    /// of the picture's own size.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] where that is too large.
+    pub fn canvas(&self, width: u32, height: u32) -> Result<Canvas> {
+        let specs = common_params();
+        let spec = specs.iter().find(|spec| spec.name == EXPAND);
+        let sides = match (self.value(EXPAND), spec) {
+            (Some(text), Some(spec)) => spec.parse(text)?,
+            _ => Value::Sides(Sides::NONE),
+        };
+        match sides {
+            Value::Sides(sides) => Canvas::new(&sides, width, height),
+            _ => Canvas::new(&Sides::NONE, width, height),
+        }
+    }
+
+    /// Whether the parameter `expand` was set, to whatever.
+    pub(crate) fn expands(&self) -> bool {
+        self.value(EXPAND).is_some()
+    }
+
+    /// The request for the same picture on `canvas`: its masks lie where the picture does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`].
+    pub(crate) fn placed(&self, canvas: &Canvas) -> Result<Self> {
+        let place = |mask: &Option<RunMask>| match mask {
+            Some(mask) => mask
+                .placed(canvas.width, canvas.height, canvas.picture)
+                .map(Some),
+            None => Ok(None),
+        };
+        Ok(Self {
+            engine: self.engine,
+            values: self.values.clone(),
+            source: place(&self.source)?,
+            guide: place(&self.guide)?,
+        })
     }
 
     /// What a parameter other than the engine was set to, as text.

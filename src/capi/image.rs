@@ -3,6 +3,7 @@
 use super::handle::null;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pixels::{ImageView, ImageViewMut, MaskView, PixelFormat};
+use crate::plan::Canvas;
 use std::ffi::c_void;
 use std::slice;
 
@@ -128,6 +129,11 @@ impl Checked {
         Ok(checked)
     }
 
+    /// Columns and rows.
+    pub(super) fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
     /// The pixels, to read.
     ///
     /// # Safety
@@ -168,10 +174,15 @@ impl Checked {
         a < b + other.span && b < a + self.span
     }
 
-    /// Checks that this can be the destination of a fill of `src` through `mask`.
-    pub(super) fn check_destination(&self, src: &Self, mask: &Self) -> Result<()> {
-        self.check_copy(src)?;
-        if self.overlaps(mask) {
+    /// Checks that this can be the destination of a fill of `src`, which lies on `canvas`, through `mask`.
+    pub(super) fn check_destination(
+        &self,
+        src: &Self,
+        mask: Option<&Self>,
+        canvas: &Canvas,
+    ) -> Result<()> {
+        self.check_copy(src, canvas)?;
+        if mask.is_some_and(|mask| self.overlaps(mask)) {
             return Err(Error::new(
                 ErrorKind::Image,
                 "'dst' overlaps 'mask': give memory apart from it",
@@ -180,10 +191,18 @@ impl Checked {
         Ok(())
     }
 
-    /// Checks that this can be a changed copy of `src`, or `src` itself.
-    pub(super) fn check_copy(&self, src: &Self) -> Result<()> {
+    /// Checks that this can be a changed copy of `src`, which lies on `canvas`; or, where that is no larger,
+    /// `src` itself.
+    pub(super) fn check_copy(&self, src: &Self, canvas: &Canvas) -> Result<()> {
         let fail = |m: String| Err(Error::new(ErrorKind::Image, m));
-        if (self.width, self.height) != (src.width, src.height) {
+        if canvas.grows() && self.size() != (canvas.width, canvas.height) {
+            return fail(format!(
+                "'dst' is {}×{}, and the parameter 'expand' makes {}×{} of 'src': give a destination of \
+                 that size, see mend_expanded_size",
+                self.width, self.height, canvas.width, canvas.height
+            ));
+        }
+        if !canvas.grows() && self.size() != src.size() {
             return fail(format!(
                 "'dst' is {}×{} and 'src' {}×{}: give a destination of the source's size",
                 self.width, self.height, src.width, src.height
@@ -196,6 +215,13 @@ impl Checked {
                 src.format.to_bits()
             ));
         }
+        if self.overlaps(src) && canvas.grows() {
+            return fail(
+                "'dst' overlaps 'src', which the parameter 'expand' makes larger: give memory apart from \
+                 it"
+                    .into(),
+            );
+        }
         if self.overlaps(src) && !self.same(src) {
             return fail(
                 "'dst' overlaps 'src' in part: give the very same memory with the same stride, or \
@@ -206,23 +232,26 @@ impl Checked {
         Ok(())
     }
 
-    /// Copies the rows of `src`, which has this one's size and format, where it is not the same
-    /// memory already. Bytes between the rows stay.
+    /// Copies the rows of `src`, which has this one's format, to where it lies on `canvas`, if it is not the
+    /// same memory already. All other bytes stay.
     ///
     /// # Safety
     /// Both memories are live, nobody else uses this one or writes the other's, no view of this one
-    /// is alive, and [`Self::check_copy`] has passed.
-    pub(super) unsafe fn copy_from(&self, src: &Self) {
+    /// is alive, and [`Self::check_copy`] has passed for the same canvas, which is that of `src`'s size.
+    pub(super) unsafe fn copy_from(&self, src: &Self, canvas: &Canvas) {
         if self.same(src) {
             return;
         }
-        let row = self.width as usize * self.format.bytes();
-        for y in 0..self.height as usize {
-            // SAFETY: both rows lie within their spans, which were found apart.
+        let pixel = self.format.bytes();
+        let row = src.width as usize * pixel;
+        let (left, top) = (canvas.picture.x as usize * pixel, canvas.picture.y as usize);
+        for y in 0..src.height as usize {
+            // SAFETY: both rows lie within their spans, which were found apart: this one has the canvas's
+            // size, and `src` lies on the canvas.
             unsafe {
                 std::ptr::copy_nonoverlapping(
                     src.data.add(y * src.stride),
-                    self.data.add(y * self.stride),
+                    self.data.add((top + y) * self.stride + left),
                     row,
                 );
             }

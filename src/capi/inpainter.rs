@@ -115,7 +115,8 @@ pub unsafe extern "C" fn mend_inpainter_free(inpainter: *mut mend_inpainter) {
 ///   "default" (a string, as 'value' takes it) and "type":
 ///   "integer" and "number" have "min" and "max"; "text" is any text;
 ///   "choice" has "choices", an array of {"id", "label"}; "extent" is "auto", pixels such as "64"
-///   up to "max_pixels", or a share such as "50%" up to "max_percent"; "bytes" is as "max-memory".
+///   up to "max_pixels", or a share such as "50%" up to "max_percent"; "sides" are one to four of
+///   these, without "auto", see mend_expanded_size; "bytes" is as "max-memory".
 /// - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
 /// - "models": an array of the models in the models folder and of those that can be fetched: "id",
 ///   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it),

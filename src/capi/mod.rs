@@ -56,7 +56,8 @@ pub use inpainter::{
     mend_inpainter_trim,
 };
 pub use request::{
-    mend_request, mend_request_free, mend_request_new, mend_request_set, mend_request_set_mask,
+    mend_expanded_size, mend_request, mend_request_free, mend_request_new, mend_request_set,
+    mend_request_set_mask,
 };
 pub use run::{mend_inpaint, mend_plan, mend_progress, mend_progress_fn};
 pub use status::{

@@ -2,13 +2,15 @@
 
 use super::error::mend_error;
 use super::guard::{Give, guard, guard_out};
-use super::handle::{exclusive, free};
+use super::handle::{exclusive, free, null, shared};
 use super::image::{Checked, mend_image};
 use super::shield::shield;
 use super::status::mend_status;
 use super::text::text;
 use crate::error::{Error, ErrorKind, Result};
 use crate::params::did_you_mean;
+use crate::pixels::MAX_SIDE;
+use crate::plan::Canvas;
 use crate::request::Request;
 use std::ffi::c_char;
 
@@ -24,6 +26,19 @@ impl Give for mend_request {
 }
 
 impl mend_request {
+    /// The canvas of a picture of this size.
+    fn canvas(&self, width: u32, height: u32) -> Result<Canvas> {
+        if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                format!(
+                    "a picture cannot be {width}×{height}: give 'width' and 'height' from 1 to {MAX_SIDE}"
+                ),
+            ));
+        }
+        self.0.canvas(width, height)
+    }
+
     /// # Safety
     /// As [`Checked::image_of`].
     unsafe fn set_mask(&mut self, name: &str, mask: *const mend_image) -> Result<()> {
@@ -116,6 +131,52 @@ pub unsafe extern "C" fn mend_request_set_mask(
     unsafe {
         guard(err, || {
             exclusive(request, "request")?.set_mask(text(name, "name")?, mask)
+        })
+    }
+}
+
+/// Gives the size that the request's parameter "expand" makes of a picture of 'width' × 'height', and
+/// where the picture lies in it: its left column and its top row. Without the parameter it is the picture's
+/// own size, and 0, 0.
+///
+/// "expand" says by how much each side grows: pixels ("64"), or a share of the picture's width (left and
+/// right) or height (top and bottom) ("10%"); one for all sides, two for left and right and for top and
+/// bottom ("10%,0"), four for left, top, right and bottom ("64,0,64,10%"), or some by name
+/// ("left=64,bottom=10%").
+///
+/// No pointer but 'err' may be NULL. Any number of threads may use one request at once. Since version 1.3
+/// of the C interface.
+///
+/// MEND_ERR_ARGUMENT: a size is 0 or over 1048576. MEND_ERR_PARAMETER: the new size is too large. The
+/// numbers stay as they were then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mend_expanded_size(
+    request: *const mend_request,
+    width: u32,
+    height: u32,
+    new_width: *mut u32,
+    new_height: *mut u32,
+    x: *mut u32,
+    y: *mut u32,
+    err: *mut *mut mend_error,
+) -> mend_status {
+    // SAFETY: a live request that nobody changes now, numbers to write, or null.
+    unsafe {
+        guard(err, || {
+            let canvas = shared(request, "request")?.canvas(width, height)?;
+            let own = canvas.picture;
+            let to = [
+                (new_width, "new_width", canvas.width),
+                (new_height, "new_height", canvas.height),
+                (x, "x", own.x),
+                (y, "y", own.y),
+            ];
+            // None is written where one cannot be.
+            if let Some((_, name, _)) = to.iter().find(|(place, ..)| place.is_null()) {
+                return Err(null(name));
+            }
+            to.iter().for_each(|(place, _, value)| place.write(*value));
+            Ok(())
         })
     }
 }

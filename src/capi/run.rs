@@ -10,6 +10,8 @@ use super::request::mend_request;
 use super::status::mend_status;
 use super::text::lossless;
 use crate::error::Result;
+use crate::pixels::MaskView;
+use crate::plan::Canvas;
 use crate::progress::{Cancel, Preview, Progress, Step};
 use std::ffi::{c_char, c_void};
 use std::ptr;
@@ -31,7 +33,7 @@ pub struct mend_progress {
     /// do not write to it). It is there in the first call after an engine has made a new one, and
     /// NULL otherwise; engines without previews always give NULL. Copy it to keep it.
     pub preview: *const mend_image,
-    /// Where in 'src' the region is, over which a preview is to be stretched: its left column.
+    /// Where in 'dst' the region is, over which a preview is to be stretched: its left column.
     /// This and the next three are 0 without a preview.
     pub preview_x: u32,
     /// Its top row.
@@ -56,15 +58,17 @@ pub type mend_progress_fn =
     Option<unsafe extern "C" fn(progress: *const mend_progress, user: *mut c_void) -> i32>;
 
 /// Says what mend_inpaint would do, without doing it, as a JSON object in UTF-8: "engine", "reason"
-/// (why this engine), "variations" ({"made", "kept"}: how many fills are made and kept), "regions" (an array, in the order they are filled, of {"rect", "hole":
-/// {"x", "y", "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
+/// (why this engine), "canvas" ({"width", "height", "x", "y"} as from mend_expanded_size, on which the
+/// regions lie, or null where the picture keeps its size), "variations" ({"made", "kept"}: how many fills
+/// are made and kept), "regions" (an array, in the order they are filled, of {"rect", "hole": {"x", "y",
+/// "width", "height"}, "hole_pixels", "scale"}), "stages" (an array of {"name", "bytes",
 /// "way"}: what an engine with several parts holds, and how each is done to keep the memory budget),
 /// "peak_bytes" (predicted memory), "seconds" (predicted time) and "notes" (an array of strings for the
 /// user, such as which parameters the engine will not use). An empty mask has no regions.
 ///
 /// 'image' and 'mask' are as for mend_inpaint. 'image' may be NULL: the plan is then made from the
-/// mask alone. *json receives the string; free it with mend_string_free. On failure *json is NULL. No
-/// pointer but 'image' and 'err' may be NULL. Any number of threads may use one inpainter and one
+/// mask alone, which may not be NULL then. *json receives the string; free it with mend_string_free. On
+/// failure *json is NULL. No other pointer but 'err' may be NULL. Any number of threads may use one inpainter and one
 /// request at once.
 ///
 /// Errors as mend_inpaint.
@@ -98,6 +102,12 @@ pub unsafe extern "C" fn mend_plan(
 ///
 /// 'mask': one gray channel (MEND_LAYOUT_GRAY) of u8, u16 or f32, with the size of 'src'. 0 keeps the
 /// pixel, the largest value (255, 65535, 1.0) replaces it, and a value between replaces it in part.
+/// It may be NULL if the parameter "expand" was set, and then selects nothing.
+///
+/// If the parameter "expand" makes the picture larger, all that is new is filled together with what the
+/// mask selects. 'dst' then has the size that mend_expanded_size gives, and the format of 'src', and is
+/// memory that does not overlap 'src' and 'mask': it receives 'src' at its place, with the same bits, and
+/// the fill around it. Since version 1.3 of the C interface. Otherwise:
 ///
 /// 'dst': the size and format of 'src', and either exactly the same memory (same 'data', same
 /// 'stride') or memory that does not overlap 'src' and 'mask'. Separate memory receives a copy of
@@ -149,7 +159,7 @@ pub unsafe extern "C" fn mend_inpaint(
                 inpainter: shared(inpainter, "inpainter")?,
                 request: shared(request, "request")?,
                 cancel: cancel.as_ref(),
-                pictures: Pictures::of(src, mask, dst)?,
+                pictures: Pictures::of(shared(request, "request")?, src, mask, dst)?,
             }
             .run(Callback { progress, user })
         })
@@ -168,11 +178,12 @@ unsafe fn plan(
 ) -> Result<String> {
     // SAFETY: as this function's.
     let (image, mask) = unsafe {
-        let mask = Checked::mask_of(mask, "mask")?.mask()?;
         if image.is_null() {
-            (None, mask)
+            (None, Checked::mask_of(mask, "mask")?.mask()?)
         } else {
-            (Some(Checked::image_of(image, "image")?.view()?), mask)
+            let mask = selection(request, mask)?;
+            let image = Checked::image_of(image, "image")?;
+            (Some(image.view()?), selected(mask.as_ref(), &image)?)
         }
     };
     let plan = inpainter.0.plan(&request.0, image.as_ref(), &mask)?;
@@ -182,14 +193,17 @@ unsafe fn plan(
 /// The three pictures of a fill, checked against each other.
 struct Pictures {
     src: Checked,
-    mask: Checked,
+    mask: Option<Checked>,
     dst: Checked,
+    /// What 'src' grows to.
+    canvas: Canvas,
 }
 
 impl Pictures {
     /// # Safety
     /// As [`Checked::image_of`], for each.
     unsafe fn of(
+        request: &mend_request,
         src: *const mend_image,
         mask: *const mend_image,
         dst: *const mend_image,
@@ -198,12 +212,47 @@ impl Pictures {
         let (src, mask, dst) = unsafe {
             (
                 Checked::image_of(src, "src")?,
-                Checked::mask_of(mask, "mask")?,
+                selection(request, mask)?,
                 Checked::image_of(dst, "dst")?,
             )
         };
-        dst.check_destination(&src, &mask)?;
-        Ok(Self { src, mask, dst })
+        let (width, height) = src.size();
+        let canvas = request.0.canvas(width, height)?;
+        dst.check_destination(&src, mask.as_ref(), &canvas)?;
+        Ok(Self {
+            src,
+            mask,
+            dst,
+            canvas,
+        })
+    }
+}
+
+/// The mask of a fill; none where a picture is only to grow.
+///
+/// # Safety
+/// As [`Checked::image_of`].
+pub(super) unsafe fn selection(
+    request: &mend_request,
+    mask: *const mend_image,
+) -> Result<Option<Checked>> {
+    if mask.is_null() && request.0.expands() {
+        return Ok(None);
+    }
+    // SAFETY: as this function's.
+    unsafe { Checked::mask_of(mask, "mask") }.map(Some)
+}
+
+/// The mask of `src` as a view.
+///
+/// # Safety
+/// As [`Checked::view`].
+pub(super) unsafe fn selected<'a>(mask: Option<&Checked>, src: &Checked) -> Result<MaskView<'a>> {
+    let (width, height) = src.size();
+    match mask {
+        // SAFETY: as this function's.
+        Some(mask) => unsafe { mask.mask() },
+        None => MaskView::nothing(width, height),
     }
 }
 
@@ -222,11 +271,16 @@ impl Call<'_> {
     /// # Safety
     /// The pictures' memories are live; nobody writes 'src' and 'mask' or uses 'dst' meanwhile.
     unsafe fn run(self, mut progress: Callback) -> Result<String> {
-        let Pictures { src, mask, dst } = self.pictures;
+        let Pictures {
+            src,
+            mask,
+            dst,
+            canvas,
+        } = self.pictures;
         let cancel = self.cancel.map_or_else(Cancel::new, |c| c.0.clone());
         let filled = {
             // SAFETY: nothing is written while these views are alive, which is in this block.
-            let (image, mask) = unsafe { (src.view()?, mask.mask()?) };
+            let (image, mask) = unsafe { (src.view()?, selected(mask.as_ref(), &src)?) };
             self.inpainter
                 .0
                 .fill(&self.request.0, &image, &mask, &mut progress, &cancel)?
@@ -234,7 +288,7 @@ impl Call<'_> {
         let report = filled.report.to_json().to_string();
         // SAFETY: no other view is alive, and `dst` is the caller's to be written.
         let mut view = unsafe {
-            dst.copy_from(&src);
+            dst.copy_from(&src, &canvas);
             dst.view_mut()?
         };
         filled.apply(&mut view)?;

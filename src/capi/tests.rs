@@ -161,6 +161,13 @@ const ENTRIES: &[(&str, Entry)] = &[
     ("mend_variations_score", |w, _, _| unsafe {
         Fallback(mend_variations_score(w.variations, 0).is_nan())
     }),
+    ("mend_expanded_size", |w, _, err| unsafe {
+        let mut n = [0u32; 4];
+        let [a, b, c, d] = &mut n;
+        let status = mend_expanded_size(w.request, 8, 8, a, b, c, d, err);
+        assert_eq!(n, [0; 4]);
+        Status(status)
+    }),
     ("mend_variations_take", |w, _, err| unsafe {
         let image = World::image(&mut w.pixels);
         Status(mend_variations_take(w.variations, 0, &image, &image, err))

@@ -7,7 +7,7 @@ use super::handle::{free, shared};
 use super::image::{Checked, mend_image};
 use super::inpainter::mend_inpainter;
 use super::request::mend_request;
-use super::run::{Callback, mend_progress_fn};
+use super::run::{Callback, mend_progress_fn, selected, selection};
 use super::shield::shield;
 use super::status::mend_status;
 use crate::error::{Error, Result};
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn mend_inpaint_variations(
                 request: shared(request, "request")?,
                 cancel: cancel.as_ref(),
                 src: Checked::image_of(src, "src")?,
-                mask: Checked::mask_of(mask, "mask")?,
+                mask: selection(shared(request, "request")?, mask)?,
             }
             .run(Callback { progress, user }, report)
         })
@@ -104,9 +104,10 @@ pub unsafe extern "C" fn mend_variations_score(
 
 /// Writes variation 'number' to 'dst', as mend_inpaint does.
 ///
-/// 'src' is the picture that was filled. 'dst' has its size and format, and is either exactly the same
-/// memory (same 'data', same 'stride') or memory that does not overlap it. Separate memory receives a
-/// copy of every pixel of 'src', and the fill; the same memory receives the fill, also where it holds
+/// 'src' is the picture that was filled. 'dst' has its format and its size, or the size that
+/// mend_expanded_size gives if the parameter "expand" made it larger. It is memory that does not overlap
+/// 'src' or, if it has the size of 'src', exactly the same memory (same 'data', same 'stride'). Separate
+/// memory receives a copy of every pixel of 'src', and the fill; the same memory receives the fill, also where it holds
 /// another variation by now. Every pixel whose mask was 0 has the same bits in 'dst' as in 'src'; with the
 /// parameter "result" at "layer" it is zero instead. Bytes between the rows are not touched. On any
 /// failure 'dst' is not touched at all. Any variation may be taken any number of times.
@@ -150,7 +151,7 @@ struct Call<'a> {
     request: &'a mend_request,
     cancel: Option<&'a mend_cancel>,
     src: Checked,
-    mask: Checked,
+    mask: Option<Checked>,
 }
 
 impl Call<'_> {
@@ -166,7 +167,7 @@ impl Call<'_> {
     ) -> Result<mend_variations> {
         let cancel = self.cancel.map_or_else(Cancel::new, |c| c.0.clone());
         // SAFETY: as this function's.
-        let (image, mask) = unsafe { (self.src.view()?, self.mask.mask()?) };
+        let (image, mask) = unsafe { (self.src.view()?, selected(self.mask.as_ref(), &self.src)?) };
         let inpainter = &self.inpainter.0;
         let made = inpainter.vary(&self.request.0, &image, &mask, &mut progress, &cancel)?;
         if !report.is_null() {
@@ -185,7 +186,8 @@ impl mend_variations {
     /// The pictures' memories are live; nobody writes `src` or uses `dst` meanwhile.
     unsafe fn take(&self, number: usize, src: Checked, dst: Checked) -> Result<()> {
         let tell = |e: Error| Error::new(e.kind(), format!("'src': {}", e.message()));
-        dst.check_copy(&src)?;
+        let canvas = self.0.canvas();
+        dst.check_copy(&src, &canvas)?;
         self.0.check_number(number)?;
         // SAFETY: as this function's; the view ends here.
         self.0
@@ -193,7 +195,7 @@ impl mend_variations {
             .map_err(tell)?;
         // SAFETY: no other view is alive, and `dst` is the caller's to be written.
         let mut view = unsafe {
-            dst.copy_from(&src);
+            dst.copy_from(&src, &canvas);
             dst.view_mut()?
         };
         self.0.apply(number, &mut view)

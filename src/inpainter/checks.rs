@@ -7,15 +7,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pixels::{
     Depth, ImageView, MaskView, PixelFormat, Rect, RunMask, check_finite, opaque_within,
 };
-use crate::plan::{LONGEST, Region};
+use crate::plan::{Canvas, LONGEST, Region};
 use crate::progress::Cancel;
 use crate::request::Request;
 
-/// Refuses an image that does not go with the mask, or has no place for a `layer`.
+/// Refuses an image of another size than the mask's.
 ///
 /// # Errors
-/// [`ErrorKind::Mask`], [`ErrorKind::Image`].
-pub fn check_image(layer: bool, image: &ImageView<'_>, mask: &MaskView<'_>) -> Result<()> {
+/// [`ErrorKind::Mask`].
+pub fn check_sizes(image: &ImageView<'_>, mask: &MaskView<'_>) -> Result<()> {
     if (image.width(), image.height()) != (mask.width(), mask.height()) {
         return Err(Error::new(
             ErrorKind::Mask,
@@ -28,10 +28,7 @@ pub fn check_image(layer: bool, image: &ImageView<'_>, mask: &MaskView<'_>) -> R
             ),
         ));
     }
-    match layer {
-        true => needs_alpha(image.format()),
-        false => Ok(()),
-    }
+    Ok(())
 }
 
 /// Refuses a result on transparency where there is none.
@@ -49,26 +46,34 @@ pub fn needs_alpha(format: PixelFormat) -> Result<()> {
     ))
 }
 
-/// Refuses a source or guide mask of another size, and a `hole`, the mask as it was grown, that is everything.
+/// Refuses a source or guide mask of another size.
 ///
 /// # Errors
 /// [`ErrorKind::Mask`].
-pub fn check_hole(request: &Request, hole: &RunMask) -> Result<()> {
+pub fn check_masks(request: &Request, width: u32, height: u32) -> Result<()> {
     for (what, mask) in [("source", request.source()), ("guide", request.guide())] {
         let Some(mask) = mask else { continue };
-        if (mask.width(), mask.height()) != (hole.width(), hole.height()) {
+        if (mask.width(), mask.height()) != (width, height) {
             return Err(Error::new(
                 ErrorKind::Mask,
                 format!(
-                    "the {what} mask is {}×{} and the image {}×{}: give one of the image's size",
+                    "the {what} mask is {}×{} and the image {width}×{height}: give one of the image's \
+                     size",
                     mask.width(),
                     mask.height(),
-                    hole.width(),
-                    hole.height()
                 ),
             ));
         }
     }
+    Ok(())
+}
+
+/// Refuses what [`check_masks`] does, and a `hole`, the mask as it was grown, that is everything.
+///
+/// # Errors
+/// [`ErrorKind::Mask`].
+pub fn check_hole(request: &Request, hole: &RunMask) -> Result<()> {
+    check_masks(request, hole.width(), hole.height())?;
     let all = u64::from(hole.width()) * u64::from(hole.height());
     match hole.count() == all {
         true => Err(whole_image()),
@@ -87,6 +92,8 @@ pub(super) struct Case<'a> {
     pub runs: &'a RunMask,
     /// The mask as it was grown.
     pub hole: &'a RunMask,
+    /// Where the picture grows.
+    pub canvas: Option<&'a Canvas>,
 }
 
 impl Case<'_> {

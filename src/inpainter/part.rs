@@ -102,10 +102,11 @@ impl Part {
             if runs(&coverage.data).next().is_none() {
                 continue;
             }
-            let before = &image.row(place.y)[place.x as usize * pixel..][..n * pixel];
-            let mut row = memory::filled(before.len(), 0u8, WHAT)?;
+            let (first, before) = image.stored(place.y, place.x, place.right());
+            let mut row = memory::filled(n * pixel, 0u8, WHAT)?;
             if !layer {
-                row.copy_from_slice(before);
+                let start = (first - place.x) as usize * pixel;
+                row[start..start + before.len()].copy_from_slice(before);
             }
             let mut view = ImageViewMut::new(&mut row, place.width, 1, n * pixel, format)?;
             write_back(

@@ -1,7 +1,8 @@
 //! From a request and a mask to a plan that keeps the budget.
 #![forbid(unsafe_code)]
 
-use super::checks::{Case, check_hole, check_image};
+use super::asked::Asked;
+use super::checks::{Case, check_hole, needs_alpha};
 use super::colours::softness;
 use super::foresight::Foresight;
 use super::groups::groups;
@@ -16,7 +17,7 @@ use crate::engines::{self, Choice, OpenOptions, Opened};
 use crate::error::{Error, ErrorKind, Result};
 use crate::r#match;
 use crate::params::Extent;
-use crate::pixels::{ImageView, MaskView, Rect, RunMask};
+use crate::pixels::{Rect, RunMask};
 use crate::plan::{self, Costs, Fills, Memory, Needs, Plan, Region, Specks};
 use crate::request::Request;
 use std::path::Path;
@@ -44,19 +45,14 @@ pub(super) struct Work {
 
 impl Inpainter {
     /// Chooses the engine, opens it and plans with it.
-    pub(super) fn planned(
-        &self,
-        request: &Request,
-        image: Option<&ImageView<'_>>,
-        mask: &MaskView<'_>,
-    ) -> Result<Planned> {
+    pub(super) fn planned(&self, asked: &Asked<'_>) -> Result<Planned> {
         let models = self.options.models_folder();
-        let mut choice = self.choose(request, models.as_deref())?;
+        let mut choice = self.choose(&asked.request, models.as_deref())?;
         let instead = choice.instead.take();
-        let planned = self.planned_by(choice, request, image, mask, models.as_deref());
+        let planned = self.planned_by(choice, asked, models.as_deref());
         match (planned, instead) {
             (Err(e), Some(instead)) if e.kind() == ErrorKind::Budget => {
-                self.planned_by(*instead, request, image, mask, models.as_deref())
+                self.planned_by(*instead, asked, models.as_deref())
             }
             (planned, _) => planned,
         }
@@ -66,16 +62,21 @@ impl Inpainter {
     fn planned_by(
         &self,
         choice: Choice,
-        request: &Request,
-        image: Option<&ImageView<'_>>,
-        mask: &MaskView<'_>,
+        asked: &Asked<'_>,
         models: Option<&Path>,
     ) -> Result<Planned> {
+        let Asked {
+            image,
+            mask,
+            canvas,
+            ..
+        } = asked;
+        let request: &Request = &asked.request;
         let about = choice.engine.description();
         let parameters = request.parameters(&about)?;
         let settings = Settings::new(&parameters)?;
-        if let Some(image) = image {
-            check_image(settings.layer, image, mask)?;
+        if let (Some(image), true) = (image, settings.layer) {
+            needs_alpha(image.format())?;
         }
         let runs = RunMask::of(mask)?;
         if runs.count() == 0 {
@@ -89,17 +90,21 @@ impl Inpainter {
         notes.extend(choice.note);
         let grown = match settings.grow {
             0 => None,
-            grow => Some(runs.grown(grow)?),
+            grow => Some(match canvas {
+                Some(canvas) => runs.grown_in(grow, canvas.picture)?,
+                None => runs.grown(grow)?,
+            }),
         };
         let hole = grown.as_ref().unwrap_or(&runs);
         check_hole(request, hole)?;
         let case = Case {
             request,
             settings: &settings,
-            image,
+            image: image.as_ref(),
             mask,
             runs: &runs,
             hole,
+            canvas: canvas.as_ref(),
         };
         let engine = choice.engine.open(&OpenOptions {
             parameters: &parameters,
@@ -116,7 +121,10 @@ impl Inpainter {
         };
         let seconds = seconds / (1.0 + 0.85 * (self.threads() as f64 - 1.0));
         Ok(Planned {
-            plan: draft.plan(about.id, choice.reason, seconds, notes, settings.fills),
+            plan: Plan {
+                canvas: *canvas,
+                ..draft.plan(about.id, choice.reason, seconds, notes, settings.fills)
+            },
             settings,
             work: Some(work),
         })
@@ -178,6 +186,7 @@ fn nothing(engine: &str, reason: String, variations: Fills) -> Plan {
     Plan {
         engine: engine.to_owned(),
         reason,
+        canvas: None,
         variations,
         regions: Vec::new(),
         stages: Vec::new(),
@@ -237,6 +246,7 @@ impl Draft {
         Plan {
             engine: engine.to_owned(),
             reason,
+            canvas: None,
             variations,
             peak_bytes: self.peak_bytes(),
             regions: self.regions,
@@ -251,15 +261,25 @@ impl Planner<'_> {
     /// The draft with the most context that keeps the budget.
     fn within_budget(&self) -> Result<Draft> {
         let context = self.case.settings.context;
-        let draft = self.draft(context)?;
+        let draft = self.draft(context, false)?;
         let Some(budget) = self.budget.filter(|budget| draft.peak_bytes() > *budget) else {
             return Ok(draft);
         };
+        // What is around a picture may go side by side, for a little more time.
+        let split = self.case.canvas.is_some();
+        let draft = match split {
+            true => self.draft(context, true)?,
+            false => draft,
+        };
+        if draft.peak_bytes() <= budget {
+            return Ok(draft);
+        }
         // Less context is the one thing that can be given up unasked, and only if none was asked for.
         let (mut smallest, mut instead) = (draft.peak_bytes(), draft.memory.instead);
         if context == Extent::Auto {
             for share in [0.5, 0.25, 0.0] {
-                let mut draft = self.draft(Extent::Share(share * self.needs.context_share))?;
+                let mut draft =
+                    self.draft(Extent::Share(share * self.needs.context_share), split)?;
                 if draft.peak_bytes() <= budget {
                     draft.lowered = true;
                     return Ok(draft);
@@ -271,9 +291,9 @@ impl Planner<'_> {
         Err(too_small(budget, smallest, instead))
     }
 
-    /// The draft with so much context.
-    fn draft(&self, context: Extent) -> Result<Draft> {
-        let regions = self.regions(context)?;
+    /// The draft with so much context, what is around a picture `split` or as is cheaper.
+    fn draft(&self, context: Extent, split: bool) -> Result<Draft> {
+        let regions = self.regions(context, split)?;
         let pixels = self.pixel_bytes(&regions)?.ceil() as u64;
         // Native detail comes after the engine is done, beside what that keeps.
         let detail = most(&regions, |r| match detailed(self.needs, r) {
@@ -376,9 +396,16 @@ impl Planner<'_> {
     }
 
     /// The regions with so much context: first those of specks.
-    fn regions(&self, context: Extent) -> Result<Vec<Region>> {
+    fn regions(&self, context: Extent, split: bool) -> Result<Vec<Region>> {
         let grow = self.case.settings.grow;
-        let of = |mask, grow| plan::regions(mask, grow, context, self.needs, &self.costs);
+        let of = |mask: &RunMask, grow| match self.case.canvas {
+            // What is around the picture does not grow into it.
+            Some(canvas) => {
+                let mask = if grow > 0 { self.case.hole } else { mask };
+                plan::regions_around(mask, canvas, split, context, self.needs, &self.costs)
+            }
+            None => plan::regions(mask, grow, context, self.needs, &self.costs),
+        };
         let (mut regions, own) = match self.specks {
             Some(found) => {
                 let mut all = found.regions(blend::MARGIN)?;

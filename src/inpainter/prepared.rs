@@ -1,6 +1,7 @@
 //! A planned fill, and its run: region after region.
 #![forbid(unsafe_code)]
 
+use super::asked::Asked;
 use super::checks::no_source;
 use super::pace::Pace;
 use super::part::Part;
@@ -17,13 +18,14 @@ use crate::plan::{Plan, Region};
 use crate::progress::{Cancel, Preview, Progress};
 use crate::request::Request;
 use crate::workers::Workers;
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 /// A fill that was planned by [`Inpainter::prepare`]: [`Self::plan`] says what [`Self::run`] does.
 pub struct Prepared<'a> {
     inpainter: &'a Inpainter,
-    pub(super) request: &'a Request,
+    pub(super) request: Cow<'a, Request>,
     pub(super) image: ImageView<'a>,
     mask: MaskView<'a>,
     pub(super) planned: Planned,
@@ -34,17 +36,16 @@ pub struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     pub(super) fn new(
         inpainter: &'a Inpainter,
-        request: &'a Request,
+        asked: Asked<'a>,
         image: ImageView<'a>,
-        mask: MaskView<'a>,
         planned: Planned,
         took: Duration,
     ) -> Self {
         Self {
             inpainter,
-            request,
+            request: asked.request,
             image,
-            mask,
+            mask: asked.mask,
             planned,
             took,
         }
@@ -75,7 +76,7 @@ impl<'a> Prepared<'a> {
         let parts = self.regions(work, &mut pace, cancel)?;
         // A speck in the void leaves nothing behind; where all is void, something else was meant.
         if parts.iter().all(|part| part.empty) {
-            return Err(no_source(self.request));
+            return Err(no_source(&self.request));
         }
         cancel.check()?;
         if !pace.finish() {
@@ -100,7 +101,7 @@ impl<'a> Prepared<'a> {
             },
             image: &self.image,
             mask: &self.mask,
-            request: self.request,
+            request: &self.request,
             settings: &self.planned.settings,
             scored,
         }
@@ -158,6 +159,7 @@ impl<'a> Prepared<'a> {
             report: self.report(parts.len(), pixels, stages, start),
             held: Held::Parts(parts),
             layer: self.planned.settings.layer,
+            canvas: self.planned.plan.canvas,
         }
     }
 

@@ -7,6 +7,7 @@ use super::part::Part;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 use crate::pixels::{ImageView, ImageViewMut, PixelFormat, Rect};
+use crate::plan::Canvas;
 use std::cmp::Ordering;
 
 /// Different fills of the same hole, the best first; made by [`super::Inpainter::vary`].
@@ -35,8 +36,14 @@ impl Variations {
         self.kept.list.get(number).map(|one| one.score)
     }
 
+    /// The size of the pictures that they are written to, and where the picture that was filled lies there: all
+    /// of it, save with the parameter `expand`.
+    pub fn canvas(&self) -> Canvas {
+        self.kept.canvas
+    }
+
     /// Writes variation `number` into `dst`, which holds the picture that was filled or another variation
-    /// of it. Every pixel whose mask is 0 keeps its bits; with the parameter `result` at `layer` it becomes
+    /// of it; with the parameter `expand` it has the size of [`Self::canvas`] and holds it there. Every pixel whose mask is 0 keeps its bits; with the parameter `result` at `layer` it becomes
     /// zero instead. Any of them may be written any number of times.
     ///
     /// # Errors
@@ -53,13 +60,14 @@ impl Variations {
 
     /// Refuses a picture of another size or format than the one that was filled.
     pub(crate) fn check_picture(&self, picture: &ImageView<'_>) -> Result<()> {
-        self.kept.check_picture(picture)
+        let own = self.kept.canvas.picture;
+        self.kept.check_picture(picture, (own.width, own.height))
     }
 }
 
 /// The pixels of fills, to be written.
 pub(super) struct Kept {
-    size: (u32, u32),
+    canvas: Canvas,
     format: PixelFormat,
     /// Only the fill is wanted, on transparency.
     layer: bool,
@@ -91,7 +99,11 @@ impl Kept {
             pixels: Vec::new(),
         }));
         Ok(Self {
-            size: (image.width(), image.height()),
+            canvas: Canvas {
+                width: image.width(),
+                height: image.height(),
+                picture: image.window(),
+            },
             format: image.format(),
             layer,
             common: Vec::new(),
@@ -171,10 +183,11 @@ impl Kept {
     /// As there.
     pub fn apply(&self, number: usize, dst: &mut ImageViewMut<'_>) -> Result<()> {
         let one = self.one(number)?;
-        self.check_picture(&dst.as_view())?;
+        let (width, height) = (self.canvas.width, self.canvas.height);
+        self.check_picture(&dst.as_view(), (width, height))?;
         if self.layer {
             needs_alpha(self.format)?;
-            for y in 0..self.size.1 {
+            for y in 0..height {
                 dst.row_mut(y).fill(0);
             }
         }
@@ -192,10 +205,11 @@ impl Kept {
         Ok(())
     }
 
-    fn check_picture(&self, picture: &ImageView<'_>) -> Result<()> {
+    /// Refuses a picture of another size than this or of another format.
+    fn check_picture(&self, picture: &ImageView<'_>, (w, h): (u32, u32)) -> Result<()> {
         let ((width, height), own) = ((picture.width(), picture.height()), picture.format());
-        let (w, h) = self.size;
-        let what = match ((width, height) == self.size, own == self.format) {
+        let size = (w, h);
+        let what = match ((width, height) == size, own == self.format) {
             (true, true) => return Ok(()),
             (true, false) => "its format is another than that of the image that was filled".into(),
             (false, _) => {

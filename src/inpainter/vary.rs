@@ -61,7 +61,7 @@ impl Prepared<'_> {
             let mut fills = Fills::new(self, work, &mut kept, &mut pace, cancel)?;
             fills.make()?;
             if fills.empty {
-                return Err(no_source(self.request));
+                return Err(no_source(&self.request));
             }
             cancel.check()?;
             if !pace.finish() {

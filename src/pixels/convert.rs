@@ -40,14 +40,13 @@ pub fn read_working(view: &ImageView<'_>, rect: Rect, hole: &Coverage) -> Result
     };
     let mut raw = memory::filled(w.saturating_mul(channels), 0.0f32, "a row of the image")?;
     for y in 0..h {
-        let bytes = row_bytes(view, rect, y);
-        sample::load(format.depth, bytes, &mut raw);
+        load_row(view, rect, y, &mut raw);
         let hole = hole.row(y);
         if matches!(format.depth, Depth::F16 | Depth::F32)
             && !all_finite(&raw)
             && let Some(x) = first_strange(raw.chunks_exact(channels).zip(hole))
         {
-            return Err(not_finite(rect.x as usize + x, rect.y as usize + y));
+            return Err(not_finite(view, rect.x as usize + x, rect.y as usize + y));
         }
         let alpha = alpha.as_mut().map(|a| a.row_mut(y));
         split(format, &raw, rgb.row_mut(y), alpha, hole);
@@ -70,7 +69,7 @@ pub fn read_alpha(view: &ImageView<'_>, rect: Rect) -> Result<Option<Plane<f32>>
     let channels = format.layout.channels();
     let mut raw = memory::filled(w.saturating_mul(channels), 0.0f32, "a row of the image")?;
     for y in 0..h {
-        sample::load(format.depth, row_bytes(view, rect, y), &mut raw);
+        load_row(view, rect, y, &mut raw);
         for (a, p) in alpha.row_mut(y).iter_mut().zip(raw.chunks_exact(channels)) {
             *a = p[channels - 1].clamp(0.0, 1.0);
         }
@@ -94,7 +93,7 @@ pub fn even_alpha(view: &ImageView<'_>, rect: Rect, mask: &RunMask) -> Result<bo
     let mut raw = memory::filled(w.saturating_mul(channels), 0.0f32, "a row of the image")?;
     let mut first = None;
     for y in 0..rect.height {
-        sample::load(format.depth, row_bytes(view, rect, y as usize), &mut raw);
+        load_row(view, rect, y as usize, &mut raw);
         let runs = mask.row(rect.y + y);
         let mut next = runs.partition_point(|&(_, end)| end <= rect.x);
         for (x, pixel) in (rect.x..).zip(raw.chunks_exact(channels)) {
@@ -111,14 +110,16 @@ pub fn even_alpha(view: &ImageView<'_>, rect: Rect, mask: &RunMask) -> Result<bo
     Ok(true)
 }
 
-/// The pixels of `rect` that hold a value that is NaN or infinite; `None` where all are finite.
+/// The pixels of `rect` that hold a value that is NaN or infinite, or that are not in memory; `None` where
+/// all are finite.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Memory`].
 pub fn not_numbers(view: &ImageView<'_>, rect: Rect) -> Result<Option<Plane<u8>>> {
     let rect = rect.intersect(&view.bounds());
     let format = view.format();
-    if !matches!(format.depth, Depth::F16 | Depth::F32) {
+    let window = rect.intersect(&view.window());
+    if window == rect && !matches!(format.depth, Depth::F16 | Depth::F32) {
         return Ok(None);
     }
     let (w, h) = (rect.width as usize, rect.height as usize);
@@ -126,16 +127,21 @@ pub fn not_numbers(view: &ImageView<'_>, rect: Rect) -> Result<Option<Plane<u8>>
     let mut raw = memory::filled(w.saturating_mul(channels), 0.0f32, "a row of the image")?;
     let mut found: Option<Plane<u8>> = None;
     for y in 0..h {
-        sample::load(format.depth, row_bytes(view, rect, y), &mut raw);
-        if all_finite(&raw) {
+        load_row(view, rect, y, &mut raw);
+        let stored = match (window.y..window.bottom()).contains(&(rect.y + y as u32)) {
+            true => (window.x - rect.x) as usize..(window.right() - rect.x) as usize,
+            false => 0..0,
+        };
+        if stored.len() == w && all_finite(&raw) {
             continue;
         }
         let mut plane = match found.take() {
             Some(plane) => plane,
             None => Plane::filled(w, h, 0u8, "the pixels that are no numbers")?,
         };
-        for (f, p) in plane.row_mut(y).iter_mut().zip(raw.chunks_exact(channels)) {
-            *f = u8::from(!all_finite(p));
+        let pixels = plane.row_mut(y).iter_mut().zip(raw.chunks_exact(channels));
+        for (x, (f, p)) in pixels.enumerate() {
+            *f = u8::from(!stored.contains(&x) || !all_finite(p));
         }
         found = Some(plane);
     }
@@ -158,7 +164,7 @@ pub fn check_finite(
     let mut hole = Some(hole);
     let mut coverage = None;
     for y in 0..rect.height as usize {
-        sample::load(format.depth, row_bytes(view, rect, y), &mut raw);
+        load_row(view, rect, y, &mut raw);
         if all_finite(&raw) {
             continue;
         }
@@ -168,7 +174,7 @@ pub fn check_finite(
         let Some(coverage) = &coverage else { continue };
         let pixels = raw.chunks_exact(channels).zip(coverage.row(y));
         if let Some(x) = first_strange(pixels) {
-            return Err(not_finite(rect.x as usize + x, rect.y as usize + y));
+            return Err(not_finite(view, rect.x as usize + x, rect.y as usize + y));
         }
     }
     Ok(())
@@ -187,10 +193,10 @@ pub fn opaque_within(view: &ImageView<'_>, y: u32, x: u32, end: u32) -> bool {
     }
     let (channels, pixel) = (format.layout.channels(), format.bytes());
     let mut values = [0.0f32; 4];
-    let row = view.row(y);
-    (x as usize..end as usize).any(|x| {
+    let row = view.stored(y, x, end).1;
+    row.chunks_exact(pixel).any(|bytes| {
         let values = &mut values[..channels];
-        sample::load(format.depth, &row[x * pixel..(x + 1) * pixel], values);
+        sample::load(format.depth, bytes, values);
         values[channels - 1] > 0.0
     })
 }
@@ -288,7 +294,10 @@ fn check(bounds: Rect, rect: Rect, coverage: &Coverage) -> Result<()> {
     ))
 }
 
-fn not_finite(x: usize, y: usize) -> Error {
+fn not_finite(view: &ImageView<'_>, x: usize, y: usize) -> Error {
+    // The caller knows it by its place in the picture and not on a canvas.
+    let window = view.window();
+    let (x, y) = (x - window.x as usize, y - window.y as usize);
     Error::new(
         ErrorKind::Image,
         format!(
@@ -298,10 +307,17 @@ fn not_finite(x: usize, y: usize) -> Error {
     )
 }
 
-/// The bytes of `rect`'s row `y`.
-fn row_bytes<'a>(view: &ImageView<'a>, rect: Rect, y: usize) -> &'a [u8] {
-    let pixel = view.format().bytes();
-    &view.row(rect.y + y as u32)[rect.x as usize * pixel..][..rect.width as usize * pixel]
+/// Reads `rect`'s row `y`; pixels that are not in memory are 0.
+fn load_row(view: &ImageView<'_>, rect: Rect, y: usize, raw: &mut [f32]) {
+    let format = view.format();
+    let (first, bytes) = view.stored(rect.y + y as u32, rect.x, rect.right());
+    let (channels, count) = (format.layout.channels(), bytes.len() / format.bytes());
+    if count < rect.width as usize {
+        raw.fill(0.0);
+    }
+    let start = (first - rect.x) as usize * channels;
+    let own = &mut raw[start..start + count * channels];
+    sample::load(format.depth, bytes, own);
 }
 
 fn all_finite(values: &[f32]) -> bool {

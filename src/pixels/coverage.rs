@@ -1,7 +1,7 @@
 //! Masks: how much of each pixel is to be replaced.
 #![forbid(unsafe_code)]
 
-use super::{Depth, ImageView, Layout, Plane, Rect, disk};
+use super::{Depth, ImageView, Layout, PixelFormat, Plane, Rect, disk};
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory;
 
@@ -9,7 +9,11 @@ use crate::memory;
 /// largest value (255, 65535, 1.0) replaces it, between is a partial replacement. Floats beyond
 /// `0.0 ..= 1.0` count as the nearer end. The linear and premultiplied flags mean nothing here.
 #[derive(Clone, Copy, Debug)]
-pub struct MaskView<'a>(ImageView<'a>);
+pub struct MaskView<'a> {
+    view: ImageView<'a>,
+    /// On a canvas, where the picture lies that the mask is for: all that is around it is selected.
+    kept: Option<Rect>,
+}
 
 /// Coverage of a crop: `0.0` keeps the pixel's bits, `1.0` replaces it.
 pub type Coverage = Plane<f32>;
@@ -27,7 +31,7 @@ impl<'a> MaskView<'a> {
         } else if format.depth == Depth::F16 {
             "it is 16-bit float".to_owned()
         } else {
-            return Ok(Self(view));
+            return Ok(Self { view, kept: None });
         };
         Err(Error::new(
             ErrorKind::Mask,
@@ -38,14 +42,37 @@ impl<'a> MaskView<'a> {
         ))
     }
 
+    /// The mask of a picture of `width` × `height` that selects nothing. It takes no memory.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Mask`] when a size is zero or over 2^20.
+    pub fn nothing(width: u32, height: u32) -> Result<Self> {
+        let format = PixelFormat::new(Layout::Gray, Depth::U8);
+        let view = ImageView::unstored(width, height, format)
+            .map_err(|e| Error::new(ErrorKind::Mask, e.message()))?;
+        Ok(Self { view, kept: None })
+    }
+
+    /// The mask of the same picture on a canvas of `width` × `height`, with its corner at (`x`, `y`): what
+    /// is around it is selected, too.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Image`] when it does not fit there.
+    pub(crate) fn placed(&self, width: u32, height: u32, x: u32, y: u32) -> Result<Self> {
+        Ok(Self {
+            kept: Some(Rect::new(x, y, self.width(), self.height())),
+            view: self.view.placed(width, height, x, y)?,
+        })
+    }
+
     /// Columns.
     pub fn width(&self) -> u32 {
-        self.0.width()
+        self.view.width()
     }
 
     /// Rows.
     pub fn height(&self) -> u32 {
-        self.0.height()
+        self.view.height()
     }
 
     /// Calls `run(x, end)` for each stretch of non-zero pixels of row `y`, left to right. NaN counts
@@ -55,9 +82,43 @@ impl<'a> MaskView<'a> {
     }
 
     /// As [`Self::runs`], compiled for the closure.
-    pub(super) fn each_run(&self, y: u32, run: impl FnMut(u32, u32)) {
-        let bytes = self.0.row(y);
-        match self.0.format().depth {
+    pub(super) fn each_run(&self, y: u32, mut run: impl FnMut(u32, u32)) {
+        let Some(kept) = self.kept else {
+            return self.each_own_run(y, run);
+        };
+        if !(kept.y..kept.bottom()).contains(&y) {
+            return run(0, self.width());
+        }
+        // Runs that touch what is around are one with it.
+        let mut open = (0, kept.x);
+        self.each_own_run(y, |x, end| {
+            if x == open.1 {
+                open.1 = end;
+            } else {
+                if open.0 < open.1 {
+                    run(open.0, open.1);
+                }
+                open = (x, end);
+            }
+        });
+        if open.1 == kept.right() {
+            open.1 = self.width();
+        } else {
+            if open.0 < open.1 {
+                run(open.0, open.1);
+            }
+            open = (kept.right(), self.width());
+        }
+        if open.0 < open.1 {
+            run(open.0, open.1);
+        }
+    }
+
+    /// The runs of what the mask itself says.
+    fn each_own_run(&self, y: u32, mut run: impl FnMut(u32, u32)) {
+        let (first, bytes) = self.view.stored(y, 0, self.width());
+        let run = |x: u32, end: u32| run(first + x, first + end);
+        match self.view.format().depth {
             Depth::U8 => each_run::<1>(bytes, |b| b[0] != 0, run),
             Depth::U16 | Depth::F16 => each_run::<2>(bytes, |b| *b != [0; 2], run),
             Depth::F32 => each_run::<4>(
@@ -73,14 +134,14 @@ impl<'a> MaskView<'a> {
 
     /// [`ErrorKind::Mask`] if a pixel of these runs of row `y` is NaN.
     pub(super) fn check_nan(&self, y: u32, runs: &[(u32, u32)]) -> Result<()> {
-        if self.0.format().depth != Depth::F32 {
+        if self.view.format().depth != Depth::F32 {
             return Ok(());
         }
-        let values = self.0.row(y).as_chunks::<4>().0;
         for &(x, end) in runs {
-            let part = &values[x as usize..end as usize];
-            if let Some(at) = part.iter().position(|b| f32::from_ne_bytes(*b).is_nan()) {
-                return Err(nan(x as usize + at, y));
+            let (first, bytes) = self.view.stored(y, x, end);
+            let mut part = bytes.as_chunks::<4>().0.iter();
+            if let Some(at) = part.position(|b| f32::from_ne_bytes(*b).is_nan()) {
+                return Err(self.nan(first as usize + at, y));
             }
         }
         Ok(())
@@ -91,7 +152,8 @@ impl<'a> MaskView<'a> {
     ///
     /// Growing takes the largest value within the disk. Softening multiplies by a smooth ramp of
     /// the distance to the nearest pixel outside the grown mask. The image's border is no edge: a
-    /// mask that touches it is not softened there.
+    /// mask that touches it is not softened there. On a canvas, what is around the picture is selected
+    /// whole: it neither grows into the picture nor has an edge.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Mask`] for NaN; [`crate::ErrorKind::Argument`] when `rect` leaves the
@@ -109,7 +171,7 @@ impl<'a> MaskView<'a> {
                 ),
             ));
         }
-        match self.0.format().depth {
+        match self.view.format().depth {
             Depth::U8 => self.coverage_as::<u8>(rect, grow, feather),
             Depth::U16 | Depth::F16 => self.coverage_as::<u16>(rect, grow, feather),
             Depth::F32 => self.coverage_as::<f32>(rect, grow, feather),
@@ -128,6 +190,7 @@ impl<'a> MaskView<'a> {
         let middle = rect.grown_within(edge, w, h);
         let outer = middle.grown_within(grow, w, h);
         let mut values = self.load::<T>(outer)?;
+        // What is grown may not leave the picture, nor what is around it grow: that is laid in below.
         if grow > 0 && !rect.is_empty() {
             let to = Rect::new(
                 middle.x - outer.x,
@@ -136,6 +199,27 @@ impl<'a> MaskView<'a> {
                 middle.height,
             );
             values = disk::dilate(&values, to, grow)?;
+        }
+        let around = |at: Rect, y: usize| {
+            let kept = self.kept?;
+            let y = at.y + y as u32;
+            let inside = match (kept.y..kept.bottom()).contains(&y) {
+                true => kept.intersect(&Rect::new(at.x, y, at.width, 1)),
+                false => Rect::default(),
+            };
+            // All of the row where none of the picture's is in it.
+            let (from, to) = match inside.is_empty() {
+                true => (at.width, at.width),
+                false => (inside.x - at.x, inside.right() - at.x),
+            };
+            Some((from as usize, to as usize))
+        };
+        for y in 0..middle.height as usize {
+            if let Some((from, to)) = around(middle, y) {
+                let row = values.row_mut(y);
+                row[..from].fill(T::FULL);
+                row[to..].fill(T::FULL);
+            }
         }
         let (dx, dy) = ((rect.x - middle.x) as usize, (rect.y - middle.y) as usize);
         let (cw, ch) = (rect.width as usize, rect.height as usize);
@@ -159,7 +243,10 @@ impl<'a> MaskView<'a> {
             };
             let inner = Rect::new(dx as u32, dy as u32, rect.width, rect.height);
             disk::each_depth(&inside, inner, feather, |y, depths| {
-                for (c, squared) in coverage.row_mut(y).iter_mut().zip(depths) {
+                // Where there is nothing under the fill it does not fade.
+                let (from, to) = around(rect, y).unwrap_or((0, cw));
+                let row = coverage.row_mut(y)[from..to].iter_mut();
+                for (c, squared) in row.zip(&depths[from..to]) {
                     *c *= ramp(*squared, feather);
                 }
             })?;
@@ -172,12 +259,20 @@ impl<'a> MaskView<'a> {
         let mut values = Plane::filled(w, h, T::default(), "the region's mask")?;
         for y in 0..h {
             let row = rect.y + y as u32;
-            let bytes = &self.0.row(row)[rect.x as usize * size_of::<T>()..];
-            if let Some(x) = T::load(bytes, values.row_mut(y)) {
-                return Err(nan(rect.x as usize + x, row));
+            let (first, bytes) = self.view.stored(row, rect.x, rect.right());
+            let start = (first - rect.x) as usize;
+            let own = start..start + bytes.len() / size_of::<T>();
+            if let Some(x) = T::load(bytes, &mut values.row_mut(y)[own]) {
+                return Err(self.nan(first as usize + x, row));
             }
         }
         Ok(values)
+    }
+
+    /// A pixel is NaN, by its place in the canvas; the caller knows it by that in the mask.
+    fn nan(&self, x: usize, y: u32) -> Error {
+        let kept = self.kept.unwrap_or_default();
+        nan(x - kept.x as usize, y - kept.y)
     }
 }
 

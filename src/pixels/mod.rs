@@ -23,7 +23,7 @@ pub use format::{Depth, Layout, PixelFormat};
 pub use plane::{Plane, RgbImage, mirrored};
 pub use rect::Rect;
 pub use runs::RunMask;
-pub use view::{ImageView, ImageViewMut};
+pub use view::{ImageView, ImageViewMut, MAX_SIDE};
 
 #[cfg(test)]
 mod tests;

@@ -89,6 +89,32 @@ impl RunMask {
         })
     }
 
+    /// The same, where only what is selected in `within` grows, and no further than that.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn grown_in(&self, radius: u32, within: Rect) -> Result<Self> {
+        let all = Rect::new(0, 0, self.width(), self.height());
+        let own = self.cut(all, within)?.grown(radius)?;
+        own.cut(all, within)?.or(self)
+    }
+
+    /// The mask on a canvas of `width` × `height`, where it lies at `place`; nothing around it is selected.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn placed(&self, width: u32, height: u32, place: Rect) -> Result<Self> {
+        Self::build(width, height, |y, out| {
+            let Some(y) = y.checked_sub(place.y) else {
+                return Ok(());
+            };
+            for &(x, end) in self.row(y) {
+                memory::push(out, (place.x + x, place.x + end), WHAT)?;
+            }
+            Ok(())
+        })
+    }
+
     /// The pixels of `self` or of `other`, which has the same size.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ pub struct ImageView<'a> {
     height: u32,
     stride: usize,
     format: PixelFormat,
+    /// Where in the picture `data` lies: all of it, save for one that was placed on a canvas.
+    window: Rect,
 }
 
 /// A caller's picture, to write. Bytes between the rows are never touched.
@@ -77,7 +79,74 @@ impl<'a> ImageView<'a> {
             height,
             stride,
             format,
+            window: Rect::new(0, 0, width, height),
         })
+    }
+
+    /// A picture without a single pixel in memory.
+    pub(super) fn unstored(width: u32, height: u32, format: PixelFormat) -> Result<Self> {
+        check(
+            usize::MAX,
+            width,
+            height,
+            width as usize * format.bytes(),
+            format,
+        )?;
+        Ok(Self {
+            data: &[],
+            width,
+            height,
+            stride: 0,
+            format,
+            window: Rect::default(),
+        })
+    }
+
+    /// The picture on a canvas of `width` × `height`, with its corner at (`x`, `y`); what is around it has no
+    /// pixels in memory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Image`] when it does not fit there, or the canvas is too large.
+    pub(crate) fn placed(&self, width: u32, height: u32, x: u32, y: u32) -> Result<Self> {
+        let fits = |at: u32, len: u32, all: u32| u64::from(at) + u64::from(len) <= u64::from(all);
+        let all = Self::unstored(width, height, self.format)?;
+        if !fits(x, self.width, width) || !fits(y, self.height, height) {
+            return Err(Error::new(
+                ErrorKind::Image,
+                format!(
+                    "a picture of {}×{} at ({x}, {y}) does not fit on {width}×{height}",
+                    self.width, self.height
+                ),
+            ));
+        }
+        let mut window = self.window;
+        (window.x, window.y) = (window.x + x, window.y + y);
+        Ok(Self {
+            data: self.data,
+            stride: self.stride,
+            window,
+            ..all
+        })
+    }
+
+    /// Where in the picture its pixels are in memory: all of it, save for one that was placed.
+    pub(crate) fn window(&self) -> Rect {
+        self.window
+    }
+
+    /// The bytes of those pixels of `x .. end` of row `y` that are in memory, and the first one's column.
+    pub(crate) fn stored(&self, y: u32, x: u32, end: u32) -> (u32, &'a [u8]) {
+        let window = self.window;
+        let (from, to) = (x.max(window.x), end.min(window.right()));
+        if from >= to || !(window.y..window.bottom()).contains(&y) {
+            return (x, &[]);
+        }
+        let pixel = self.format.bytes();
+        let start = (y - window.y) as usize * self.stride + (from - window.x) as usize * pixel;
+        (
+            from,
+            &self.data[start..start + (to - from) as usize * pixel],
+        )
     }
 
     /// Columns.
@@ -102,8 +171,7 @@ impl<'a> ImageView<'a> {
 
     /// The bytes of row `y`: `width * format.bytes()` of them.
     pub fn row(&self, y: u32) -> &'a [u8] {
-        let start = y as usize * self.stride;
-        &self.data[start..start + self.width as usize * self.format.bytes()]
+        self.stored(y, 0, self.width).1
     }
 }
 
@@ -137,6 +205,7 @@ impl<'a> ImageViewMut<'a> {
             height: self.height,
             stride: self.stride,
             format: self.format,
+            window: Rect::new(0, 0, self.width, self.height),
         }
     }
 

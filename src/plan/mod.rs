@@ -1,6 +1,8 @@
 //! From a mask to regions of interest, and what they will cost. Floor 1, pure.
 #![forbid(unsafe_code)]
 
+mod border;
+mod canvas;
 mod memory;
 mod parts;
 mod regions;
@@ -8,6 +10,8 @@ mod specks;
 #[cfg(test)]
 mod tests;
 
+pub use border::regions_around;
+pub use canvas::Canvas;
 pub use memory::{Memory, Stage};
 pub use regions::{LONGEST, regions};
 pub use specks::{Specks, specks};
@@ -174,6 +178,8 @@ pub struct Plan {
     pub engine: String,
     /// Why this engine.
     pub reason: String,
+    /// The canvas that the picture grows to, on which the regions lie; none where it keeps its size.
+    pub canvas: Option<Canvas>,
     /// How many fills are made. A call that gives one fill keeps the best of them.
     pub variations: Fills,
     /// The regions, in the order they will be filled.
@@ -197,6 +203,7 @@ impl Plan {
         json!({
             "engine": self.engine,
             "reason": self.reason,
+            "canvas": self.canvas.as_ref().map(Canvas::to_json),
             "variations": {"made": self.variations.made, "kept": self.variations.kept},
             "regions": self.regions.iter().map(|r| json!({
                 "rect": rect(&r.rect), "hole": rect(&r.hole),

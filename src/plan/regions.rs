@@ -8,7 +8,7 @@ use crate::memory;
 use crate::params::Extent;
 use crate::pixels::{Rect, RunMask};
 
-const WHAT: &str = "the plan's regions";
+pub(super) const WHAT: &str = "the plan's regions";
 /// Pixels of context at the least, whatever was asked for: something must be known.
 const LEAST_CONTEXT: u32 = 8;
 /// Longest side of a region: patches are addressed by 16 bits.
@@ -16,7 +16,7 @@ pub const LONGEST: u32 = 65_535;
 /// Longest side of the pieces of a hole whose region would be longer, and how far one reaches into the
 /// next, which fills that again: no patch at its end is to go by what is not filled yet.
 const PIECE: u32 = 16_384;
-const OVERLAP: u32 = 32;
+pub(super) const OVERLAP: u32 = 32;
 /// Regions that the exact search may start from; more parts than that are first gathered by cells.
 const MOST_GROUPS: usize = 1 << 14;
 
@@ -58,7 +58,7 @@ pub fn regions(
     }
 }
 
-fn too_long(region: &Region) -> bool {
+pub(super) fn too_long(region: &Region) -> bool {
     region.rect.width.max(region.rect.height) > LONGEST
 }
 
@@ -101,17 +101,17 @@ fn gather(mut parts: Vec<Part>, context: u32) -> Result<Vec<Part>> {
     }
 }
 
-struct Frame<'a> {
-    width: u32,
-    height: u32,
-    context: Extent,
-    needs: &'a Needs,
-    costs: &'a Costs,
+pub(super) struct Frame<'a> {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) context: Extent,
+    pub(super) needs: &'a Needs,
+    pub(super) costs: &'a Costs,
 }
 
 impl Frame<'_> {
     /// Pixels of context around `hole`.
-    fn context_of(&self, hole: &Rect) -> u32 {
+    pub(super) fn context_of(&self, hole: &Rect) -> u32 {
         let longer = f64::from(hole.width.max(hole.height));
         // A cast of a float saturates, and NaN becomes 0.
         match self.context {
@@ -154,7 +154,12 @@ impl Frame<'_> {
     }
 
     fn region(&self, hole: Rect, hole_pixels: u64) -> Region {
-        let grown = hole.grown_within(self.context_of(&hole), self.width, self.height);
+        self.region_with(self.context_of(&hole), hole, hole_pixels)
+    }
+
+    /// The region of `hole` with so many pixels of context.
+    pub(super) fn region_with(&self, context: u32, hole: Rect, hole_pixels: u64) -> Region {
+        let grown = hole.grown_within(context, self.width, self.height);
         let grown = self.fitted(&hole, grown);
         let (x, width) = self.side(grown.x, grown.width, self.width);
         let (y, height) = self.side(grown.y, grown.height, self.height);
@@ -170,7 +175,12 @@ impl Frame<'_> {
     }
 
     /// The regions, those that are too long in pieces and with less context.
-    fn in_pieces(&self, regions: Vec<Region>, mask: &RunMask, grow: u32) -> Result<Vec<Region>> {
+    pub(super) fn in_pieces(
+        &self,
+        regions: Vec<Region>,
+        mask: &RunMask,
+        grow: u32,
+    ) -> Result<Vec<Region>> {
         let mut all = memory::with_capacity(regions.len(), WHAT)?;
         let mut waiting: Vec<Region> = Vec::new();
         for region in regions {
@@ -217,7 +227,7 @@ impl Frame<'_> {
     }
 
     /// Predicted seconds at the region's working size.
-    fn seconds(&self, region: &Region) -> f64 {
+    pub(super) fn seconds(&self, region: &Region) -> f64 {
         let share = region.scale * region.scale;
         let pixels = region.rect.area() as f64 * share;
         let hole = region.hole_pixels as f64 * share;

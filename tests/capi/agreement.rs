@@ -52,6 +52,9 @@ pub trait Surface {
     /// Fills in place, or apart with so many bytes after each row. A failure must leave the
     /// destination alone; the surface checks that.
     fn fill(&self, ask: &Ask<'_>, padding: Option<usize>) -> Result<(Json, Picture), Failure>;
+    /// Makes the picture larger, into memory that held something else, and gives the picture's corner there.
+    /// Without a mask that of the `Ask` is not looked at. A failure must leave the destination alone.
+    fn expand(&self, ask: &Ask<'_>, mask: bool) -> Result<(Json, Picture, (u32, u32)), Failure>;
     /// All variations with their scores, each written apart.
     fn vary(&self, ask: &Ask<'_>) -> Result<(Json, Vec<(f64, Picture)>), Failure>;
 }
@@ -347,6 +350,65 @@ fn variations(surface: &dyn Surface) -> Vec<Seen> {
         seen.push(Seen::Status(refused.status));
     }
     seen.extend([Seen::Json(plan), Seen::Status(status)]);
+    seen
+}
+
+/// The picture lies where the geometry says, to the bit, in every format; a mask is filled, too.
+fn larger(surface: &dyn Surface) -> Vec<Seen> {
+    let mut seen = Vec::new();
+    let mask = hole(Depth::U8, 0);
+    let params = [("expand", "left=3,top=10%,bottom=2")];
+    // Every layout and every depth is among them.
+    for format in formats().into_iter().step_by(5) {
+        let image = Picture::textured(SIZE, format, 3);
+        for with in [false, true] {
+            let ask = Ask {
+                params: &params,
+                ..Ask::new(&image, &mask)
+            };
+            let (report, made, at) = surface.expand(&ask, with).expect("a larger picture");
+            assert_eq!((made.width, made.height), (43, 35));
+            assert_eq!(at, (3, 3));
+            let new = 43 * 35 - 40 * 30 + if with { 56 } else { 0 };
+            assert_eq!(report["pixels"], new, "{report}");
+            for (x, y) in (0..30).flat_map(|y| (0..40).map(move |x| (x, y))) {
+                let selected = with && mask.pixel(x, y) != [0];
+                let same = image.pixel(x, y) == made.pixel(x + 3, y + 3);
+                assert!(same || selected, "{format:?}: {x},{y}");
+            }
+            seen.extend([seen_report(report), Seen::Picture(made)]);
+        }
+    }
+    let image = Picture::textured(SIZE, RGB8, 0);
+    let ask = Ask {
+        params: &params,
+        ..Ask::new(&image, &mask)
+    };
+    let plan = surface.plan(&ask).expect("a plan");
+    let canvas = serde_json::json!({"width": 43, "height": 35, "x": 3, "y": 3});
+    assert_eq!(plan["canvas"], canvas);
+    seen.push(Seen::Json(plan));
+    // By nothing it is the picture.
+    let same = Ask {
+        params: &[("expand", "0")],
+        ..ask
+    };
+    let (report, made, at) = surface.expand(&same, false).expect("the picture");
+    assert_eq!((made.repadded(0), at), (image.clone(), (0, 0)));
+    seen.push(seen_report(report));
+    for (value, kind, said) in [
+        ("20000", ErrorKind::Parameter, "40040×40030"),
+        ("1,2,3", ErrorKind::Parameter, "'1,2,3'"),
+    ] {
+        let ask = Ask {
+            params: &[("expand", value)],
+            ..ask
+        };
+        let refused = surface.expand(&ask, false).expect_err(said);
+        assert_eq!(refused.status, kind as i32);
+        assert!(refused.message.contains(said), "{}", refused.message);
+        seen.push(Seen::Status(refused.status));
+    }
     seen
 }
 
@@ -916,6 +978,7 @@ through_both! {
     parameters_of_engines
     a_layer
     variations
+    larger
     a_guide
     refusals
     nan_in_the_hole

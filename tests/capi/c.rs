@@ -217,6 +217,45 @@ impl Surface for C {
         Ok((taken(report), filled))
     }
 
+    fn expand(&self, ask: &Ask<'_>, mask: bool) -> Result<(Json, Picture, (u32, u32)), Failure> {
+        let (inpainter, request) = prepare(ask)?;
+        let (src, selected) = (image(ask.image), image(ask.mask));
+        let selected: *const mend_image = if mask { &selected } else { null() };
+        let [mut w, mut h, mut x, mut y] = [0; 4];
+        let mut err = null_mut();
+        // SAFETY, here and below: everything passed is live.
+        let status = unsafe {
+            let (width, height) = (src.width, src.height);
+            mend_expanded_size(
+                request.0, width, height, &mut w, &mut h, &mut x, &mut y, &mut err,
+            )
+        };
+        outcome(status, err)?;
+        let mut larger = Picture::new((w, h), ask.image.format, 5, |_, _, _| 0.4);
+        let before = larger.clone();
+        let dst = image_mut(&mut larger);
+        let (mut report, mut err) = (null_mut(), null_mut());
+        let status = unsafe {
+            mend_inpaint(
+                inpainter.0,
+                request.0,
+                &src,
+                selected,
+                &dst,
+                None,
+                null_mut(),
+                null(),
+                &mut report,
+                &mut err,
+            )
+        };
+        if let Err(e) = outcome(status, err) {
+            assert_eq!(larger, before, "a failure wrote: {}", e.message);
+            return Err(e);
+        }
+        Ok((taken(report), larger, (x, y)))
+    }
+
     fn vary(&self, ask: &Ask<'_>) -> Result<(Json, Vec<(f64, Picture)>), Failure> {
         let (inpainter, request) = prepare(ask)?;
         let (src, mask) = (image(ask.image), image(ask.mask));

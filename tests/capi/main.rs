@@ -6,6 +6,7 @@ mod c;
 #[path = "../../src/capi/tests/declared.rs"]
 mod declared;
 mod header;
+mod larger;
 mod misuse;
 mod picture;
 mod previews;

@@ -82,6 +82,39 @@ impl Surface for Rust {
         }
     }
 
+    fn expand(&self, ask: &Ask<'_>, mask: bool) -> Result<(Json, Picture, (u32, u32)), Failure> {
+        let made = (|| {
+            let (inpainter, request) = prepare(ask)?;
+            let image = ask.image.view();
+            let mask = match mask {
+                true => Some(MaskView::new(ask.mask.view())?),
+                false => None,
+            };
+            let never = Cancel::new();
+            let progress = &mut mend::progress::Silent;
+            let made = inpainter.expand(&request, &image, mask.as_ref(), progress, &never)?;
+            let canvas = made.canvas;
+            let mut larger = Picture::new(
+                (canvas.width, canvas.height),
+                image.format(),
+                5,
+                |_, _, _| 0.4,
+            );
+            let (w, h, stride, format) =
+                (larger.width, larger.height, larger.stride, larger.format);
+            made.apply(&mut ImageViewMut::new(
+                &mut larger.bytes,
+                w,
+                h,
+                stride,
+                format,
+            )?)?;
+            let at = (canvas.picture.x, canvas.picture.y);
+            Ok((as_text(&made.report().to_json()), larger, at))
+        })();
+        made.map_err(failed)
+    }
+
     fn vary(&self, ask: &Ask<'_>) -> Result<(Json, Vec<(f64, Picture)>), Failure> {
         let mut calls = 0;
         let mut progress = |_: &Step| {

@@ -8,7 +8,7 @@ use crate::mask::How;
 use crate::models::ModelsArgs;
 use crate::orient::MaskOrientation;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, Subcommand};
-use mend::params::{ParamKind, ParamSpec, Value};
+use mend::params::{ParamKind, ParamSpec, Sides, Value};
 use mend::request::{common_params, engine_params};
 use mend::{Error, ErrorKind, Inpainter, Options, Request, Result};
 use std::path::PathBuf;
@@ -31,6 +31,7 @@ Examples:
   mend fill photos/ --mask masks/ -o filled/
   mend fill a.png b.png --mask mask.png --fit-mask -o filled/
   mend fill photo.jpg --mask mask.png -o 'filled-{n}.jpg' --variations 4
+  mend fill photo.jpg --expand 10% -o wider.jpg
   mend fill - --mask mask.png -o - < photo.png > filled.png
 
 Files: PNG, JPEG, TIFF (8 and 16 bits, 16 and 32-bit float), WebP, BMP, PNM, TGA and QOI are recognised
@@ -149,8 +150,11 @@ pub struct SelectArgs {
     /// transparency that value is multiplied by the opacity; if the mask has a single colour or is
     /// painted in colours, the opacity alone counts. If all values are nearly black (0 and 1, for
     /// example), they count as black and white. A note names everything that was not taken as it is.
-    #[arg(long, value_name = "MASK", help_heading = MASKS)]
-    pub mask: PathBuf,
+    ///
+    /// With --expand it may be left out: then only what is new is filled.
+    #[arg(long, value_name = "MASK", help_heading = MASKS,
+        required_unless_present_any = ["expand", "set"])]
+    pub mask: Option<PathBuf>,
     /// Fill where the mask is dark instead
     #[arg(long, help_heading = MASKS)]
     pub invert_mask: bool,
@@ -188,6 +192,12 @@ pub struct SelectArgs {
 impl SelectArgs {
     /// The request that the parameters make.
     pub fn request(&self) -> Result<Request> {
+        if self.mask.is_none() && self.sides().is_none() {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                "nothing says what to fill: give --mask, or --expand to make the picture larger",
+            ));
+        }
         let mut request = Request::new();
         for (name, value) in &self.params.0 {
             request.set(name, value).map_err(|e| match e.kind() {
@@ -201,14 +211,26 @@ impl SelectArgs {
 
     /// How many fills of each picture are to be written.
     pub fn variations(&self) -> u32 {
-        const NAME: &str = "variations";
-        let mut given = self.params.0.iter().rev();
-        let value = given.find(|(name, _)| name == NAME);
-        let spec = common_params().into_iter().find(|spec| spec.name == NAME);
-        match value.zip(spec).map(|((_, value), spec)| spec.parse(value)) {
-            Some(Ok(Value::Integer(count))) => u32::try_from(count).unwrap_or(1),
+        match self.value("variations") {
+            Some(Value::Integer(count)) => u32::try_from(count).unwrap_or(1),
             _ => 1,
         }
+    }
+
+    /// By how much each side of a picture grows, if that was given and can be read.
+    pub fn sides(&self) -> Option<Sides> {
+        match self.value("expand") {
+            Some(Value::Sides(sides)) => Some(sides),
+            _ => None,
+        }
+    }
+
+    /// What a common parameter was set to last, if that can be read.
+    fn value(&self, name: &str) -> Option<Value> {
+        let mut given = self.params.0.iter().rev();
+        let (_, value) = given.find(|(own, _)| own == name)?;
+        let spec = common_params().into_iter().find(|spec| spec.name == name)?;
+        spec.parse(value).ok()
     }
 
     /// How to read the mask.
@@ -221,7 +243,9 @@ impl SelectArgs {
 
     /// Whether the mask is the picture's own alpha.
     pub fn mask_is_alpha(&self) -> bool {
-        self.mask.as_os_str() == "alpha"
+        self.mask
+            .as_ref()
+            .is_some_and(|mask| mask.as_os_str() == "alpha")
     }
 }
 
@@ -447,6 +471,7 @@ fn arg(param: &Param) -> Arg {
         Some(ParamKind::Number { .. }) => arg.value_name("X").allow_negative_numbers(true),
         Some(ParamKind::Choice(_)) => arg.value_name("NAME"),
         Some(ParamKind::Extent { .. }) => arg.value_name("EXTENT"),
+        Some(ParamKind::Sides { .. }) => arg.value_name("SIDES"),
         Some(ParamKind::Bytes) => arg.value_name("SIZE"),
         Some(ParamKind::Text) | None => arg.value_name("TEXT"),
     }
@@ -481,7 +506,8 @@ fn described(spec: &ParamSpec) -> String {
             let ids: Vec<_> = choices.iter().map(|(id, _)| *id).collect();
             text.push_str(&format!(" One of {}.", ids.join(", ")));
         }
-        ParamKind::Text | ParamKind::Extent { .. } | ParamKind::Bytes => {}
+        ParamKind::Text | ParamKind::Extent { .. } | ParamKind::Sides { .. } | ParamKind::Bytes => {
+        }
     }
     if !spec.default.is_empty() {
         text.push_str(&format!(" [default: {}]", spec.default));

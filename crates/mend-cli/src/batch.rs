@@ -84,13 +84,13 @@ fn nothing(select: &SelectArgs) -> Error {
         .map(|path| path.display().to_string())
         .collect();
     let images = images.join(", ");
-    let what = match select.mask.is_dir() {
-        true => format!(
+    let what = match select.mask.as_ref().filter(|mask| mask.is_dir()) {
+        Some(mask) => format!(
             "no picture in {images} has a mask in {}: masks are matched by name, as photo.png or \
              photo.mask.png for photo.jpg",
-            select.mask.display()
+            mask.display()
         ),
-        false => format!("there is no picture in {images}"),
+        None => format!("there is no picture in {images}"),
     };
     Error::new(ErrorKind::Argument, what)
 }

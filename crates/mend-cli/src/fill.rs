@@ -6,6 +6,7 @@ use crate::args::{FillArgs, SelectArgs};
 use crate::budget::{Budget, peak};
 use crate::files::{self, Kind, Meta, Output, Picture, Source, Want, WriteOptions};
 use crate::jobs::{self, Job};
+use crate::larger::{lay, set_sides};
 use crate::mask::{self, Mask};
 use crate::mask_file::MaskReading;
 use crate::output::place_all;
@@ -14,7 +15,7 @@ use crate::sink::{Sink, copy, kind_of_output};
 use crate::terminal::{Bar, duration};
 use crate::{batch, pipe};
 use mend::pixels::Depth;
-use mend::{Error, ErrorKind, Inpainter, Plan, Report, Request, Result, Variations};
+use mend::{Canvas, Error, ErrorKind, Inpainter, Plan, Report, Request, Result, Variations};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -27,6 +28,8 @@ pub struct Outcome {
     written: bool,
     pub notes: Vec<String>,
     seconds: f64,
+    /// Whether the picture's own alpha was its mask.
+    of_alpha: bool,
 }
 
 impl Outcome {
@@ -35,7 +38,10 @@ impl Outcome {
         json!({
             "ok": true,
             "image": job.image.to_string_lossy(),
-            "mask": job.mask.as_ref().map_or("alpha".into(), |mask| mask.path.to_string_lossy()),
+            "mask": match &job.mask {
+                Some(mask) => Some(mask.path.to_string_lossy()),
+                None => self.of_alpha.then(|| "alpha".into()),
+            },
             "output": job.first().to_string_lossy(),
             "outputs": outputs(job, &self.report.scores),
             "written": self.written,
@@ -127,7 +133,7 @@ fn skipped(app: &App, job: &Job) -> Result<()> {
 /// As [`pipe::spool`].
 pub fn take_stdin(app: &App, select: &SelectArgs, budget: &Budget) -> Result<()> {
     let masks = [
-        Some(&select.mask),
+        select.mask.as_ref(),
         select.source_mask.as_ref(),
         select.guide.as_ref(),
     ];
@@ -178,12 +184,20 @@ pub fn one(
     bar.stage("read");
     let task = Task::open(app, args, job, &budget)?;
     let inputs = task.read(request)?;
-    let mut outcome = match inputs.mask.empty {
+    let grows = canvas_of(&inputs)?.grows();
+    let mut outcome = match inputs.mask.empty && !grows {
         true => task.untouched(inpainter, inputs, &bar)?,
         false => task.filled(inpainter, inputs, bar)?,
     };
     outcome.seconds = start.elapsed().as_secs_f64();
+    outcome.of_alpha = args.select.mask_is_alpha();
     Ok(outcome)
+}
+
+/// What the picture grows to.
+fn canvas_of(inputs: &Inputs) -> Result<Canvas> {
+    let picture = &inputs.picture;
+    inputs.request.canvas(picture.width, picture.height)
 }
 
 /// One picture's way from file to file.
@@ -253,6 +267,7 @@ impl<'a> Task<'a> {
         let (mut picture, mask) =
             read_both(self.app, self.args, self.job, self.budget, &self.source)?;
         let mut request = request.clone();
+        set_sides(&mut request, &self.args.select, &picture)?;
         let mut notes: Vec<String> = picture.notes.drain(..).collect();
         let select = &self.args.select;
         let mut reading = MaskReading::new(self.app, select, &self.job.image, self.budget);
@@ -299,6 +314,7 @@ impl<'a> Task<'a> {
             written: !sinks.is_empty(),
             notes,
             seconds: 0.0,
+            of_alpha: false,
         })
     }
 
@@ -311,8 +327,16 @@ impl<'a> Task<'a> {
             mut notes,
         } = inputs;
         set_encoding(&mut picture, &self.args.select);
-        let writing = files::write_bytes(&picture, self.kind);
-        self.budget.need(writing, "writing the picture")?;
+        let canvas = request.canvas(picture.width, picture.height)?;
+        let writing = files::write_bytes((canvas.width, canvas.height), &picture, self.kind);
+        // The larger picture is made beside the one that was read.
+        let larger = match canvas.grows() {
+            true => {
+                u64::from(canvas.width) * u64::from(canvas.height) * picture.format.bytes() as u64
+            }
+            false => 0,
+        };
+        self.budget.need(writing + larger, "writing the picture")?;
         inpainter.set_max_memory(self.budget.left());
         let explain = |e| self.explain(mask.explain(e));
         let prepared = inpainter
@@ -322,9 +346,9 @@ impl<'a> Task<'a> {
             // The fills are held while each is encoded from a copy of the picture.
             let pixels: u64 = prepared.plan().regions.iter().map(|r| r.hole_pixels).sum();
             let held = pixels * self.sinks.len() as u64 * picture.format.bytes() as u64;
-            let copy = picture.data.len() as u64;
+            let copy = (picture.data.len() as u64).max(larger);
             self.budget
-                .need(writing + held + copy, "writing the pictures")?;
+                .need(writing + larger + held + copy, "writing the pictures")?;
         }
         let folder = self.args.previews.as_deref();
         let stem = self.job.preview_stem();
@@ -337,7 +361,11 @@ impl<'a> Task<'a> {
         let plan = prepared.plan().clone();
         drop(prepared);
         notes.extend(previews.finish()?.map(str::to_owned));
-        let (report, several) = filled.map_err(explain)?.laid_into(&mut picture)?;
+        let filled = filled.map_err(explain)?;
+        if canvas.grows() {
+            lay(&mut picture, &canvas)?;
+        }
+        let (report, several) = filled.laid_into(&mut picture)?;
         notes.extend(report.notes.iter().cloned());
         drop(mask);
         let sinks: Vec<&Sink> = self.sinks.iter().collect();
@@ -352,6 +380,7 @@ impl<'a> Task<'a> {
             written: true,
             notes,
             seconds: 0.0,
+            of_alpha: false,
         })
     }
 
@@ -474,7 +503,10 @@ fn read_both(
 ) -> Result<(Picture, Mask)> {
     let Some(found) = &job.mask else {
         let picture = files::read(source, Want::Pixels)?;
-        let mask = mask::of_alpha(source, &picture, args.select.mask_how())?;
+        let mask = match args.select.mask_is_alpha() {
+            true => mask::of_alpha(source, &picture, args.select.mask_how())?,
+            false => Mask::nothing(picture.width, picture.height)?,
+        };
         return Ok((picture, mask));
     };
     let reading = MaskReading::new(app, &args.select, &job.image, budget);

@@ -34,7 +34,7 @@ impl Guard {
             guard.add(image, "a picture");
         }
         for (folder, what) in [
-            (Some(&args.select.mask), "a mask"),
+            (args.select.mask.as_ref(), "a mask"),
             (args.select.source_mask.as_ref(), "a source mask"),
             (args.select.guide.as_ref(), "a guide mask"),
         ] {
@@ -114,7 +114,7 @@ impl Guard {
         }
         let select = &args.select;
         let masks = [
-            Some(&select.mask),
+            select.mask.as_ref(),
             select.source_mask.as_ref(),
             select.guide.as_ref(),
         ];

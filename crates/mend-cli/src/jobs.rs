@@ -23,7 +23,7 @@ const MARKS: &[&str] = &[".mask", "_mask", "-mask"];
 #[derive(Clone, Debug)]
 pub struct Job {
     pub image: PathBuf,
-    /// `None`: the image's own alpha.
+    /// `None`: the image's own alpha, or nothing where no mask was named.
     pub mask: Option<Mask>,
     pub source: Option<PathBuf>,
     pub guide: Option<PathBuf>,
@@ -91,6 +91,8 @@ pub struct Jobs {
 
 /// Where masks come from.
 enum Masks {
+    /// None was named: pictures are only to grow.
+    Nothing,
     Alpha,
     /// One for all pictures.
     One(PathBuf),
@@ -115,7 +117,7 @@ pub fn several(select: &SelectArgs) -> bool {
 /// [`ErrorKind::Mask`] where none is found in a folder, [`ErrorKind::Io`].
 pub fn one(select: &SelectArgs, image: &Path) -> Result<Found> {
     check_pipes(select)?;
-    let masks = Masks::new(&select.mask, select.mask_is_alpha())?;
+    let masks = Masks::of_select(select)?;
     let more = More::new(select)?;
     let mask = masks.of(image)?;
     if let (Masks::Folder(folder, _), None) = (&masks, &mask) {
@@ -198,7 +200,7 @@ fn many(app: &App, args: &FillArgs, jobs: &mut Jobs) -> Result<()> {
             "- means one picture: with several, name files and an output folder",
         ));
     }
-    let masks = Masks::new(&select.mask, select.mask_is_alpha())?;
+    let masks = Masks::of_select(select)?;
     let more = More::new(select)?;
     let mut foreign = Vec::new();
     for named in &select.images {
@@ -244,7 +246,7 @@ fn many(app: &App, args: &FillArgs, jobs: &mut Jobs) -> Result<()> {
 
 fn of_many(args: &FillArgs, masks: &Masks, more: &More, image: &Path) -> Result<Option<Job>> {
     let mask = masks.of(image)?;
-    if mask.is_none() && !matches!(masks, Masks::Alpha) {
+    if mask.is_none() && !matches!(masks, Masks::Alpha | Masks::Nothing) {
         return Ok(None);
     }
     let found = more.found(mask, image)?;
@@ -340,7 +342,7 @@ fn check_number(args: &FillArgs) -> Result<()> {
 }
 
 fn check_pipes(select: &SelectArgs) -> Result<()> {
-    let inputs = select.images.iter().chain([&select.mask]);
+    let inputs = select.images.iter().chain(&select.mask);
     let pipes = inputs
         .chain(&select.source_mask)
         .chain(&select.guide)
@@ -355,6 +357,14 @@ fn check_pipes(select: &SelectArgs) -> Result<()> {
 }
 
 impl Masks {
+    /// Those that the command line names.
+    fn of_select(select: &SelectArgs) -> Result<Self> {
+        match &select.mask {
+            Some(path) => Self::new(path, select.mask_is_alpha()),
+            None => Ok(Self::Nothing),
+        }
+    }
+
     fn new(path: &Path, alpha: bool) -> Result<Self> {
         if alpha {
             return Ok(Self::Alpha);
@@ -383,13 +393,13 @@ impl Masks {
         }
     }
 
-    /// The mask of `image`; none for alpha, and where there is none.
+    /// The mask of `image`; none for alpha, for nothing, and where there is none.
     ///
     /// # Errors
     /// [`ErrorKind::Mask`] where several would do.
     fn of(&self, image: &Path) -> Result<Option<Mask>> {
         let (folder, list) = match self {
-            Self::Alpha => return Ok(None),
+            Self::Nothing | Self::Alpha => return Ok(None),
             Self::One(path) => {
                 return Ok(Some(Mask {
                     path: path.clone(),

@@ -19,6 +19,7 @@ mod guard;
 mod identity;
 mod install;
 mod jobs;
+mod larger;
 #[doc(hidden)]
 pub mod mask;
 mod mask_file;

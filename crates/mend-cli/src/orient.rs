@@ -9,6 +9,7 @@
 use crate::files::{self, Picture, Source, Want};
 use crate::mask::Mask;
 use mend::Result;
+use mend::params::Sides;
 use std::path::Path;
 
 /// What a mask's pixels stand for where EXIF turns the picture, or the mask, for showing.
@@ -121,9 +122,46 @@ fn to_stored(orientation: u16, (w, h): (u32, u32), (x, y): (u32, u32)) -> (u32, 
     }
 }
 
+/// The sides of the stored picture that are `shown` as these.
+pub fn stored_sides(orientation: u16, shown: &Sides) -> Sides {
+    let [left, top, right, bottom] = shown.all();
+    // Where the stored first row and first column are shown decides.
+    Sides::new(match orientation {
+        2 => [right, top, left, bottom],
+        3 => [right, bottom, left, top],
+        4 => [left, bottom, right, top],
+        5 => [top, left, bottom, right],
+        6 => [top, right, bottom, left],
+        7 => [bottom, right, top, left],
+        8 => [bottom, left, top, right],
+        _ => [left, top, right, bottom],
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sides_are_those_that_are_shown() {
+        use mend::params::Extent::Pixels;
+        // A picture of 1 × 1 with sides of their own lengths: where its pixel is shown tells them.
+        let shown = Sides::new([1, 2, 4, 8].map(Pixels));
+        for orientation in 1..=8 {
+            let stored = stored_sides(orientation, &shown);
+            let [left, top, right, bottom] = stored.all().map(|side| match side {
+                Pixels(n) => n,
+                _ => 0,
+            });
+            let size = (left + 1 + right, top + 1 + bottom);
+            assert_eq!(shown_size(orientation, size), (6, 11), "{orientation}");
+            assert_eq!(
+                to_shown(orientation, size, (left, top)),
+                (1, 2),
+                "{orientation}"
+            );
+        }
+    }
 
     #[test]
     fn rows_and_columns_are_shown_where_exif_says() {

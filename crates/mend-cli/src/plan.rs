@@ -4,8 +4,10 @@
 use crate::App;
 use crate::args::PlanArgs;
 use crate::budget::{Budget, mib, resident};
-use crate::files::{self, Picture, Want};
+use crate::files::{self, Picture, Source, Want};
 use crate::fill::{named, source, take_stdin};
+use crate::larger::set_sides;
+use crate::mask::Mask;
 use crate::mask_file::MaskReading;
 use crate::terminal::{duration, escaped};
 use crate::{jobs, mask};
@@ -32,17 +34,18 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
     let from = source(app, image, &budget);
     let mut reading = MaskReading::new(app, select, image, &budget);
     let (mut about, mask) = match &mask {
-        None => {
+        None if select.mask_is_alpha() => {
             let picture = files::read(&from, Want::Pixels)?;
             let mask = mask::of_alpha(&from, &picture, select.mask_how())?;
             (picture, mask)
         }
+        None => {
+            let about = header(&from)?;
+            let mask = Mask::nothing(about.width, about.height)?;
+            (about, mask)
+        }
         Some(found) => {
-            let mut about = files::read(&from, Want::Header)?;
-            // Of the picture's pixels a plan needs their alpha.
-            if about.format.layout.has_alpha() {
-                about = files::read(&from, Want::Pixels)?;
-            }
+            let about = header(&from)?;
             let mask = reading.read(found)?;
             let mask = reading.fitted(&about, &found.path, mask)?;
             (about, mask)
@@ -54,11 +57,19 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
     if let Some(path) = &guide {
         request.set_guide(&reading.beside(&about, path)?.view()?)?;
     }
-    let picture_bytes =
-        u64::from(about.width) * u64::from(about.height) * about.format.bytes() as u64;
+    set_sides(&mut request, select, &about)?;
+    let canvas = request.canvas(about.width, about.height)?;
+    let bytes = |width: u32, height: u32| {
+        u64::from(width) * u64::from(height) * about.format.bytes() as u64
+    };
+    let larger = match canvas.grows() {
+        true => bytes(canvas.width, canvas.height),
+        false => 0,
+    };
+    let picture_bytes = bytes(about.width, about.height) + larger;
     let left = budget.left().map(|left| left.saturating_sub(picture_bytes));
     let inpainter = args.machine.inpainter(left);
-    let plan = if mask.empty {
+    let plan = if mask.empty && !canvas.grows() {
         None
     } else {
         let pixels = match about.data.is_empty() {
@@ -92,6 +103,15 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
     }
 }
 
+/// The picture's header; of its pixels a plan needs their alpha.
+fn header(from: &Source<'_>) -> Result<Picture> {
+    let about = files::read(from, Want::Header)?;
+    match about.format.layout.has_alpha() {
+        true => files::read(from, Want::Pixels),
+        false => Ok(about),
+    }
+}
+
 fn one_at_a_time(what: impl std::fmt::Display) -> Error {
     Error::new(
         ErrorKind::Argument,
@@ -112,6 +132,12 @@ fn text(about: &Picture, plan: Option<&Plan>, whole: u64) -> String {
         plan.engine,
         escaped(&plan.reason)
     );
+    if let Some(canvas) = &plan.canvas {
+        t.push_str(&format!(
+            "canvas   {}×{}, with the picture at {},{}\n",
+            canvas.width, canvas.height, canvas.picture.x, canvas.picture.y
+        ));
+    }
     let fills = plan.variations;
     if fills.made > 1 {
         let kept = match fills.kept {

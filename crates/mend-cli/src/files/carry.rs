@@ -4,6 +4,8 @@
 use super::exif::Entry;
 use super::jpeg_markers::Markers;
 use super::png_chunks::Chunk;
+use super::zeroed;
+use mend::{Canvas, Result};
 
 /// What goes along only into a file of the same format.
 #[derive(Clone, Debug, Default)]
@@ -16,6 +18,31 @@ pub enum Carry {
     Jpeg(Box<Markers>),
     /// Tags and storage.
     Tiff(Box<TiffCarry>),
+}
+
+impl Carry {
+    /// Brings what goes pixel by pixel to the canvas that the picture grows to: what is new has zeros.
+    ///
+    /// # Errors
+    /// [`mend::ErrorKind::Memory`].
+    pub fn grow(&mut self, canvas: &Canvas) -> Result<()> {
+        let Self::Tiff(tiff) = self else {
+            return Ok(());
+        };
+        let (own, others) = (canvas.picture, &mut tiff.others.1);
+        let each = others.len() / (own.width as usize * own.height as usize).max(1);
+        if each == 0 {
+            return Ok(());
+        }
+        let stride = canvas.width as usize * each;
+        let mut larger = zeroed(stride * canvas.height as usize, "the further channels")?;
+        for (y, row) in others.chunks_exact(own.width as usize * each).enumerate() {
+            let start = (own.y as usize + y) * stride + own.x as usize * each;
+            larger[start..start + row.len()].copy_from_slice(row);
+        }
+        *others = larger;
+        Ok(())
+    }
 }
 
 /// What a TIFF gives on to a TIFF.

@@ -16,6 +16,17 @@ const X_RESOLUTION: u16 = 282;
 const Y_RESOLUTION: u16 = 283;
 const RESOLUTION_UNIT: u16 = 296;
 
+/// Tags that say how large the picture is, and whether that is its width: TIFF's, EXIF's and those of the
+/// interoperability directory.
+const SIZES: [(u16, bool); 6] = [
+    (256, true),
+    (257, false),
+    (0xa002, true),
+    (0xa003, false),
+    (0x1001, true),
+    (0x1002, false),
+];
+
 /// A tag with its values, little-endian.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -282,6 +293,26 @@ pub fn parse(blob: &[u8]) -> Option<Tree> {
     })
 }
 
+/// `blob` with the picture's new size where it says one; `None` where it says none.
+pub fn resized(blob: &[u8], width: u32, height: u32) -> Option<Vec<u8>> {
+    let mut tree = parse(blob)?;
+    let mut found = false;
+    let all = [&mut tree.main, &mut tree.exif, &mut tree.interop];
+    for entry in all.into_iter().flatten() {
+        let Some((_, is_width)) = SIZES.iter().find(|(tag, _)| *tag == entry.tag) else {
+            continue;
+        };
+        let size = if *is_width { width } else { height };
+        (entry.kind, entry.count) = (4, 1);
+        entry.data = size.to_le_bytes().to_vec();
+        found = true;
+    }
+    match found {
+        true => build(&tree),
+        false => None,
+    }
+}
+
 impl Tree {
     /// The same, to be written with little-endian numbers. A comment in UTF-16 is in the block's
     /// order too, though its type does not say so.
@@ -457,6 +488,27 @@ mod tests {
             assert_eq!(orientation(&blob), Some(6));
             let inches = Density::PerMetre(300.0 / INCH, 300.0 / INCH);
             assert_eq!(density(&blob), Some(inches));
+        }
+    }
+
+    #[test]
+    fn a_new_size_is_said_wherever_one_was() {
+        let short = |tag, value: u16| Entry {
+            tag,
+            kind: 3,
+            count: 1,
+            data: value.to_le_bytes().to_vec(),
+        };
+        for big in [false, true] {
+            let mut tree = Tree { big, ..sample() };
+            assert_eq!(resized(&build(&tree).unwrap(), 70_000, 5), None);
+            tree.exif.extend([short(0xa002, 40), short(0xa003, 30)]);
+            let blob = resized(&build(&tree).unwrap(), 70_000, 5).unwrap();
+            let now = parse(&blob).unwrap();
+            let of = |tag| now.exif.iter().find(|e| e.tag == tag).unwrap().data.clone();
+            assert_eq!(of(0xa002), 70_000u32.to_le_bytes());
+            assert_eq!(of(0xa003), 5u32.to_le_bytes());
+            assert_eq!((&now.main, now.exif.len()), (&tree.main, 3));
         }
     }
 

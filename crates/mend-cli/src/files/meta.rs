@@ -30,6 +30,18 @@ impl Meta {
         exif::orientation(self.exif.as_deref()?)
     }
 
+    /// Says that the picture has another size, where EXIF says one. (XMP says it as well; programs go by the
+    /// file's own size.)
+    pub fn set_size(&mut self, width: u32, height: u32) {
+        if let Some(changed) = self
+            .exif
+            .as_deref()
+            .and_then(|exif| exif::resized(exif, width, height))
+        {
+            self.exif = Some(changed);
+        }
+    }
+
     /// Takes out what may show an earlier state of the picture: only what is known to hold none
     /// stays.
     pub fn clean(&mut self, dropped: &mut Dropped) {

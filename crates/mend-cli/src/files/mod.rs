@@ -427,9 +427,9 @@ pub fn jpeg_notes(picture: &Picture, out: &Path) -> Vec<String> {
     notes
 }
 
-/// Bytes beyond the pixels that writing `kind` takes, about.
-pub fn write_bytes(picture: &Picture, kind: Kind) -> u64 {
-    let pixels = u64::from(picture.width) * u64::from(picture.height);
+/// Bytes beyond the pixels that writing `picture` as `kind` takes in this size, about.
+pub fn write_bytes((width, height): (u32, u32), picture: &Picture, kind: Kind) -> u64 {
+    let pixels = u64::from(width) * u64::from(height);
     let channels = picture.format.layout.channels() as u64;
     match kind {
         // The encoder holds a transformed copy with four channels and the finished file.

@@ -60,6 +60,14 @@ impl Mask {
         })
     }
 
+    /// The mask of a picture of this size that selects nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`].
+    pub fn nothing(width: u32, height: u32) -> Result<Self> {
+        Self::new(width, height, Depth::U8)
+    }
+
     /// An error of the library with what is known of the mask, where it is about that.
     pub fn explain(&self, error: Error) -> Error {
         match (&self.advice, error.kind()) {
@@ -75,7 +83,11 @@ impl Mask {
     /// # Errors
     /// None that the checks on the way here leave.
     pub fn view(&self) -> Result<MaskView<'_>> {
-        MaskView::new(self.image()?)
+        match self.empty {
+            // Its zero pages need not be looked at.
+            true => MaskView::nothing(self.width, self.height),
+            false => MaskView::new(self.image()?),
+        }
     }
 
     /// The mask as a gray picture of its size.
