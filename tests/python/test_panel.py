@@ -13,6 +13,7 @@ plugins.import_gimp()
 import fill
 import native
 import panel
+import params
 from fill import Item
 from job import Rect
 from test_fill import Gimp
@@ -47,7 +48,7 @@ class Panel(unittest.TestCase):
             everything.settings.set(chosen(everything, "engine"), engine["id"])
             self.assertLessEqual(len(everything.fields(True)), 3)
             shown = {f.name for e in (True, False) for f in everything.fields(e)}
-            common = {p["name"] for p in self.description["params"]} - {"result"}
+            common = {p["name"] for p in self.description["params"]} - set(params.NO_FIELDS)
             self.assertEqual(shown, common | {p["name"] for p in engine["params"]})
 
     def test_every_engine_accepts_its_own_defaults_and_gets_no_others(self):
