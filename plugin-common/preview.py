@@ -69,7 +69,7 @@ class Job(threading.Thread):
         """`number`: of the set, from 0 on. `kept`: fills of earlier sets, which stay in front."""
         super().__init__(name="mend-preview", daemon=True)
         self.reading, self.fills, self.error = reading, tuple(kept), None
-        self.view, self.picture = None, ()
+        self.view, self.close_up, self.picture = None, None, ()
         self.countdown = job.Countdown(reading.seconds * (count if number else 1))
         self._inpainter, self._number, self._count = inpainter, number, count
         self._cancel = inpainter.cancel()
@@ -106,6 +106,8 @@ class Job(threading.Thread):
         self._step = thumbs.step_of(view, MOST)
         looks = [thumbs.look(part, part.data, view, self._step) for part in parts]
         self.picture = tuple(look for look in looks if look)
+        # What small pictures show, in the view's own coordinates.
+        self.close_up = thumbs.view_of(parts, 0.12, 8).intersect(view).moved(-view.x, -view.y)
         self.view = view
 
     def _make(self, count):
@@ -192,7 +194,8 @@ class Previewer:
 
     def clear(self):
         """Nothing is shown."""
-        self.fills, self.chosen, self.view, self.picture = (), 0, None, ()
+        self.fills, self.chosen = (), 0
+        self.view, self.close_up, self.picture = None, None, ()
         self._made_for, self._reading = None, None
 
     @property
@@ -203,6 +206,18 @@ class Previewer:
     @property
     def working(self):
         return self.state in (RESTING, WORKING)
+
+    @property
+    def expected(self):
+        """How many fills are shown when all is done."""
+        return SLOW_FILLS if self.slow else FILLS
+
+    @property
+    def leaving(self):
+        """The fills that go when the set that is being made comes."""
+        if self.state != WORKING or self.stale or not self._number:
+            return ()
+        return tuple(fill for fill in self.fills if fill not in self._seen)
 
     @property
     def more(self):
@@ -331,7 +346,7 @@ class Previewer:
         self._seen = self.fills = fills
         if self._show is not None and len(fills) > self._show:
             self.chosen, self._show = self._show, None
-        self.view, self.picture = work.view, work.picture
+        self.view, self.close_up, self.picture = work.view, work.close_up, work.picture
         self._made_for, self._reading = self._key, work.reading
 
     def _stop(self):

@@ -5,6 +5,7 @@ It runs in C loops of Python's own (slices, tables), for a Python loop over pixe
 seconds. One copy serves every host. Python's standard library only, 3.8 or newer.
 """
 
+import array
 import functools
 import struct
 import sys
@@ -27,6 +28,10 @@ class Look(NamedTuple):
     rgba: bytes  # 8 bits a channel, as screens show it, alpha not multiplied in
 
 
+# Of wide and narrow holes more is in view beside them: screens are wider than high.
+ASPECT = 1.5
+
+
 def view_of(parts, margin=0.5, least=32):
     """The rectangle to look at: around all holes of `parts`, with some of what is around them.
 
@@ -36,7 +41,11 @@ def view_of(parts, margin=0.5, least=32):
     holes, read = Rect(0, 0, 0, 0), Rect(0, 0, 0, 0)
     for part in parts:
         holes, read = holes.union(part.piece.hole), read.union(part.piece.rect)
-    return holes.grown(max(round(max(holes.width, holes.height) * margin), least)).intersect(read)
+    view = holes.grown(max(round(max(holes.width, holes.height) * margin), least))
+    wide = max(view.width, round(view.height * ASPECT))
+    high = max(view.height, round(view.width / ASPECT))
+    view = Rect(view.x - (wide - view.width) // 2, view.y - (high - view.height) // 2, wide, high)
+    return view.intersect(read)
 
 
 def step_of(view, most):
@@ -47,14 +56,16 @@ def step_of(view, most):
 def look(part, data, view, step, cover=None):
     """What `data`, pixels over the rectangle of `part`, show of the view; None where it is nothing.
 
-    `cover`, a byte a pixel over the same rectangle, takes the place of alpha.
+    `cover`, a byte a pixel over the same rectangle, takes the place of alpha. Where the part has a
+    `matrix`, its floats in linear light are multiplied by it.
     """
     rect = part.piece.rect
     seen = rect.intersect(view)
     if seen.empty:
         return None
     inside = seen.moved(-rect.x, -rect.y)
-    rgba = bytearray(_small(data, rect.width, part.format, inside, step))
+    matrix = getattr(part, "matrix", None)
+    rgba = bytearray(_small(data, rect.width, part.format, inside, step, matrix))
     if cover is not None:
         lines = [_row(cover, rect.width, 1, y, inside)[::step] for y in _rows(inside, step)]
         rgba[3::4] = b"".join(lines)
@@ -82,7 +93,7 @@ _ORDER = {
 }
 
 
-def _small(data, width, pixel_format, rect, step):
+def _small(data, width, pixel_format, rect, step, matrix=None):
     """Every `step`th pixel of `rect`, of rows of `width` pixels, as RGBA of 8 bits."""
     depth, size = pixel_format & 0xF0, native.pixel_bytes(pixel_format)
     channels = native.CHANNELS[pixel_format & 0x0F]
@@ -95,7 +106,10 @@ def _small(data, width, pixel_format, rect, step):
     first = wide - 1 if sys.byteorder == "little" else 0
     lines = []
     for y in _rows(rect, step):
-        codes = _codes(_row(data, width, size, y, rect), depth)
+        row = _row(data, width, size, y, rect)
+        if matrix:
+            row = _times(row, matrix, step, channels)
+        codes = _codes(row, depth)
         line = bytearray(4 * count)
         made = {}
         for to, channel in enumerate(_ORDER[pixel_format & 0x0F]):
@@ -109,6 +123,17 @@ def _small(data, width, pixel_format, rect, step):
             line[to::4] = made[channel]
         lines.append(bytes(line))
     return b"".join(lines)
+
+
+def _times(row, matrix, step, channels):
+    """Each `step`th pixel of a row of floats with its colour multiplied by a matrix."""
+    values = array.array("f", row)
+    old = [values[i :: channels * step] for i in range(3)]
+    for i, (a, b, c) in enumerate(matrix):
+        values[i :: channels * step] = array.array(
+            "f", [a * x + b * y + c * z for x, y, z in zip(*old)]
+        )
+    return values.tobytes()
 
 
 def _codes(row, depth):

@@ -3,6 +3,7 @@
 that make more of them. No Krita here."""
 
 from . import job, preview
+from .job import Rect
 from .qt import QtCore, QtGui, QtWidgets
 
 Qt = QtCore.Qt
@@ -10,24 +11,38 @@ Qt = QtCore.Qt
 MOST_ZOOM = 3.0
 
 
+def _number(flag):
+    """A flag as drawText takes it: PyQt5's are numbers, PyQt6's have one."""
+    return int(getattr(flag, "value", flag))
+
+
+CENTRE = _number(Qt.AlignmentFlag.AlignCenter)
+
+
 class Scene:
     """The picture around the hole and one fill on it, to be painted at any size."""
 
-    def __init__(self, view, looks, fill=None):
-        self.fill = fill
-        self.width, self.height = view.width, view.height
+    def __init__(self, view, close_up, looks, fill=None):
+        self.fill, self.close_up = fill, close_up
+        self.whole = Rect(0, 0, view.width, view.height)
         self._images = [(look.rect, _image(look)) for look in looks]
 
-    def paint(self, painter, rect):
-        """In the middle of `rect`, as large as it goes."""
-        scale = min(rect.width() / self.width, rect.height() / self.height, MOST_ZOOM)
-        width, height = self.width * scale, self.height * scale
+    def paint(self, painter, rect, faded, part):
+        """`part` of it in the middle of `rect`, as large as it goes; `faded` where it is out of
+        date."""
+        scale = min(rect.width() / part.width, rect.height() / part.height, MOST_ZOOM)
+        width, height = part.width * scale, part.height * scale
         left = rect.x() + (rect.width() - width) / 2
         top = rect.y() + (rect.height() - height) / 2
+        painter.save()
+        painter.setClipRect(QtCore.QRectF(left, top, width, height))
         painter.setRenderHint(QtGui.QPainter.RenderHint.SmoothPixmapTransform)
         for at, image in self._images:
             place = QtCore.QRectF(
-                left + at.x * scale, top + at.y * scale, at.width * scale, at.height * scale
+                left + (at.x - part.x) * scale,
+                top + (at.y - part.y) * scale,
+                at.width * scale,
+                at.height * scale,
             )
             # In steps down to the size, so that each pixel counts.
             size = QtCore.QSize(max(round(place.width()), 1), max(round(place.height()), 1))
@@ -38,6 +53,11 @@ class Scene:
                     Qt.TransformationMode.SmoothTransformation,
                 )
             painter.drawImage(place, image)
+        if faded:
+            veil = painter.background().color()
+            veil.setAlpha(140)
+            painter.fillRect(QtCore.QRectF(left, top, width, height), veil)
+        painter.restore()
 
 
 def _image(look):
@@ -69,9 +89,8 @@ class Picture(QtWidgets.QWidget):
         palette, box = self.palette(), self.rect()
         painter.fillRect(box, palette.color(QtGui.QPalette.ColorRole.Base))
         if self.scene:
-            painter.setOpacity(0.45 if self.faded else 1.0)
-            self.scene.paint(painter, box.adjusted(1, 1, -1, -1))
-            painter.setOpacity(1.0)
+            inside = box.adjusted(1, 1, -1, -1)
+            self.scene.paint(painter, inside, self.faded, self.scene.whole)
         if self.text:
             self._write(painter, box)
         if self.hasFocus():
@@ -80,19 +99,19 @@ class Picture(QtWidgets.QWidget):
         painter.end()
 
     def _write(self, painter, box):
-        palette, flags = self.palette(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+        palette, flags = self.palette(), CENTRE | _number(Qt.TextFlag.TextWordWrap)
         if not self.scene:
             painter.setPen(palette.color(QtGui.QPalette.ColorRole.Text))
-            painter.drawText(box.adjusted(12, 12, -12, -12), int(flags), self.text)
+            painter.drawText(box.adjusted(12, 12, -12, -12), flags, self.text)
             return
         # Over a picture the text stands at its foot, on a band of its own.
         inside = box.adjusted(12, 4, -12, -4)
-        needed = painter.boundingRect(inside, int(flags), self.text)
+        needed = painter.boundingRect(inside, flags, self.text)
         band = QtCore.QRect(box.x(), box.bottom() - needed.height() - 7, box.width(), 999)
         painter.fillRect(band.intersected(box), QtGui.QColor(0, 0, 0, 170))
         painter.setPen(QtGui.QColor(255, 255, 255))
         needed.moveTop(band.y() + 4)
-        painter.drawText(needed, int(flags), self.text)
+        painter.drawText(needed, flags, self.text)
 
     def mousePressEvent(self, event):
         self.held.emit(True)
@@ -131,7 +150,7 @@ class Thumb(QtWidgets.QAbstractButton):
         self.setFixedHeight(62)
         policy = QtWidgets.QSizePolicy.Policy
         self.setSizePolicy(policy.Expanding, policy.Fixed)
-        self.scene, self.faded = None, False
+        self.scene, self.faded, self.awaited = None, False, False
 
     def sizeHint(self):
         return QtCore.QSize(90, 62)
@@ -141,9 +160,11 @@ class Thumb(QtWidgets.QAbstractButton):
         palette, box = self.palette(), self.rect()
         painter.fillRect(box, palette.color(QtGui.QPalette.ColorRole.Base))
         if self.scene:
-            painter.setOpacity(0.45 if self.faded else 1.0)
-            self.scene.paint(painter, box.adjusted(4, 4, -4, -4))
-            painter.setOpacity(1.0)
+            inside = box.adjusted(4, 4, -4, -4)
+            self.scene.paint(painter, inside, self.faded, self.scene.close_up)
+        elif self.awaited:
+            painter.setPen(palette.color(QtGui.QPalette.ColorRole.Text))
+            painter.drawText(box, CENTRE, "\u2026")
         if self.scene and self.isChecked():
             painter.setPen(QtGui.QPen(palette.color(QtGui.QPalette.ColorRole.Highlight), 3))
             painter.drawRect(box.adjusted(1, 1, -2, -2))
@@ -264,7 +285,8 @@ class Gallery(QtWidgets.QWidget):
             there = number < len(now.fills)
             thumb.scene = self._scenes.get(id(now.fills[number])) if there else None
             thumb.setEnabled(there)
-            thumb.faded = now.stale
+            thumb.faded = now.stale or (there and now.fills[number] in now.leaving)
+            thumb.awaited = now.working and number < now.expected
             if there and number == now.chosen and not thumb.isChecked():
                 blocked = thumb.blockSignals(True)
                 thumb.setChecked(True)
@@ -299,12 +321,12 @@ class Gallery(QtWidgets.QWidget):
             self._scenes, self._original, self._of = {}, None, None
             return
         if self._original is None or self._of is not now.picture:
-            self._original, self._of = Scene(now.view, now.picture), now.picture
+            self._original, self._of = Scene(now.view, now.close_up, now.picture), now.picture
         kept = {}
         for fill in now.fills:
             known = self._scenes.get(id(fill))
             # The fill is kept beside its scene, so that no other one gets its id.
             if known is None:
-                known = Scene(now.view, (*now.picture, *fill.looks), fill)
+                known = Scene(now.view, now.close_up, (*now.picture, *fill.looks), fill)
             kept[id(fill)] = known
         self._scenes = kept

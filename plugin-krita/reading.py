@@ -40,7 +40,10 @@ class Reading(preview.Reading):
         size = self._working.pixel_bytes
         started = job.cut(data, rect.width * size, inside, size)
         self._holes.append((piece.hole.moved(window.x, window.y), before, started))
-        return Work(piece, bytearray(data), pixel_format, covered)
+        work = Work(piece, bytearray(data), pixel_format, covered)
+        if self._converted:
+            work.matrix = raw.TO_SCREEN.get(self._working.profile)
+        return work
 
     def as_layer(self, pixels):
         """(rect, pixels) of each hole for a new layer: in the image's colour space, zero where

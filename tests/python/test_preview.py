@@ -24,7 +24,7 @@ from test_native import library_file, picture
 class Part:
     """Pixels around a hole."""
 
-    soft = None
+    soft = matrix = None
 
     def __init__(self, rect, hole, data, pixel_format=native.RGBA | native.U8, weight=1.0):
         self.piece, self.data, self.format = Piece(rect, hole, weight), data, pixel_format
@@ -428,16 +428,25 @@ class Thumbs(unittest.TestCase):
         data = b"".join(bytes((x, y, 0, 255)) for y in range(60) for x in range(90))
         part = Part(rect, Rect(40, 40, 10, 10), bytearray(data))
         view = thumbs.view_of([part], margin=0.5, least=8)
-        self.assertEqual(view, Rect(32, 32, 26, 26))
-        self.assertEqual(thumbs.step_of(view, 13), 2)
-        self.assertEqual(thumbs.step_of(view, 12), 3)
+        # As wide as a screen.
+        self.assertEqual(view, Rect(26, 32, 39, 26))
+        self.assertEqual(thumbs.step_of(view, 20), 2)
+        self.assertEqual(thumbs.step_of(view, 19), 3)
         seen = thumbs.look(part, data, view, 2)
-        self.assertEqual((seen.rect, seen.width, seen.height), (Rect(0, 0, 26, 26), 13, 13))
-        self.assertEqual(tuple(seen.rgba[:2]), (22, 12))
-        self.assertEqual(tuple(seen.rgba[-4:-2]), (22 + 24, 12 + 24))
+        self.assertEqual((seen.rect, seen.width, seen.height), (Rect(0, 0, 39, 26), 20, 13))
+        self.assertEqual(tuple(seen.rgba[:2]), (16, 12))
+        self.assertEqual(tuple(seen.rgba[-4:-2]), (16 + 38, 12 + 24))
         self.assertIsNone(thumbs.look(part, data, Rect(500, 0, 10, 10), 1))
         # What was not read is not in view.
         self.assertEqual(thumbs.view_of([part], margin=50), rect)
+
+    def test_other_primaries(self):
+        data = array.array("f", (0.5, 0.25, 1.0, 1.0) * 4).tobytes()
+        part = Part(Rect(0, 0, 2, 2), Rect(0, 0, 1, 1), data, native.RGBA | native.F32)
+        part.matrix = ((0, 1, 0), (1, 0, 0), (0.5, 0, 0.5))
+        seen = thumbs.look(part, data, Rect(0, 0, 2, 2), 1)
+        for have, wanted in zip(seen.rgba, (64, 128, 191, 255) * 4):
+            self.assertLessEqual(abs(have - wanted), 1, tuple(seen.rgba))
 
     def test_a_cover_in_place_of_alpha(self):
         rect = Rect(0, 0, 4, 4)
