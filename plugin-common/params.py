@@ -17,7 +17,8 @@ ASKED_OTHERWISE = ("result",)
 NO_FIELDS = (*ASKED_OTHERWISE, "variations", "best-of")
 # What a user wants, before anything is said of engines.
 REMOVE, PROMPT = "remove", "prompt"
-INTENTS = {REMOVE: "Remove", PROMPT: "Fill with a prompt"}
+NO_PROMPT = "Write what is to be seen in the selection."
+INTENTS = (REMOVE, PROMPT)
 # The engines that are made for removing, the best first. Who installed one of them wants it.
 REMOVERS = ("lama", "migan")
 # The actions without a dialog, by the parameters that they set: one for selections that hug an
@@ -254,7 +255,7 @@ class Settings:
 
     @property
     def engine(self):
-        """The chosen engine's id, or "auto"; one that the intent has no use for counts as "auto"."""
+        """The chosen engine's id, or "auto", as which one counts that the intent cannot use."""
         for field in common_fields(self.description):
             if field.name == "engine":
                 return self._fitting(self.get(field))
@@ -291,9 +292,15 @@ class Settings:
         return [
             field
             for field in fields_of(self.description, self.engine)
-            if field.name not in NO_FIELDS
-            and not (self.intent == REMOVE and field.name in WISHES)
+            if field.name not in NO_FIELDS and not (self.intent == REMOVE and field.name in WISHES)
         ]
+
+    @property
+    def needs_prompt(self):
+        """Whether a prompt is wanted and none is written."""
+        return self.intent == PROMPT and not any(
+            field.name in WISHES and self.get(field) for field in self.fields()
+        )
 
     def get(self, field):
         """A field's value, of its type."""

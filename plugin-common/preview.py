@@ -157,7 +157,7 @@ class Job(threading.Thread):
         return pixels, thumbs.look(part, data, self.view, self._step, cover), report
 
     def _add(self, fills):
-        """Adds fills, each a tuple with a part's own for each part; of equal ones only the first."""
+        """Adds fills, each with what belongs to each part; of equal ones only the first."""
         known = {fill.pixels for fill in self.fills}
         new = []
         for fill in fills:

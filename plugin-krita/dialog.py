@@ -210,7 +210,9 @@ class Dialog(QtWidgets.QDialog):
         role = QtWidgets.QDialogButtonBox.ButtonRole
         self._start = buttons.addButton("&Fill", role.AcceptRole)
         self._start.setDefault(True)
-        buttons.addButton(QtWidgets.QDialogButtonBox.StandardButton.Cancel)
+        cancel = buttons.addButton(QtWidgets.QDialogButtonBox.StandardButton.Cancel)
+        # Enter fills, or does nothing.
+        cancel.setAutoDefault(False)
         defaults = buttons.addButton("&Defaults", role.ResetRole)
         defaults.setToolTip("Sets every value back to its default.")
         defaults.setAutoDefault(False)

@@ -200,15 +200,15 @@ class Intents(QtWidgets.QWidget):
     """What the user wants, as radio buttons in a row."""
 
     changed = QtCore.pyqtSignal()
-    KEYS = {params.REMOVE: "&Remove", params.PROMPT: "Fill with a &prompt"}
+    KEYS = ((params.REMOVE, "&Remove"), (params.PROMPT, "Fill with a &prompt"))
 
     def __init__(self, description):
         super().__init__()
         row = _row(self)
         row.setSpacing(16)
         self._buttons = {}
-        for intent in params.INTENTS:
-            button = QtWidgets.QRadioButton(self.KEYS[intent])
+        for intent, label in self.KEYS:
+            button = QtWidgets.QRadioButton(label)
             button.setObjectName("mend_intent_" + intent)
             button.toggled.connect(lambda on: on and self.changed.emit())
             row.addWidget(button)
@@ -217,9 +217,7 @@ class Intents(QtWidgets.QWidget):
         if not params.prompted(description):
             button = self._buttons[params.PROMPT]
             button.setEnabled(False)
-            button.setToolTip(
-                "This needs a model: “mend models” lists those that can be fetched."
-            )
+            button.setToolTip("This needs a model: “mend models” lists those that can be fetched.")
 
     def get(self):
         return next((i for i, button in self._buttons.items() if button.isChecked()), None)

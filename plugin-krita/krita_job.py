@@ -258,11 +258,7 @@ def one_click(options, values):
 
 def no_prompt(settings):
     """That there is no prompt yet, where one is to be filled with; None where all is well."""
-    if settings.intent != params.PROMPT:
-        return None
-    if any(field.name in params.WISHES and settings.get(field) for field in settings.fields()):
-        return None
-    return "Write what is to be seen in the selection."
+    return params.NO_PROMPT if settings.needs_prompt else None
 
 
 def preview_key(description, options):

@@ -82,14 +82,14 @@ class Panel(unittest.TestCase):
 
     def test_a_verdict_for_every_state(self):
         gimp = Gimp()
-        good, text, _ = self.panel().judge(gimp, self.inpainter)
+        good, text, *_ = self.panel().judge(gimp, self.inpainter)
         self.assertEqual((good, "Nothing is selected" in text), (False, True))
         gimp.select(Rect(40, 40, 20, 20))
         good, text, summary = self.panel().judge(gimp, self.inpainter)
         self.assertTrue(good and text.endswith("of memory.") and summary)
         settings = self.panel()
         settings.settings.set(chosen(settings, "context"), "wid")
-        good, text, _ = settings.judge(gimp, self.inpainter)
+        good, text, *_ = settings.judge(gimp, self.inpainter)
         self.assertEqual((good, "'context'" in text), (False, True))
 
     def test_a_mask_is_filled_in_place_from_itself(self):

@@ -36,7 +36,8 @@ class Part:
         self.mask = bytes(rows)
 
 
-def reading(parameters=None, holes=(Rect(20, 16, 8, 6),), seconds=0.1):
+def reading(parameters=None, holes=None, seconds=0.1):
+    holes = holes or (Rect(20, 16, 8, 6),)
     parts = [
         Part(hole.grown(10), hole, bytearray(b"\x10\x20\x30\xff" * hole.grown(10).area))
         for hole in holes
@@ -47,10 +48,8 @@ def reading(parameters=None, holes=(Rect(20, 16, 8, 6),), seconds=0.1):
 class Made:
     """Variations as Library makes them."""
 
-    report = {"notes": []}
-
     def __init__(self, pixels):
-        self.pixels = pixels
+        self.pixels, self.report = pixels, {"notes": []}
 
     def __len__(self):
         return len(self.pixels)
@@ -84,7 +83,7 @@ class Library:
         try:
             while self.gate is not None and not self.gate.wait(0.005):
                 if cancel.raised.is_set():
-                    raise native_of(cancel).MendError(native.ERR_CANCELLED, "cancelled")
+                    raise native.MendError(native.ERR_CANCELLED, "cancelled")
             if self.error:
                 raise self.error
         finally:
@@ -107,10 +106,6 @@ class Library:
         # The first one is not the best.
         order = [(n + 1) % count for n in range(count)]
         return Made([bytes([self._fill(parameters, n)]) * len(image.data) for n in order])
-
-
-def native_of(_):
-    return native
 
 
 class Clock:
@@ -154,9 +149,7 @@ class Settings(unittest.TestCase):
         self.assertEqual(previewer.state, preview.READY)
         self.assertEqual(self.values(previewer), [50, 51, 52, 53])
         self.assertEqual(previewer.chosen, 0)
-        self.assertEqual(
-            self.library.calls, [("inpaint", {}), ("vary", {"variations": "4"})]
-        )
+        self.assertEqual(self.library.calls, [("inpaint", {}), ("vary", {"variations": "4"})])
         taken = previewer.taken(0)
         self.assertEqual(taken.fill.pixels, (bytes([50]) * 8 * 6 * 4,))
         self.assertEqual(taken.fill.reports, ({"notes": ["one"]},))
@@ -332,7 +325,9 @@ class Settings(unittest.TestCase):
         work = preview.Job(library, reading({}, holes), 0, 4, ())
         work.run()
         self.assertIsNone(work.error)
-        self.assertEqual([[p[0] for p in f.pixels] for f in work.fills], [[n, n] for n in (50, 51, 52, 53)])
+        self.assertEqual(
+            [[p[0] for p in f.pixels] for f in work.fills], [[n, n] for n in (50, 51, 52, 53)]
+        )
         self.assertEqual([len(p) for p in work.fills[0].pixels], [8 * 6 * 4, 4 * 4 * 4])
         self.assertEqual(len(work.picture), 2)
 

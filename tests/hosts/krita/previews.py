@@ -44,7 +44,7 @@ def opened():
 
 def ready(box):
     now = box.previewer
-    yield lambda: (now.state in ("ready", "failed") and not now.stale)
+    yield lambda: now.state in ("ready", "failed") and not now.stale
     check(now.state == "ready", now.problem)
     yield 60
 
@@ -53,7 +53,9 @@ def texture(width, height):
     """Noise that nowhere comes again, so that no two fills are alike."""
     import random
 
-    data = bytearray(random.Random(3).getrandbits(32 * width * height).to_bytes(4 * width * height, "little"))
+    data = bytearray(
+        random.Random(3).getrandbits(32 * width * height).to_bytes(4 * width * height, "little")
+    )
     data[3::4] = b"\xff" * (width * height)
     return bytes(data)
 
