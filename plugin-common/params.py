@@ -13,6 +13,14 @@ ESSENTIAL = ("engine", "prompt", "grow")
 WISHES = ("prompt",)
 # Parameters that the plug-ins set themselves: where a fill goes is asked for in the host's words.
 ASKED_OTHERWISE = ("result",)
+# Those that no dialog has a field for: several fills are shown, and one of them is chosen.
+NO_FIELDS = (*ASKED_OTHERWISE, "variations", "best-of")
+# What a user wants, before anything is said of engines.
+REMOVE, PROMPT = "remove", "prompt"
+NO_PROMPT = "Write what is to be seen in the selection."
+INTENTS = (REMOVE, PROMPT)
+# The engines that are made for removing, the best first. Who installed one of them wants it.
+REMOVERS = ("lama", "migan")
 # The actions without a dialog, by the parameters that they set: one for selections that hug an
 # object, which has a rim, and one from what is close, by the engine that needs no model.
 REMOVE_OBJECT = {"grow": "4"}
@@ -192,18 +200,42 @@ def choices(field, description):
     return tuple(c for c in field.choices if c[0] not in out)
 
 
+def prompted(description):
+    """The ids of the engines that read a prompt, and can run here."""
+    return [
+        one.id
+        for one in engines(description)
+        if one.available and any(f.name in WISHES for f in own_fields(description, one.id))
+    ]
+
+
+def stepwise(description, engine):
+    """Whether an engine works in steps, which takes minutes: nobody waits for that unasked."""
+    return any(field.name == "steps" for field in own_fields(description, engine))
+
+
+def intent_of(description, stored):
+    """What the stored values of a dialog without intents were for."""
+    values = stored.get("", {}) if isinstance(stored, dict) else {}
+    values = values if isinstance(values, dict) else {}
+    able = prompted(description)
+    wanted = values.get("engine", "auto") in ("auto", *able) and values.get("prompt")
+    return PROMPT if able and wanted else REMOVE
+
+
 class Settings:
     """What a user chose: a value of the common parameters, and one for each engine of its own.
 
     `stored` is what `stored()` gave in another session; what no longer fits counts as not set.
+    `intent` says which engines and parameters count. With None all do, and a prompt decides.
     """
 
-    def __init__(self, description, stored=None):
-        self.description = description
+    def __init__(self, description, stored=None, intent=None):
+        self.description, self.intent = description, intent
         self.reset()
         known = {}
         for field in all_fields(description):
-            if field.name not in ASKED_OTHERWISE:
+            if field.name not in NO_FIELDS:
                 known.setdefault(field.key, field)
         plain = stored if isinstance(stored, dict) else {}
         for whose, values in plain.items():
@@ -223,19 +255,52 @@ class Settings:
 
     @property
     def engine(self):
-        """The chosen engine's id, or "auto"."""
+        """The chosen engine's id, or "auto", as which one counts that the intent cannot use."""
         for field in common_fields(self.description):
             if field.name == "engine":
-                return self.get(field)
+                return self._fitting(self.get(field))
         return "auto"
+
+    def _fitting(self, engine):
+        return engine if engine in self.offered() else "auto"
+
+    def offered(self):
+        """The ids of the engines that can be chosen here, "auto" among them."""
+        for field in common_fields(self.description):
+            if field.name == "engine":
+                able = [choice[0] for choice in choices(field, self.description)]
+                if self.intent == PROMPT:
+                    readers = prompted(self.description)
+                    return [engine for engine in able if engine == "auto" or engine in readers]
+                return able
+        return ["auto"]
+
+    @property
+    def runs(self):
+        """The engine that the library is asked for: where it is "auto", the library chooses."""
+        engine = self.engine
+        if engine != "auto" or self.intent is None:
+            return engine
+        able = [one.id for one in engines(self.description) if one.available]
+        known = [one for one in self.offered() if one in able]
+        if self.intent == PROMPT:
+            return known[0] if known else "auto"
+        return next((one for one in REMOVERS if one in known), "auto")
 
     def fields(self):
         """What can be set for the chosen engine."""
         return [
             field
             for field in fields_of(self.description, self.engine)
-            if field.name not in ASKED_OTHERWISE
+            if field.name not in NO_FIELDS and not (self.intent == REMOVE and field.name in WISHES)
         ]
+
+    @property
+    def needs_prompt(self):
+        """Whether a prompt is wanted and none is written."""
+        return self.intent == PROMPT and not any(
+            field.name in WISHES and self.get(field) for field in self.fields()
+        )
 
     def get(self, field):
         """A field's value, of its type."""
@@ -253,7 +318,13 @@ class Settings:
 
     def parameters(self):
         """What goes to the library: what the chosen engine has, where it is not the default."""
-        return {field.name: field.text(self.get(field)) for field in self.changed()}
+        asked = {}
+        for field in self.fields():
+            # An engine that the intent has no use for stays chosen, and is not asked for.
+            value = self.runs if field.name == "engine" else self.get(field)
+            if value != field.default:
+                asked[field.name] = field.text(value)
+        return asked
 
     def stored(self):
         """All of it, for JSON."""

@@ -10,12 +10,19 @@ import os
 import fill
 import panel
 import params
+import preview
 import widgets
+
+try:  # GTK 2's dialog has no preview
+    import gallery
+except ImportError:
+    gallery = None
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TITLE = "Mend: Inpaint"
 # What a length around the hole is mostly set to; anything else can be typed.
 EXTENTS = ("auto", "25%", "50%", "100%", "64", "256")
+INTENTS = {params.REMOVE: "Remo_ve", params.PROMPT: "Fill with a _prompt"}
 # The plan follows the settings after so many milliseconds of rest.
 REST = 120
 # Pixels that the dialog is high at most, without its frame: it fits the smallest screens in use.
@@ -24,8 +31,11 @@ INT_MAX = 2**31 - 1
 
 
 def ask(host, inpainter, memory):
-    """Shows the dialog. What the user wants, as an Asked, or None; what was set is remembered."""
+    """Shows the dialog. (What the user wants, as an Asked; what was chosen from its preview, or
+    None), or None; what was set is remembered."""
     settings = panel.Panel(inpainter.describe(), memory.read())
+    if gallery:
+        settings.with_intents()
     settings.for_item(host.item)
     view = View(settings, host, inpainter)
     try:
@@ -34,7 +44,7 @@ def ask(host, inpainter, memory):
     finally:
         view.close()
     memory.write(settings.stored())
-    return settings.asked()
+    return settings.asked(), view.taken
 
 
 class View:
@@ -43,16 +53,20 @@ class View:
     def __init__(self, settings, host, inpainter):
         self.panel, self.host, self.inpainter = settings, host, inpainter
         self.timer, self.drawn_for, self.good, self.closed = None, [], False, False
+        self.gallery, self.taken = None, None
         self.window = window = widgets.Window(TITLE)
-        self.window.note(window.head, fill.target_text(host.item))
+        window.note(window.head, fill.target_text(host.item))
         # The engine's own rows change with the engine; the others stay, and keep the focus.
         names = ("engine", "own", "common", "more", "own more")
         self.boxes = {name: widgets.column() for name in names}
-        for name in names[:3]:
-            window.put(window.form, self.boxes[name])
-        self.inside = window.more(window.form, "_More", self._opened)
-        window.put(self.inside, self.boxes["more"])
-        window.put(self.inside, self.boxes["own more"])
+        if gallery:
+            self._with_preview(window)
+        else:
+            for name in names[:3]:
+                window.put(window.form, self.boxes[name])
+            self.inside = window.more(window.form, "_More", self._opened)
+            window.put(self.inside, self.boxes["more"])
+            window.put(self.inside, self.boxes["own more"])
         missing = params.missing_text(settings.description)
         if missing:
             window.note(self.inside, missing)
@@ -62,6 +76,30 @@ class View:
         # Enter fills. Where nothing can be filled it does nothing, and opens no list either.
         window.focus(None if self.good else self.rows.get(("", "grow")))
 
+    def _with_preview(self, window):
+        """What is wanted and what is seen stand on the left, all settings on the right."""
+        able = {
+            params.REMOVE,
+            *([params.PROMPT] if params.prompted(self.panel.description) else []),
+        }
+        self.intents = window.intents(INTENTS, self.panel.intent, able, self._intend)
+        window.put(window.left, self.boxes["own"])
+        read = preview.Previewer(self.inpainter, self._read, rest=0.18)
+        self.gallery = gallery.Gallery(read)
+        window.show_gallery(self.gallery)
+        self.inside = window.beside("_More", self._opened)
+        for name in ("engine", "common", "more", "own more"):
+            window.put(self.inside, self.boxes[name])
+
+    def _read(self, key):
+        parameters, output, sample = key
+        return fill.Reading(self.host, self.inpainter, dict(parameters), output, sample)
+
+    def _intend(self, intent):
+        self.panel.intent = intent
+        self._draw()
+        self._changed()
+
     def run(self):
         """Until the user fills (True) or leaves."""
         while True:
@@ -69,6 +107,8 @@ class View:
             if answer == widgets.FILL:
                 self._settle()
                 if self.good:
+                    if self.gallery:
+                        self.taken = self.gallery.previewer.taken(self.panel.asked().key)
                     return True
             elif answer == widgets.HELP:
                 problem = widgets.open_file(os.path.join(HERE, "help.html"))
@@ -78,6 +118,8 @@ class View:
             elif answer == widgets.RESET:
                 self.panel.reset()
                 self.panel.for_item(self.host.item)
+                if self.gallery:
+                    self.window.intend(self.intents, self.panel.intent)
                 self._draw()
                 self._refresh()
             else:
@@ -88,6 +130,8 @@ class View:
         if self.timer is not None:
             widgets.cancel(self.timer)
             self.timer = None
+        if self.gallery:
+            self.gallery.close()
         self.window.close()
         self.closed = True
 
@@ -139,7 +183,12 @@ class View:
 
         label = field.label + ":"
         if field.type == "choice":
-            widget = widgets.combo(params.choices(field, self.panel.description), value, changed)
+            pairs = params.choices(field, self.panel.description)
+            if field.name == "engine":
+                offered = self.panel.settings.offered()
+                value = self.panel.settings.engine
+                pairs = [pair for pair in pairs if pair[0] in offered]
+            widget = widgets.combo(pairs, value, changed)
         elif field.type == "flag":
             widget = widgets.check(value, changed)
         elif field.type in ("integer", "number"):
@@ -180,6 +229,9 @@ class View:
         self.window.say(self.summary, verdict.summary)
         self.window.say(self.said, verdict.text, bold=not verdict.good)
         self.window.allow(widgets.FILL, verdict.good)
+        if self.gallery:
+            key = self.panel.asked().key if verdict.good else None
+            self.gallery.want(key, params.stepwise(self.panel.description, verdict.engine))
         self._fit()
 
     def _opened(self):

@@ -18,6 +18,11 @@ class Asked(NamedTuple):
     output: str
     sample: str
 
+    @property
+    def key(self):
+        """What a preview depends on."""
+        return (tuple(sorted(self.parameters.items())), self.output, self.sample)
+
 
 class Memory:
     """The settings of the last dialog, in a file of the user's GIMP folder."""
@@ -51,6 +56,7 @@ class Verdict(NamedTuple):
     good: bool  # whether a fill can start
     text: str  # what it would take, or what is wrong
     summary: str  # what the engine that would run is good at
+    engine: str  # the one that would run
 
 
 class Panel:
@@ -58,14 +64,39 @@ class Panel:
 
     def __init__(self, description, stored):
         self.description = description
-        self.settings = params.Settings(description, stored.get("settings"))
+        # A dialog without intents stores none, and then a prompt decides.
+        intent = stored.get("intent")
+        self.settings = params.Settings(
+            description, stored.get("settings"), intent if intent in params.INTENTS else None
+        )
+        self._fit_intent()
         self.output = _one_of(fill.OUTPUTS, stored.get("output"))
         self.sample = _one_of(fill.SAMPLES, stored.get("sample"))
+
+    def _fit_intent(self):
+        if self.intent == params.PROMPT and not params.prompted(self.description):
+            self.intent = params.REMOVE
+
+    @property
+    def intent(self):
+        """What is wanted; None where nobody was asked."""
+        return self.settings.intent
+
+    @intent.setter
+    def intent(self, intent):
+        self.settings.intent = intent
+
+    def with_intents(self):
+        """The dialog asks for one: where none is stored, the values say which it was."""
+        if self.intent is None:
+            self.intent = params.intent_of(self.description, self.settings.stored())
 
     def reset(self):
         """Every value back to its default."""
         self.settings.reset()
         self.output, self.sample = fill.OUTPUTS[0][0], fill.SAMPLES[0][0]
+        if self.intent is not None:
+            self.intent = params.REMOVE
 
     def fields(self, essential):
         """The parameters for the chosen engine: those that are shown at once, or the others."""
@@ -82,12 +113,15 @@ class Panel:
 
     def stored(self):
         """All of it, for `Memory`."""
-        return {"settings": self.settings.stored(), "output": self.output, "sample": self.sample}
+        stored = {"settings": self.settings.stored(), "output": self.output, "sample": self.sample}
+        return stored if self.intent is None else dict(stored, intent=self.intent)
 
     def judge(self, host, inpainter):
         """What a fill would do with these settings, without doing it."""
-        engine, asked = self.settings.engine, self.asked()
+        engine, asked = self.settings.runs, self.asked()
         try:
+            if self.settings.needs_prompt:
+                raise fill.Refusal(params.NO_PROMPT)
             plan = fill.plan(host, inpainter, *asked)
             engine = plan["engine"]
             good, text = True, job.plan_text(plan, self.description) + "."
@@ -98,7 +132,7 @@ class Panel:
         except MemoryError:
             good, text = False, job.NO_MEMORY
         summaries = {e.id: e.summary for e in params.engines(self.description)}
-        return Verdict(good, text, summaries.get(engine, ""))
+        return Verdict(good, text, summaries.get(engine, ""), engine)
 
 
 def _one_of(pairs, value):

@@ -55,15 +55,16 @@ WORDS = {
 
 
 def asked_for(name, mode, host, inpainter, folder, from_script):
-    """What is to be filled how; None when the user left the dialog.
+    """(What is to be filled how, what was chosen from a preview or None); None when the user left
+    the dialog.
 
     `folder` is the user's GIMP folder; `from_script()` gives what the procedure's arguments ask
     for.
     """
     if name in PRESETS:
-        return panel.Asked(dict(PRESETS[name]), fill.IN_PLACE, fill.LAYER)
+        return panel.Asked(dict(PRESETS[name]), fill.IN_PLACE, fill.LAYER), None
     if name == INPAINT and mode == NONINTERACTIVE:
-        return from_script()
+        return from_script(), None
     memory = panel.Memory(folder)
     if name == INPAINT and mode == INTERACTIVE:
         fill.find_hole(host, output=fill.NEW_LAYER)  # without one there is nothing to ask
@@ -72,21 +73,22 @@ def asked_for(name, mode, host, inpainter, folder, from_script):
         return dialog.ask(host, inpainter, memory)
     last = panel.Panel(inpainter.describe(), memory.read())
     last.for_item(host.item)
-    return last.asked()
+    return last.asked(), None
 
 
 def run(name, mode, host, inpainter, folder, from_script):
     """Asks as `asked_for`, and fills. (whether something was filled, the new layer or None)."""
     # What was selected when this began counts, and after a dialog what is selected then.
     selection = fill.Selection.now(host)
-    asked = asked_for(name, mode, host, inpainter, folder, from_script)
-    if asked is None:
+    answer = asked_for(name, mode, host, inpainter, folder, from_script)
+    if answer is None:
         return False, None
+    asked, taken = answer
     if name == INPAINT and mode == INTERACTIVE:
         selection = None
     host.progress(0.0, "")
     layer, notes = fill.fill(
-        host, inpainter, asked.parameters, asked.output, asked.sample, selection
+        host, inpainter, asked.parameters, asked.output, asked.sample, selection, taken
     )
     if not host.item.is_layer and name != INPAINT:
         # A dialog has said it before.

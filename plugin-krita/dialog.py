@@ -5,7 +5,21 @@ here."""
 import os
 
 from . import job, krita_job, params
-from .inputs import Choice, Extent, Flag, Form, Message, Note, Number, Text, Whole, escaped, line
+from .gallery import Gallery
+from .inputs import (
+    Choice,
+    Extent,
+    Flag,
+    Form,
+    Intents,
+    Message,
+    Note,
+    Number,
+    Text,
+    Whole,
+    escaped,
+    line,
+)
 from .krita_job import IN_PLACE, LAYER, OWN, VISIBLE, Options
 from .qt import QtCore, QtWidgets
 
@@ -19,16 +33,20 @@ class Dialog(QtWidgets.QDialog):
     `refusal(options)` says why not, or None; `advice` likewise what to know. `chosen(options)` is
     emitted when the user starts the fill.
 
-    It shows what the chosen engine has, and of that first what most fills need; the rest comes
-    with "More". All of it scrolls, and the plan and the buttons stay where they are.
+    What is wanted comes first, then the fill as it would be, in the picture, and others to choose
+    from. "More" opens all settings beside it; they scroll, and the picture, the plan and the
+    buttons stay where they are. When the user starts the fill, `taken` is what was chosen from
+    the preview, or None.
     """
 
     chosen = QtCore.pyqtSignal(object)
 
     # A small laptop's screen holds it, with the window's title and a bar of the desktop's.
     MOST_HEIGHT = 560
+    # Pixels that the picture is wide, and the settings beside it.
+    LEFT, RIGHT = 428, 380
 
-    def __init__(self, parent, title, description, options, plan_of, refusal, advice):
+    def __init__(self, parent, title, description, options, plan_of, refusal, advice, previewer):
         super().__init__(parent)
         self.setObjectName("mend_inpaint_dialog")
         self.setWindowTitle("Mend: Inpaint")
@@ -41,16 +59,29 @@ class Dialog(QtWidgets.QDialog):
         self._runs = ""  # the engine that the plan names
         self._settings = krita_job.settings(description, options)
         self._rows = {}  # (whose it is, name): (field, label, input)
+        self._source = None
 
+        self.previewer, self.taken = previewer, None
         whole = QtWidgets.QVBoxLayout(self)
-        whole.setSpacing(10)
+        whole.setSpacing(8)
         whole.addWidget(Note(title, 1.0))
+        self._intents = Intents(description)
+        self._intents.changed.connect(self._intent_changed)
+        whole.addWidget(self._intents)
+        self._gallery = Gallery(previewer)
         self._scroll = QtWidgets.QScrollArea()
         self._scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # It takes the height that the picture beside it has.
+        policy = QtWidgets.QSizePolicy.Policy
+        self._scroll.setSizePolicy(policy.Expanding, policy.Ignored)
         self._scroll.setWidget(self._inside())
-        whole.addWidget(self._scroll, 1)
+        beside = QtWidgets.QHBoxLayout()
+        beside.setSpacing(14)
+        beside.addWidget(self._left())
+        beside.addWidget(self._scroll, 1)
+        whole.addLayout(beside, 1)
         whole.addWidget(line())
         message = Message(96)
         self._planned = message.note
@@ -66,32 +97,49 @@ class Dialog(QtWidgets.QDialog):
         for note in self.findChildren(Note):
             note.resized.connect(self._fit_soon)
         self._show(options)
-        self.resize(460, 0)
         self._plan()
+        self._start.setFocus()
 
     # --- What it is made of ---
 
-    def _inside(self):
-        """All that scrolls."""
-        self._front, self._behind = Form(), Form()
-        self._summary, self._undo, self._advised = Note(), Note(), Note()
-        every = [
-            field
-            for engine in krita_job.offered(self._description)
-            for field in params.fields_of(self._description, engine)
-            if field.name not in params.ASKED_OTHERWISE
-        ]
-        place = {name: n for n, name in enumerate(params.ESSENTIAL)}
-        for field in sorted(every, key=lambda f: place.get(f.name, len(place))):
-            self._add(field)
-        self._add_where()
-        self._front.add("", self._advised)
+    def _left(self):
+        """What is always in sight."""
+        left = QtWidgets.QWidget()
+        left.setFixedWidth(self.LEFT)
+        column = QtWidgets.QVBoxLayout(left)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(self._front)
+        column.addWidget(self._gallery, 1)
+        advised = Message(60)
+        self._advised, self._advice_box = advised.note, advised
+        column.addWidget(advised)
         self._more = QtWidgets.QToolButton()
         self._more.setObjectName("mend_more")
         self._more.setCheckable(True)
         self._more.setAutoRaise(True)
+        self._more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._more.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._more.toggled.connect(self._open)
+        column.addWidget(self._more)
+        return left
+
+    def _inside(self):
+        """All that "More" opens."""
+        self._front, self._behind = Form(), Form()
+        self._summary, self._undo = Note(), Note()
+        every = [
+            field
+            for engine in krita_job.offered(self._description)
+            for field in params.fields_of(self._description, engine)
+            if field.name not in params.NO_FIELDS
+        ]
+        place = {name: n for n, name in enumerate(params.ESSENTIAL)}
+        for field in sorted(every, key=lambda f: place.get(f.name, len(place))):
+            if field.name not in params.ESSENTIAL and self._source is None:
+                self._add_where()
+            self._add(field)
+        if self._source is None:
+            self._add_where()
         missing = params.missing_text(self._description)
         if missing:
             note = Note(missing)
@@ -103,15 +151,10 @@ class Dialog(QtWidgets.QDialog):
                 )
             )
             self._behind.add_wide(note)
-
         inside = QtWidgets.QWidget()
         column = QtWidgets.QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addLayout(self._front)
-        column.addWidget(self._more)
-        self._rest_of_it = QtWidgets.QWidget()
-        self._rest_of_it.setLayout(self._behind)
-        column.addWidget(self._rest_of_it)
+        column.addLayout(self._behind)
         column.addStretch(1)
         self._column = column
         return inside
@@ -136,33 +179,40 @@ class Dialog(QtWidgets.QDialog):
         for part in (widget, label):
             part.setToolTip("<qt>%s</qt>" % escaped(field.help))
         label.setBuddy(widget)
-        (self._front if field.essential else self._behind).add(label, widget)
+        (self._front if field.name in params.WISHES else self._behind).add(label, widget)
         self._rows[field.key] = (field, label, widget)
         widget.changed.connect(lambda: self._set(field, widget))
         if field.name == "engine":
-            self._front.add("", self._summary)
+            self._behind.add("", self._summary)
 
     def _add_where(self):
         self._source = Choice(((OWN, "The active layer"), (VISIBLE, "All visible layers")))
         self._source.setObjectName("mend_source")
         self._source.setToolTip("Where the fill takes its pixels from.")
         self._source.changed.connect(self._changed)
-        self._front.add("&Fill from:", self._source)
+        self._behind.add("&Take from:", self._source)
         self._result = Choice(
             ((LAYER, "A new layer above"), (IN_PLACE, "The active layer, in place"))
         )
         self._result.setObjectName("mend_result")
         self._result.setToolTip("Where the fill goes.")
         self._result.changed.connect(self._changed)
-        self._front.add("&Result:", self._result)
-        self._front.add("", self._undo)
+        self._behind.add("Res&ult:", self._result)
+        self._keep = QtWidgets.QCheckBox("&Keep the other fills as hidden layers")
+        self._keep.setObjectName("mend_keep")
+        self._keep.setToolTip("All of them go into a group, with the chosen one in sight.")
+        self._keep.toggled.connect(lambda _: self._dress())
+        self._behind.add("", self._keep)
+        self._behind.add("", self._undo)
 
     def _buttons(self):
         buttons = QtWidgets.QDialogButtonBox()
         role = QtWidgets.QDialogButtonBox.ButtonRole
-        self._start = buttons.addButton("&Inpaint", role.AcceptRole)
+        self._start = buttons.addButton("&Fill", role.AcceptRole)
         self._start.setDefault(True)
-        buttons.addButton(QtWidgets.QDialogButtonBox.StandardButton.Cancel)
+        cancel = buttons.addButton(QtWidgets.QDialogButtonBox.StandardButton.Cancel)
+        # Enter fills, or does nothing.
+        cancel.setAutoDefault(False)
         defaults = buttons.addButton("&Defaults", role.ResetRole)
         defaults.setToolTip("Sets every value back to its default.")
         defaults.setAutoDefault(False)
@@ -189,7 +239,31 @@ class Dialog(QtWidgets.QDialog):
 
     def options(self):
         """What is asked for at the moment."""
-        return Options(self._settings.stored(), self._result.get(), self._source.get())
+        return Options(
+            self._settings.stored(),
+            self._result.get(),
+            self._source.get(),
+            self._settings.intent,
+            self._keep.isChecked(),
+        )
+
+    def _intent_changed(self):
+        self._settings.intent = self._intents.get()
+        self._offer_engines()
+        self._changed()
+        if self._settings.intent == params.PROMPT:
+            prompt = self.input("prompt")
+            if prompt is not None:
+                prompt.setFocus()
+
+    def _offer_engines(self):
+        """The engines that the intent has a use for."""
+        row = self._row("engine")
+        if row is not None:
+            field, _, widget = row
+            offered = self._settings.offered()
+            pairs = params.choices(field, self._description)
+            widget.offer([pair for pair in pairs if pair[0] in offered], self._settings.engine)
 
     def _set(self, field, widget):
         self._settings.set(field, widget.get())
@@ -197,12 +271,17 @@ class Dialog(QtWidgets.QDialog):
 
     def _show(self, options):
         self._settings = krita_job.settings(self._description, options)
+        self._intents.set(self._settings.intent)
+        self._offer_engines()
         for field, _, widget in self._rows.values():
+            if field.name == "engine":
+                continue
             blocked = widget.blockSignals(True)
             widget.set(self._settings.get(field))
             widget.blockSignals(blocked)
         self._result.set(options.result)
         self._source.set(options.source)
+        self._keep.setChecked(options.keep)
         self._changed()
 
     def _reset(self):
@@ -225,10 +304,10 @@ class Dialog(QtWidgets.QDialog):
         self._summary.setText(known.summary if known else "")
         self._summary.setVisible(bool(known and known.summary))
         open_ = self._more.isChecked()
-        self._rest_of_it.setVisible(open_)
-        self._more.setArrowType(Qt.ArrowType.DownArrow if open_ else Qt.ArrowType.RightArrow)
+        self._scroll.setVisible(open_)
+        self._more.setArrowType(Qt.ArrowType.LeftArrow if open_ else Qt.ArrowType.RightArrow)
         changed = krita_job.changed(self._settings)
-        self._more.setText("More (%d changed)" % changed if changed and not open_ else "More")
+        self._more.setText("&More (%d changed)" % changed if changed and not open_ else "&More")
         options = self.options()
         merged = options.source == VISIBLE
         if merged and options.result == IN_PLACE:
@@ -237,53 +316,58 @@ class Dialog(QtWidgets.QDialog):
             self._result.blockSignals(blocked)
             options = self.options()
         self._result.setEnabled(not merged)
+        self._keep.setVisible(options.result == LAYER)
         self._undo.setText(krita_job.undo_text(options))
         advice = self._advice(options)
         self._advised.setText(advice)
-        self._advised.setVisible(bool(advice))
+        self._advice_box.setVisible(bool(advice))
         self._fit()
 
-    def _open(self, open_):
+    def _open(self, _open):
         self._dress()
-        if open_:
-            # What was opened is to be seen, however little room there is.
-            bar = self._scroll.verticalScrollBar()
-            QtCore.QTimer.singleShot(0, lambda: bar.setValue(self._more.y()))
 
     def _fit(self):
-        """As high as what is shown, and no higher than a small screen. It grows, and never shrinks
-        under the user's hand."""
+        """As high as what is shown, and no higher than a small screen: the picture gives way. It
+        grows, and never shrinks under the user's hand."""
         for layout in (self._front, self._behind, self._column, self.layout()):
             layout.activate()
-        rest = self.layout().sizeHint().height() - self._scroll.sizeHint().height()
-        room = min(self.MOST_HEIGHT, _screen_height() - 60)
-        wanted = max(min(self._column.sizeHint().height(), room - rest), 80)
         # Nothing scrolls sideways, so that the form is shown as wide as it must be, beside its bar.
         bar = self._scroll.verticalScrollBar().sizeHint().width()
-        self._scroll.setMinimumWidth(self._column.minimumSize().width() + bar)
-        self.resize(self.width(), min(max(self.height(), wanted + rest), room))
+        right = max(self._column.minimumSize().width() + bar, self.RIGHT)
+        self._scroll.setMinimumWidth(right)
+        margins = self.layout().contentsMargins()
+        width = self.LEFT + margins.left() + margins.right()
+        if self._more.isChecked():
+            width += 14 + right
+        room = min(self.MOST_HEIGHT, _screen_height() - 60)
+        self.resize(width, min(max(self.height(), self.layout().sizeHint().height()), room))
 
     def _fit_soon(self):
         QtCore.QTimer.singleShot(0, self._fit)
 
     def showEvent(self, event):
         super().showEvent(event)
-        # The inputs of both forms stand in one line.
-        left = max(form.label_width() for form in (self._front, self._behind))
         for form in (self._front, self._behind):
             form.setHorizontalSpacing(10)
-            form.setColumnMinimumWidth(0, left)
         self._fit()
+
+    def done(self, result):
+        self._rest.stop()
+        self._gallery.close_preview()
+        super().done(result)
 
     def _plan(self):
         self._rest.stop()
         options = self.options()
-        problem = self._refusal(options)
+        problem = self._refusal(options) or krita_job.no_prompt(self._settings)
+        key, slow = None, False
         if problem is None:
             try:
                 plan = self._plan_of(options)
                 if self._settings.engine == "auto":
                     self._runs = plan["engine"]
+                key = krita_job.preview_key(self._description, options)
+                slow = params.stepwise(self._description, plan["engine"])
                 self._planned.setText(job.plan_text(plan, self._description))
             except Exception as error:
                 memory = isinstance(error, MemoryError)
@@ -291,6 +375,7 @@ class Dialog(QtWidgets.QDialog):
         if problem is not None:
             self._planned.setText(problem)
         self._start.setEnabled(problem is None)
+        self._gallery.want(key, slow)
         self._dress()
 
     def _accepted(self):
@@ -298,6 +383,7 @@ class Dialog(QtWidgets.QDialog):
             self._plan()
         if self._start.isEnabled():
             options = self.options()
+            self.taken = self.previewer.taken(krita_job.preview_key(self._description, options))
             self.accept()
             self.chosen.emit(options)
 

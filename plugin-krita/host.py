@@ -11,17 +11,17 @@ import traceback
 
 from krita import Extension, Krita
 
-from . import job, krita_job, masks, native, params, raw
+from . import job, krita_job, native, params
 from .colours import Colours
 from .dialog import Dialog, Progress
 from .krita_job import IN_PLACE, LAYER, VISIBLE, Refused
 from .layers import Changed, Target
+from .preview import Previewer
 from .qt import QtCore, QtGui, QtWidgets
-from .run import Run, Work
+from .reading import Reading
+from .run import Run
 
 SETTINGS = "mend_inpaint"
-# Beyond this share of white a converted fill would be seen: it is refused.
-MOST_SHIFT = 0.02
 # A selection made just now may still be on its way when an action begins: it is looked for again
 # after so many milliseconds, so many times.
 WAIT, TRIES = 50, 20
@@ -119,27 +119,45 @@ class Inpaint(Extension):
         )
 
     def _ask(self, target):
-        mend = self._mend
+        mend, planned = self._mend, {}
+
+        def plan(options):
+            # The preview needs what was just planned.
+            planned.clear()
+            planned[krita_job.preview_key(self._description, options)] = (
+                options,
+                self._plan(mend, target, options),
+            )
+            return planned
+
+        def plan_of(options):
+            return next(iter(plan(options).values()))[1][1]
+
+        def read(key):
+            options, (window, found) = planned[key]
+            return self._read(target, options, window, found)
+
         dialog = Dialog(
             _window(),
             krita_job.title_text(target.facts),
             self._description,
             self._recall(),
-            lambda options: self._plan(mend, target, options)[1],
+            plan_of,
             lambda options: _refusal(target, options),
             lambda options: krita_job.advice(options, target.facts),
+            Previewer(mend, read, rest=0.15),
         )
-        dialog.chosen.connect(lambda options: self._chosen(target, options))
+        dialog.chosen.connect(lambda options: self._chosen(target, options, dialog.taken))
         dialog.finished.connect(self._closed)
         # Krita's window does not keep the Python half of a dialog alive.
         self._dialog = dialog
         dialog.open()
 
-    def _chosen(self, target, options):
+    def _chosen(self, target, options, taken):
         @_guarded
         def start(self):
             Krita.instance().writeSetting(SETTINGS, "last", krita_job.remember(options))
-            self._start(target, options)
+            self._start(target, options, taken)
 
         start(self)
 
@@ -201,7 +219,12 @@ class Inpaint(Extension):
                     raise Refused(krita_job.nothing_around(target.facts))
         return window, plan
 
-    def _start(self, target, options):
+    def _read(self, target, options, window, plan):
+        parameters = krita_job.request(self._description, options)
+        return Reading(self._colours, target, options.source == VISIBLE, parameters, window, plan)
+
+    def _start(self, target, options, taken=None):
+        """Fills, or puts in place what was `taken` from a preview."""
         problem = _refusal(target, options)
         if problem:
             self.say(problem)
@@ -209,11 +232,18 @@ class Inpaint(Extension):
         # Krita handles events while it converts colours: nobody may start a second fill meanwhile.
         self._busy = True
         try:
+            if taken is not None:
+                with waiting():
+                    fill = Fill(self, target, options, taken.reading)
+                    others = [one.pixels for one in taken.fills if one is not taken.fill]
+                    fill.put(taken.fill.pixels, taken.fill.reports, others)
+                self.finished()
+                return
             with waiting():
-                fill = Fill(self, self._mend, target, options)
-                fill.prepare(*self._plan(self._mend, target, options))
+                planned = self._plan(self._mend, target, options)
+                fill = Fill(self, target, options, self._read(target, options, *planned))
             self._fill = fill
-            fill.start()
+            fill.start(self._mend)
         except BaseException:
             self.finished()
             raise
@@ -225,6 +255,8 @@ class Inpaint(Extension):
     def _quit(self):
         if self._fill is not None:
             self._fill.stop()
+        if self._dialog is not None:
+            self._dialog.previewer.close(5.0)
 
     # --- Words to the user ---
 
@@ -262,40 +294,15 @@ def _refusal(target, options):
 class Fill(QtCore.QObject):
     """One fill: pixels out of the document, through the library on a thread, into the document."""
 
-    def __init__(self, host, mend, target, options):
+    def __init__(self, host, target, options, reading):
         super().__init__()
-        self._host, self._mend, self._colours = host, mend, host._colours
-        self._target, self._options = target, options
-        self._merged = options.source == VISIBLE
-        self._space = target.image_space() if self._merged else target.facts.space
-        self._converted = self._space.model in raw.CONVERTED
-        self._holes = []
+        self._host, self._target, self._options = host, target, options
+        self._reading = reading
 
-    def prepare(self, window, plan):
-        """Reads what the plan needs and no more."""
-        target, colours = self._target, self._colours
-        working = colours.working() if self._converted else self._space
-        pixel_format = raw.pixel_format(working, colours.linear(working))
-        mask = target.mask(window)
-        works = []
-        for piece in job.pieces(plan):
-            rect = piece.rect.moved(window.x, window.y)
-            data = target.read(rect, self._merged)
-            covered = job.cut(mask, window.width, piece.rect)
-            inside = piece.hole.moved(-piece.rect.x, -piece.rect.y)
-            before = job.cut(
-                data, rect.width * self._space.pixel_bytes, inside, self._space.pixel_bytes
-            )
-            if self._converted:
-                data = colours.convert(data, rect.width, rect.height, self._space, working)
-            started = job.cut(data, rect.width * working.pixel_bytes, inside, working.pixel_bytes)
-            self._holes.append((piece.hole.moved(window.x, window.y), before, started))
-            works.append(Work(piece, bytearray(data), pixel_format, covered))
-        parameters = krita_job.request(self._host._description, self._options)
-        self._run = Run(self._mend, parameters, works, plan["seconds"])
-        self._working = working
-
-    def start(self):
+    def start(self, mend):
+        """Fills on a thread, and puts the fill into the document when it is there."""
+        reading = self._reading
+        self._run = Run(mend, reading.parameters, reading.parts, reading.seconds)
         self._progress = Progress(_window())
         self._progress.canceled.connect(self._run.cancel)
         self._progress.destroyed.connect(self._orphaned)
@@ -342,69 +349,37 @@ class Fill(QtCore.QObject):
                 return
             if self._run.error is not None:
                 raise self._run.error
-            if not self._holes:
-                host.say("Nothing is selected on the canvas. Nothing was changed.")
-                return
-            self._put()
-            # A fill that can be seen needs no words, and they would lie over it.
-            text = krita_job.notes_text(self._run.reports)
-            if text:
-                host.whisper(text)
+            self.put([work.filled for work in self._run.works], self._run.reports)
 
         end(host)
 
-    def _put(self):
-        self._target.there()
+    def put(self, pixels, reports, others=()):
+        """Puts a fill into the document: `pixels` of each hole. `others` are fills that go beside
+        it on hidden layers, if the options say so."""
+        if not pixels:
+            self._host.say("Nothing is selected on the canvas. Nothing was changed.")
+            return
+        target, reading = self._target, self._reading
+        target.there()
         if self._options.result == LAYER:
-            target_space = self._target.image_space()
-            parts = [
-                (rect, self._as_layer(work.filled, rect, target_space))
-                for work, (rect, _, _) in zip(self._run.works, self._holes)
-            ]
-            layer = self._target.add_layer("Inpaint", parts, QtCore.QByteArray)
+            parts = reading.as_layer(pixels)
+            if self._options.keep and others:
+                hidden = [reading.as_layer(other) for other in others]
+                layer = target.add_group("Inpaint", parts, hidden, QtCore.QByteArray)
+            else:
+                layer = target.add_layer("Inpaint", parts, QtCore.QByteArray)
             # The next fill of a layer starts from that layer; one of all layers, from the top.
-            self._activate(layer if self._merged else self._target.node)
+            self._activate(layer if reading.merged else target.node)
         else:
-            parts = [
-                (rect, before, self._in_place(work.filled, rect, before, started))
-                for work, (rect, before, started) in zip(self._run.works, self._holes)
-            ]
-            self._activate(self._target.exchange_layer(parts, QtCore.QByteArray))
+            self._activate(target.exchange_layer(reading.in_place(pixels), QtCore.QByteArray))
+        # A fill that can be seen needs no words, and they would lie over it.
+        text = krita_job.notes_text(reports)
+        if text:
+            self._host.whisper(text)
 
     def _activate(self, node):
         # Krita makes every new layer the active one, a little later.
         QtCore.QTimer.singleShot(0, lambda: self._target.activate(node))
-
-    def _as_layer(self, pixels, rect, space):
-        """Filled pixels in the image's colour space, zero where there is no fill."""
-        if self._working == space:
-            return pixels
-        visible = masks.visible(
-            pixels, self._working.pixel_bytes, raw.DEPTH_BYTES[self._working.depth]
-        )
-        out = self._back(pixels, rect, space)
-        return masks.choose(bytes(len(out)), out, visible, space.pixel_bytes)
-
-    def _in_place(self, pixels, rect, before, started):
-        """Filled pixels in the layer's colour space, the old bytes where nothing was filled."""
-        if not self._converted:
-            return pixels
-        changed = masks.changed(started, pixels, self._working.pixel_bytes)
-        out = self._back(pixels, rect, self._space)
-        return masks.choose(before, out, changed, self._space.pixel_bytes)
-
-    def _back(self, pixels, rect, space):
-        if not self._converted:
-            return self._colours.convert(pixels, rect.width, rect.height, self._working, space)
-        out, shift = self._colours.back(pixels, rect.width, rect.height, space)
-        if shift > MOST_SHIFT:
-            raise Changed(
-                "The fill's colours cannot be kept in %s with the profile \u201c%s\u201d, which "
-                "does not convert back to what it came from. Nothing was changed. Convert the "
-                "layer to RGB first, with Layer \u25b8 Convert \u25b8 Convert Layer Color Space."
-                % (space.model, space.profile)
-            )
-        return out
 
 
 Krita.instance().addExtension(Inpaint(Krita.instance()))

@@ -7,7 +7,7 @@ Every input has `get`, `set` and a signal `changed`.
 
 import random
 
-from . import krita_job
+from . import krita_job, params
 from .qt import QtCore, QtGui, QtWidgets
 
 Qt = QtCore.Qt
@@ -123,12 +123,21 @@ class Choice(QtWidgets.QComboBox):
 
     def __init__(self, pairs):
         super().__init__()
-        for name, label in pairs:
-            self.addItem(label, name)
+        self.offer(pairs)
         # A long label is not to make the dialog wide: the list shows it whole.
         self.setSizeAdjustPolicy(self.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(20)
         self.currentIndexChanged.connect(lambda _: self.changed.emit())
+
+    def offer(self, pairs, chosen=None):
+        """Other choices, without a signal."""
+        blocked = self.blockSignals(True)
+        self.clear()
+        for name, label in pairs:
+            self.addItem(label, name)
+        if chosen is not None:
+            self.set(chosen)
+        self.blockSignals(blocked)
 
     def get(self):
         return self.currentData()
@@ -185,6 +194,38 @@ class Extent(QtWidgets.QWidget):
             self._kept[unit] = amount
         self._unit.setCurrentIndex(self._unit.findData(unit))
         self._show_unit()
+
+
+class Intents(QtWidgets.QWidget):
+    """What the user wants, as radio buttons in a row."""
+
+    changed = QtCore.pyqtSignal()
+    KEYS = ((params.REMOVE, "&Remove"), (params.PROMPT, "Fill with a &prompt"))
+
+    def __init__(self, description):
+        super().__init__()
+        row = _row(self)
+        row.setSpacing(16)
+        self._buttons = {}
+        for intent, label in self.KEYS:
+            button = QtWidgets.QRadioButton(label)
+            button.setObjectName("mend_intent_" + intent)
+            button.toggled.connect(lambda on: on and self.changed.emit())
+            row.addWidget(button)
+            self._buttons[intent] = button
+        row.addStretch(1)
+        if not params.prompted(description):
+            button = self._buttons[params.PROMPT]
+            button.setEnabled(False)
+            button.setToolTip("This needs a model: “mend models” lists those that can be fetched.")
+
+    def get(self):
+        return next((i for i, button in self._buttons.items() if button.isChecked()), None)
+
+    def set(self, intent):
+        blocked = self.blockSignals(True)
+        self._buttons[intent or params.REMOVE].setChecked(True)
+        self.blockSignals(blocked)
 
 
 def _row(widget):

@@ -6,7 +6,7 @@ Python's standard library only, 3.8 or newer.
 """
 
 import json
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from . import job, params
 from .job import Rect
@@ -229,11 +229,13 @@ class Options(NamedTuple):
     values: dict  # as params.Settings stores them
     result: str = LAYER
     source: str = OWN
+    intent: Optional[str] = None  # as params.Settings takes it
+    keep: bool = False  # of several fills all are kept, on hidden layers
 
 
 def settings(description, options):
     """The parameters' values, to be read and changed."""
-    return params.Settings(description, options.values)
+    return params.Settings(description, options.values, options.intent)
 
 
 def offered(description):
@@ -246,12 +248,22 @@ def offered(description):
 
 def changed(settings):
     """How many of the chosen engine's values that stand behind "More" are not the defaults."""
-    return sum(1 for field in settings.changed() if not field.essential)
+    return sum(1 for field in settings.changed() if field.name not in params.WISHES)
 
 
 def one_click(options, values):
     """Everything at its default but `values`; the fill goes where the user's last one went."""
-    return options._replace(values={"": dict(values)})
+    return options._replace(values={"": dict(values)}, intent=None)
+
+
+def no_prompt(settings):
+    """That there is no prompt yet, where one is to be filled with; None where all is well."""
+    return params.NO_PROMPT if settings.needs_prompt else None
+
+
+def preview_key(description, options):
+    """What a preview depends on."""
+    return (tuple(sorted(request(description, options).items())), options.source)
 
 
 def recall(text, description):
@@ -263,19 +275,22 @@ def recall(text, description):
     kept = kept if isinstance(kept, dict) else {}
     source = kept["source"] if kept.get("source") in (OWN, VISIBLE) else OWN
     result = kept["result"] if kept.get("result") in (LAYER, IN_PLACE) else LAYER
+    values = params.Settings(description, kept.get("values")).stored()
+    intent = kept.get("intent")
+    if intent == params.PROMPT and not params.prompted(description):
+        intent = params.REMOVE
     return Options(
-        params.Settings(description, kept.get("values")).stored(),
+        values,
         LAYER if source == VISIBLE else result,
         source,
+        intent if intent in params.INTENTS else params.intent_of(description, values),
+        kept.get("keep") is True,
     )
 
 
 def remember(options):
     """The options as one line of text."""
-    return json.dumps(
-        {"values": options.values, "result": options.result, "source": options.source},
-        sort_keys=True,
-    )
+    return json.dumps(options._asdict(), sort_keys=True)
 
 
 def request(description, options):

@@ -159,6 +159,42 @@ class Target:
         self.document.waitForDone()
         return layer
 
+    def add_group(self, name, parts, hidden, to_bytes):
+        """As `add_layer`, in a group with a hidden layer for each of `hidden`. One undo step."""
+        parent = self.there()
+        space = self.image_space()
+        # Krita adds to a document node by node, each an undo step. So the group is made in a
+        # document that nobody sees, and a copy of the whole is added.
+        scratch = self._krita.createDocument(
+            self.document.width(), self.document.height(), name, *space, 72.0
+        )
+        if scratch is None:
+            raise RuntimeError("Krita made no document in %s/%s %s" % space)
+        try:
+            scratch.setBatchmode(True)
+            group = scratch.createGroupLayer(name)
+            scratch.rootNode().addChildNode(group, None)
+            fills = [*hidden[::-1], parts]
+            for number, fill in enumerate(fills):
+                shown = number == len(fills) - 1
+                title = "%s %d" % (name, len(fills) - number)
+                layer = scratch.createNode(title, "paintlayer")
+                for rect, pixels in fill:
+                    layer.setPixelData(to_bytes(pixels), *rect)
+                layer.setVisible(shown)
+                group.addChildNode(layer, None)
+            scratch.waitForDone()
+            copy = group.duplicate()
+            copy.setName(name)
+            copy.setInheritAlpha(self.node.inheritAlpha())
+            if not parent.addChildNode(copy, self.node):
+                raise RuntimeError("Krita did not add the group")
+            self.document.waitForDone()
+            return copy
+        finally:
+            scratch.setModified(False)
+            scratch.close()
+
     def exchange_layer(self, parts, to_bytes):
         """Puts `parts`, (rect, pixels now, new pixels), into the active layer. Two undo steps: a
         copy of the layer with the new pixels is added, and the layer is removed. Gives back the

@@ -40,6 +40,15 @@ _DEPTHS = {"U8": native.U8, "U16": native.U16, "F16": native.F16, "F32": native.
 CONVERTED = ("CMYKA", "LABA", "XYZA", "YCbCrA")
 WORKING_PROFILES = ("Rec2020-elle-V4-g10.icc", "sRGB-elle-V2-g10.icc")
 
+# From the first one's primaries to those of screens.
+TO_SCREEN = {
+    "Rec2020-elle-V4-g10.icc": (
+        (1.6605, -0.5876, -0.0728),
+        (-0.1246, 1.1329, -0.0083),
+        (-0.0182, -0.1006, 1.1187),
+    )
+}
+
 # Tables in CMYK and YCbCr profiles do not undo each other: there and back shifts every colour.
 SHIFTING = ("CMYKA", "YCbCrA")
 CORRECTIONS = 5

@@ -13,6 +13,7 @@ class Work:
         """`piece`: where `data` and `mask` come from; `data` is a bytearray, filled in place."""
         self.piece, self.data, self.format, self.mask = piece, data, pixel_format, mask
         self.filled = None  # afterwards the pixels of piece.hole
+        self.matrix = None  # see thumbs.look
 
 
 class Run(threading.Thread):

@@ -11,6 +11,8 @@ from gi.repository import Gdk, GimpUi, GLib, Gtk, Pango  # noqa: E402
 FILL, HELP, RESET = Gtk.ResponseType.OK, Gtk.ResponseType.HELP, 1
 # Characters of a line of text, and pixels of the form.
 CHARACTERS, WIDTH = 52, 440
+# Pixels of the form where it stands beside the preview.
+BESIDE = 420
 
 
 def column():
@@ -43,14 +45,20 @@ class Window:
         )
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self.head, self.form, self.foot = column(), column(), column()
+        # What is always in sight, with the scrolled form beside it.
+        self.left, self._gallery = column(), None
         self._scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER)
         self._scrolled.add(self.form)
         content = self._dialog.get_content_area()
         content.set_spacing(8)
-        for box in (self.head, self._scrolled, self.foot):
+        middle = Gtk.Box(spacing=14)
+        middle.pack_start(self.left, False, False, 0)
+        middle.pack_start(self._scrolled, True, True, 0)
+        for box in (self.head, middle, self.foot):
             box.set_margin_start(12)
             box.set_margin_end(12)
-            content.pack_start(box, box is self._scrolled, True, 0)
+            content.pack_start(box, box is middle, True, 0)
+        middle.show()
         self.head.set_margin_top(8)
 
     def run(self):
@@ -98,16 +106,54 @@ class Window:
         box.pack_start(line, False, False, 0)
         line.show_all()
 
-    def more(self, parent, text, toggled):
-        """A part that is closed at first; the box inside."""
-        expander = Gtk.Expander.new_with_mnemonic(text)
-        inside = column()
-        inside.set_margin_top(6)
-        expander.add(inside)
-        expander.connect_after("notify::expanded", lambda *_: toggled())
-        parent.pack_start(expander, False, False, 0)
-        expander.show_all()
-        return inside
+    def intents(self, labels, chosen, able, changed):
+        """Radio buttons in a row: {id: label}, of which those in `able` can be chosen;
+        changed(id)."""
+        row, first, made = Gtk.Box(spacing=16), None, {}
+        for key, label in labels.items():
+            button = Gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
+            first = first or button
+            button.set_active(key == chosen)
+            if key not in able:
+                button.set_sensitive(False)
+                row.set_tooltip_text(
+                    "A prompt needs a model: “mend models” lists those that can be fetched."
+                )
+            row.pack_start(button, False, False, 0)
+            made[key] = button
+        for key, button in made.items():
+            button.connect("toggled", lambda b, key=key: b.get_active() and changed(key))
+        self.left.pack_start(row, False, False, 0)
+        row.show_all()
+        return made
+
+    def intend(self, intents, chosen):
+        """Chooses one of `intents`."""
+        intents[chosen].set_active(True)
+
+    def show_gallery(self, gallery):
+        """Puts the preview on the left."""
+        self._gallery = gallery
+        self.left.pack_start(gallery.widget, False, False, 0)
+        gallery.accelerate(self._dialog)
+
+    def beside(self, text, toggled):
+        """The form, which a button below the preview opens beside it."""
+        button = Gtk.ToggleButton.new_with_mnemonic(text + " ▸")
+        button.set_relief(Gtk.ReliefStyle.NONE)
+        button.set_halign(Gtk.Align.START)
+
+        def pressed(_button):
+            opened = button.get_active()
+            button.set_label(text + (" ◂" if opened else " ▸"))
+            self._scrolled.set_visible(opened)
+            toggled()
+
+        button.connect("toggled", pressed)
+        self.left.pack_start(button, False, False, 0)
+        button.show()
+        self._more = button
+        return self.form
 
     def allow(self, answer, good):
         self._dialog.set_response_sensitive(answer, good)
@@ -123,6 +169,9 @@ class Window:
         )
         height = min(height, monitor.get_workarea().height - 40)
         self._dialog.get_content_area().show()
+        if self._gallery:
+            self._fit_gallery(height)
+            return
         for box in (self.head, self.form, self._scrolled, self.foot):
             box.show()
         form = self.form.get_preferred_height_for_width(WIDTH)[1]
@@ -132,6 +181,17 @@ class Window:
             - (self._scrolled.get_preferred_height()[0])
         )
         self._scrolled.set_size_request(WIDTH + 24, max(min(form, height - rest), 60))
+
+    def _fit_gallery(self, height):
+        for box in (self.head, self.form, self.left, self.foot):
+            box.show()
+        opened = self._more.get_active()
+        self._scrolled.set_visible(opened)
+        # It is as high as what is beside it.
+        self._scrolled.set_size_request(BESIDE if opened else -1, 1)
+        width = self._dialog.get_preferred_width()[1]
+        wanted = self._dialog.get_preferred_height_for_width(width)[1]
+        self._gallery.fit(self._gallery.height + height - wanted)
 
 
 def combo(pairs, chosen, changed):

@@ -28,7 +28,9 @@ plugins.import_gimp()
 plugins.import_krita()
 from mend_inpaint import krita_job
 from mend_inpaint.krita_job import Options
+from mend_inpaint.preview import Previewer
 from test_params import TWO
+from test_preview import Library, reading
 
 PLAN = {
     "engine": "a",
@@ -47,10 +49,13 @@ class DialogTest(unittest.TestCase):
 
         cls.app = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
 
-    def dialog(self, text="", plan=PLAN, refusal=None, description=DESCRIPTION):
+    def reading(self, key):
+        return reading(dict(key[0]))
+
+    def dialog(self, text="", plan=PLAN, refusal=None, description=DESCRIPTION, read=None):
         from mend_inpaint.dialog import Dialog
 
-        self.planned = []
+        self.planned, self.library = [], Library()
 
         def plan_of(options):
             self.planned.append(options)
@@ -60,7 +65,14 @@ class DialogTest(unittest.TestCase):
 
         options = krita_job.recall(text, description)
         dialog = Dialog(
-            None, "Title", description, options, plan_of, lambda o: refusal, lambda o: "Known."
+            None,
+            "Title",
+            description,
+            options,
+            plan_of,
+            lambda o: refusal,
+            lambda o: "Known.",
+            Previewer(self.library, read or self.reading),
         )
         dialog.show()
         self.addCleanup(dialog.close)
@@ -77,30 +89,194 @@ class DialogTest(unittest.TestCase):
     def test_shows_what_the_engine_knows(self):
         dialog = self.dialog()
         self.assertIsNone(dialog.input("result"))
+        self.assertIsNone(dialog.input("prompt"), "nothing is to be described that is removed")
+        self.assertFalse(dialog.input("engine").isVisible())
+        dialog._more.click()
         self.assertTrue(dialog.input("engine").isVisible())
-        # Mend chooses by the prompt, which is there because an engine reads one.
-        self.assertTrue(dialog.input("prompt").isVisible())
+        self.assertTrue(dialog.input("seed").isVisible())
         self.assertIsNone(dialog.input("guidance"))
         dialog.input("engine").set("b")
-        self.assertTrue(dialog.input("prompt").isVisible())
-        self.assertFalse(dialog.input("guidance").isVisible())
-        dialog._more.click()
         self.assertTrue(dialog.input("guidance").isVisible())
-        self.assertTrue(dialog.input("seed").isVisible())
+        self.assertIsNone(dialog.input("prompt"))
         guidance = dialog.input("guidance")
         dialog.input("engine").set("a")
-        self.assertIsNone(dialog.input("prompt"))
         self.assertFalse(guidance.isVisible())
+
+    def intend(self, dialog, intent):
+        from mend_inpaint.qt import QtWidgets
+
+        dialog.findChild(QtWidgets.QRadioButton, "mend_intent_" + intent).click()
+
+    def engines_of(self, dialog):
+        engine = dialog.input("engine")
+        return [engine.itemData(i) for i in range(engine.count())]
+
+    def test_the_intent_decides_what_is_asked_for(self):
+        dialog = self.dialog()
+        self.assertEqual(self.engines_of(dialog), ["auto", "a", "b", "c"])
+        dialog.input("engine").set("a")
+        self.intend(dialog, "prompt")
+        # Only an engine that reads one, and nothing starts without a prompt.
+        self.assertEqual(self.engines_of(dialog), ["auto", "b"])
+        self.assertEqual(dialog.input("engine").get(), "auto")
+        self.assertTrue(dialog.input("prompt").isVisible())
+        self.settle()
+        self.assertFalse(dialog._start.isEnabled())
+        self.assertIn("Write what", dialog._planned.text())
+        dialog.input("prompt").set("a wall")
+        self.settle()
+        self.assertTrue(dialog._start.isEnabled())
+        wanted = {"engine": "b", "prompt": "a wall", "result": "layer"}
+        self.assertEqual(krita_job.request(DESCRIPTION, dialog.options()), wanted)
+        self.assertEqual(
+            krita_job.recall(krita_job.remember(dialog.options()), DESCRIPTION), dialog.options()
+        )
+        # What was chosen and written for one is there when it is wanted again.
+        self.intend(dialog, "remove")
+        self.assertIsNone(dialog.input("prompt"))
+        self.assertEqual(dialog.input("engine").get(), "a")
+        wanted = {"engine": "a", "result": "layer"}
+        self.assertEqual(krita_job.request(DESCRIPTION, dialog.options()), wanted)
+        self.intend(dialog, "prompt")
+        self.assertEqual(dialog.input("prompt").get(), "a wall")
+
+    def test_removing_takes_the_eraser_that_is_installed(self):
+        description = copy.deepcopy(DESCRIPTION)
+        eraser = {"id": "lama", "label": "L", "params": [], "available": False}
+        description["engines"].append(eraser)
+        description["params"][0]["choices"].append({"id": "lama", "label": "L"})
+        for available, wanted in ((False, {}), (True, {"engine": "lama"})):
+            eraser["available"] = available
+            options = krita_job.recall("", description)
+            wanted["result"] = "layer"
+            self.assertEqual(krita_job.request(description, options), wanted)
+        # One click, and scripts, leave it to the library.
+        clicked = krita_job.one_click(options, {"grow": "4"})
+        self.assertNotIn("engine", krita_job.request(description, clicked))
+
+    def wait(self, truth, what):
+        import time
+
+        until = time.monotonic() + 20
+        while not truth():
+            self.app.processEvents()
+            self.assertLess(time.monotonic(), until, what)
+            time.sleep(0.005)
+
+    def ready(self, dialog):
+        self.wait(lambda: dialog.previewer.state == "ready", dialog.previewer.problem)
+        self.wait(lambda: not dialog._gallery.picture.faded, "it is still faded")
+
+    def test_the_fill_is_shown_and_the_chosen_one_is_taken(self):
+        dialog = self.dialog()
+        self.ready(dialog)
+        gallery = dialog._gallery
+        self.assertEqual([thumb.isEnabled() for thumb in gallery.thumbs], [True] * 4)
+        self.assertTrue(gallery.thumbs[0].isChecked())
+        with_fill = self.grab(gallery.picture)
+        gallery.original.pressed.emit()
+        without = self.grab(gallery.picture)
+        gallery.original.released.emit()
+        self.assertNotEqual(without, with_fill)
+        self.assertEqual(self.grab(gallery.picture), with_fill)
+        gallery.thumbs[2].click()
+        self.assertNotEqual(self.grab(gallery.picture), with_fill)
+        gallery.another.click()
+        self.wait(lambda: len(dialog.previewer.fills) == 4 and dialog.previewer.chosen == 1, "")
+        self.ready(dialog)
+        self.assertTrue(gallery.thumbs[1].isChecked())
+        gallery.thumbs[0].click()
+        chosen = []
+        dialog.chosen.connect(lambda options: chosen.append(dialog.taken))
+        dialog._start.click()
+        # The third of the first set, kept in front of the second.
+        self.assertEqual(chosen[0].fill.pixels[0][0], 52)
+        self.assertEqual(len(chosen[0].fills), 4)
+
+    def grab(self, widget):
+        image = widget.grab().toImage()
+        pointer = image.bits()
+        pointer.setsize(image.sizeInBytes() if hasattr(image, "sizeInBytes") else image.byteCount())
+        return bytes(pointer)
+
+    def test_the_keyboard_does_all_of_it(self):
+        from mend_inpaint.qt import QtCore, QtGui, QtWidgets
+
+        dialog = self.dialog()
+        self.ready(dialog)
+        gallery, key = dialog._gallery, QtCore.Qt.Key
+
+        def press(widget, kind, code):
+            none = QtCore.Qt.KeyboardModifier.NoModifier
+            event = QtGui.QKeyEvent(getattr(QtCore.QEvent.Type, kind), code, none)
+            QtWidgets.QApplication.sendEvent(widget, event)
+
+        with_fill = self.grab(gallery.picture)
+        for widget in (gallery.picture, gallery.original):
+            press(widget, "KeyPress", key.Key_Space)
+            self.assertIs(gallery.picture.scene, gallery._original)
+            press(widget, "KeyRelease", key.Key_Space)
+            self.assertEqual(self.grab(gallery.picture), with_fill)
+        gallery.thumbs[0].setFocus()
+        press(gallery.thumbs[0], "KeyPress", key.Key_Right)
+        self.assertEqual(dialog.previewer.chosen, 1)
+        # No two things have one key.
+        keys = []
+        for widget in dialog.findChildren(QtWidgets.QWidget):
+            if isinstance(widget, (QtWidgets.QAbstractButton, QtWidgets.QLabel)):
+                keys.append(QtGui.QKeySequence.mnemonic(widget.text()).toString())
+        keys = [k for k in keys if k]
+        self.assertGreater(len(keys), 8)
+        self.assertEqual(sorted(keys), sorted(set(keys)))
+
+    def test_a_setting_makes_another_preview_and_no_stale_one_is_taken(self):
+        dialog = self.dialog()
+        self.ready(dialog)
+        dialog.input("seed").set(3)
+        # In the same moment.
+        taken = []
+        dialog.chosen.connect(lambda options: taken.append(dialog.taken))
+        dialog._start.click()
+        self.assertEqual(taken, [None])
+        dialog = self.dialog()
+        self.ready(dialog)
+        dialog.input("seed").set(3)
+        self.settle()
+        self.ready(dialog)
+        self.assertEqual(dialog.previewer.fills[0].pixels[0][0], 80)
+
+    def test_an_engine_with_steps_waits_to_be_asked(self):
+        plan = dict(PLAN, engine="c")
+        dialog = self.dialog(plan=plan)
+        self.settle()
+        self.assertEqual(self.library.calls, [])
+        self.assertEqual(dialog._gallery.another.text(), "Pre&view")
+        self.assertTrue(dialog._start.isEnabled())
+        dialog._gallery.another.click()
+        self.ready(dialog)
+        self.assertEqual([name for name, _ in self.library.calls], ["inpaint"])
+        self.assertEqual(dialog._gallery.another.text(), "&Another Set")
+
+    def test_what_cannot_be_read_is_said_in_the_picture(self):
+        def read(key):
+            raise ValueError("the layer is gone")
+
+        dialog = self.dialog(read=read)
+        self.settle()
+        self.assertEqual(dialog._gallery.picture.text, "The layer is gone.")
+        self.assertTrue(dialog._start.isEnabled())
 
     def test_each_engine_keeps_its_values(self):
         dialog = self.dialog()
+        self.intend(dialog, "prompt")
+        dialog.input("prompt").set("a wall")
+        self.intend(dialog, "remove")
         for engine, steps in (("b", 20), ("c", 25)):
             dialog.input("engine").set(engine)
             self.assertEqual(dialog.input("steps").get(), steps)
         dialog.input("steps").set(7)
         dialog.input("engine").set("b")
         dialog.input("steps").set(30)
-        dialog.input("prompt").set("a wall")
         dialog.input("engine").set("c")
         self.assertEqual(dialog.input("steps").get(), 7)
         self.assertEqual(
@@ -108,6 +284,7 @@ class DialogTest(unittest.TestCase):
             {"engine": "c", "steps": "7", "result": "layer"},
         )
         dialog.input("engine").set("b")
+        self.intend(dialog, "prompt")
         self.assertEqual(
             krita_job.request(DESCRIPTION, dialog.options()),
             {"engine": "b", "steps": "30", "prompt": "a wall", "result": "layer"},
@@ -139,12 +316,12 @@ class DialogTest(unittest.TestCase):
 
     def test_more_says_what_it_hides(self):
         dialog = self.dialog()
-        self.assertEqual(dialog._more.text(), "More")
+        self.assertEqual(dialog._more.text(), "&More")
         dialog._more.click()
         dialog.input("seed").set(3)
-        self.assertEqual(dialog._more.text(), "More")
+        self.assertEqual(dialog._more.text(), "&More")
         dialog._more.click()
-        self.assertEqual(dialog._more.text(), "More (1 changed)")
+        self.assertEqual(dialog._more.text(), "&More (1 changed)")
         self.assertFalse(dialog.input("seed").isVisible())
 
     def test_the_plan_follows_and_is_shown(self):
@@ -167,6 +344,7 @@ class DialogTest(unittest.TestCase):
             },
             "in-place",
             "own",
+            "prompt",
         )
         dialog = self.dialog(krita_job.remember(options))
         self.assertEqual(dialog.input("guidance").get(), 3.5)
@@ -215,13 +393,15 @@ class DialogTest(unittest.TestCase):
 
         self.settle()
         self.assertLessEqual(dialog.height(), 600 - 36, case)  # a title bar is above it
-        self.assertLess(dialog.width(), 700, case)
+        self.assertLess(dialog.width(), 1000, case)
         for button in dialog.findChild(QtWidgets.QDialogButtonBox).buttons():
             self.assertTrue(button.isVisible(), case)
             bottom = button.mapTo(dialog, QtCore.QPoint(0, button.height())).y()
             self.assertLessEqual(bottom, dialog.height(), case)
-        inside, shown = dialog._scroll.widget().width(), dialog._scroll.viewport().width()
-        self.assertLessEqual(inside, shown, case)
+        self.assertGreaterEqual(dialog._gallery.picture.height(), 110, case)
+        if dialog._scroll.isVisible():
+            inside, shown = dialog._scroll.widget().width(), dialog._scroll.viewport().width()
+            self.assertLessEqual(inside, shown, case)
 
     def test_it_fits_a_small_screen(self):
         from unittest import mock
@@ -260,6 +440,8 @@ class DialogTest(unittest.TestCase):
             {"": {"engine": "b", "seed": 4, "context": "64"}, "b": {"guidance": 3.5}},
             "layer",
             "visible",
+            "remove",
+            True,
         )
         dialog = self.dialog(krita_job.remember(options))
         self.assertEqual(dialog.options(), options)
@@ -291,9 +473,11 @@ class DialogTest(unittest.TestCase):
         dialog = self.dialog(description=description)
         engine = dialog.input("engine")
         self.assertEqual([engine.itemData(i) for i in range(engine.count())], ["auto", "a", "c"])
-        self.assertIsNone(dialog.input("prompt"), "no engine that can run here reads one")
         from mend_inpaint.qt import QtWidgets
 
+        radio = dialog.findChild(QtWidgets.QRadioButton, "mend_intent_prompt")
+        self.assertFalse(radio.isEnabled(), "no engine that can run here reads a prompt")
+        self.assertIn("mend models", radio.toolTip())
         notes = [n for n in dialog.findChildren(QtWidgets.QLabel) if "B." in n.text()]
         self.assertEqual([n.isVisible() for n in notes], [False])
         dialog._more.click()

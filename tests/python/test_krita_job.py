@@ -2,6 +2,8 @@
 """The Krita plug-in's decisions, with no Krita."""
 
 import array
+import copy
+import json
 import os
 import random
 import re
@@ -353,12 +355,31 @@ class Memory(unittest.TestCase):
             },
             "in-place",
             "own",
+            "prompt",
+            True,
         )
         self.assertEqual(krita_job.recall(krita_job.remember(options), DESCRIPTION), options)
 
+    def test_what_was_remembered_before_there_were_intents(self):
+        for values, intent in (
+            ({}, "remove"),
+            ({"": {"prompt": "a wall"}}, "prompt"),
+            ({"": {"engine": "b", "prompt": "a wall"}}, "prompt"),
+            ({"": {"engine": "b"}}, "remove"),
+            ({"": {"engine": "a", "prompt": "a wall"}}, "remove"),
+        ):
+            text = json.dumps({"values": values, "result": "in-place", "source": "own"})
+            recalled = krita_job.recall(text, DESCRIPTION)
+            self.assertEqual(recalled, Options(values, "in-place", "own", intent), text)
+        # A model that is gone takes the intent along.
+        gone = copy.deepcopy(DESCRIPTION)
+        gone["engines"][1]["available"] = False
+        text = krita_job.remember(Options({}, "layer", "own", "prompt"))
+        self.assertEqual(krita_job.recall(text, gone).intent, "remove")
+
     def test_anything_else_gives_defaults(self):
         wanted = krita_job.recall("", DESCRIPTION)
-        self.assertEqual(wanted, Options({}, "layer", "own"))
+        self.assertEqual(wanted, Options({}, "layer", "own", "remove"))
         for text in (
             "{",
             "[]",
@@ -405,8 +426,8 @@ class Memory(unittest.TestCase):
             return krita_job.changed(krita_job.settings(DESCRIPTION, Options(values)))
 
         self.assertEqual(changed({}), 0)
-        self.assertEqual(changed({"": {"engine": "b", "prompt": "x"}}), 0)
-        self.assertEqual(changed({"": {"engine": "b", "seed": 3}, "b": {"steps": 3}}), 2)
+        self.assertEqual(changed({"": {"engine": "b", "prompt": "x"}}), 1)
+        self.assertEqual(changed({"": {"engine": "b", "seed": 3}, "b": {"steps": 3}}), 3)
         self.assertEqual(changed({"": {"seed": 3}, "b": {"steps": 3}}), 1)
 
     def test_extents(self):

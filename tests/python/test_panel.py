@@ -13,6 +13,7 @@ plugins.import_gimp()
 import fill
 import native
 import panel
+import params
 from fill import Item
 from job import Rect
 from test_fill import Gimp
@@ -47,7 +48,7 @@ class Panel(unittest.TestCase):
             everything.settings.set(chosen(everything, "engine"), engine["id"])
             self.assertLessEqual(len(everything.fields(True)), 3)
             shown = {f.name for e in (True, False) for f in everything.fields(e)}
-            common = {p["name"] for p in self.description["params"]} - {"result"}
+            common = {p["name"] for p in self.description["params"]} - set(params.NO_FIELDS)
             self.assertEqual(shown, common | {p["name"] for p in engine["params"]})
 
     def test_every_engine_accepts_its_own_defaults_and_gets_no_others(self):
@@ -81,14 +82,14 @@ class Panel(unittest.TestCase):
 
     def test_a_verdict_for_every_state(self):
         gimp = Gimp()
-        good, text, _ = self.panel().judge(gimp, self.inpainter)
+        good, text, *_ = self.panel().judge(gimp, self.inpainter)
         self.assertEqual((good, "Nothing is selected" in text), (False, True))
         gimp.select(Rect(40, 40, 20, 20))
         good, text, summary = self.panel().judge(gimp, self.inpainter)
         self.assertTrue(good and text.endswith("of memory.") and summary)
         settings = self.panel()
         settings.settings.set(chosen(settings, "context"), "wid")
-        good, text, _ = settings.judge(gimp, self.inpainter)
+        good, text, *_ = settings.judge(gimp, self.inpainter)
         self.assertEqual((good, "'context'" in text), (False, True))
 
     def test_a_mask_is_filled_in_place_from_itself(self):

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 import fills
 import models
 import nodes
+import previews
 import trouble
 import window
 from hands import APP, Failed, Picture, close, idle, noise, plugin, remember, running, shown
@@ -28,6 +29,13 @@ def cases():
     yield "dialog", window.dialog
     yield "dialog's height, no models", lambda: window.height("no")
     yield "dialog's height, every model", lambda: window.height("every")
+    for result in ("layer", "in-place"):
+        yield "preview, chosen fill, " + result, lambda r=result: previews.chosen(r)
+    yield "preview, all kept", previews.kept
+    yield "preview of a photo", previews.photo
+    yield "preview, colours", previews.colours
+    yield "preview stays responsive", previews.responsive
+    yield "preview, 12 megapixels", previews.large
     for model, depth in fills.MATRIX:
         if depth not in APP.colorDepths(model):
             continue

@@ -60,12 +60,16 @@ def in_the_dialog():
     APP.action("mend_inpaint").trigger()
     yield lambda: shown("mend_inpaint_dialog")
     box = plugin()._dialog
+    check(box.input("prompt") is None, "a prompt for what is to be removed")
+    box._intents._buttons["prompt"].click()
     check(box.input("prompt").isVisible(), "no prompt, though an engine reads one")
-    box.input("engine").set("exemplar")
-    check(box.input("prompt") is None, "a prompt for an engine that takes none")
-    for name, value in (*TINY.items(), ("prompt", "a tree")):
+    yield 300
+    check(not box._start.isEnabled(), "it can be started without a prompt")
+    box.input("prompt").set("a tree")
+    for name, value in TINY.items():
         box.input(name).set(value)
     yield 600
+    check(box.previewer.state == "ask", "the preview is", box.previewer.state)
     check(box.input("prompt").isVisible(), "there is nowhere to write a prompt")
     check("changed" in box._more.text(), "nothing says that more is set:", box._more.text())
     fits(box, "with a prompt")
@@ -77,12 +81,16 @@ def in_the_dialog():
     check("region" in box._planned.text(), "the plan says", box._planned.text())
     inside, seen = box._scroll.widget().width(), box._scroll.viewport().width()
     check(inside <= seen, "the form is", inside, "wide, and", seen, "of it are shown")
+    box._gallery.another.click()
+    yield lambda: box.previewer.state == "ready"
+    check(len(box.previewer.fills) == 1, len(box.previewer.fills), "fills")
     yield from photograph(box, "krita-prompt.png")
     box.input("model").set(TINY["model"] + "/none")
     yield 600
     check(not box._start.isEnabled(), "a model that is not there can be started")
     box.input("model").set(TINY["model"])
     yield 600
+    check(box.previewer.taken(box.previewer._key) is None, "a stale fill is taken")
     box._start.click()
     yield idle
     yield 100
