@@ -324,8 +324,8 @@ class Inpainter(_Handle):
         self._request(parameters)
 
     def expanded_size(self, parameters, width, height):
-        """What the parameter "expand" makes of a picture of this size: the new width and height, and
-        the column and the row of the picture's corner in it."""
+        """What the parameter "expand" makes of a picture of this size: the new width and height,
+        and the column and the row of the picture's corner in it."""
         request = self._request(parameters)
         numbers = [ctypes.c_uint32() for _ in range(4)]
         _check(
