@@ -16,10 +16,10 @@ import fill
 import job
 import native
 import preview
+import reading
 from fill import Item, Refusal
 from job import Rect
 from test_native import library_file, picture
-
 
 # An engine that needs little around a hole.
 CLOSE = {"engine": "exemplar"}
@@ -133,7 +133,7 @@ class Fill(unittest.TestCase):
     def taken(self, gimp, number, parameters=None):
         """The fill `number` of a preview."""
         given = (gimp, self.inpainter, parameters or {}, fill.IN_PLACE, fill.LAYER)
-        work = preview.Job(self.inpainter, fill.Reading(*given), 0, 4, ())
+        work = preview.Job(self.inpainter, reading.Reading(*given), 0, 4, ())
         work.run()
         self.assertIsNone(work.error)
         return preview.Taken(work.reading, work.fills[number], work.fills)
@@ -186,7 +186,7 @@ class Fill(unittest.TestCase):
         gimp.select(Rect(60, 40, 20, 20), 90)
         work = preview.Job(
             self.inpainter,
-            fill.Reading(gimp, self.inpainter, {}, fill.IN_PLACE, fill.LAYER),
+            reading.Reading(gimp, self.inpainter, {}, fill.IN_PLACE, fill.LAYER),
             0,
             1,
             (),

@@ -428,7 +428,7 @@ def megapixels():
     for turn in range(3):
         G.select_rectangle(image, 500 + 900 * turn, 1200, 200, 200)
         G.flush()
-        time.sleep(2)
+        time.sleep(4)
         around = (500 + 900 * turn, 1200, 200, 200)
         before = G.get(layer, around, "R'G'B' u8")
         window, begin = windows("GIMP$")[-1], time.time()
@@ -438,7 +438,7 @@ def megapixels():
         there = time.time() - begin
         xdotool("key", "--clearmodifiers", "Return")
         while G.get(layer, around, "R'G'B' u8") == before and time.time() < begin + 60:
-            time.sleep(0.02)
+            time.sleep(0.1)
         whole = time.time() - begin
         check("filled by two clicks", G.get(layer, around, "R'G'B' u8") != before)
         say("    dialog after %.2f s, filled after %.2f s" % (there, whole))
