@@ -68,8 +68,12 @@ class Job(threading.Thread):
     def __init__(self, inpainter, reading, number, count, kept):
         """`number`: of the set, from 0 on. `kept`: fills of earlier sets, which stay in front."""
         super().__init__(name="mend-preview", daemon=True)
-        self.reading, self.fills, self.error = reading, tuple(kept), None
-        self.view, self.close_up, self.picture = None, None, ()
+        self.reading, self.fills = reading, tuple(kept)
+        self.error: Any = None
+        # Known once there is a fill, as `picture`, the looks of what was there.
+        self.view: Any = None
+        self.close_up: Any = None
+        self.picture = ()
         self.countdown = job.Countdown(reading.seconds * (count if number else 1))
         self._inpainter, self._number, self._count = inpainter, number, count
         self._cancel = inpainter.cancel()
@@ -187,15 +191,18 @@ class Previewer:
     def __init__(self, inpainter, read, rest=REST, clock=time.monotonic):
         self._inpainter, self._read, self._rest, self._clock = inpainter, read, rest, clock
         self._key, self.slow, self._due = None, False, 0.0
-        self._job, self._old = None, []
-        self._seen, self._number, self._show = (), 0, None
+        self._job: Any = None
+        self._old, self._seen = [], ()
+        self._number, self._show = 0, None
         self.clear()
         self.state, self.problem = NOTHING, ""
 
     def clear(self):
         """Nothing is shown."""
-        self.fills, self.chosen = (), 0
-        self.view, self.close_up, self.picture = None, None, ()
+        self.fills: Tuple[Fill, ...] = ()
+        self.view: Any = None
+        self.close_up: Any = None
+        self.chosen, self.picture = 0, ()
         self._made_for, self._reading = None, None
 
     @property

@@ -5,18 +5,20 @@ The widgets are those of `widgets.py`, which each GIMP has of its own with the s
 introspection, GTK 2 by its C functions.
 """
 
+import contextlib
 import os
+from typing import Any
 
 import fill
 import panel
 import params
 import preview
+import reading
 import widgets
 
-try:  # GTK 2's dialog has no preview
-    import gallery
-except ImportError:
-    gallery = None
+Gallery: Any = None
+with contextlib.suppress(ImportError):  # GTK 2's dialog has no preview
+    from gallery import Gallery
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TITLE = "Mend: Inpaint"
@@ -34,7 +36,7 @@ def ask(host, inpainter, memory):
     """Shows the dialog. (What the user wants, as an Asked; what was chosen from its preview, or
     None), or None; what was set is remembered."""
     settings = panel.Panel(inpainter.describe(), memory.read())
-    if gallery:
+    if Gallery:
         settings.with_intents()
     settings.for_item(host.item)
     view = View(settings, host, inpainter)
@@ -54,12 +56,13 @@ class View:
         self.panel, self.host, self.inpainter = settings, host, inpainter
         self.timer, self.drawn_for, self.good, self.closed = None, [], False, False
         self.gallery, self.taken = None, None
-        self.window = window = widgets.Window(TITLE)
+        self.window: Any = widgets.Window(TITLE)
+        window = self.window
         window.note(window.head, fill.target_text(host.item))
         # The engine's own rows change with the engine; the others stay, and keep the focus.
         names = ("engine", "own", "common", "more", "own more")
         self.boxes = {name: widgets.column() for name in names}
-        if gallery:
+        if Gallery:
             self._with_preview(window)
         else:
             for name in names[:3]:
@@ -85,7 +88,7 @@ class View:
         self.intents = window.intents(INTENTS, self.panel.intent, able, self._intend)
         window.put(window.left, self.boxes["own"])
         read = preview.Previewer(self.inpainter, self._read, rest=0.18)
-        self.gallery = gallery.Gallery(read)
+        self.gallery = Gallery(read)
         window.show_gallery(self.gallery)
         self.inside = window.beside("_More", self._opened)
         for name in ("engine", "common", "more", "own more"):
@@ -93,7 +96,7 @@ class View:
 
     def _read(self, key):
         parameters, output, sample = key
-        return fill.Reading(self.host, self.inpainter, dict(parameters), output, sample)
+        return reading.Reading(self.host, self.inpainter, dict(parameters), output, sample)
 
     def _intend(self, intent):
         self.panel.intent = intent

@@ -3,6 +3,7 @@
 here."""
 
 import os
+from typing import Any
 
 from . import job, krita_job, params
 from .gallery import Gallery
@@ -59,7 +60,7 @@ class Dialog(QtWidgets.QDialog):
         self._runs = ""  # the engine that the plan names
         self._settings = krita_job.settings(description, options)
         self._rows = {}  # (whose it is, name): (field, label, input)
-        self._source = None
+        self._source: Any = None
 
         self.previewer, self.taken = previewer, None
         whole = QtWidgets.QVBoxLayout(self)

@@ -2,6 +2,8 @@
 """The preview in the dialog: the picture with the fill, the fills to choose from, and the buttons
 that make more of them. No Krita here."""
 
+from typing import Any
+
 from . import job, preview
 from .job import Rect
 from .qt import QtCore, QtGui, QtWidgets
@@ -79,7 +81,8 @@ class Picture(QtWidgets.QWidget):
         self.setMinimumSize(200, 120)
         expanding = QtWidgets.QSizePolicy.Policy.Expanding
         self.setSizePolicy(expanding, expanding)
-        self.scene, self.text, self.faded = None, "", False
+        self.scene: Any = None
+        self.text, self.faded = "", False
 
     def sizeHint(self):
         return QtCore.QSize(428, 240)
@@ -150,7 +153,8 @@ class Thumb(QtWidgets.QAbstractButton):
         self.setFixedHeight(62)
         policy = QtWidgets.QSizePolicy.Policy
         self.setSizePolicy(policy.Expanding, policy.Fixed)
-        self.scene, self.faded, self.awaited = None, False, False
+        self.scene: Any = None
+        self.faded = self.awaited = False
 
     def sizeHint(self):
         return QtCore.QSize(90, 62)

@@ -2,6 +2,7 @@
 """One fill on a thread of its own, so that the host goes on meanwhile. Knows no Krita and no Qt."""
 
 import threading
+from typing import Any
 
 from . import job, native
 
@@ -13,7 +14,7 @@ class Work:
         """`piece`: where `data` and `mask` come from; `data` is a bytearray, filled in place."""
         self.piece, self.data, self.format, self.mask = piece, data, pixel_format, mask
         self.filled = None  # afterwards the pixels of piece.hole
-        self.matrix = None  # see thumbs.look
+        self.matrix: Any = None  # see thumbs.look
 
 
 class Run(threading.Thread):

@@ -15,7 +15,7 @@ from job import Rect  # noqa: E402
 
 # Pixels of the picture, and of the small ones.
 WIDTH, HEIGHT, LEAST_HEIGHT = 428, 264, 110
-SMALL = (94, 54)
+SMALL, FRAME = (90, 54), 3
 # How far small things are magnified, and how much is left of what is out of date.
 MOST_ZOOM, FADED = 3.0, 110
 LOOK = 30  # milliseconds between two looks at the preview
@@ -256,17 +256,27 @@ class Gallery:
     def _refresh_thumb(self, number, thumb):
         now = self.previewer
         there = number < len(now.fills)
-        picture = _blank(*SMALL)
+        framed = _blank(SMALL[0] + 2 * FRAME, SMALL[1] + 2 * FRAME)
         if there:
             fill = now.fills[number]
+            if number == now.chosen:
+                framed.fill(self._highlight())
             faded = now.stale or fill in now.leaving
             picture = self._scenes[id(fill)].at(now.close_up, *SMALL, faded)
-        thumb.get_image().set_from_pixbuf(picture)
+            picture.copy_area(0, 0, *SMALL, framed, FRAME, FRAME)
+        thumb.get_image().set_from_pixbuf(framed)
         awaited = not there and now.working and number < now.expected
         thumb.set_label("\u2026" if awaited else "")
         thumb.set_sensitive(there)
         if there and number == now.chosen and not thumb.get_active():
             thumb.set_active(True)
+
+    def _highlight(self):
+        """The theme's colour of what is chosen, as a pixbuf is filled with it."""
+        found, colour = self.widget.get_style_context().lookup_color("theme_selected_bg_color")
+        parts = (colour.red, colour.green, colour.blue) if found else (0.2, 0.5, 0.9)
+        red, green, blue = (round(part * 255) for part in parts)
+        return red << 24 | green << 16 | blue << 8 | 0xFF
 
     def _words(self):
         now = self.previewer

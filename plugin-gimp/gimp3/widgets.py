@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 """The widgets of dialog.py with GTK 3."""
 
+from typing import Any
+
 import gi
 
 gi.require_version("Gdk", "3.0")
@@ -46,7 +48,8 @@ class Window:
         self._labels = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         self.head, self.form, self.foot = column(), column(), column()
         # What is always in sight, with the scrolled form beside it.
-        self.left, self._gallery = column(), None
+        self.left = column()
+        self._gallery: Any = None
         self._scrolled = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER)
         self._scrolled.add(self.form)
         content = self._dialog.get_content_area()

@@ -15,9 +15,14 @@ plugins.import_gimp()
 import fill
 import job
 import native
+import preview
+import reading
 from fill import Item, Refusal
 from job import Rect
 from test_native import library_file, picture
+
+# An engine that needs little around a hole.
+CLOSE = {"engine": "exemplar"}
 
 
 class Gimp:
@@ -105,7 +110,7 @@ class Fill(unittest.TestCase):
         mask = job.hard(gimp.selection(near))
         pixels = bytearray(gimp.pixels)
         self.inpainter.inpaint(
-            {},
+            CLOSE,
             native.Image(pixels, near.width, near.height, native.RGBA | native.U8),
             native.Image(mask, near.width, near.height, native.GRAY | native.U8),
         )
@@ -116,7 +121,7 @@ class Fill(unittest.TestCase):
         gimp.select(Rect(60, 40, 20, 20))
         gimp.select(Rect(800, 30, 12, 16), 90)
         expected = self.whole(gimp)
-        fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        fill.fill(gimp, self.inpainter, CLOSE, fill.IN_PLACE)
         parts = gimp.written[0]
         self.assertEqual([rect for rect, _ in parts], [Rect(60, 40, 20, 20), Rect(800, 30, 12, 16)])
         for rect, pixels in parts:
@@ -124,6 +129,72 @@ class Fill(unittest.TestCase):
         # And without reading what lies between.
         self.assertLess(sum(rect.area for rect in gimp.reads), 900 * 100 // 2)
         self.assertAlmostEqual(gimp.share, 1.0)
+
+    def taken(self, gimp, number, parameters=None):
+        """The fill `number` of a preview."""
+        given = (gimp, self.inpainter, parameters or {}, fill.IN_PLACE, fill.LAYER)
+        work = preview.Job(self.inpainter, reading.Reading(*given), 0, 4, ())
+        work.run()
+        self.assertIsNone(work.error)
+        return preview.Taken(work.reading, work.fills[number], work.fills)
+
+    def test_what_was_chosen_is_put_in_place_and_nothing_is_filled_again(self):
+        gimp = Gimp()
+        gimp.select(Rect(60, 40, 20, 20), 90)
+        parameters = {"grow": "2"}
+        taken = self.taken(gimp, 2, parameters)
+        # The first one is what a fill gives.
+        fill.fill(gimp, self.inpainter, parameters, fill.IN_PLACE)
+        self.assertEqual([p for _, p in gimp.written[0]], list(taken.fills[0].pixels))
+        wanted = gimp.written
+
+        class NoFill(native.Inpainter):
+            def inpaint(self, *_args, **_named):
+                raise AssertionError("it was filled again")
+
+        never = NoFill({"threads": "2"}, self.library)
+        fill.fill(gimp, never, parameters, fill.IN_PLACE, taken=taken)
+        parts, encoding, hole, new_layer, through = gimp.written
+        self.assertEqual([p for _, p in parts], list(taken.fill.pixels))
+        self.assertEqual([r for r, _ in parts], [r for r, _ in wanted[0]])
+        self.assertEqual((encoding, new_layer, through), (wanted[1], wanted[3], wanted[4]))
+        self.assertEqual(hole.soft, wanted[2].soft)
+
+    def test_what_was_chosen_for_other_pixels_is_not_put_in_place(self):
+        def paint(gimp):
+            gimp.pixels = bytearray(gimp.pixels)
+            gimp.pixels[4 * (40 * 160 + 50) : 4 * (40 * 160 + 52)] = bytes(8)
+
+        def select(gimp):
+            gimp.select(Rect(62, 62, 4, 4))
+
+        def soften(gimp):
+            gimp.select(Rect(60, 40, 4, 4), 20)
+
+        for change in (paint, select, soften):
+            gimp = Gimp()
+            gimp.select(Rect(60, 40, 20, 20))
+            taken = self.taken(gimp, 1)
+            change(gimp)
+            fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE, taken=taken)
+            again, _ = gimp.written[0], fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+            self.assertEqual(again, gimp.written[0], change.__name__)
+            self.assertNotEqual([p for _, p in again], list(taken.fill.pixels), change.__name__)
+
+    def test_a_preview_shows_the_fill_through_the_selection(self):
+        gimp = Gimp()
+        gimp.select(Rect(60, 40, 20, 20), 90)
+        work = preview.Job(
+            self.inpainter,
+            reading.Reading(gimp, self.inpainter, {}, fill.IN_PLACE, fill.LAYER),
+            0,
+            1,
+            (),
+        )
+        work.run()
+        look = work.fills[0].looks[0]
+        self.assertEqual(set(look.rgba[3::4]), {0, 90})
+        self.assertEqual(sum(a == 90 for a in look.rgba[3::4]), 20 * 20)
 
     def test_what_goes_wrong_while_it_runs_ends_it_and_is_raised(self):
         gimp = Gimp()
@@ -164,7 +235,7 @@ class Fill(unittest.TestCase):
     def test_softness_is_left_to_gimp(self):
         gimp = Gimp()
         gimp.select(Rect(40, 40, 20, 20), 30)
-        fill.fill(gimp, self.inpainter, {}, fill.IN_PLACE)
+        fill.fill(gimp, self.inpainter, CLOSE, fill.IN_PLACE)
         ((rect, pixels),) = gimp.written[0]
         self.assertEqual(pixels, job.cut(self.whole(gimp), 160 * 4, rect, 4))
         self.assertEqual(set(gimp.written[2].soft), {30})

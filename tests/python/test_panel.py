@@ -51,6 +51,31 @@ class Panel(unittest.TestCase):
             common = {p["name"] for p in self.description["params"]} - set(params.NO_FIELDS)
             self.assertEqual(shown, common | {p["name"] for p in engine["params"]})
 
+    def test_a_dialog_with_intents(self):
+        settings = self.panel(self.everything)
+        self.assertIsNone(settings.intent)
+        settings.with_intents()
+        self.assertEqual(settings.intent, params.REMOVE)
+        self.assertNotIn("prompt", [f.name for e in (True, False) for f in settings.fields(e)])
+        # The best of those that are here, for removing.
+        self.assertEqual(settings.asked().parameters, {"engine": "lama"})
+        self.assertEqual(self.panel(stored={"intent": "remove"}).asked().parameters, {})
+        settings.intent = params.PROMPT
+        gimp = Gimp()
+        gimp.select(Rect(60, 40, 20, 20))
+        verdict = settings.judge(gimp, self.inpainter)
+        self.assertEqual((verdict.good, verdict.text), (False, params.NO_PROMPT))
+        settings.settings.set(chosen(settings, "prompt"), "a wall")
+        self.assertEqual(settings.asked().parameters, {"engine": "diffusion", "prompt": "a wall"})
+        again = self.panel(self.everything, settings.stored())
+        self.assertEqual((again.intent, again.asked()), (params.PROMPT, settings.asked()))
+        # Where its model is gone, something else is wanted.
+        self.assertEqual(self.panel(stored=settings.stored()).intent, params.REMOVE)
+        # What a dialog without intents kept.
+        old = self.panel(self.everything, {"settings": {"": {"prompt": "a wall"}}})
+        old.with_intents()
+        self.assertEqual(old.intent, params.PROMPT)
+
     def test_every_engine_accepts_its_own_defaults_and_gets_no_others(self):
         everything = self.panel(self.everything)
         for engine in self.everything["engines"]:
@@ -85,7 +110,7 @@ class Panel(unittest.TestCase):
         good, text, *_ = self.panel().judge(gimp, self.inpainter)
         self.assertEqual((good, "Nothing is selected" in text), (False, True))
         gimp.select(Rect(40, 40, 20, 20))
-        good, text, summary = self.panel().judge(gimp, self.inpainter)
+        good, text, summary, _ = self.panel().judge(gimp, self.inpainter)
         self.assertTrue(good and text.endswith("of memory.") and summary)
         settings = self.panel()
         settings.settings.set(chosen(settings, "context"), "wid")

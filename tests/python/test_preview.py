@@ -8,6 +8,7 @@ import array
 import threading
 import time
 import unittest
+from typing import Any
 
 import plugins
 
@@ -24,7 +25,8 @@ from test_native import library_file, picture
 class Part:
     """Pixels around a hole."""
 
-    soft = matrix = None
+    soft: Any = None
+    matrix: Any = None
 
     def __init__(self, rect, hole, data, pixel_format=native.RGBA | native.U8, weight=1.0):
         self.piece, self.data, self.format = Piece(rect, hole, weight), data, pixel_format
@@ -62,7 +64,8 @@ class Library:
     """Fills whole pieces with one number: of the seed, and of the number of the variation."""
 
     def __init__(self, gate=None):
-        self.calls, self.gate, self.error, self.alike = [], gate, None, False
+        self.calls, self.gate, self.alike = [], gate, False
+        self.error: Any = None
         self.running = self.most = 0
 
     def cancel(self):

@@ -351,6 +351,102 @@ def dialog():
     G.close(display)
 
 
+def previews():
+    """A fill that is chosen in the dialog is the one that is put in place; GIMP 2.10's dialog has
+    no preview."""
+    if G.VERSION < 3:
+        return
+    left_with()
+    image, layer, display = photo()
+    before = state(image)
+    press(AGAIN_KEY)
+    wait("the first fill", lambda: state(image) != before, 60)
+    first = state(image)
+    press("ctrl+z")
+    wait("undo", lambda: state(image) == before)
+    fills = []
+    for key in ("alt+1", "alt+2", "alt+3"):
+        if open_dialog("for a fill to choose") is None:
+            return
+        time.sleep(8)
+        check("a preview changes nothing", state(image) == before)
+        press(key, DIALOG_NAME)
+        time.sleep(0.5)
+        press("alt+f", DIALOG_NAME)
+        wait("the chosen fill", lambda: state(image) != before, 60)
+        time.sleep(0.5)
+        fills.append(state(image))
+        changed = [
+            i // 3
+            for i in range(len(before[0][0][1]))
+            if before[0][0][1][i] != fills[-1][0][0][1][i]
+        ]
+        check("it stays in the selection", changed and all(before[2][i] for i in changed))
+        press("ctrl+z")
+        wait("undo of the chosen fill", lambda: state(image) == before, 10)
+        check("one undo takes it back", state(image) == before)
+    check("the first one is what Again fills", fills[0] == first)
+    check("the others are others", fills[1] != fills[0] and fills[2] not in fills[:2])
+    # Something else is selected while the dialog is open: that is filled.
+    if open_dialog("for another selection") is not None:
+        time.sleep(8)
+        width, height = G.size(layer)
+        G.select_rectangle(image, width // 10, height // 10, 50, 40)
+        G.flush()
+        then = state(image)
+        press("alt+f", DIALOG_NAME)
+        wait("the fill elsewhere", lambda: state(image) != then, 60)
+        time.sleep(0.5)
+        after = state(image)
+        changed = [
+            i // 3 for i in range(len(then[0][0][1])) if then[0][0][1][i] != after[0][0][1][i]
+        ]
+        check("what is selected then is filled", changed and all(then[2][i] for i in changed))
+        press("ctrl+z")
+        wait("undo of it", lambda: state(image) == then, 10)
+    # Another set, and the pictures for the documentation.
+    window = open_dialog("for another set")
+    if window is not None:
+        time.sleep(8)
+        press("alt+a", DIALOG_NAME)
+        time.sleep(8)
+        measure("another set", window)
+        shot("gimp3-another", window)
+        leave()
+    check("leaving it changes nothing", state(image) == before or state(image)[0] == before[0])
+    G.close(display)
+
+
+def megapixels():
+    """Twelve megapixels and a hole of 200 pixels, two clicks: how long it takes."""
+    left_with()
+    if G.VERSION < 3:
+        return
+    image, layer, display = photo()
+    image.scale(4000, 3000)
+    G.flush()
+    for turn in range(3):
+        G.select_rectangle(image, 500 + 900 * turn, 1200, 200, 200)
+        G.flush()
+        time.sleep(4)
+        around = (500 + 900 * turn, 1200, 200, 200)
+        before = G.get(layer, around, "R'G'B' u8")
+        window, begin = windows("GIMP$")[-1], time.time()
+        xdotool("windowactivate", "--sync", window, "key", "--clearmodifiers", DIALOG_KEY)
+        while not windows(DIALOG_NAME) and time.time() < begin + 30:
+            time.sleep(0.02)
+        there = time.time() - begin
+        xdotool("key", "--clearmodifiers", "Return")
+        while G.get(layer, around, "R'G'B' u8") == before and time.time() < begin + 60:
+            time.sleep(0.1)
+        whole = time.time() - begin
+        check("filled by two clicks", G.get(layer, around, "R'G'B' u8") != before)
+        say("    dialog after %.2f s, filled after %.2f s" % (there, whole))
+        wait("the plug-in to end", lambda: not windows(DIALOG_NAME))
+        time.sleep(1)
+    G.close(display)
+
+
 def plugins_running():
     found = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in found.splitlines() if "plug-ins/mend-inpaint/mend-inpaint" in line]
@@ -445,7 +541,7 @@ def cancel():
 
 def main():
     wanted = os.environ.get("MEND_GROUPS", "").split()
-    for group in (undo_and_redo, heights, engines, dialog, meddling, cancel):
+    for group in (undo_and_redo, heights, engines, dialog, previews, megapixels, meddling, cancel):
         if wanted and group.__name__ not in wanted:
             continue
         begin = time.time()

@@ -3,6 +3,7 @@
 
 import os
 import time
+from typing import Any
 
 try:
     from PyQt5.QtCore import QTimer
@@ -161,10 +162,10 @@ def kept():
 def lighthouse(width=None, height=None):
     """A photo, at its own size or another."""
     image = QImage(os.path.join(os.path.dirname(__file__), "lighthouse.png"))
-    if width:
+    if width and height:
         image = image.scaled(width, height)
     image = image.convertToFormat(QImage.Format.Format_ARGB32)
-    pointer = image.constBits()
+    pointer: Any = image.constBits()
     pointer.setsize(image.width() * image.height() * 4)
     return Picture(image.width(), image.height(), pixels=bytes(pointer))
 
