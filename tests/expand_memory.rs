@@ -42,7 +42,10 @@ fn twenty_four_megapixels_grow_within_the_plan() {
         assert_eq!(filled.report.pixels, 6064 * 4064 - 6000 * 4000);
         assert!(plan.peak_bytes < 200 << 20, "{} bytes", plan.peak_bytes);
         let said = plan.peak_bytes;
-        assert!(held <= said + SMALL, "{engine}: {held} bytes, planned {said}");
+        assert!(
+            held <= said + SMALL,
+            "{engine}: {held} bytes, planned {said}"
+        );
         println!("{engine}: {held} bytes, planned {said}");
     }
 }
