@@ -73,6 +73,9 @@ def ctype(declaration, named=True):
         return ctypes.c_char_p
     if base == "mend_image":
         return ctypes.POINTER(native.mend_image)
+    if base == "uint32_t":
+        # A number that is given back.
+        return ctypes.POINTER(ctypes.c_uint32)
     if base == "mend_progress":
         return ctypes.POINTER(native.mend_progress)
     if base == "void" or base in HANDLES:

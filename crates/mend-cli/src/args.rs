@@ -192,12 +192,6 @@ pub struct SelectArgs {
 impl SelectArgs {
     /// The request that the parameters make.
     pub fn request(&self) -> Result<Request> {
-        if self.mask.is_none() && self.sides().is_none() {
-            return Err(Error::new(
-                ErrorKind::Argument,
-                "nothing says what to fill: give --mask, or --expand to make the picture larger",
-            ));
-        }
         let mut request = Request::new();
         for (name, value) in &self.params.0 {
             request.set(name, value).map_err(|e| match e.kind() {
@@ -205,6 +199,12 @@ impl SelectArgs {
                 ErrorKind::Engine => Error::new(ErrorKind::Parameter, e.message()),
                 _ => e,
             })?;
+        }
+        if self.mask.is_none() && self.sides().is_none() {
+            return Err(Error::new(
+                ErrorKind::Argument,
+                "nothing says what to fill: give --mask, or --expand to make the picture larger",
+            ));
         }
         Ok(request)
     }

@@ -7,6 +7,7 @@ mod cancel;
 mod decode;
 mod diffusion;
 mod erasers;
+mod expand;
 mod folders;
 mod formats;
 mod lacking;
