@@ -26,10 +26,14 @@ pub fn run(data: &[u8]) {
     let mask = mask.expect("a sound mask");
     // A budget may be too small, and then that is the answer.
     if let Ok(plan) = Inpainter::new(options).plan(&request, None, &mask) {
-        assert_eq!(plan.regions.len(), 1);
+        // The picture may grow, and its new sides are regions of their own.
+        let canvas = request.canvas(64, 48).expect("what was planned with");
+        let grows = (canvas.width, canvas.height) != (64, 48);
+        assert!(!plan.regions.is_empty() && (grows || plan.regions.len() == 1));
         assert!(plan.seconds.is_finite() && plan.seconds >= 0.0);
-        let region = plan.regions[0];
-        assert_eq!(region.rect.intersect(&region.hole), region.hole);
-        assert!(region.rect.right() <= 64 && region.rect.bottom() <= 48);
+        for region in &plan.regions {
+            assert_eq!(region.rect.intersect(&region.hole), region.hole);
+            assert!(region.rect.right() <= canvas.width && region.rect.bottom() <= canvas.height);
+        }
     }
 }
