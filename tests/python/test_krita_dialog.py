@@ -247,6 +247,11 @@ class DialogTest(unittest.TestCase):
         self.ready(dialog)
         self.assertEqual(dialog.previewer.fills[0].pixels[0][0], 80)
 
+    def test_a_fill_that_takes_long_waits_to_be_asked(self):
+        dialog = self.dialog(plan=dict(PLAN, seconds=21.0))
+        self.settle()
+        self.assertEqual((self.library.calls, dialog.previewer.state), ([], "ask"))
+
     def test_an_engine_with_steps_waits_to_be_asked(self):
         plan = dict(PLAN, engine="c")
         dialog = self.dialog(plan=plan)
