@@ -24,6 +24,8 @@ FILLS, SLOW_FILLS = 4, 1
 # Pixels of the longer side of the small pictures.
 MOST = 640
 SEEDS = 1 << 32
+# A fill that takes more seconds is made only if it is asked for.
+LONG = 20.0
 
 # What there is to see.
 NOTHING = "nothing"  # nothing can be filled
@@ -32,6 +34,12 @@ ASK = "ask"  # this engine takes long: it waits to be asked
 WORKING = "working"
 READY = "ready"
 FAILED = "failed"
+
+
+def slow(stepwise, seconds):
+    """Whether nobody waits for a preview unasked: of an engine that works in steps, or of a fill
+    that is foreseen to take so many seconds."""
+    return stepwise or seconds > LONG
 
 
 class Reading:

@@ -234,7 +234,7 @@ class View:
         self.window.allow(widgets.FILL, verdict.good)
         if self.gallery:
             key = self.panel.asked().key if verdict.good else None
-            self.gallery.want(key, params.stepwise(self.panel.description, verdict.engine))
+            self.gallery.want(key, verdict.slow)
         self._fit()
 
     def _opened(self):

@@ -9,6 +9,7 @@ import fill
 import job
 import native
 import params
+import preview
 
 
 class Asked(NamedTuple):
@@ -56,7 +57,7 @@ class Verdict(NamedTuple):
     good: bool  # whether a fill can start
     text: str  # what it would take, or what is wrong
     summary: str  # what the engine that would run is good at
-    engine: str  # the one that would run
+    slow: bool  # whether a preview waits to be asked for
 
 
 class Panel:
@@ -118,12 +119,13 @@ class Panel:
 
     def judge(self, host, inpainter):
         """What a fill would do with these settings, without doing it."""
-        engine, asked = self.settings.runs, self.asked()
+        engine, asked, slow = self.settings.runs, self.asked(), False
         try:
             if self.settings.needs_prompt:
                 raise fill.Refusal(params.NO_PROMPT)
             plan = fill.plan(host, inpainter, *asked)
             engine = plan["engine"]
+            slow = preview.slow(params.stepwise(self.description, engine), plan["seconds"])
             good, text = True, job.plan_text(plan, self.description) + "."
         except fill.Refusal as refusal:
             good, text = False, str(refusal)
@@ -132,7 +134,7 @@ class Panel:
         except MemoryError:
             good, text = False, job.NO_MEMORY
         summaries = {e.id: e.summary for e in params.engines(self.description)}
-        return Verdict(good, text, summaries.get(engine, ""), engine)
+        return Verdict(good, text, summaries.get(engine, ""), slow)
 
 
 def _one_of(pairs, value):

@@ -5,7 +5,7 @@ here."""
 import os
 from typing import Any
 
-from . import job, krita_job, params
+from . import job, krita_job, params, preview
 from .gallery import Gallery
 from .inputs import (
     Choice,
@@ -368,7 +368,8 @@ class Dialog(QtWidgets.QDialog):
                 if self._settings.engine == "auto":
                     self._runs = plan["engine"]
                 key = krita_job.preview_key(self._description, options)
-                slow = params.stepwise(self._description, plan["engine"])
+                stepwise = params.stepwise(self._description, plan["engine"])
+                slow = preview.slow(stepwise, plan["seconds"])
                 self._planned.setText(job.plan_text(plan, self._description))
             except Exception as error:
                 memory = isinstance(error, MemoryError)

@@ -165,9 +165,8 @@ class Target:
         space = self.image_space()
         # Krita adds to a document node by node, each an undo step. So the group is made in a
         # document that nobody sees, and a copy of the whole is added.
-        scratch = self._krita.createDocument(
-            self.document.width(), self.document.height(), name, *space, 72.0
-        )
+        # Layers may be larger than it.
+        scratch = self._krita.createDocument(16, 16, name, *space, 72.0)
         if scratch is None:
             raise RuntimeError("Krita made no document in %s/%s %s" % space)
         try:

@@ -283,7 +283,7 @@ class Gallery:
         if now.state == preview.FAILED:
             return now.problem
         if now.state == preview.ASK:
-            return "This engine takes a while. Preview shows its fill before it is put in place."
+            return "This takes a while. Preview shows the fill before it is put in place."
         if now.working and now.slow:
             left = job.left_text(now.countdown.left) if now.countdown else ""
             return "Making a fill\u2026 %s" % left

@@ -111,6 +111,10 @@ class Host:
         return bytes(buffer.get(gegl(rect), 1.0, self._format(encoding), NOTHING))
 
     def visible(self):
+        # A preview may have asked before; what it needed it has read.
+        if self._projection is not None:
+            self._projection.delete()
+            self._projection = None
         # A layer that belongs to the image and is in none of its lists: no undo step, no display.
         layer = Gimp.Layer.new_from_visible(self.image, self.image, "Mend")
         if layer is None:

@@ -130,6 +130,20 @@ class Fill(unittest.TestCase):
         self.assertLess(sum(rect.area for rect in gimp.reads), 900 * 100 // 2)
         self.assertAlmostEqual(gimp.share, 1.0)
 
+    def test_a_preview_of_all_visible_layers_is_put_on_a_new_layer(self):
+        gimp = Gimp(60, 50, (40, 30))
+        gimp.select(Rect(20, 20, 30, 20))
+        given = (gimp, self.inpainter, {}, fill.NEW_LAYER, fill.VISIBLE)
+        work = preview.Job(self.inpainter, reading.Reading(*given), 0, 4, ())
+        work.run()
+        fill.fill(*given)
+        wanted = gimp.written
+        fill.fill(*given, taken=preview.Taken(work.reading, work.fills[0], work.fills))
+        self.assertEqual(gimp.written[0], wanted[0])
+        fill.fill(*given, taken=preview.Taken(work.reading, work.fills[1], work.fills))
+        self.assertEqual([r for r, _ in gimp.written[0]], [r for r, _ in wanted[0]])
+        self.assertNotEqual(gimp.written[0], wanted[0])
+
     def taken(self, gimp, number, parameters=None):
         """The fill `number` of a preview."""
         given = (gimp, self.inpainter, parameters or {}, fill.IN_PLACE, fill.LAYER)

@@ -229,7 +229,7 @@ class DialogTest(unittest.TestCase):
         self.assertGreater(len(keys), 8)
         self.assertEqual(sorted(keys), sorted(set(keys)))
 
-    def test_a_setting_makes_another_preview_and_no_stale_one_is_taken(self):
+    def test_no_stale_preview_is_taken(self):
         dialog = self.dialog()
         self.ready(dialog)
         dialog.input("seed").set(3)
@@ -238,12 +238,19 @@ class DialogTest(unittest.TestCase):
         dialog.chosen.connect(lambda options: taken.append(dialog.taken))
         dialog._start.click()
         self.assertEqual(taken, [None])
+
+    def test_a_setting_makes_another_preview(self):
         dialog = self.dialog()
         self.ready(dialog)
         dialog.input("seed").set(3)
         self.settle()
         self.ready(dialog)
         self.assertEqual(dialog.previewer.fills[0].pixels[0][0], 80)
+
+    def test_a_fill_that_takes_long_waits_to_be_asked(self):
+        dialog = self.dialog(plan=dict(PLAN, seconds=21.0))
+        self.settle()
+        self.assertEqual((self.library.calls, dialog.previewer.state), ([], "ask"))
 
     def test_an_engine_with_steps_waits_to_be_asked(self):
         plan = dict(PLAN, engine="c")

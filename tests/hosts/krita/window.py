@@ -57,7 +57,6 @@ def dialog():
     APP.writeSetting("mend_inpaint", "last", "")
     box = yield from opened()
     yield 100
-    yield from photograph(box, "krita-dialog.png")
     text = box._planned.text()
     check("region" in text and "memory" in text, "the plan says", text)
     check(box._start.isEnabled(), "it cannot be started")
