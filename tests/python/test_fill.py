@@ -117,17 +117,20 @@ class Fill(unittest.TestCase):
         return pixels
 
     def test_crops_give_what_the_whole_layer_gives(self):
-        gimp = Gimp(900, 100, canvas=(900, 100))
+        # So far apart that two crops cost less than one.
+        gimp = Gimp(4000, 100, canvas=(4000, 100))
         gimp.select(Rect(60, 40, 20, 20))
-        gimp.select(Rect(800, 30, 12, 16), 90)
+        gimp.select(Rect(3800, 30, 12, 16), 90)
         expected = self.whole(gimp)
         fill.fill(gimp, self.inpainter, CLOSE, fill.IN_PLACE)
         parts = gimp.written[0]
-        self.assertEqual([rect for rect, _ in parts], [Rect(60, 40, 20, 20), Rect(800, 30, 12, 16)])
+        self.assertEqual(
+            [rect for rect, _ in parts], [Rect(60, 40, 20, 20), Rect(3800, 30, 12, 16)]
+        )
         for rect, pixels in parts:
-            self.assertEqual(pixels, job.cut(expected, 900 * 4, rect, 4))
+            self.assertEqual(pixels, job.cut(expected, 4000 * 4, rect, 4))
         # And without reading what lies between.
-        self.assertLess(sum(rect.area for rect in gimp.reads), 900 * 100 // 2)
+        self.assertLess(sum(rect.area for rect in gimp.reads), 4000 * 100 // 2)
         self.assertAlmostEqual(gimp.share, 1.0)
 
     def test_a_preview_of_all_visible_layers_is_put_on_a_new_layer(self):
