@@ -11,8 +11,8 @@ from typing import NamedTuple, Optional, Tuple, Union
 ESSENTIAL = ("engine", "prompt", "grow")
 # Engines' parameters that say what is wanted, and not how an engine is to work: one value for all.
 WISHES = ("prompt",)
-# Parameters that the plug-ins set themselves, where a fill goes is asked for in the host's words, and
-# what they cannot do: a host's canvas does not grow yet.
+# Parameters that the plug-ins set themselves: where a fill goes is asked for in the host's words.
+# And what they cannot do: a host's canvas does not grow yet.
 ASKED_OTHERWISE = ("result", "expand")
 # Those that no dialog has a field for: several fills are shown, and one of them is chosen.
 NO_FIELDS = (*ASKED_OTHERWISE, "variations", "best-of")
