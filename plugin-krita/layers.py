@@ -165,8 +165,10 @@ class Target:
         space = self.image_space()
         # Krita adds to a document node by node, each an undo step. So the group is made in a
         # document that nobody sees, and a copy of the whole is added.
-        # Layers may be larger than it.
-        scratch = self._krita.createDocument(16, 16, name, *space, 72.0)
+        # As large as the picture, for Krita would show no more of the group than fits it.
+        scratch = self._krita.createDocument(
+            self.document.width(), self.document.height(), name, *space, 72.0
+        )
         if scratch is None:
             raise RuntimeError("Krita made no document in %s/%s %s" % space)
         try:
