@@ -214,6 +214,20 @@ class Previewer:
         self._made_for, self._reading = None, None
 
     @property
+    def words(self):
+        """What is to be said over the picture or in its place; empty where it speaks for itself."""
+        if self.state == FAILED:
+            return self.problem
+        if self.state == ASK:
+            return "This takes a while. Preview shows the fill before it is put in place."
+        if self.working and self.slow:
+            left = job.left_text(self.countdown.left) if self.countdown else ""
+            return "Making a fill\u2026 %s" % left
+        if self.working and not self.fills:
+            return "Making a preview\u2026"
+        return ""
+
+    @property
     def stale(self):
         """Whether what is shown was made for other settings."""
         return self._made_for != self._key

@@ -4,7 +4,7 @@ that make more of them. No Krita here."""
 
 from typing import Any
 
-from . import job, preview
+from . import preview
 from .job import Rect
 from .qt import QtCore, QtGui, QtWidgets
 
@@ -283,7 +283,7 @@ class Gallery(QtWidgets.QWidget):
             shown = self._scenes.get(id(now.fills[now.chosen]))
         self.picture.scene = shown or self._original
         self.picture.faded = now.stale and not self._shown_original
-        self.picture.text = self._text()
+        self.picture.text = self.previewer.words
         self.picture.update()
         for number, thumb in enumerate(self.thumbs):
             there = number < len(now.fills)
@@ -305,19 +305,6 @@ class Gallery(QtWidgets.QWidget):
         if self.another.text() != text:
             self.another.setText(text)
         self.another.setEnabled(able)
-
-    def _text(self):
-        now = self.previewer
-        if now.state == preview.FAILED:
-            return now.problem
-        if now.state == preview.ASK:
-            return "This takes a while. Preview shows the fill before it is put in place."
-        if now.working and now.slow:
-            left = job.left_text(now.countdown.left) if now.countdown else ""
-            return "Making a fill\u2026 %s" % left
-        if now.working and not now.fills:
-            return "Making a preview\u2026"
-        return ""
 
     def _make_scenes(self):
         now = self.previewer

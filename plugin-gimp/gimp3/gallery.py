@@ -8,7 +8,6 @@ import gi
 gi.require_version("Gdk", "3.0")
 gi.require_version("GdkPixbuf", "2.0")
 gi.require_version("Gtk", "3.0")
-import job  # noqa: E402
 import preview  # noqa: E402
 from gi.repository import Gdk, GdkPixbuf, GLib, Gtk  # noqa: E402
 from job import Rect  # noqa: E402
@@ -234,11 +233,11 @@ class Gallery:
             whole = Rect(0, 0, now.view.width, now.view.height)
             picture = shown.at(whole, *size, now.stale and not self._held)
         self._image.set_from_pixbuf(picture)
-        self._text.set_text(self._words())
+        self._text.set_text(self.previewer.words)
         self._text.set_valign(Gtk.Align.END if shown else Gtk.Align.CENTER)
         context = self._text.get_style_context()
         (context.add_class if shown else context.remove_class)("osd")
-        self._text.set_visible(bool(self._words()))
+        self._text.set_visible(bool(self.previewer.words))
         self._setting = True
         for number, thumb in enumerate(self.thumbs):
             self._refresh_thumb(number, thumb)
@@ -277,19 +276,6 @@ class Gallery:
         parts = (colour.red, colour.green, colour.blue) if found else (0.2, 0.5, 0.9)
         red, green, blue = (round(part * 255) for part in parts)
         return red << 24 | green << 16 | blue << 8 | 0xFF
-
-    def _words(self):
-        now = self.previewer
-        if now.state == preview.FAILED:
-            return now.problem
-        if now.state == preview.ASK:
-            return "This takes a while. Preview shows the fill before it is put in place."
-        if now.working and now.slow:
-            left = job.left_text(now.countdown.left) if now.countdown else ""
-            return "Making a fill\u2026 %s" % left
-        if now.working and not now.fills:
-            return "Making a preview\u2026"
-        return ""
 
     def _make_scenes(self):
         now = self.previewer

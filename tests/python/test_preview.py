@@ -290,6 +290,7 @@ class Settings(unittest.TestCase):
         previewer.poll()
         self.assertEqual(previewer.state, preview.FAILED)
         self.assertEqual(previewer.problem, "There is nothing to fill from.")
+        self.assertEqual(previewer.words, previewer.problem)
         previewer.want(1)
         self.library.error = MemoryError()
         self.clock.now += 1
