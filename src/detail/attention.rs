@@ -5,10 +5,10 @@
 //! those of the one patch that it attends to most, for a mean of several is blurred.
 #![forbid(unsafe_code)]
 
-use super::lower::{Lower, blurred};
+use super::blur::blurred;
 use crate::error::Result;
 use crate::memory;
-use crate::pixels::{Plane, RgbImage};
+use crate::pixels::{Lower, Plane, RgbImage};
 use rayon::prelude::*;
 
 /// What is above this Gaussian's deviation, in the answer's pixels, is high frequency.
@@ -42,7 +42,7 @@ pub fn attend(
 ) -> Result<RgbImage> {
     let mut out = crop.try_clone(WHAT)?;
     let low = blurred(attention.answer, SIGMA)?;
-    let low = Lower::new(&low, crop);
+    let low = Lower::new(&low, (crop.width, crop.height));
     let moves = Moves::new(attention, &low)?;
     let job = Job {
         crop,

@@ -1,4 +1,4 @@
-//! An answer of lower resolution seen from the picture's own, and its low frequencies.
+//! A picture's low frequencies.
 #![forbid(unsafe_code)]
 
 use crate::error::Result;
@@ -9,43 +9,6 @@ use rayon::prelude::*;
 const WHAT: &str = "the answer's low frequencies";
 /// Rows that are blurred at a time.
 const BAND: usize = 16;
-
-/// A picture seen from one of a higher resolution.
-pub struct Lower<'a> {
-    image: &'a RgbImage,
-    /// Its pixels along one of the other's, across and down.
-    pub step: (f32, f32),
-}
-
-impl<'a> Lower<'a> {
-    /// `image`, which shows the same as `native`.
-    pub fn new(image: &'a RgbImage, native: &RgbImage) -> Self {
-        let along = |own: usize, native: usize| own as f32 / native.max(1) as f32;
-        let across = along(image.width, native.width);
-        let down = along(image.height, native.height);
-        Self {
-            image,
-            step: (across, down),
-        }
-    }
-
-    /// At the native pixel (`x`, `y`), bilinearly.
-    pub fn at(&self, x: usize, y: usize) -> [f32; 3] {
-        let along = |i: usize, step: f32, len: usize| {
-            let at = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (len - 1) as f32);
-            let first = at as usize;
-            (first, (first + 1).min(len - 1), at - first as f32)
-        };
-        let (x0, x1, tx) = along(x, self.step.0, self.image.width);
-        let (y0, y1, ty) = along(y, self.step.1, self.image.height);
-        let (upper, lower) = (self.image.row(y0), self.image.row(y1));
-        [0, 1, 2].map(|c| {
-            let a = upper[x0 * 3 + c] + (upper[x1 * 3 + c] - upper[x0 * 3 + c]) * tx;
-            let b = lower[x0 * 3 + c] + (lower[x1 * 3 + c] - lower[x0 * 3 + c]) * tx;
-            a + (b - a) * ty
-        })
-    }
-}
 
 /// Under a Gaussian of three deviations' reach, edges repeated.
 pub fn blurred(image: &RgbImage, sigma: f64) -> Result<RgbImage> {

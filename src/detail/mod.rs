@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod attention;
-mod lower;
+mod blur;
 #[cfg(test)]
 mod tests;
 mod transfer;

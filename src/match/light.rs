@@ -10,7 +10,7 @@ use super::maps::Runs;
 use crate::error::Result;
 use crate::kernels::patch::{RADIUS, SCALE, SIDE};
 use crate::memory;
-use crate::pixels::{Plane, RgbImage};
+use crate::pixels::{Lower, Plane, RgbImage};
 use crate::progress::Cancel;
 use rayon::prelude::*;
 
@@ -149,41 +149,25 @@ fn across(sample: &Sample<'_>, y: usize, x0: usize, width: usize) -> Vec<[f32; 4
 
 /// A guess seen from a level of another size.
 struct Sample<'a> {
-    guess: Guess<'a>,
-    /// The guess's pixels along a texel, across and down.
-    step: (f32, f32),
+    variance: &'a Plane<f32>,
+    image: Lower<'a>,
 }
 
 impl<'a> Sample<'a> {
-    fn new(guess: Guess<'a>, (width, height): (usize, usize)) -> Self {
-        let along = |own: usize, level: usize| own as f32 / level.max(1) as f32;
-        let across = along(guess.image.width, width);
-        let down = along(guess.image.height, height);
+    fn new(guess: Guess<'a>, size: (usize, usize)) -> Self {
         Self {
-            guess,
-            step: (across, down),
+            variance: guess.variance,
+            image: Lower::new(guess.image, size),
         }
     }
 
     /// The colours at a texel, and what they count. Bilinear; a texel of a level that is coarser than the
     /// guess takes one of those that it covers, for a patch's mean is taken of it anyway.
     fn at(&self, x: usize, y: usize) -> [f32; 4] {
-        let image = self.guess.image;
-        let along = |i: usize, step: f32, len: usize| {
-            let at = ((i as f32 + 0.5) * step - 0.5).clamp(0.0, (len - 1) as f32);
-            let first = at as usize;
-            (first, (first + 1).min(len - 1), at - first as f32)
-        };
-        let (xa, xb, tx) = along(x, self.step.0, image.width);
-        let (ya, yb, ty) = along(y, self.step.1, image.height);
-        let (upper, lower) = (image.row(ya), image.row(yb));
-        let colour = |c: usize| {
-            let a = upper[xa * 3 + c] + (upper[xb * 3 + c] - upper[xa * 3 + c]) * tx;
-            let b = lower[xa * 3 + c] + (lower[xb * 3 + c] - lower[xa * 3 + c]) * tx;
-            a + (b - a) * ty
-        };
-        let variance = self.guess.variance.row(ya)[xa].max(1e-6);
-        [colour(0), colour(1), colour(2), counts(variance)]
+        let [r, g, b] = self.image.at(x, y);
+        let (left, top) = self.image.corner(x, y);
+        let variance = self.variance.row(top)[left].max(1e-6);
+        [r, g, b, counts(variance)]
     }
 }
 

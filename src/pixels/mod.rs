@@ -5,6 +5,7 @@ mod convert;
 mod coverage;
 mod disk;
 mod format;
+mod lower;
 mod plane;
 mod rect;
 pub mod resample;
@@ -20,6 +21,7 @@ pub use convert::{
 };
 pub use coverage::{Coverage, MaskView};
 pub use format::{Depth, Layout, PixelFormat};
+pub(crate) use lower::Lower;
 pub use plane::{Plane, RgbImage, mirrored};
 pub use rect::Rect;
 pub use runs::RunMask;
