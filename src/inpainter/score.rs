@@ -9,6 +9,7 @@
 use crate::error::Result;
 use crate::kernels::Path;
 use crate::kernels::patch::{CHANNELS, PatchKernels, RADIUS, SCALE, Texels};
+use crate::r#match::hole_bounds;
 use crate::pixels::resample::{resize_flags, resize_rgb};
 use crate::pixels::{Plane, Rect, RgbImage};
 use crate::progress::Cancel;
@@ -47,9 +48,10 @@ pub struct Judged<'a> {
 /// # Errors
 /// [`crate::ErrorKind::Memory`], [`crate::ErrorKind::Cancelled`].
 pub fn score(judged: &Judged<'_>, pool: &Workers, cancel: &Cancel) -> Result<f64> {
-    let Some(bounds) = bounds(judged.hole) else {
+    let bounds = hole_bounds(judged.hole);
+    if bounds.is_empty() {
         return Ok(0.0);
-    };
+    }
     cancel.check()?;
     let seam = seam(judged, bounds);
     cancel.check()?;
@@ -57,22 +59,6 @@ pub fn score(judged: &Judged<'_>, pool: &Workers, cancel: &Cancel) -> Result<f64
     cancel.check()?;
     let likeness = pool.install(|| likeness(judged))?;
     Ok(SEAM * seam + LIKENESS * likeness + TEXTURE * texture)
-}
-
-/// The box of what is not 0.
-fn bounds(hole: &Plane<u8>) -> Option<Rect> {
-    let mut all = Rect::default();
-    for y in 0..hole.height {
-        let row = hole.row(y);
-        if let (Some(first), Some(last)) = (
-            row.iter().position(|h| *h != 0),
-            row.iter().rposition(|h| *h != 0),
-        ) {
-            let own = Rect::new(first as u32, y as u32, (last + 1 - first) as u32, 1);
-            all = all.union(&own);
-        }
-    }
-    (!all.is_empty()).then_some(all)
 }
 
 /// The mean difference of two pixels' channels.
@@ -302,7 +288,7 @@ mod tests {
             known: &known,
             source: &known,
         };
-        let box_of = bounds(&hole).unwrap();
+        let box_of = hole_bounds(&hole);
         let pool = Workers::new(threads).unwrap();
         let all = score(&judged, &pool, &Cancel::new()).unwrap();
         [

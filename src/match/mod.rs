@@ -26,7 +26,7 @@ mod tests;
 mod texture;
 mod vote;
 
-pub use complete::{Scene, complete};
+pub use complete::{Scene, complete, hole_bounds};
 pub use cutout::{Cutout, search_alpha};
 pub use forecast::{GUIDED_PAIRS, PAIRS, guided_pairs, pairs};
 pub use guided::{Guide, guided};

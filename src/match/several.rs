@@ -138,17 +138,16 @@ fn searched(
             ..*setting
         };
         let rhythm = ready.rhythm.as_ref().filter(|_| fill == 0);
-        let rounds_of = |number: usize| rounds(number);
         let first = coarsest(
             &own,
             &coarse,
-            &rounds_of(levels - 1),
+            &rounds(levels - 1),
             starts,
             rhythm,
             &mut meter,
         )?;
         let own = Setting { avoid: &[], ..own };
-        let out = descend(&own, &mut ready, &first, &rounds_of, &mut meter)?;
+        let out = descend(&own, &mut ready, &first, &rounds, &mut meter)?;
         let field = out.as_ref().unwrap_or(&first.1);
         let finest = ready.levels.first().unwrap_or(&first.0);
         let filled = setting.pool.install(|| {
