@@ -117,6 +117,7 @@ SIGNATURES = {
     "mend_request_free": (None, [_handle]),
     "mend_cancel_new": (_status, [_out, _out]),
     "mend_cancel_trigger": (_status, [_handle]),
+    "mend_cancel_finish": (_status, [_handle]),
     "mend_cancel_free": (None, [_handle]),
     "mend_describe": (_status, [_handle, _out, _out]),
     "mend_plan": (_status, [_handle, _handle, _image, _image, _out, _out]),
@@ -283,6 +284,10 @@ class Cancel(_Handle):
 
     def trigger(self):
         self._library.mend_cancel_trigger(self._pointer)
+
+    def finish(self):
+        """Has them end soon with what they have come to."""
+        self._library.mend_cancel_finish(self._pointer)
 
 
 class Inpainter(_Handle):

@@ -8,6 +8,7 @@ mod asked;
 mod beside;
 mod checks;
 mod colours;
+mod early;
 mod expanded;
 mod foresight;
 mod groups;

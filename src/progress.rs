@@ -58,13 +58,15 @@ impl Progress for Silent {
     }
 }
 
-/// A flag that any thread may raise to stop a running fill. Clones share the flag.
+/// A flag that any thread may raise to stop a running fill, or to have it end early with what it has come
+/// to. Clones share the flag.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<Flag>);
 
 #[derive(Debug, Default)]
 struct Flag {
     raised: AtomicBool,
+    finishing: AtomicBool,
     #[cfg(test)]
     looks: std::sync::Mutex<Looks>,
 }
@@ -106,6 +108,19 @@ impl Cancel {
             }
         }
         self.0.raised.load(Ordering::Relaxed)
+    }
+
+    /// Asks running and later calls that were given this flag to end soon with what they have: engines that
+    /// work in steps decode the latest one, and what no step was done for is filled by an engine that needs
+    /// no model. The other engines take no notice, as their fills come soon anyhow. It cannot be taken
+    /// back, and [`Self::cancel`] still stops everything.
+    pub fn finish(&self) {
+        self.0.finishing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`Self::finish`] was called.
+    pub fn is_finishing(&self) -> bool {
+        self.0.finishing.load(Ordering::Relaxed)
     }
 
     /// A flag that its look number `number` raises.

@@ -206,6 +206,80 @@ fn stages_and_steps_are_told_and_a_cancel_ends_them() {
     }
 }
 
+/// Ends early with the picture of the latest step; before there is one, with the fill of the engine that
+/// needs no model.
+#[test]
+fn a_fill_that_is_to_end_early_gives_what_there_is() {
+    let models = Temporary::new("early", 9);
+    let inpainter = inpainter(&models, 2);
+    let photo = Photo::new(Some(300), [80, 50, 211, 173]);
+    let fill = |steps: &str, engine: &str, after: Option<u32>| {
+        let cancel = Cancel::new();
+        let mut last = 0;
+        let mut progress = |step: &Step| {
+            if after.is_some_and(|n| step.stage == "steps" && step.step >= n) {
+                cancel.finish();
+            }
+            last = last.max(step.step);
+            true
+        };
+        if after == Some(0) {
+            cancel.finish();
+        }
+        let params = [
+            ("engine", engine),
+            ("steps", steps),
+            ("prompt", "a cat"),
+            ("scheduler", "ddim"),
+            ("seed", "3"),
+        ];
+        let (report, pixels) = photo
+            .fill(&inpainter, &params, &mut progress, &cancel)
+            .unwrap();
+        (report.notes, pixels)
+    };
+    let (notes, at_once) = fill("900", "diffusion", Some(0));
+    let told = notes.iter().find(|n| n.contains("ended early")).unwrap();
+    assert!(told.contains("before diffusion had done a step"), "{told}");
+    assert!(told.contains("rethined"), "{told}");
+    assert!(at_once == fill("20", "diffusion", Some(0)).1);
+    // The engine that needs no model takes no notice.
+    let (notes, quick) = fill("20", "rethined", Some(0));
+    assert!(!notes.iter().any(|n| n.contains("early")), "{notes:?}");
+    assert!(quick == fill("20", "rethined", None).1);
+    // It had another crop of the picture, and came to much the same.
+    let off = |a: &[u8], b: &[u8]| -> f64 {
+        let each = a.iter().zip(b).map(|(a, b)| f64::from(a.abs_diff(*b)));
+        each.sum()
+    };
+    let random = fill("20", "diffusion", None).1;
+    assert!(off(&at_once, &quick) < 0.5 * off(&at_once, &random));
+
+    // By the time that a step is told the next one may be done, but never all of so many.
+    let (notes, early) = fill("900", "diffusion", Some(2));
+    let told = notes.iter().find(|n| n.contains("ended early")).unwrap();
+    let done: u32 = told
+        .split_once("after ")
+        .and_then(|(_, rest)| rest.split_once(" of 900 steps"))
+        .and_then(|(done, _)| done.parse().ok())
+        .unwrap_or_else(|| panic!("{told}"));
+    assert!((2..900).contains(&done), "{told}");
+    assert!(early != at_once && early != photo.pixels);
+    let kept = (0..early.len()).filter(|i| photo.mask[i / 3] == 0);
+    kept.for_each(|i| assert_eq!(early[i], photo.pixels[i]));
+
+    // Cancelling still wins.
+    let cancel = Cancel::new();
+    cancel.finish();
+    let mut progress = |_: &Step| {
+        cancel.cancel();
+        true
+    };
+    let params = [("steps", "900"), ("scheduler", "ddim"), ("prompt", "a cat")];
+    let stopped = photo.fill(&inpainter, &params, &mut progress, &cancel);
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
+}
+
 #[test]
 fn a_missing_model_is_told_before_anything_runs() {
     let models = Temporary::new("missing", 9);

@@ -7,7 +7,8 @@ use super::shield::shield;
 use super::status::mend_status;
 use crate::progress::Cancel;
 
-/// A flag that any thread may raise to stop a running fill, such as the thread of a dialog's button.
+/// A flag that any thread may raise to stop a running fill, or to have it end early with what it has come
+/// to, such as the thread of a dialog's button.
 /// It stays raised: make a new one for the next fill.
 pub struct mend_cancel(pub(super) Cancel);
 
@@ -41,6 +42,22 @@ pub unsafe extern "C" fn mend_cancel_trigger(cancel: *const mend_cancel) -> mend
     unsafe {
         guard(std::ptr::null_mut(), || {
             shared(cancel, "cancel").map(|c| c.0.cancel())
+        })
+    }
+}
+
+/// Asks running and later calls that were given the flag to end soon with what they have, as MEND_OK:
+/// engines that work in steps give the picture of the latest one, and where no step was done yet an
+/// engine that needs no model fills. The report's notes say so. Other engines take no notice.
+///
+/// It cannot be taken back; mend_cancel_trigger still stops everything. Any thread, at any time between
+/// mend_cancel_new and mend_cancel_free. MEND_ERR_NULL for NULL. Since version 1.4 of the C interface.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mend_cancel_finish(cancel: *const mend_cancel) -> mend_status {
+    // SAFETY: null or a live flag.
+    unsafe {
+        guard(std::ptr::null_mut(), || {
+            shared(cancel, "cancel").map(|c| c.0.finish())
         })
     }
 }

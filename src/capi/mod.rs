@@ -44,7 +44,9 @@ mod variations;
 #[cfg(test)]
 mod tests;
 
-pub use cancel::{mend_cancel, mend_cancel_free, mend_cancel_new, mend_cancel_trigger};
+pub use cancel::{
+    mend_cancel, mend_cancel_finish, mend_cancel_free, mend_cancel_new, mend_cancel_trigger,
+};
 pub use error::{mend_error, mend_error_free, mend_error_message, mend_error_status};
 pub use image::{
     MEND_DEPTH_F16, MEND_DEPTH_F32, MEND_DEPTH_U8, MEND_DEPTH_U16, MEND_LAYOUT_BGR,

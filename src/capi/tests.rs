@@ -232,6 +232,9 @@ const ENTRIES: &[(&str, Entry)] = &[
     ("mend_cancel_trigger", |w, _, _| unsafe {
         Fallback(mend_cancel_trigger(w.cancel) == MEND_ERR_INTERNAL)
     }),
+    ("mend_cancel_finish", |w, _, _| unsafe {
+        Fallback(mend_cancel_finish(w.cancel) == MEND_ERR_INTERNAL)
+    }),
     ("mend_describe", |w, out, err| unsafe {
         Status(mend_describe(w.inpainter, out.cast(), err))
     }),

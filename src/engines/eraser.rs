@@ -273,7 +273,7 @@ impl<N: Network> Opened for OpenEraser<N> {
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
-        let reporter = StageReporter::new(run.cancel, 1);
+        let reporter = StageReporter::new(run.cancel, 1).may_end_early();
         if !self.warm.holds(|loaded| self.fits(loaded)) {
             let (load, pass) = self.costs.seconds();
             reporter.begin("load", 0, load / (load + pass));

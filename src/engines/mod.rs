@@ -160,6 +160,8 @@ pub struct Run<'a> {
     pub report: &'a mut dyn FnMut(Mark) -> bool,
     /// Given a small picture of what the crop has come to, of any size; the next report tells of it.
     pub show: &'a mut dyn FnMut(&RgbImage),
+    /// Told what the user should know of this fill.
+    pub note: &'a mut dyn FnMut(String),
 }
 
 impl Run<'_> {
@@ -200,6 +202,7 @@ impl Run<'_> {
         work(&mut Run {
             report: &mut |mark| report(map(mark)),
             show: &mut *self.show,
+            note: &mut *self.note,
             ..*self
         })
     }

@@ -21,6 +21,8 @@ const MANY: f64 = 40.0;
 pub struct StageReporter<'a> {
     cancel: &'a Cancel,
     stop: AtomicBool,
+    /// Whether it ends where the caller asks for what there is.
+    early: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -33,6 +35,8 @@ struct State {
     before: Option<(&'static str, u32)>,
     /// Of the last step, until it is shown.
     preview: Option<RgbImage>,
+    /// Steps that were done when they ended early.
+    ended: Option<u32>,
 }
 
 impl<'a> StageReporter<'a> {
@@ -41,6 +45,7 @@ impl<'a> StageReporter<'a> {
         Self {
             cancel,
             stop: AtomicBool::new(false),
+            early: AtomicBool::new(false),
             state: Mutex::new(State {
                 mark: Mark {
                     stage: "prepare",
@@ -52,6 +57,7 @@ impl<'a> StageReporter<'a> {
                 layers: 0,
                 before: None,
                 preview: None,
+                ended: None,
             }),
         }
     }
@@ -66,13 +72,47 @@ impl<'a> StageReporter<'a> {
         (state.end, state.layers) = (end.max(state.end), 0);
     }
 
+    /// From here on the work ends early where the caller asks for what there is, see [`Cancel::finish`]:
+    /// its next layer is an error then.
+    pub fn may_end_early(self) -> Self {
+        self.early.store(true, Ordering::Relaxed);
+        self
+    }
+
+    /// What is begun now goes on to its end.
+    pub fn to_the_end(&self) {
+        self.early.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether to end now with what there is.
+    pub fn ends_early(&self) -> bool {
+        self.early.load(Ordering::Relaxed) && self.cancel.is_finishing()
+    }
+
+    /// The step that was begun last is not done: what there is before it is taken.
+    pub fn end_early(&self) {
+        let mut state = self.state.lock();
+        state.ended = Some(state.mark.step);
+    }
+
+    /// Notes how far the steps came, where they ended early.
+    pub fn tell_early(&self, run: &mut Run<'_>) {
+        let state = self.state.lock();
+        if let Some(done) = state.ended {
+            let steps = state.mark.steps;
+            (run.note)(format!(
+                "ended early, as was asked: after {done} of {steps} steps"
+            ));
+        }
+    }
+
     /// A layer is next: the check of a pass.
     ///
     /// # Errors
-    /// [`ErrorKind::Cancelled`].
+    /// [`ErrorKind::Cancelled`], where it is to end early, too.
     pub fn layer(&self) -> Result<()> {
         self.state.lock().layers += 1;
-        match self.stop.load(Ordering::Relaxed) {
+        match self.stop.load(Ordering::Relaxed) || self.ends_early() {
             true => Err(Error::cancelled()),
             false => self.cancel.check(),
         }

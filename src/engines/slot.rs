@@ -158,6 +158,7 @@ mod tests {
             budget: None,
             report: told,
             show,
+            note: Box::leak(Box::new(|_| {})),
         }
     }
 

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::beside::{Wider, with_beside};
+use super::early::{self, InBox};
 use super::reading;
 use super::region::{Job, Read, Shares};
 use super::scaled::fill_scaled;
@@ -47,9 +48,30 @@ pub(super) fn one(
             Ok(())
         })
     };
-    let mark = within(run, from, until, fill)?.1;
+    let mark = match within(run, from, until, fill) {
+        Ok((_, mark)) => mark,
+        Err(e) if early::as_asked(&e, run.cancel) => return in_box(job, rect, read, from, run),
+        Err(e) => return Err(e),
+    };
     let made = made.ok_or_else(|| Error::new(ErrorKind::Internal, "an engine made no picture"))?;
     asked.finished(made, until..1.0, mark, run)
+}
+
+/// As [`one`], by the engine that needs no model, for the job's was ended before it came to anything.
+fn in_box(
+    job: &Job<'_>,
+    rect: Rect,
+    read: &Read,
+    from: f64,
+    run: &mut Run<'_>,
+) -> Result<RgbImage> {
+    let engine = InBox::open(job.engines)?;
+    engine.tell(job.filler.id, run);
+    let job = Job {
+        filler: engine.filler(),
+        ..*job
+    };
+    one(&job, rect, Shares::default(), read, from, run)
 }
 
 /// Gives `each` fills of the crop's hole, `count` of them, of which the first is that of [`one`].
@@ -76,6 +98,7 @@ pub(super) fn many(
     let (pool, cancel, seed, budget) = (run.pool, run.cancel, run.seed, run.budget);
     // The engine reports, and what comes after one of its fills does while the engine waits.
     let report = RefCell::new(&mut *run.report);
+    let note = RefCell::new(&mut *run.note);
     let mut telling = |mark: Mark| {
         own.set(mark.share);
         let mark = Mark {
@@ -92,8 +115,9 @@ pub(super) fn many(
         budget,
         report: &mut telling,
         show: &mut *run.show,
+        note: &mut |text| (note.borrow_mut())(text),
     };
-    fill_scaled(&job.filler, &asked.crop(), &mut run, count, &mut |filled| {
+    let filled = fill_scaled(&job.filler, &asked.crop(), &mut run, count, &mut |filled| {
         let number = done.get();
         let mut after = Run {
             pool,
@@ -102,12 +126,23 @@ pub(super) fn many(
             budget,
             report: &mut |mark| (report.borrow_mut())(mark),
             show: &mut |_| {},
+            note: &mut |text| (note.borrow_mut())(text),
         };
         let shares = of_all(own.get(), number)..of_all(own.get(), number + 1);
         let finished = asked.finished(filled, shares, last.get(), &mut after)?;
         done.set(number + 1);
         each(finished)
-    })
+    });
+    match filled {
+        Err(e) if early::as_asked(&e, cancel) => {}
+        filled => return filled,
+    }
+    // Those that are still to be made.
+    for number in done.get()..count {
+        run.seed = variation_seed(seed, number);
+        each(in_box(job, rect, read, last.get().share, &mut run)?)?;
+    }
+    Ok(())
 }
 
 impl<'a> Asked<'a> {

@@ -70,10 +70,10 @@ impl<'a> Prepared<'a> {
         let start = self.start();
         cancel.check()?;
         let Some(work) = &self.planned.work else {
-            return Ok(self.filled(Vec::new(), Vec::new(), start));
+            return Ok(self.filled(Vec::new(), self.report(0, 0, Vec::new(), start)));
         };
         let mut pace = Pace::new(start, progress);
-        let parts = self.regions(work, &mut pace, cancel)?;
+        let (parts, told) = self.regions(work, &mut pace, cancel)?;
         // A speck in the void leaves nothing behind; where all is void, something else was meant.
         if parts.iter().all(|part| part.empty) {
             return Err(no_source(&self.request));
@@ -82,7 +82,11 @@ impl<'a> Prepared<'a> {
         if !pace.finish() {
             return Err(Error::cancelled());
         }
-        Ok(self.filled(parts, pace.stages(), start))
+        let covered = |p: &Part| p.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
+        let pixels = parts.iter().map(covered).sum();
+        let mut report = self.report(parts.len(), pixels, pace.stages(), start);
+        report.notes.extend(told);
+        Ok(self.filled(parts, report))
     }
 
     /// When the work began, the planning included.
@@ -99,6 +103,7 @@ impl<'a> Prepared<'a> {
                 engine: work.engine.as_ref(),
                 needs: &work.needs,
             },
+            engines: &self.inpainter.engines,
             image: &self.image,
             mask: &self.mask,
             request: &self.request,
@@ -120,11 +125,17 @@ impl<'a> Prepared<'a> {
             budget: work.room,
             pace,
             preview: Cell::new(None),
+            notes: Vec::new(),
         })
     }
 
-    /// Fills each region.
-    fn regions(&self, work: &Work, pace: &mut Pace<'_>, cancel: &Cancel) -> Result<Vec<Part>> {
+    /// Fills each region; and what the user should know of that.
+    fn regions(
+        &self,
+        work: &Work,
+        pace: &mut Pace<'_>,
+        cancel: &Cancel,
+    ) -> Result<(Vec<Part>, Vec<String>)> {
         let plan = &self.planned.plan;
         let job = self.job(work, false);
         let mut telling = self.telling(work, pace, cancel)?;
@@ -148,15 +159,13 @@ impl<'a> Prepared<'a> {
             parts.push(part);
             done += weight;
         }
-        Ok(parts)
+        Ok((parts, telling.notes))
     }
 
     /// The end of the run.
-    fn filled(&self, parts: Vec<Part>, stages: Vec<(&'static str, f64)>, start: Instant) -> Filled {
-        let covered = |p: &Part| p.coverage.data.iter().filter(|c| **c > 0.0).count() as u64;
-        let pixels = parts.iter().map(covered).sum();
+    fn filled(&self, parts: Vec<Part>, report: Report) -> Filled {
         Filled {
-            report: self.report(parts.len(), pixels, stages, start),
+            report,
             held: Held::Parts(parts),
             layer: self.planned.settings.layer,
             canvas: self.planned.plan.canvas,
@@ -199,6 +208,8 @@ pub(super) struct Telling<'a, 'p> {
     pace: &'a mut Pace<'p>,
     /// From an engine's preview to the report behind it.
     preview: Cell<Option<Preview>>,
+    /// What the user should know, each once.
+    pub notes: Vec<String>,
 }
 
 impl Telling<'_, '_> {
@@ -210,7 +221,7 @@ impl Telling<'_, '_> {
         place: impl Fn(Mark) -> Mark,
         work: impl FnOnce(&mut Run<'_>) -> Result<T>,
     ) -> Result<T> {
-        let (pace, preview) = (&mut *self.pace, &self.preview);
+        let (pace, preview, notes) = (&mut *self.pace, &self.preview, &mut self.notes);
         work(&mut Run {
             pool: self.pool,
             cancel: self.cancel,
@@ -218,6 +229,11 @@ impl Telling<'_, '_> {
             budget: self.budget,
             report: &mut |mark| pace.report(place(mark), preview.take()),
             show: &mut |picture| preview.set(shown(picture, rect)),
+            note: &mut |note| {
+                if !notes.contains(&note) {
+                    notes.push(note);
+                }
+            },
         })
     }
 }

@@ -11,18 +11,22 @@ use super::scaled::Filler;
 use super::score::{Judged, score};
 use super::settings::Settings;
 use crate::blend;
-use crate::engines::{Mark, Run, variation_seed};
+use crate::engines::{Engine, Mark, Run, variation_seed};
 use crate::error::Result;
 use crate::pixels::{Coverage, ImageView, MaskView, Plane, Rect, RgbImage, Working};
 use crate::plan::Region;
 use crate::progress::Cancel;
 use crate::request::Request;
 use crate::workers::Workers;
+use std::sync::Arc;
 
 /// What all regions of a call share.
+#[derive(Clone, Copy)]
 pub(super) struct Job<'a> {
     /// The engine.
     pub filler: Filler<'a>,
+    /// All that there are.
+    pub engines: &'a [Arc<dyn Engine>],
     /// The caller's picture.
     pub image: &'a ImageView<'a>,
     /// The caller's mask.

@@ -55,11 +55,12 @@ impl Prepared<'_> {
         cancel.check()?;
         let made = self.plan().variations.made;
         let mut kept = Kept::new(&self.image, self.planned.settings.layer, made)?;
-        let mut stages = Vec::new();
+        let (mut stages, mut told) = (Vec::new(), Vec::new());
         if let Some(work) = &self.planned.work {
             let mut pace = Pace::new(start, progress);
             let mut fills = Fills::new(self, work, &mut kept, &mut pace, cancel)?;
             fills.make()?;
+            told = std::mem::take(&mut fills.telling.notes);
             if fills.empty {
                 return Err(no_source(&self.request));
             }
@@ -73,6 +74,7 @@ impl Prepared<'_> {
         let scores = kept.choose(count)?;
         let mut report = self.report(kept.regions(), kept.pixels(), stages, start);
         report.scores = scores;
+        report.notes.extend(told);
         if alike {
             report.notes.push(format!(
                 "all {made} variations are the same: nothing is left to chance in these fills"

@@ -313,6 +313,8 @@ int main(void)
                         MEND_ERR_CANCELLED, "");
             CHECK(w.calls == 1);
         }
+        CHECK(mend_cancel_finish(NULL) == MEND_ERR_NULL);
+        CHECK(mend_cancel_finish(cancel) == MEND_OK);
         CHECK(mend_cancel_trigger(cancel) == MEND_OK);
         CHECK(mend_cancel_trigger(NULL) == MEND_ERR_NULL);
         CHECK_FAILS(mend_inpaint(inpainter, request, &pixels.image, &mask.image, &pixels.image,

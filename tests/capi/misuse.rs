@@ -271,6 +271,7 @@ fn every_null_is_named_and_nothing_crashes() {
         assert!(mend_variations_score(null(), 0).is_nan());
         mend_variations_free(null_mut());
         assert_eq!(mend_cancel_trigger(null()), MEND_ERR_NULL);
+        assert_eq!(mend_cancel_finish(null()), MEND_ERR_NULL);
         assert_eq!(mend_error_status(null()), MEND_ERR_NULL);
         assert!(CStr::from_ptr(mend_error_message(null())).is_empty());
         mend_inpainter_free(null_mut());

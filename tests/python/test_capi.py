@@ -72,6 +72,7 @@ def load():
         ("mend_request_free", None, [c_void_p]),
         ("mend_cancel_new", c_int32, [out, out]),
         ("mend_cancel_trigger", c_int32, [c_void_p]),
+        ("mend_cancel_finish", c_int32, [c_void_p]),
         ("mend_cancel_free", None, [c_void_p]),
         ("mend_plan", c_int32, [c_void_p, c_void_p, image, image, out, out]),
         (

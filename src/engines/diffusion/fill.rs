@@ -30,7 +30,7 @@ impl OpenDiffusion {
             self.warm.trim();
         }
         let (made, mut shares) = self.made(crop, run, &cost)?;
-        let reporter = StageReporter::new(run.cancel, cost.steps as u32);
+        let reporter = StageReporter::new(run.cancel, cost.steps as u32).may_end_early();
         let (seed, precision) = (run.seed, self.settings.precision);
         let cx = Context::new(Instructions::chosen()).packing(precision);
         let draw = |purpose, index, out: &mut [f32]| Noise::new(seed, purpose, index).fill(out);
@@ -50,6 +50,8 @@ impl OpenDiffusion {
         let latents = self.denoise(&pipeline, (&text, &begin), &choice, &mut shares, run)?;
         drop(text);
         give_back();
+        reporter.tell_early(run);
+        reporter.to_the_end();
         let out = pump(run, &reporter, || {
             reporter.begin("decode", cost.steps as u32, 1.0);
             let mut out = pipeline.decode(&latents, begin.height, begin.width)?;

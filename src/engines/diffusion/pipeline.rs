@@ -129,8 +129,12 @@ impl Pipeline<'_> {
         })
     }
 
-    /// Goes through the steps: the clean latents. `shares` of the fill are done at the end of the first,
-    /// which may have to read the UNet, and of the last.
+    /// Goes through the steps: the clean latents, those of the latest step where the reporter ends early.
+    /// `shares` of the fill are done at the end of the first, which may have to read the UNet, and of the
+    /// last.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`], where it ends before the first step is done, too.
     pub fn denoise(
         &self,
         net: &UNet2DConditionModel,
@@ -163,7 +167,12 @@ impl Pipeline<'_> {
             let scale = steps.scale_model_input(i) as f32;
             let conditions = (text, cond.as_ref());
             let sample = self.sample(begin, &latents, scale, text)?;
-            self.pass(net, &arena, &sample, *time as f32, conditions, &mut output)?;
+            let passed = self.pass(net, &arena, &sample, *time as f32, conditions, &mut output);
+            if i > first && self.reporter.ends_early() {
+                self.reporter.end_early();
+                return Ok(clean);
+            }
+            passed?;
             steps.pred_original_sample(i, &output, &latents, &mut clean);
             steps.step(i, &output, &mut latents, &mut |out| {
                 (self.draw)(Purpose::Step, i, out);

@@ -466,6 +466,7 @@ fn fill_crop(
             budget: None,
             report: &mut |_| true,
             show: &mut |_| {},
+            note: &mut |_| {},
         },
     )
 }

@@ -116,6 +116,7 @@ fn fill_crop(
             seed: 1,
             budget: None,
             show: &mut |_| {},
+            note: &mut |_| {},
             report: &mut |mark| {
                 marks.push(mark);
                 true

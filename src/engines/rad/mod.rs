@@ -210,7 +210,7 @@ impl Opened for OpenRad {
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {
         let count = self.settings.times.len();
-        let reporter = StageReporter::new(run.cancel, count as u32);
+        let reporter = StageReporter::new(run.cancel, count as u32).may_end_early();
         reporter.begin("prepare", 0, 0.0);
         let seed = run.seed;
         let start = pump(run, &reporter, || self.start(crop, seed))?;
@@ -223,6 +223,7 @@ impl Opened for OpenRad {
         let loaded = self.load(run, &reporter)?;
         let steps = || self.denoise(&loaded, crop, start, seed, loading, &reporter);
         let out = pump(run, &reporter, steps)?;
+        reporter.tell_early(run);
         loaded.cx.trim();
         drop(loaded);
         give_back();
@@ -274,7 +275,8 @@ impl OpenRad {
         Ok(Start { canvas, x, steps })
     }
 
-    /// Goes through the steps, which begin when the share `from` of the time is over: the filled crop.
+    /// Goes through the steps, which begin when the share `from` of the time is over: the filled crop, as the
+    /// latest step has it where the reporter ends early.
     fn denoise(
         &self,
         loaded: &Loaded,
@@ -290,6 +292,7 @@ impl OpenRad {
             steps,
         } = start;
         let count = self.settings.times.len();
+        let mut latest = Vec::new();
         for i in 0..count {
             // Anew for each step: what the allocator would keep between is more than it is worth.
             let arena = Arena::new();
@@ -302,14 +305,19 @@ impl OpenRad {
             let sample = from_vec(sample, &shape)?;
             let check = || reporter.layer();
             let pass = Pass::new(&loaded.cx, &arena).check(&check);
-            let output = loaded.net.forward(&pass, &sample, &map)?;
+            let passed = loaded.net.forward(&pass, &sample, &map);
+            if i > 0 && reporter.ends_early() {
+                reporter.end_early();
+                return canvas.picture(crop, &latest);
+            }
+            let output = passed?;
             let made = values(&output)?;
-            let clean = steps.original(i, &made, &x)?;
+            latest = steps.original(i, &made, &x)?;
             steps.step(self.settings.method, i, &made, &mut x, &mut |out| {
                 Noise::new(seed, Purpose::Step, i).fill(out);
             })?;
             // Nobody's fill is to fail for a preview.
-            if let Ok(preview) = canvas.picture(crop, &clean) {
+            if let Ok(preview) = canvas.picture(crop, &latest) {
                 reporter.show(preview);
             }
             drop(made);

@@ -153,6 +153,7 @@ fn fill(
                 );
                 previews += 1;
             },
+            note: &mut |_| {},
             report: &mut |mark| {
                 marks.push(mark);
                 go_on(mark)
