@@ -113,7 +113,8 @@
 #define MEND_LINEAR 512
 
 /**
- * A flag that any thread may raise to stop a running fill, such as the thread of a dialog's button.
+ * A flag that any thread may raise to stop a running fill, or to have it end early with what it has come
+ * to, such as the thread of a dialog's button.
  * It stays raised: make a new one for the next fill.
  */
 typedef struct mend_cancel mend_cancel;
@@ -531,6 +532,16 @@ mend_status mend_cancel_new(struct mend_cancel **out, struct mend_error **err);
  * Any thread, at any time between mend_cancel_new and mend_cancel_free. MEND_ERR_NULL for NULL.
  */
 mend_status mend_cancel_trigger(const struct mend_cancel *cancel);
+
+/**
+ * Asks running and later calls that were given the flag to end soon with what they have, as MEND_OK:
+ * engines that work in steps give the picture of the latest one, and where no step was done yet an
+ * engine that needs no model fills. The report's notes say so. Other engines take no notice.
+ *
+ * It cannot be taken back; mend_cancel_trigger still stops everything. Any thread, at any time between
+ * mend_cancel_new and mend_cancel_free. MEND_ERR_NULL for NULL. Since version 1.4 of the C interface.
+ */
+mend_status mend_cancel_finish(const struct mend_cancel *cancel);
 
 /**
  * Frees a flag. NULL does nothing. No call may be using it.

@@ -240,6 +240,22 @@ class Countdown:
         return self._shown
 
 
+_STAGES = {
+    "load": "reading the model",
+    "text": "reading the prompt",
+    "encode": "looking at the picture",
+    "decode": "painting the result",
+    "detail": "adding detail",
+}
+
+
+def stage_text(stage, step, steps):
+    """What a fill is doing, as people say it; empty where it says nothing to them."""
+    if stage == "steps":
+        return "step %d of %d" % (min(step + 1, steps), steps)
+    return _STAGES.get(stage, "")
+
+
 def left_text(seconds):
     """The time left as people say it; empty before anything can be said."""
     if seconds is None:

@@ -14,6 +14,7 @@ import ctypes
 import json
 import os
 import sys
+from typing import NamedTuple
 
 ABI_VERSION = 1
 
@@ -247,10 +248,28 @@ class Image:
         )
 
 
+class Glimpse(NamedTuple):
+    """A small, rough picture of what a region is becoming."""
+
+    x: int  # where the region is in the picture that was given
+    y: int
+    region_width: int
+    region_height: int
+    width: int
+    height: int
+    rgb: bytes  # 8 bits a channel
+
+
 class Progress:
-    """One report of a running fill."""
+    """One report of a running fill. `glimpse`: a Glimpse, if there is a new one, or None."""
 
     def __init__(self, raw):
+        self.glimpse = None
+        if raw.preview:
+            image = raw.preview.contents
+            rgb = ctypes.string_at(image.data, image.length)
+            place = (raw.preview_x, raw.preview_y, raw.preview_width, raw.preview_height)
+            self.glimpse = Glimpse(*place, image.width, image.height, rgb)
         self.stage = (raw.stage or b"").decode("utf-8", "replace")
         self.step, self.steps = raw.step, max(raw.steps, 1)
         self.seconds_left = raw.seconds_left if raw.seconds_left >= 0 else None

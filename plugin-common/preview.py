@@ -36,6 +36,10 @@ READY = "ready"
 FAILED = "failed"
 
 
+# What a quick fill takes from the settings of a slow one.
+QUICK = ("seed", "grow", "feather", "result")
+
+
 def slow(stepwise, seconds):
     """Whether nobody waits for a preview unasked: of an engine that works in steps, or of a fill
     that is foreseen to take so many seconds."""
@@ -71,10 +75,12 @@ class Taken(NamedTuple):
 
 
 class Job(threading.Thread):
-    """Makes one set of fills. Read `fills` at any time, `error` once it is not alive."""
+    """Makes one set of fills. Read `fills` and `glimpse` at any time, `error` once it is not
+    alive."""
 
-    def __init__(self, inpainter, reading, number, count, kept):
-        """`number`: of the set, from 0 on. `kept`: fills of earlier sets, which stay in front."""
+    def __init__(self, inpainter, reading, number, count, kept, steps=False):
+        """`number`: of the set, from 0 on. `kept`: fills of earlier sets, which stay in front.
+        `steps`: the engine works in steps, and something is shown of them."""
         super().__init__(name="mend-preview", daemon=True)
         self.reading, self.fills = reading, tuple(kept)
         self.error: Any = None
@@ -82,6 +88,9 @@ class Job(threading.Thread):
         self.view: Any = None
         self.close_up: Any = None
         self.picture = ()
+        # Looks of what the fill is becoming, and what is being done.
+        self.glimpse, self.doing = (), ""
+        self.steps, self._glimpses = steps, {}
         self.countdown = job.Countdown(reading.seconds * (count if number else 1))
         self._inpainter, self._number, self._count = inpainter, number, count
         self._cancel = inpainter.cancel()
@@ -90,6 +99,10 @@ class Job(threading.Thread):
         """Stops soon; `error` is then a MendError with ERR_CANCELLED."""
         self._cancel.trigger()
 
+    def finish(self):
+        """Ends soon with what there is; only where the engine works in steps."""
+        self._cancel.finish()
+
     @property
     def cancelled(self):
         return getattr(self.error, "status", None) == native.ERR_CANCELLED
@@ -97,6 +110,8 @@ class Job(threading.Thread):
     def run(self):
         try:
             self._look_at_it()
+            if self.steps and not self.fills:
+                self._quickly()
             if self._number:
                 made = self._make(self._count)
                 self._add(zip(*made))
@@ -122,6 +137,23 @@ class Job(threading.Thread):
         self.close_up = thumbs.view_of(parts, 0.12, 8).intersect(view).moved(-view.x, -view.y)
         self.view = view
 
+    def _quickly(self):
+        """Shows a fill that needs no model until the steps show more."""
+        kept = self.reading.parameters.items()
+        parameters = {name: text for name, text in kept if name in QUICK}
+        for number, part in enumerate(self.reading.parts):
+            try:
+                made = self._fill(part, parameters, 1, 0.0, told=False)[0][1]
+            except native.MendError:
+                # It would only have been shown. What is wrong comes again, or does not matter.
+                return
+            self._glimpsed(number, made)
+
+    def _glimpsed(self, number, look):
+        if look is not None:
+            self._glimpses[number] = look
+            self.glimpse = tuple(self._glimpses.values())
+
     def _make(self, count):
         """For each part its fills."""
         parameters = dict(self.reading.parameters)
@@ -136,11 +168,16 @@ class Job(threading.Thread):
             done += part.piece.weight
         return made
 
-    def _fill(self, part, parameters, count, done):
-        rect = part.piece.rect
+    def _fill(self, part, parameters, count, done, told=True):
+        rect, number = part.piece.rect, self.reading.parts.index(part)
 
         def progress(report):
+            if not told:
+                return
             self.countdown.report(done + part.piece.weight * report.share)
+            self.doing = job.stage_text(report.stage, report.step, report.steps)
+            if report.glimpse is not None:
+                self._glimpsed(number, thumbs.glimpse_look(report.glimpse, part, self.view))
 
         def image(data):
             return native.Image(data, rect.width, rect.height, part.format)
@@ -198,10 +235,11 @@ class Previewer:
 
     def __init__(self, inpainter, read, rest=REST, clock=time.monotonic):
         self._inpainter, self._read, self._rest, self._clock = inpainter, read, rest, clock
-        self._key, self.slow, self._due = None, False, 0.0
+        self._key, self.slow, self.steps, self._due = None, False, False, 0.0
         self._job: Any = None
         self._old, self._seen = [], ()
         self._number, self._show = 0, None
+        self._glimpse, self.ending = (), False
         self.clear()
         self.state, self.problem = NOTHING, ""
 
@@ -221,11 +259,28 @@ class Previewer:
         if self.state == ASK:
             return "This takes a while. Preview shows the fill before it is put in place."
         if self.working and self.slow:
-            left = job.left_text(self.countdown.left) if self.countdown else ""
-            return "Making a fill\u2026 %s" % left
+            return self._told()
         if self.working and not self.fills:
             return "Making a preview\u2026"
         return ""
+
+    def _told(self):
+        """How far a slow fill is."""
+        if self.ending:
+            return "Ending with what there is\u2026"
+        doing = self._job.doing if self._job else ""
+        left = job.left_text(self.countdown.left) if self.countdown else ""
+        return "Making a fill\u2026 %s" % ", ".join(said for said in (doing, left) if said)
+
+    @property
+    def glimpse(self):
+        """Looks of what the fill that is being made is becoming."""
+        return self._job.glimpse if self._job else ()
+
+    @property
+    def can_finish(self):
+        """Whether the fill that is being made can end early with what there is."""
+        return self._job is not None and self.steps and not self.ending
 
     @property
     def stale(self):
@@ -258,13 +313,14 @@ class Previewer:
         """Of the set that is being made; None where none is."""
         return self._job.countdown if self._job else None
 
-    def want(self, key, slow=False):
-        """The settings are these now: None where they cannot be used. `slow`: only if asked for."""
-        if key == self._key and slow == self.slow:
+    def want(self, key, slow=False, steps=False):
+        """The settings are these now: None where they cannot be used. `slow`: only if asked for.
+        `steps`: the engine works in steps."""
+        if (key, slow, steps) == (self._key, self.slow, self.steps):
             return
         first = self._made_for is None and self.state == NOTHING
         self._stop()
-        self._key, self.slow = key, slow
+        self._key, self.slow, self.steps = key, slow, steps
         self.problem = ""
         if key is None or slow:
             self.clear()
@@ -284,6 +340,12 @@ class Previewer:
             self._stop()
             self.state = READY if self.fills and not self.stale else ASK
 
+    def finish(self):
+        """The fill that is being made ends soon, with what there is."""
+        if self.can_finish:
+            self.ending = True
+            self._job.finish()
+
     def another(self):
         """Another set: the chosen fill stays, and others come with it."""
         if not self.more:
@@ -295,7 +357,7 @@ class Previewer:
             kept, count = list(self.fills), SLOW_FILLS
             while len(kept) > FILLS - count:
                 del kept[1 if self.chosen == 0 else 0]
-        self._begin(Job(self._inpainter, self._reading, self._number, count, kept))
+        self._begin(self._reading, count, kept)
 
     def choose(self, number):
         """The fill `number` is the one that is taken."""
@@ -340,10 +402,11 @@ class Previewer:
             return
         self._number = 0
         count = SLOW_FILLS if self.slow else FILLS
-        self._begin(Job(self._inpainter, reading, 0, count, ()))
+        self._begin(reading, count, ())
 
-    def _begin(self, work):
-        self._job, self._seen = work, work.fills
+    def _begin(self, reading, count, kept):
+        work = Job(self._inpainter, reading, self._number, count, kept, self.steps)
+        self._job, self._seen, self._glimpse, self.ending = work, work.fills, (), False
         # The first one that is new is shown: those that were kept are known.
         self._show = len(work.fills)
         self.state = WORKING
@@ -356,6 +419,11 @@ class Previewer:
         changed = fills is not self._seen
         if changed:
             self._adopt(work, fills)
+        glimpse = work.glimpse
+        if glimpse is not self._glimpse:
+            self._glimpse, changed = glimpse, True
+            if self.view is None:
+                self._see(work)
         if not over:
             return changed
         self._job = None
@@ -375,10 +443,14 @@ class Previewer:
         self._seen = self.fills = fills
         if self._show is not None and len(fills) > self._show:
             self.chosen, self._show = self._show, None
-        self.view, self.close_up, self.picture = work.view, work.close_up, work.picture
+        self._see(work)
         self._made_for, self._reading = self._key, work.reading
 
+    def _see(self, work):
+        self.view, self.close_up, self.picture = work.view, work.close_up, work.picture
+
     def _stop(self):
+        self._glimpse, self.ending = (), False
         if self._job is not None:
             self._job.cancel()
             self._old.append(self._job)

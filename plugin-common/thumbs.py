@@ -73,6 +73,27 @@ def look(part, data, view, step, cover=None):
     return Look(seen.moved(-view.x, -view.y), width, height, bytes(rgba))
 
 
+def glimpse_look(glimpse, part, view):
+    """A Look of a native.Glimpse of `part`, seen where the part's mask selects; None where that is
+    not in view."""
+    rect = part.piece.rect
+    place = Rect(glimpse.x, glimpse.y, glimpse.region_width, glimpse.region_height)
+    at = place.moved(rect.x, rect.y)
+    width, height = glimpse.width, glimpse.height
+    if at.intersect(view).empty or at.intersect(rect) != at:
+        return None
+    columns = [place.x + (2 * i + 1) * place.width // (2 * width) for i in range(width)]
+    rgba = bytearray(4 * width * height)
+    for channel in range(3):
+        rgba[channel::4] = glimpse.rgb[channel::3]
+    alpha = []
+    for i in range(height):
+        start = (place.y + (2 * i + 1) * place.height // (2 * height)) * rect.width
+        alpha.append(bytes(255 if part.mask[start + x] else 0 for x in columns))
+    rgba[3::4] = b"".join(alpha)
+    return Look(at.moved(-view.x, -view.y), width, height, bytes(rgba))
+
+
 def _rows(rect, step):
     return range(rect.y, rect.bottom, step)
 

@@ -32,14 +32,16 @@ HEIGHT = 560
 INT_MAX = 2**31 - 1
 
 
-def ask(host, inpainter, memory):
-    """Shows the dialog. (What the user wants, as an Asked; what was chosen from its preview, or
-    None), or None; what was set is remembered."""
+def ask(host, inpainter, memory, at_once=False):
+    """Shows the dialog; with `at_once` as if the user pressed Fill at once. (What the user wants,
+    as an Asked; what was chosen from its preview, or None), or None; what was set is remembered."""
     settings = panel.Panel(inpainter.describe(), memory.read())
     if Gallery:
         settings.with_intents()
     settings.for_item(host.item)
     view = View(settings, host, inpainter)
+    if at_once and Gallery:
+        widgets.later(0, lambda: view.window.answer(widgets.FILL))
     try:
         if not view.run():
             return None
@@ -56,6 +58,7 @@ class View:
         self.panel, self.host, self.inpainter = settings, host, inpainter
         self.timer, self.drawn_for, self.good, self.closed = None, [], False, False
         self.gallery, self.taken = None, None
+        self.filling, self.made = False, False
         self.window: Any = widgets.Window(TITLE)
         window = self.window
         window.note(window.head, fill.target_text(host.item))
@@ -88,7 +91,7 @@ class View:
         self.intents = window.intents(INTENTS, self.panel.intent, able, self._intend)
         window.put(window.left, self.boxes["own"])
         read = preview.Previewer(self.inpainter, self._read, rest=0.18)
-        self.gallery = Gallery(read)
+        self.gallery = Gallery(read, self._made)
         window.show_gallery(self.gallery)
         self.inside = window.beside("_More", self._opened)
         for name in ("engine", "common", "more", "own more"):
@@ -109,9 +112,7 @@ class View:
             answer = self.window.run()
             if answer == widgets.FILL:
                 self._settle()
-                if self.good:
-                    if self.gallery:
-                        self.taken = self.gallery.previewer.taken(self.panel.asked().key)
+                if self.good and self._taken():
                     return True
             elif answer == widgets.HELP:
                 problem = widgets.open_file(os.path.join(HERE, "help.html"))
@@ -127,6 +128,32 @@ class View:
                 self._refresh()
             else:
                 return False
+
+    def _taken(self):
+        """Whether the dialog is over: not as long as a fill is made in it that takes a while."""
+        if not self.gallery:
+            return True
+        previewer = self.gallery.previewer
+        self.taken = previewer.taken(self.panel.asked().key)
+        if self.taken is not None or not previewer.slow:
+            return True
+        # Unless it has just failed, or was stopped.
+        self._fill_on(not self.made)
+        self.made = False
+        if self.filling:
+            self.gallery.make()
+        return False
+
+    def _fill_on(self, on):
+        """Whether the fill that is being made is put in place when it is there."""
+        if on != self.filling:
+            self.filling = on
+            self.window.filling(on)
+
+    def _made(self):
+        if self.filling:
+            self.made = True
+            self.window.answer(widgets.FILL)
 
     def close(self):
         """Takes the window away."""
@@ -210,6 +237,7 @@ class View:
     # --- What follows from them
 
     def _changed(self):
+        self._fill_on(False)
         if self.timer is not None:
             widgets.cancel(self.timer)
         self.timer = widgets.later(REST, self._refresh)
@@ -231,10 +259,10 @@ class View:
         self.good = verdict.good
         self.window.say(self.summary, verdict.summary)
         self.window.say(self.said, verdict.text, bold=not verdict.good)
-        self.window.allow(widgets.FILL, verdict.good)
+        self.window.allow(widgets.FILL, verdict.good and not self.filling)
         if self.gallery:
             key = self.panel.asked().key if verdict.good else None
-            self.gallery.want(key, verdict.slow)
+            self.gallery.want(key, verdict.slow, verdict.steps)
         self._fit()
 
     def _opened(self):

@@ -58,6 +58,7 @@ class Verdict(NamedTuple):
     text: str  # what it would take, or what is wrong
     summary: str  # what the engine that would run is good at
     slow: bool  # whether a preview waits to be asked for
+    steps: bool  # whether the engine works in steps
 
 
 class Panel:
@@ -119,13 +120,14 @@ class Panel:
 
     def judge(self, host, inpainter):
         """What a fill would do with these settings, without doing it."""
-        engine, asked, slow = self.settings.runs, self.asked(), False
+        engine, asked, slow, steps = self.settings.runs, self.asked(), False, False
         try:
             if self.settings.needs_prompt:
                 raise fill.Refusal(params.NO_PROMPT)
             plan = fill.plan(host, inpainter, *asked)
             engine = plan["engine"]
-            slow = preview.slow(params.stepwise(self.description, engine), plan["seconds"])
+            steps = params.stepwise(self.description, engine)
+            slow = preview.slow(steps, plan["seconds"])
             good, text = True, job.plan_text(plan, self.description) + "."
         except fill.Refusal as refusal:
             good, text = False, str(refusal)
@@ -134,7 +136,7 @@ class Panel:
         except MemoryError:
             good, text = False, job.NO_MEMORY
         summaries = {e.id: e.summary for e in params.engines(self.description)}
-        return Verdict(good, text, summaries.get(engine, ""), slow)
+        return Verdict(good, text, summaries.get(engine, ""), slow, steps)
 
 
 def _one_of(pairs, value):

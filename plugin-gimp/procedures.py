@@ -73,6 +73,12 @@ def asked_for(name, mode, host, inpainter, folder, from_script):
         return dialog.ask(host, inpainter, memory)
     last = panel.Panel(inpainter.describe(), memory.read())
     last.for_item(host.item)
+    if host.interactive and mode != NONINTERACTIVE and last.judge(host, inpainter).slow:
+        # What takes minutes is shown while it is made.
+        import dialog
+
+        if dialog.Gallery:
+            return dialog.ask(host, inpainter, memory, at_once=True)
     return last.asked(), None
 
 
@@ -84,7 +90,7 @@ def run(name, mode, host, inpainter, folder, from_script):
     if answer is None:
         return False, None
     asked, taken = answer
-    if name == INPAINT and mode == INTERACTIVE:
+    if taken is not None or (name == INPAINT and mode == INTERACTIVE):
         selection = None
     host.progress(0.0, "")
     layer, notes = fill.fill(

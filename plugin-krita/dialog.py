@@ -70,6 +70,8 @@ class Dialog(QtWidgets.QDialog):
         self._intents.changed.connect(self._intent_changed)
         whole.addWidget(self._intents)
         self._gallery = Gallery(previewer)
+        self._gallery.settled.connect(self._settled)
+        self._filling = False  # as soon as the fill is made that was asked for
         self._scroll = QtWidgets.QScrollArea()
         self._scroll.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
@@ -289,6 +291,7 @@ class Dialog(QtWidgets.QDialog):
         self._show(krita_job.recall("", self._description))
 
     def _changed(self):
+        self._fill_on(False)
         self._dress()
         self._rest.start()
 
@@ -361,7 +364,7 @@ class Dialog(QtWidgets.QDialog):
         self._rest.stop()
         options = self.options()
         problem = self._refusal(options) or krita_job.no_prompt(self._settings)
-        key, slow = None, False
+        key, slow, stepwise = None, False, False
         if problem is None:
             try:
                 plan = self._plan_of(options)
@@ -376,8 +379,8 @@ class Dialog(QtWidgets.QDialog):
                 problem = job.NO_MEMORY if memory else job.sentence(str(error))
         if problem is not None:
             self._planned.setText(problem)
-        self._start.setEnabled(problem is None)
-        self._gallery.want(key, slow)
+        self._start.setEnabled(problem is None and not self._filling)
+        self._gallery.want(key, slow, stepwise)
         self._dress()
 
     def _accepted(self):
@@ -386,8 +389,33 @@ class Dialog(QtWidgets.QDialog):
         if self._start.isEnabled():
             options = self.options()
             self.taken = self.previewer.taken(krita_job.preview_key(self._description, options))
+            if self.taken is None and self.previewer.slow:
+                # It is made here, where it can be seen, and put in place when it is there.
+                self._fill_on(True)
+                self._gallery.make()
+                return
             self.accept()
             self.chosen.emit(options)
+
+    def _fill_on(self, on):
+        """Whether the fill that is being made is put in place when it is there."""
+        if on != self._filling:
+            self._filling = on
+            self._start.setText("Filling\u2026" if on else "&Fill")
+            self._start.setEnabled(not on)
+
+    def _settled(self):
+        if self._filling:
+            self._fill_on(False)
+            options = self.options()
+            self.taken = self.previewer.taken(krita_job.preview_key(self._description, options))
+            if self.taken is not None:
+                self.accept()
+                self.chosen.emit(options)
+
+    def fill_at_once(self):
+        """As if the user had pressed Fill."""
+        self._accepted()
 
     def _help(self):
         Manual(self).open()

@@ -18,6 +18,11 @@ def _number(flag):
     return int(getattr(flag, "value", flag))
 
 
+# What the button does that makes more, or ends it.
+TIPS = {
+    "&Another Set": "Makes other fills. The chosen one stays.",
+    "Stop &Here": "Ends soon, with what the steps have come to by then.",
+}
 CENTRE = _number(Qt.AlignmentFlag.AlignCenter)
 
 
@@ -179,11 +184,15 @@ class Thumb(QtWidgets.QAbstractButton):
 
 
 class Gallery(QtWidgets.QWidget):
-    """All of the preview. `previewer`: a preview.Previewer; a timer here makes it go on."""
+    """All of the preview. `previewer`: a preview.Previewer; a timer here makes it go on. `settled`
+    is emitted when something was made, or could not be."""
+
+    settled = QtCore.pyqtSignal()
 
     def __init__(self, previewer):
         super().__init__()
         self.previewer = previewer
+        self._becoming, self._becoming_of = None, None
         self._scenes, self._original, self._of = {}, None, None
         self._shown_original, self._polling = False, False
         column = QtWidgets.QVBoxLayout(self)
@@ -217,7 +226,7 @@ class Gallery(QtWidgets.QWidget):
         self.original.pressed.connect(lambda: self._hold(True))
         self.original.released.connect(lambda: self._hold(False))
         self.another = QtWidgets.QPushButton("&Another Set")
-        self.another.setToolTip("Makes other fills. The chosen one stays.")
+        self.another.setToolTip(TIPS["&Another Set"])
         self.another.clicked.connect(self._another)
         for button in (self.original, self.another):
             button.setAutoDefault(False)
@@ -228,9 +237,9 @@ class Gallery(QtWidgets.QWidget):
 
     # --- What the user does ---
 
-    def want(self, key, slow):
+    def want(self, key, slow, steps):
         """The settings are these now; see Previewer.want."""
-        self.previewer.want(key, slow)
+        self.previewer.want(key, slow, steps)
         self.poll()
         self.refresh()
 
@@ -247,6 +256,8 @@ class Gallery(QtWidgets.QWidget):
         state = self.previewer.state
         if state in (preview.ASK, preview.FAILED):
             self.previewer.ask()
+        elif self.previewer.can_finish:
+            self.previewer.finish()
         elif self.previewer.working:
             self.previewer.stop()
         else:
@@ -262,12 +273,21 @@ class Gallery(QtWidgets.QWidget):
         if self._polling:
             return
         self._polling = True
+        worked = self.previewer.working
         try:
             changed = self.previewer.poll()
         finally:
             self._polling = False
         if changed or (self.previewer.working and self.previewer.slow):
             self.refresh()
+        if worked and not self.previewer.working:
+            self.settled.emit()
+
+    def make(self):
+        """Makes the fill that waits to be asked for."""
+        self.previewer.ask()
+        self.poll()
+        self.refresh()
 
     def close_preview(self):
         """Stops for good."""
@@ -281,6 +301,8 @@ class Gallery(QtWidgets.QWidget):
         shown = self._original if self._shown_original else None
         if shown is None and now.fills:
             shown = self._scenes.get(id(now.fills[now.chosen]))
+        if now.glimpse and not self._shown_original:
+            shown = self._becoming
         self.picture.scene = shown or self._original
         self.picture.faded = now.stale and not self._shown_original
         self.picture.text = self.previewer.words
@@ -300,19 +322,27 @@ class Gallery(QtWidgets.QWidget):
         text, able = "&Another Set", now.more
         if now.state in (preview.ASK, preview.FAILED):
             text, able = "Pre&view", True
+        elif now.working and now.steps:
+            text, able = "Stop &Here", now.can_finish
         elif now.working and now.slow:
             text, able = "&Stop", True
         if self.another.text() != text:
             self.another.setText(text)
+            self.another.setToolTip(TIPS.get(text, ""))
         self.another.setEnabled(able)
 
     def _make_scenes(self):
         now = self.previewer
         if now.view is None:
             self._scenes, self._original, self._of = {}, None, None
+            self._becoming, self._becoming_of = None, None
             return
         if self._original is None or self._of is not now.picture:
             self._original, self._of = Scene(now.view, now.close_up, now.picture), now.picture
+        if now.glimpse is not self._becoming_of:
+            self._becoming_of = now.glimpse
+            looks = (*now.picture, *now.glimpse)
+            self._becoming = Scene(now.view, now.close_up, looks) if now.glimpse else None
         kept = {}
         for fill in now.fills:
             known = self._scenes.get(id(fill))

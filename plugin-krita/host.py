@@ -11,12 +11,11 @@ import traceback
 
 from krita import Extension, Krita
 
-from . import job, krita_job, native, params
+from . import job, krita_job, native, params, preview
 from .colours import Colours
 from .dialog import Dialog, Progress
 from .krita_job import IN_PLACE, LAYER, VISIBLE, Refused
 from .layers import Changed, Target
-from .preview import Previewer
 from .qt import QtCore, QtGui, QtWidgets
 from .reading import Reading
 from .run import Run
@@ -100,7 +99,7 @@ class Inpaint(Extension):
     @_guarded
     def again(self):
         """Fills with the settings of the last Inpaint, without a question."""
-        self._with_target(lambda target: self._start(target, self._recall()))
+        self._with_target(self._again)
 
     @_guarded
     def remove_object(self):
@@ -117,6 +116,21 @@ class Inpaint(Extension):
         self._with_target(
             lambda target: self._start(target, krita_job.one_click(self._recall(), values))
         )
+
+    def _again(self, target):
+        options = self._recall()
+        if self._is_slow(target, options):
+            # What takes minutes is shown while it is made.
+            self._ask(target).fill_at_once()
+        else:
+            self._start(target, options)
+
+    def _is_slow(self, target, options):
+        """Whether nobody would want to wait for this without seeing how it goes."""
+        if _refusal(target, options):
+            return False
+        plan = self._plan(self._mend, target, options)[1]
+        return preview.slow(params.stepwise(self._description, plan["engine"]), plan["seconds"])
 
     def _ask(self, target):
         mend, planned = self._mend, {}
@@ -145,13 +159,14 @@ class Inpaint(Extension):
             plan_of,
             lambda options: _refusal(target, options),
             lambda options: krita_job.advice(options, target.facts),
-            Previewer(mend, read, rest=0.15),
+            preview.Previewer(mend, read, rest=0.15),
         )
         dialog.chosen.connect(lambda options: self._chosen(target, options, dialog.taken))
         dialog.finished.connect(self._closed)
         # Krita's window does not keep the Python half of a dialog alive.
         self._dialog = dialog
         dialog.open()
+        return dialog
 
     def _chosen(self, target, options, taken):
         @_guarded

@@ -17,6 +17,11 @@ WIDTH, HEIGHT, LEAST_HEIGHT = 428, 264, 110
 SMALL, FRAME = (90, 54), 3
 # How far small things are magnified, and how much is left of what is out of date.
 MOST_ZOOM, FADED = 3.0, 110
+# What the button does that makes more, or ends it.
+TIPS = {
+    "_Another Set": "Makes other fills. The chosen one stays.",
+    "Stop _Here": "Ends soon, with what the steps have come to by then.",
+}
 LOOK = 30  # milliseconds between two looks at the preview
 
 
@@ -85,10 +90,12 @@ def _pixbuf(look):
 
 
 class Gallery:
-    """All of the preview. `previewer`: a preview.Previewer; a timer here makes it go on."""
+    """All of the preview. `previewer`: a preview.Previewer; a timer here makes it go on.
+    `settled()` is called when something was made, or could not be."""
 
-    def __init__(self, previewer):
-        self.previewer = previewer
+    def __init__(self, previewer, settled=lambda: None):
+        self.previewer, self._settled = previewer, settled
+        self._becoming, self._becoming_of = None, None
         self._scenes, self._original, self._of = {}, None, None
         self._held, self._height, self._setting = False, HEIGHT, False
         self.widget = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
@@ -140,7 +147,7 @@ class Gallery:
         self.original.connect("released", lambda *_: self._hold(False))
         self._held_by_keys(self.original)
         self.another = Gtk.Button.new_with_mnemonic("_Another Set")
-        self.another.set_tooltip_text("Makes other fills. The chosen one stays.")
+        self.another.set_tooltip_text(TIPS["_Another Set"])
         self.another.connect("clicked", lambda *_: self._another())
         row.pack_start(self.original, False, False, 0)
         row.pack_end(self.another, False, False, 0)
@@ -168,9 +175,9 @@ class Gallery:
 
     # --- What the user does ---
 
-    def want(self, key, slow):
+    def want(self, key, slow, steps):
         """The settings are these now; see Previewer.want."""
-        self.previewer.want(key, slow)
+        self.previewer.want(key, slow, steps)
         self.previewer.poll()
         self.refresh()
 
@@ -189,6 +196,8 @@ class Gallery:
         state = self.previewer.state
         if state in (preview.ASK, preview.FAILED):
             self.previewer.ask()
+        elif self.previewer.can_finish:
+            self.previewer.finish()
         elif self.previewer.working:
             self.previewer.stop()
         else:
@@ -198,9 +207,18 @@ class Gallery:
 
     # --- What is seen ---
 
+    def make(self):
+        """Makes the fill that waits to be asked for."""
+        self.previewer.ask()
+        self.previewer.poll()
+        self.refresh()
+
     def _look(self):
+        worked = self.previewer.working
         if self.previewer.poll() or (self.previewer.working and self.previewer.slow):
             self.refresh()
+        if worked and not self.previewer.working:
+            self._settled()
         return GLib.SOURCE_CONTINUE
 
     def close(self):
@@ -227,6 +245,8 @@ class Gallery:
         shown = self._original if self._held else None
         if shown is None and now.fills:
             shown = self._scenes[id(now.fills[now.chosen])]
+        if now.glimpse and not self._held:
+            shown = self._becoming
         shown = shown or self._original
         picture = _blank(*size)
         if shown:
@@ -246,10 +266,13 @@ class Gallery:
         text, able = "_Another Set", now.more
         if now.state in (preview.ASK, preview.FAILED):
             text, able = "Previe_w", True
+        elif now.working and now.steps:
+            text, able = "Stop _Here", now.can_finish
         elif now.working and now.slow:
             text, able = "_Stop", True
         if self.another.get_label() != text:
             self.another.set_label(text)
+            self.another.set_tooltip_text(TIPS.get(text, ""))
         self.another.set_sensitive(able)
 
     def _refresh_thumb(self, number, thumb):
@@ -281,9 +304,13 @@ class Gallery:
         now = self.previewer
         if now.view is None:
             self._scenes, self._original, self._of = {}, None, None
+            self._becoming, self._becoming_of = None, None
             return
         if self._original is None or self._of is not now.picture:
             self._original, self._of = Scene(now.picture), now.picture
+        if now.glimpse is not self._becoming_of:
+            self._becoming_of = now.glimpse
+            self._becoming = Scene((*now.picture, *now.glimpse)) if now.glimpse else None
         kept = {}
         for fill in now.fills:
             known = self._scenes.get(id(fill))

@@ -69,6 +69,15 @@ class Window:
         self._dialog.present()
         return self._dialog.run()
 
+    def answer(self, answer):
+        """Has `run` end, as if the user had chosen this."""
+        self._dialog.response(answer)
+
+    def filling(self, on):
+        """Whether the fill that was asked for is being made."""
+        self._fill.set_label("Filling\u2026" if on else "_Fill")
+        self._fill.set_sensitive(not on)
+
     def close(self):
         self._dialog.destroy()
         # Nobody looks after the window system while a fill runs: it must be gone before.

@@ -110,7 +110,7 @@ class Panel(unittest.TestCase):
         good, text, *_ = self.panel().judge(gimp, self.inpainter)
         self.assertEqual((good, "Nothing is selected" in text), (False, True))
         gimp.select(Rect(40, 40, 20, 20))
-        good, text, summary, _ = self.panel().judge(gimp, self.inpainter)
+        good, text, summary, *_ = self.panel().judge(gimp, self.inpainter)
         self.assertTrue(good and text.endswith("of memory.") and summary)
         settings = self.panel()
         settings.settings.set(chosen(settings, "context"), "wid")

@@ -65,6 +65,7 @@ class Library:
 
     def __init__(self, gate=None):
         self.calls, self.gate, self.alike = [], gate, False
+        self.told: Any = None  # what a fill with a prompt reports before it goes on
         self.error: Any = None
         self.running = self.most = 0
 
@@ -74,9 +75,15 @@ class Library:
         class Cancel:
             raised = flag
 
+            ending = threading.Event()
+
             def trigger(self):
                 flag.set()
                 library.calls.append("cancelled")
+
+            def finish(self):
+                self.ending.set()
+                library.calls.append("finish")
 
         return Cancel()
 
@@ -85,6 +92,8 @@ class Library:
         self.most = max(self.most, self.running)
         try:
             while self.gate is not None and not self.gate.wait(0.005):
+                if cancel.ending.is_set():
+                    break
                 if cancel.raised.is_set():
                     raise native.MendError(native.ERR_CANCELLED, "cancelled")
             if self.error:
@@ -98,7 +107,10 @@ class Library:
 
     def inpaint(self, parameters, image, mask, out, progress, cancel):
         self.calls.append(("inpaint", dict(parameters)))
-        self._wait(cancel)
+        if self.told and "prompt" in parameters:
+            progress(self.told)
+        if "prompt" in parameters or not self.told:
+            self._wait(cancel)
         out.data[:] = bytes([self._fill(parameters, 0)]) * len(out.data)
         return {"notes": ["one"]}
 
@@ -111,11 +123,28 @@ class Library:
         return Made([bytes([self._fill(parameters, n)]) * len(image.data) for n in order])
 
 
+class Told:
+    """A report of a fill."""
+
+    def __init__(self, stage, step, steps, glimpse=None):
+        self.stage, self.step, self.steps, self.glimpse = stage, step, steps, glimpse
+        self.share = step / steps
+
+
 class Clock:
     now = 100.0
 
     def __call__(self):
         return self.now
+
+
+def until(previewer, done):
+    """Polls until it is done."""
+    end = time.monotonic() + 20
+    while not done():
+        previewer.poll()
+        assert time.monotonic() < end, (previewer.state, previewer.words)
+        time.sleep(0.002)
 
 
 class Settings(unittest.TestCase):
@@ -128,6 +157,8 @@ class Settings(unittest.TestCase):
             self.read.append(key)
             if isinstance(key, Exception):
                 raise key
+            if isinstance(key, dict):
+                return reading(key)
             return reading({"seed": str(key)} if key else {})
 
         return preview.Previewer(self.library, read, clock=self.clock)
@@ -264,6 +295,43 @@ class Settings(unittest.TestCase):
         self.settle(previewer)
         self.assertEqual(self.values(previewer), [50, 70, 80, 90], "the chosen one stays")
         self.assertNotIn("vary", [call[0] for call in self.library.calls])
+
+    def test_steps_are_shown_and_can_be_ended_with_what_there_is(self):
+        previewer = self.previewer(gate=threading.Event())
+        key = {"prompt": "a boat", "engine": "diffusion", "seed": "7"}
+        self.library.told = Told("steps", 2, 20, native.Glimpse(0, 0, 28, 26, 2, 2, b"\x50" * 12))
+        previewer.want(key, slow=True, steps=True)
+        self.assertEqual(previewer.glimpse, ())
+        previewer.ask()
+        until(previewer, lambda: "step 3 of 20" in previewer.words)
+        # First of all it was filled quickly, by what is not the engine's own.
+        self.assertEqual(self.library.calls[0], ("inpaint", {"seed": "7"}))
+        until(previewer, lambda: len(previewer.glimpse) == 1 and previewer.view is not None)
+        look = previewer.glimpse[0]
+        self.assertEqual((look.width, look.height), (2, 2))
+        self.assertFalse(previewer.fills)
+        self.assertTrue(previewer.can_finish)
+        previewer.finish()
+        self.assertFalse(previewer.can_finish)
+        self.assertIn("Ending", previewer.words)
+        until(previewer, lambda: previewer.state == preview.READY)
+        self.assertNotIn("cancelled", self.library.calls)
+        self.assertEqual(previewer.glimpse, ())
+        self.assertIsNotNone(previewer.taken(key))
+
+    def test_a_step_shows_where_the_mask_selects_and_nowhere_else(self):
+        part = reading(holes=(Rect(20, 16, 8, 6),)).parts[0]
+        view = Rect(12, 8, 24, 22)
+        glimpse = native.Glimpse(0, 0, 28, 26, 14, 13, bytes(range(182)) * 3)
+        made = thumbs.glimpse_look(glimpse, part, view)
+        rect = part.piece.rect
+        self.assertEqual(made.rect, Rect(rect.x - 12, rect.y - 8, 28, 26))
+        seen = [i for i in range(14 * 13) if made.rgba[4 * i + 3]]
+        # The hole is 10 pixels from the left and the top, a pixel here is 2 there.
+        self.assertEqual(seen, [14 * y + x for y in (5, 6, 7) for x in (5, 6, 7, 8)])
+        # Beside what was read, or out of sight, is nothing.
+        self.assertIsNone(thumbs.glimpse_look(glimpse._replace(x=5), part, view))
+        self.assertIsNone(thumbs.glimpse_look(glimpse, part, Rect(500, 500, 9, 9)))
 
     def test_stopping_keeps_what_is_there(self):
         gate = threading.Event()
