@@ -82,7 +82,8 @@ impl Store {
             let folder = self.model_folder(id);
             folder.is_ok_and(|f| fs::read_dir(f).is_ok_and(|mut all| all.next().is_some()))
         };
-        let further = (2..1000).map(|n| id_from(&format!("{}-{n}", first.get(..60).unwrap_or(&first))));
+        let further =
+            (2..1000).map(|n| id_from(&format!("{}-{n}", first.get(..60).unwrap_or(&first))));
         let mut all = std::iter::once(first.clone()).chain(further);
         Ok(all.find(|id| !taken(id)).unwrap_or(first))
     }

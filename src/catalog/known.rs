@@ -316,6 +316,26 @@ fn model(
     }
 }
 
+/// The environment variable with a user's own catalogue.
+const CATALOG: &str = "MEND_CATALOG";
+
+/// All models that can be fetched: those of a user's own catalogue, `file` or the one that the environment
+/// variable `MEND_CATALOG` names, and then the [`known`] ones. Of two with one id the first counts.
+///
+/// # Errors
+/// As [`parse`].
+pub fn catalogue(file: Option<&Path>) -> Result<Vec<Model>> {
+    let set = std::env::var_os(CATALOG).filter(|v| !v.is_empty());
+    let file = file.map(Path::to_path_buf).or(set.map(Into::into));
+    let mut models = file.map_or(Ok(Vec::new()), |file| parse(&file))?;
+    let more = known().into_iter();
+    let more: Vec<Model> = more
+        .filter(|k| models.iter().all(|m| m.id != k.id))
+        .collect();
+    models.extend(more);
+    Ok(models)
+}
+
 /// Reads a catalogue of one's own: `{"models": [{"id", "kind", "base", "title", "about", "licence": {"name",
 /// "url"}, "url", "files": [{"path", "size", "sha256"}]}]}`; `title`, `about`, `licence`, `size` and
 /// `sha256` may be missing.

@@ -39,7 +39,7 @@ pub use detect::{Base, Kind, check_file};
 pub use digest::{Sha256, hash_file};
 pub use hub::snapshot;
 pub use import::{Import, import_size};
-pub use known::{Model, ModelFile, known, parse as parse_catalogue};
+pub use known::{Model, ModelFile, catalogue, known, parse as parse_catalogue};
 pub use listing::listing;
 pub use manifest::{InstalledFile, Licence, MANIFEST, Manifest, Trust};
 pub use names::{check_id, check_path};
@@ -59,8 +59,12 @@ pub(crate) fn io_error(path: &Path, what: &str, e: &io::Error) -> Error {
         io::ErrorKind::NotFound => "there is no such file; correct the path".into(),
         io::ErrorKind::PermissionDenied => "you may not; check the permissions".into(),
         io::ErrorKind::StorageFull => "the disk is full; make room and try again".into(),
-        io::ErrorKind::QuotaExceeded => "your disk quota is used up; make room and try again".into(),
-        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only; use another place".into(),
+        io::ErrorKind::QuotaExceeded => {
+            "your disk quota is used up; make room and try again".into()
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only; use another place".into()
+        }
         _ => e.to_string(),
     };
     Error::new(

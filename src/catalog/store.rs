@@ -404,7 +404,10 @@ impl Store {
         let names = files.into_iter().flatten().map(|(path, _)| path);
         let mut bytes = 0u64;
         for path in names.filter(|p| check_path(p).is_ok()) {
-            for file in [below(&folder, path), below(&folder, &format!("{path}.part"))] {
+            for file in [
+                below(&folder, path),
+                below(&folder, &format!("{path}.part")),
+            ] {
                 let about = fs::symlink_metadata(file).ok().filter(|m| m.is_file());
                 bytes = bytes.saturating_add(about.map_or(0, |m| m.len()));
             }

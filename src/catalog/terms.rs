@@ -32,7 +32,14 @@ impl Terms {
 
 /// How the names of licences begin that set no limits to use.
 const FREE: [&str; 8] = [
-    "mit", "apache", "bsd", "isc", "zlib", "cc0", "cc-by-4", "unlicense",
+    "mit",
+    "apache",
+    "bsd",
+    "isc",
+    "zlib",
+    "cc0",
+    "cc-by-4",
+    "unlicense",
 ];
 
 impl Licence {

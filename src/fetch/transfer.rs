@@ -238,7 +238,11 @@ impl Transfer<'_> {
         let most = total.or(expected);
         if let Some(most) = most {
             let folder = part.parent().unwrap_or(part);
-            check_room(folder, most.saturating_sub(*have), self.manners.words.folder)?;
+            check_room(
+                folder,
+                most.saturating_sub(*have),
+                self.manners.words.folder,
+            )?;
         }
         if self.wanted.size.is_none() && self.learned.size.is_none() {
             self.watch.more(most.unwrap_or(0));

@@ -6,7 +6,7 @@ use super::meter::Meter;
 use crate::App;
 use crate::terminal::escaped;
 use mend::Result;
-use mend::catalog::{Store, Trust, bytes_text, known, parse_catalogue};
+use mend::catalog::{Store, Trust, bytes_text, catalogue};
 use mend::fetch::{Fetch, Manners, Watch, Words, find};
 use serde_json::json;
 use std::time::Duration;
@@ -26,11 +26,7 @@ pub const WORDS: Words = Words {
 /// # Errors
 /// Those of the library.
 pub fn run(app: &App, store: &Store, args: &FetchArgs) -> Result<()> {
-    let mut models = match &args.catalog {
-        Some(path) => parse_catalogue(path)?,
-        None => Vec::new(),
-    };
-    models.extend(known());
+    let models = catalogue(args.catalog.as_deref())?;
     let model = find(&models, &args.id, &WORDS)?;
     let manners = Manners {
         from: args.from.clone(),

@@ -9,8 +9,8 @@ use crate::args::TellArgs;
 use crate::terminal::escaped;
 use clap::{Args, Subcommand};
 use mend::catalog::{
-    FileState, Found, Import, Manifest, Store, bytes_text as bytes, check_room, import_size, known,
-    listing, models_folder, parse_catalogue,
+    FileState, Found, Import, Manifest, Store, bytes_text as bytes, catalogue, check_room,
+    import_size, listing, models_folder,
 };
 use mend::{Error, ErrorKind, Result};
 use meter::Meter;
@@ -194,11 +194,7 @@ fn store(folder: Option<&Path>) -> Result<Store> {
 }
 
 fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
-    let mut models = match &args.catalog {
-        Some(path) => parse_catalogue(path)?,
-        None => Vec::new(),
-    };
-    models.extend(known());
+    let mut models = catalogue(args.catalog.as_deref())?;
     if app.terminal.json {
         let all = listing(Some(store), &models)?;
         let folder = store.folder().to_string_lossy();
