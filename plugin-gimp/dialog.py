@@ -85,7 +85,7 @@ class View:
         if missing:
             window.note(self.inside, missing)
         if ModelsWindow:
-            window.button(self.inside, "_Models…", "What is here, and what can be had.", MODELS)
+            window.button(self.inside, "Mode_ls…", "What is here, and what can be had.", MODELS)
         if more:
             window.open_more()
         self.said = window.note(window.foot, "")

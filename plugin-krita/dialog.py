@@ -222,7 +222,7 @@ class Dialog(QtWidgets.QDialog):
 
     def _models_button(self):
         """The way to the models, in "More"."""
-        button = QtWidgets.QPushButton("&Models\u2026")
+        button = QtWidgets.QPushButton("Mode&ls\u2026")
         button.setObjectName("mend_models")
         button.setToolTip("What is here, and what can be had, imported and removed.")
         button.setAutoDefault(False)

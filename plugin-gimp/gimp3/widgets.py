@@ -120,7 +120,7 @@ class Window:
             if key not in able:
                 button.set_sensitive(False)
                 row.set_tooltip_text(
-                    "A prompt needs a model: “mend models” lists those that can be fetched."
+                    "A prompt needs a model: “Models…”, under “More”, gets one."
                 )
             row.pack_start(button, False, False, 0)
             made[key] = button
