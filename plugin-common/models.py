@@ -78,7 +78,8 @@ def row_of(model, can_fetch=True):
     if state == "broken":
         lines.append(job.sentence((model.get("error") or {}).get("message", "It is damaged")))
     elif model.get("source"):
-        lines.append("From %s" % model["source"])
+        # What follows in an address of Hugging Face's is the revision.
+        lines.append("From %s" % model["source"].split("/resolve/")[0])
     known = state == "known" or "get" in model
     return Row(
         model["id"],

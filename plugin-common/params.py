@@ -339,7 +339,7 @@ def missing_text(description, dialog=True):
     if not missing:
         return ""
     if dialog:
-        what = "“Models…” gets what each of them needs."
+        what = "“Models…” gets or imports what they need."
     else:
-        what = "“mend models” in a terminal gets what each of them needs."
+        what = "“mend models” in a terminal gets or imports what they need."
     return "Not here without a model: %s. %s" % (", ".join(missing), what)

@@ -8,7 +8,7 @@ from .inputs import escaped
 from .qt import QtCore, QtWidgets
 
 Qt = QtCore.Qt
-COLUMNS = ("Model", "What it does", "Size", "Licence", "Here?")
+COLUMNS = ("Model", "Here?", "Size", "What it does", "Licence")
 FILTER = "Models (*.safetensors *.pt *.pth *.ckpt *.bin *.onnx);;All files (*)"
 
 
@@ -44,7 +44,7 @@ class ModelsDialog(QtWidgets.QDialog):
         self._timer.setInterval(models.LOOK)
         self._timer.timeout.connect(self.poll)
         self._timer.start()
-        self.resize(760, 440)
+        self.resize(840, 440)
         self.refresh()
         if self.shelf.rows:
             self._tree.setCurrentItem(self._tree.topLevelItem(0))
@@ -171,7 +171,7 @@ class ModelsDialog(QtWidgets.QDialog):
         blocked = self._tree.blockSignals(True)
         self._tree.clear()
         for row in self.shelf.rows:
-            cells = (row.title, row.purpose, row.size, row.licence, row.state)
+            cells = (row.title, row.state, row.size, row.purpose, row.licence)
             item = QtWidgets.QTreeWidgetItem(list(cells))
             item.setData(0, Qt.ItemDataRole.UserRole, row.id)
             item.setTextAlignment(2, Qt.AlignmentFlag.AlignRight)
@@ -180,7 +180,7 @@ class ModelsDialog(QtWidgets.QDialog):
             self._tree.addTopLevelItem(item)
         for number in range(len(COLUMNS) - 1):
             self._tree.resizeColumnToContents(number)
-            self._tree.setColumnWidth(number, min(self._tree.columnWidth(number) + 8, 210))
+            self._tree.setColumnWidth(number, min(self._tree.columnWidth(number) + 10, 230))
         self.choose(chosen)
         self._tree.blockSignals(blocked)
         self._dress()

@@ -7,9 +7,9 @@ gi.require_version("Gtk", "3.0")
 import models  # noqa: E402
 from gi.repository import GLib, Gtk, Pango  # noqa: E402
 
-COLUMNS = ("Model", "What it does", "Size", "Licence", "Here?")
-# Pixels of a column at most, and of the window.
-WIDE, WIDTH, HEIGHT = 210, 760, 440
+COLUMNS = ("Model", "Here?", "Size", "What it does", "Licence")
+# Pixels of the window.
+WIDTH, HEIGHT = 840, 440
 ENDINGS = ("*.safetensors", "*.pt", "*.pth", "*.ckpt", "*.bin", "*.onnx")
 
 
@@ -56,7 +56,7 @@ class ModelsWindow:
                 cell.set_property("xalign", 1.0)
             column = Gtk.TreeViewColumn(title, cell, text=number + 1)
             column.set_resizable(True)
-            column.set_expand(number in (0, 1, 3))
+            column.set_expand(number in (0, 3, 4))
             column.set_min_width(90)
             self.tree.append_column(column)
         self.tree.get_selection().connect("changed", lambda *_: self._filling or self._dress())
@@ -191,7 +191,7 @@ class ModelsWindow:
         self._filling = True
         self._store.clear()
         for row in self.shelf.rows:
-            self._store.append([row.id, row.title, row.purpose, row.size, row.licence, row.state])
+            self._store.append([row.id, row.title, row.state, row.size, row.purpose, row.licence])
         self.choose(chosen)
         self._filling = False
         self._dress()

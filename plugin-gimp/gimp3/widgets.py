@@ -119,9 +119,7 @@ class Window:
             button.set_active(key == chosen)
             if key not in able:
                 button.set_sensitive(False)
-                row.set_tooltip_text(
-                    "A prompt needs a model: “Models…”, under “More”, gets one."
-                )
+                row.set_tooltip_text("A prompt needs a model: “Models…”, under “More”, gets one.")
             row.pack_start(button, False, False, 0)
             made[key] = button
         for key, button in made.items():

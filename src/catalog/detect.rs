@@ -82,8 +82,8 @@ impl Kind {
     pub fn purpose(self) -> &'static str {
         match self {
             Self::Diffusers | Self::Checkpoint => "Fills with a prompt, or without",
-            Self::Lora => "Changes what Stable Diffusion makes",
-            Self::Taesd => "Makes Stable Diffusion's end faster, and a little rougher",
+            Self::Lora => "Changes Stable Diffusion",
+            Self::Taesd => "Speeds Stable Diffusion up",
             Self::Lama | Self::Migan => "Removes things",
             Self::Rad => "Removes things, step by step",
         }

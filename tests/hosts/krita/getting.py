@@ -2,71 +2,10 @@
 """The dialog of the models: a model is fetched from a server of this test's, stopped, gone on with,
 imported, removed; and the dialog of Inpaint follows."""
 
-import hashlib
-import http.server
-import json
 import os
-import threading
 
 from hands import APP, OUT, Picture, check, idle, module, photograph, plugin, shown
-
-HALT = threading.Event()
-
-
-class Files(http.server.BaseHTTPRequestHandler):
-    """One file under any name: half of it at first, and then nothing until the test goes on."""
-
-    data = b""
-
-    def do_GET(self):
-        asked = self.headers.get("Range")
-        start = int(asked[6:-1]) if asked else 0
-        self.send_response(206 if asked else 200)
-        self.send_header("ETag", '"v1"')
-        self.send_header("Content-Length", str(len(self.data) - start))
-        if asked:
-            whole = len(self.data)
-            self.send_header("Content-Range", "bytes %d-%d/%d" % (start, whole - 1, whole))
-        self.end_headers()
-        if asked:
-            self.wfile.write(self.data[start:])
-            return
-        self.wfile.write(self.data[: len(self.data) // 2])
-        self.wfile.flush()
-        HALT.wait(30)
-
-    def log_message(self, *_):
-        pass
-
-
-def serve():
-    """A catalogue of one model that erases, on a server of this process."""
-    with open(os.path.join(os.path.dirname(__file__), "migan.pt"), "rb") as file:
-        Files.data = file.read()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    model = {
-        "id": "eraser",
-        "kind": "migan",
-        "base": "any",
-        "title": "A Small Eraser",
-        "about": "MI-GAN with random weights, for tests",
-        "url": "http://127.0.0.1:%d/eraser" % server.server_address[1],
-        "licence": {"name": "Test Non-Commercial", "url": "https://example.org/licence"},
-        "files": [
-            {
-                "path": "migan.pt",
-                "size": len(Files.data),
-                "sha256": hashlib.sha256(Files.data).hexdigest(),
-            }
-        ],
-    }
-    path = os.path.join(OUT, "catalog.json")
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump({"models": [model]}, file)
-    os.environ["MEND_CATALOG"] = path
-    return server
+from slow_server import Slow
 
 
 def answer(button):
@@ -95,7 +34,10 @@ def asks(press, button, words, name=None):
 
 def models():
     """All of it, in a Krita that has no model of MI-GAN's."""
-    server = serve()
+    catalogue = os.path.join(OUT, "catalog.json")
+    file = os.path.join(os.path.dirname(__file__), "migan.pt")
+    server = Slow(file, catalogue, "Test Non-Commercial")
+    os.environ["MEND_CATALOG"] = catalogue
     picture = Picture(1200, 900)
     yield from picture.open()
     picture.select((40, 80, 240, 180))
@@ -161,8 +103,7 @@ def models():
     plugin()._dialog.reject()
     yield 200
     plugin()._mend.remove_model("eraser")
-    HALT.set()
-    server.shutdown()
+    server.close()
     os.environ.pop("MEND_CATALOG")
     yield idle
     yield from picture.close()
