@@ -23,7 +23,6 @@ class ModelsWindow:
         self.dialog.set_role("mend-models")
         self.dialog.set_border_width(6)
         self.dialog.set_default_size(WIDTH, HEIGHT)
-        self.dialog.add_button("_Close", Gtk.ResponseType.CLOSE)
         content = self.dialog.get_content_area()
         content.set_spacing(8)
         scrolled = Gtk.ScrolledWindow(shadow_type=Gtk.ShadowType.IN)
@@ -42,6 +41,7 @@ class ModelsWindow:
         self.refresh()
         if self.shelf.rows:
             self.choose(self.shelf.rows[0].id)
+        self.tree.grab_focus()
         self._timer = GLib.timeout_add(models.LOOK, self.poll)
 
     # --- What it is made of
@@ -51,12 +51,14 @@ class ModelsWindow:
         self.tree = Gtk.TreeView(model=self._store)
         self.tree.get_accessible().set_name("Models")
         for number, title in enumerate(COLUMNS):
-            cell = Gtk.CellRendererText(ellipsize=Pango.EllipsizeMode.END, xpad=6)
+            # What follows these is told below the list, too.
+            cut = Pango.EllipsizeMode.END if number > 2 else Pango.EllipsizeMode.NONE
+            cell = Gtk.CellRendererText(ellipsize=cut, xpad=6)
             if number == 2:
                 cell.set_property("xalign", 1.0)
             column = Gtk.TreeViewColumn(title, cell, text=number + 1)
             column.set_resizable(True)
-            column.set_expand(number in (0, 3, 4))
+            column.set_expand(number > 2)
             column.set_min_width(90)
             self.tree.append_column(column)
         self.tree.get_selection().connect("changed", lambda *_: self._filling or self._dress())
@@ -88,6 +90,9 @@ class ModelsWindow:
         self.bring_folder.set_tooltip_text(
             "A diffusers folder, with unet, vae and text_encoder in it"
         )
+        close = Gtk.Button.new_with_mnemonic("Cl_ose")
+        close.connect("clicked", lambda _: self.dialog.response(Gtk.ResponseType.CLOSE))
+        row.pack_end(close, False, False, 0)
         return row
 
     def _button(self, text, pressed, row):

@@ -546,7 +546,6 @@ def models():
         return
     name = "^Mend: Models$"
     file = os.path.join(os.environ["MEND_EVERY"], "migan.pt")
-    server = slow_server.Slow(file, os.environ["MEND_CATALOG"], "MIT")
     place = os.path.join(os.environ["MEND_MODELS"], "eraser")
     part, done = os.path.join(place, "migan.pt.part"), os.path.join(place, "mend-model.json")
     left_with()
@@ -563,6 +562,10 @@ def models():
         time.sleep(0.7)
         opened()
         shot("gimp3-models", windows(name)[-1])
+        press("Escape", name)
+        wait("the models to go", lambda: not windows(name))
+        server = slow_server.Slow(file, os.environ["MEND_CATALOG"], "MIT")
+        opened()
         # The first model of the list is the catalogue's own.
         press("alt+g", name)
         wait("half of it", lambda: os.path.exists(part) and os.path.getsize(part) > 50000)
@@ -591,8 +594,8 @@ def models():
         press("Escape", name)
         time.sleep(1.5)
         leave()
+        server.close()
     check("models change no picture", state(image) == before)
-    server.close()
     left_with()
     G.close(display)
 

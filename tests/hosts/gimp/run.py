@@ -53,6 +53,8 @@ class Run:
         shutil.copytree(HERE, os.path.join(self.work, "tests"))
         slow = os.path.join(os.path.dirname(HERE), "slow_server.py")
         shutil.copy(slow, os.path.join(self.work, "tests"))
+        with open(os.path.join(self.work, "catalog.json"), "w") as file:
+            file.write('{"models": []}')
         tiny_model.make(
             os.path.join(REPOSITORY, "tests", "golden"), os.path.join(self.work, "tiny")
         )

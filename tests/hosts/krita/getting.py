@@ -34,10 +34,6 @@ def asks(press, button, words, name=None):
 
 def models():
     """All of it, in a Krita that has no model of MI-GAN's."""
-    catalogue = os.path.join(OUT, "catalog.json")
-    file = os.path.join(os.path.dirname(__file__), "migan.pt")
-    server = Slow(file, catalogue, "Test Non-Commercial")
-    os.environ["MEND_CATALOG"] = catalogue
     picture = Picture(1200, 900)
     yield from picture.open()
     picture.select((40, 80, 240, 180))
@@ -51,12 +47,23 @@ def models():
     box.open_models()
     yield lambda: shown("mend_models_dialog")
     yield 300
+    box.models.choose("sd15-inpainting")
+    yield from photograph(box.models, "krita-models.png")
+    box.models.reject()
+    yield 200
+    check(plugin()._dialog is box, "it opened anew though nothing changed")
+    catalogue = os.path.join(OUT, "catalog.json")
+    file = os.path.join(os.path.dirname(__file__), "migan.pt")
+    server = Slow(file, catalogue, "Test Non-Commercial")
+    os.environ["MEND_CATALOG"] = catalogue
+    box.open_models()
+    yield lambda: shown("mend_models_dialog")
+    yield 300
     dialog = box.models
     titles = [row.title for row in dialog.shelf.rows]
     check("A Small Eraser" in titles and "big-LaMa" in titles, "it lists", titles)
     dialog.choose("sd15-inpainting")
     yield 200
-    yield from photograph(dialog, "krita-models.png")
     check("OpenRAIL" in dialog._detail.text(), "no licence in", dialog._detail.text())
     dialog.choose("eraser")
     asks(dialog.get.click, "Accept", "not for commercial use", "krita-models-licence.png")
