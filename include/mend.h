@@ -248,6 +248,42 @@ typedef struct mend_progress {
 typedef int32_t (*mend_progress_fn)(const struct mend_progress *progress, void *user);
 
 /**
+ * How far a fetch or an import is. The library makes the struct; it and what it points to live only
+ * during the callback. Later versions may add members at its end.
+ */
+typedef struct mend_transfer {
+    /**
+     * The file of the model that is worked on, in UTF-8. Never NULL.
+     */
+    const char *file;
+    /**
+     * Bytes that are there, of all files.
+     */
+    uint64_t bytes;
+    /**
+     * All bytes; 0 while nobody knows.
+     */
+    uint64_t total;
+    /**
+     * The speed; 0 before anything came.
+     */
+    double bytes_per_second;
+    /**
+     * Estimated seconds left; below 0 while there is no estimate.
+     */
+    double seconds_left;
+} mend_transfer;
+
+/**
+ * Receives the progress of mend_models_fetch or mend_models_import, some ten times a second, on the
+ * thread that called it, also while nothing comes.
+ *
+ * 'user' is what the call was given. Return exactly 1 to continue; anything else cancels. What holds for
+ * mend_progress_fn holds here too.
+ */
+typedef int32_t (*mend_transfer_fn)(const struct mend_transfer *transfer, void *user);
+
+/**
  * The call did what it says.
  */
 #define MEND_OK 0
@@ -360,8 +396,8 @@ const char *mend_error_message(const struct mend_error *error);
 void mend_error_free(struct mend_error *error);
 
 /**
- * Frees a string that mend_describe, mend_plan, mend_inpaint or mend_inpaint_variations gave. NULL does
- * nothing.
+ * Frees a string that mend_describe, mend_plan, mend_inpaint, mend_inpaint_variations or a function of
+ * the models gave. NULL does nothing.
  */
 void mend_string_free(char *string);
 
@@ -382,6 +418,8 @@ mend_status mend_inpainter_new(struct mend_inpainter **out, struct mend_error **
  *   as "1500M" or "2G" (K, M, G, T and KiB to TiB are powers of 1024; KB to TB powers of 1000);
  *   0 sets no limit.
  * - "models", "": the folder with the model files; if empty, the user's own.
+ * - "catalog", "": a file with a catalogue of models that can be fetched besides the known ones; if
+ *   empty, the one that the environment variable MEND_CATALOG names, if any. Since version 1.4.
  *
  * mend_describe lists them too. Both strings are copied. No pointer but 'err' may be NULL. No
  * other thread may use the inpainter during the call.
@@ -423,10 +461,8 @@ void mend_inpainter_free(struct mend_inpainter *inpainter);
  *   up to "max_pixels", or a share such as "50%" up to "max_percent"; "sides" are one to four of
  *   these, without "auto", see mend_expanded_size; "bytes" is as "max-memory".
  * - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
- * - "models": an array of the models in the models folder and of those that can be fetched: "id",
- *   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it),
- *   "bytes", "licence" (null, or "name" and "url"); installed ones also have "path", others "get"
- *   (the command that gets it), and broken ones "error".
+ * - "models": an array of the models in the models folder and of those that can be fetched, as in
+ *   mend_models.
  *
  * Later versions may add members and types. *json receives the string; free it with
  * mend_string_free. On failure *json is NULL. No pointer but 'err' may be NULL. Any number of
@@ -706,6 +742,107 @@ mend_status mend_variations_take(const struct mend_variations *variations,
  * Frees variations. NULL does nothing. No call may be using them.
  */
 void mend_variations_free(struct mend_variations *variations);
+
+/**
+ * Lists the models that are in the models folder and those that can be fetched, as a JSON object in
+ * UTF-8. Nothing is asked of the network.
+ *
+ * - "folder": the models folder (the option "models"). "fetch": whether this library can fetch.
+ * - "models": an array of objects with "id", "title" (what people call it), "state" ("installed", "known":
+ *   can be fetched, "partial": half fetched, "broken": see "error"), "kind", "base", "engine" (which uses
+ *   it), "purpose" (what it is for, in a few words for people), "about" (a line for people), "bytes" (all
+ *   its files), "here" (how many of them lie in the models folder: what a fetch need not bring, and what
+ *   a removal frees), "licence" (null, or "name", "url", "terms": "free", "use-restricted",
+ *   "non-commercial" or "unknown", and "accept": whether the user should read and accept it first),
+ *   "source" and "files"; installed ones also have "path", others "get" (the command that gets it). Of
+ *   broken and half fetched models that are in no catalogue most of these are missing.
+ *
+ * Later versions may add members. *json receives the string; free it with mend_string_free. On failure
+ * *json is NULL. No pointer but 'err' may be NULL. Any number of threads may use one inpainter at once.
+ * Since version 1.4 of the C interface.
+ *
+ * MEND_ERR_IO: the folder cannot be read, or there is no place for one. MEND_ERR_MODEL: the user's own
+ * catalogue (the option "catalog") is none.
+ */
+mend_status mend_models(const struct mend_inpainter *inpainter,
+                        char **json,
+                        struct mend_error **err);
+
+/**
+ * Fetches the model 'id' of mend_models into the models folder, or what is missing or damaged of it: the
+ * only function that uses the network. What an earlier call left is gone on from.
+ *
+ * 'mirror' is an address that replaces the scheme and the host of the model's own; NULL takes the one in
+ * the environment variable MEND_MODELS_URL, or else where the model is published. Proxies come from
+ * HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY. Each file is compared with its published size and
+ * SHA-256; where none is known, the first fetch is believed and recorded. Show the model's licence before
+ * you call this.
+ *
+ * 'progress' is called with 'user'; see mend_transfer_fn. 'cancel' stops it when it is raised. Both stop
+ * it within half a second, and what came stays. After that, a thread that uses nothing of the caller's may
+ * wait for the network for a minute: do not unload the library sooner. *json receives the model's object as
+ * in mend_models; free it with mend_string_free. On failure *json is NULL. Fills with the same inpainter
+ * see the model from then on.
+ *
+ * 'mirror', 'progress', 'user', 'cancel', 'json' and 'err' may be NULL. Any number of threads may use one
+ * inpainter at once; only one fetches one model. Since version 1.4 of the C interface.
+ *
+ * MEND_ERR_ARGUMENT: no such model, or an address that is none. MEND_ERR_IO: the network, the server or
+ * the disk fails, or another program is at work on this model. MEND_ERR_MODEL: a file is not what was
+ * published, or something is in its way. MEND_ERR_CANCELLED. MEND_ERR_UNSUPPORTED: the library was built
+ * without the feature "fetch".
+ */
+mend_status mend_models_fetch(const struct mend_inpainter *inpainter,
+                              const char *id,
+                              const char *mirror,
+                              mend_transfer_fn progress,
+                              void *user,
+                              const struct mend_cancel *cancel,
+                              char **json,
+                              struct mend_error **err);
+
+/**
+ * Imports a model that is on this machine: a diffusers folder, or a file (.safetensors, PyTorch's archive,
+ * .onnx). What it is is told from its tensors, and its files are copied into the models folder.
+ *
+ * 'path' names it, in UTF-8. 'id' is the name that it gets (1 to 64 lower-case letters, digits, '-', '_'
+ * and '.'); NULL makes one from the file's name that no model has yet. 'progress', 'user' and 'cancel' are
+ * as for mend_models_fetch. *json receives the model's object as in mend_models; free it with
+ * mend_string_free. On failure *json is NULL and nothing is left behind.
+ *
+ * 'id', 'progress', 'user', 'cancel', 'json' and 'err' may be NULL. Any number of threads may use one
+ * inpainter at once. Since version 1.4 of the C interface.
+ *
+ * MEND_ERR_MODEL: it is no model that Mend can use, or the id is taken. MEND_ERR_ARGUMENT: 'id' is none.
+ * MEND_ERR_IO: it cannot be read, or the disk has no room. MEND_ERR_CANCELLED.
+ */
+mend_status mend_models_import(const struct mend_inpainter *inpainter,
+                               const char *path,
+                               const char *id,
+                               mend_transfer_fn progress,
+                               void *user,
+                               const struct mend_cancel *cancel,
+                               char **json,
+                               struct mend_error **err);
+
+/**
+ * Removes the model 'id' from the models folder, or what a broken off fetch left of one. Only files that
+ * Mend put there are deleted; of a model that was imported in place, none.
+ *
+ * *json receives a JSON object: "files" and "bytes" that were deleted, and "left", an array of names that
+ * are still in its folder. Free it with mend_string_free; on failure it is NULL. A fill that is using the
+ * model may fail; call mend_inpainter_trim to let go of what is loaded.
+ *
+ * 'json' and 'err' may be NULL. Any number of threads may use one inpainter at once. Since version 1.4 of
+ * the C interface.
+ *
+ * MEND_ERR_ARGUMENT: 'id' is none. MEND_ERR_MODEL: it is not installed, or damaged so that nobody knows
+ * what belongs to it. MEND_ERR_IO: a file cannot be deleted, or another program is at work on this model.
+ */
+mend_status mend_models_remove(const struct mend_inpainter *inpainter,
+                               const char *id,
+                               char **json,
+                               struct mend_error **err);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -10,6 +10,7 @@ SIGNATURES and the structs with include/mend.h.
     report = inpainter.inpaint({"seed": "3"}, image, Image(mask, width, height, GRAY | U8))
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -93,6 +94,19 @@ class mend_progress(ctypes.Structure):
 
 mend_progress_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(mend_progress), ctypes.c_void_p)
 
+
+class mend_transfer(ctypes.Structure):
+    _fields_ = [
+        ("file", ctypes.c_char_p),
+        ("bytes", ctypes.c_uint64),
+        ("total", ctypes.c_uint64),
+        ("bytes_per_second", ctypes.c_double),
+        ("seconds_left", ctypes.c_double),
+    ]
+
+
+mend_transfer_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(mend_transfer), ctypes.c_void_p)
+
 _handle = ctypes.c_void_p  # mend_inpainter *, mend_request * and so on
 _out = ctypes.POINTER(ctypes.c_void_p)  # a handle or a string that the call gives back
 _image = ctypes.POINTER(mend_image)
@@ -156,6 +170,16 @@ SIGNATURES = {
     "mend_variations_score": (ctypes.c_double, [_handle, ctypes.c_size_t]),
     "mend_variations_take": (_status, [_handle, ctypes.c_size_t, _image, _image, _out]),
     "mend_variations_free": (None, [_handle]),
+    "mend_models": (_status, [_handle, _out, _out]),
+    "mend_models_fetch": (
+        _status,
+        [_handle, _text, _text, mend_transfer_fn, ctypes.c_void_p, _handle, _out, _out],
+    ),
+    "mend_models_import": (
+        _status,
+        [_handle, _text, _text, mend_transfer_fn, ctypes.c_void_p, _handle, _out, _out],
+    ),
+    "mend_models_remove": (_status, [_handle, _text, _out, _out]),
     "mend_string_free": (None, [ctypes.c_void_p]),
     "mend_error_status": (_status, [_handle]),
     "mend_error_message": (_text, [_handle]),
@@ -280,6 +304,15 @@ class Progress:
         return min(self.step / self.steps, 1.0)
 
 
+class Transfer:
+    """One report of a fetch or an import."""
+
+    def __init__(self, raw):
+        self.file = (raw.file or b"").decode("utf-8", "replace")
+        self.bytes, self.total = raw.bytes, raw.total
+        self.seconds_left = raw.seconds_left if raw.seconds_left >= 0 else None
+
+
 class _Handle:
     """An opaque handle with its `new` and `free`."""
 
@@ -341,6 +374,43 @@ class Inpainter(_Handle):
         text = ctypes.c_void_p()
         _check(self._library, self._library.mend_describe, self._pointer, ctypes.byref(text))
         return self._take_json(text)
+
+    def trim(self):
+        """Lets go of what is loaded, such as a model that is to be removed."""
+        _check(self._library, self._library.mend_inpainter_trim, self._pointer)
+
+    def models(self):
+        """What is in the models folder and what can be fetched, as mend_models says it."""
+        return self._answer(self._library.mend_models)
+
+    def fetch_model(self, model, mirror=None, progress=None, cancel=None):
+        """Gets a model, and goes on where an earlier call stopped. The only thing that uses the
+        network. `progress` is called with a Transfer and stops it by returning False."""
+        return self._transfer(self._library.mend_models_fetch, model, mirror, progress, cancel)
+
+    def import_model(self, path, name=None, progress=None, cancel=None):
+        """Copies a model's file or folder into the models folder, under `name` or its own."""
+        return self._transfer(self._library.mend_models_import, path, name, progress, cancel)
+
+    def remove_model(self, model):
+        """Deletes a model, or what a broken off fetch left; {"files", "bytes", "left"}."""
+        return self._answer(self._library.mend_models_remove, _encode(model))
+
+    def _answer(self, function, *arguments):
+        text = ctypes.c_void_p()
+        _check(self._library, function, self._pointer, *arguments, ctypes.byref(text))
+        return self._take_json(text)
+
+    def _transfer(self, function, first, second, progress, cancel):
+        with _called(mend_transfer_fn, Transfer, progress) as trampoline:
+            return self._answer(
+                function,
+                _encode(first),
+                None if second is None else _encode(second),
+                trampoline,
+                None,
+                cancel._pointer if cancel else None,
+            )
 
     def check(self, parameters):
         """Raises the library's own MendError for a parameter that it refuses; asks for nothing
@@ -432,19 +502,7 @@ class Inpainter(_Handle):
 
     def _run(self, function, request, images, progress, cancel, results):
         """Calls a function that fills."""
-        raised = []
-
-        def call(raw, _user):
-            # An exception that left this function would hand garbage to C.
-            try:
-                stop = progress is not None and progress(Progress(raw.contents)) is False
-                return 0 if stop else 1
-            except BaseException as error:
-                raised.append(error)
-                return 0
-
-        trampoline = mend_progress_fn(call) if progress else mend_progress_fn()
-        try:
+        with _called(mend_progress_fn, Progress, progress) as trampoline:
             _check(
                 self._library,
                 function,
@@ -456,10 +514,6 @@ class Inpainter(_Handle):
                 cancel._pointer if cancel else None,
                 *[ctypes.byref(result) for result in results],
             )
-        except MendError:
-            if raised:
-                raise raised[0] from None
-            raise
 
     def _request(self, parameters, source=None, guide=None):
         request = _Handle(self._library, "request")
@@ -528,6 +582,28 @@ class Variations:
             )
         finally:
             del keep_image, keep_out
+
+
+@contextlib.contextmanager
+def _called(kind, report, progress):
+    """`progress` as C calls it, with a `report` of what C tells; what it raises is raised from the
+    block."""
+    raised = []
+
+    def call(raw, _user):
+        # An exception that left this function would hand garbage to C.
+        try:
+            return 0 if progress(report(raw.contents)) is False else 1
+        except BaseException as error:
+            raised.append(error)
+            return 0
+
+    try:
+        yield kind(call) if progress else kind()
+    except MendError:
+        if raised:
+            raise raised[0] from None
+        raise
 
 
 def _as_struct(image):

@@ -332,11 +332,14 @@ class Settings:
         return {whose: dict(values) for whose, values in self._values.items() if values}
 
 
-def missing_text(description):
-    """One line on the engines that cannot run here; empty where all can."""
+def missing_text(description, dialog=True):
+    """One line on the engines that cannot run here; empty where all can. `dialog`: whether this
+    host has one for the models."""
     missing = [engine.label for engine in engines(description) if not engine.available]
     if not missing:
         return ""
-    return "Not here without a model: %s. “mend engines” says what each of them needs." % (
-        ", ".join(missing)
-    )
+    if dialog:
+        what = "“Models…” gets or imports what they need."
+    else:
+        what = "“mend models” in a terminal gets or imports what they need."
+    return "Not here without a model: %s. %s" % (", ".join(missing), what)

@@ -273,7 +273,7 @@ class Previewer:
         return "Making a fill\u2026 %s" % ", ".join(said for said in (doing, left) if said)
 
     @property
-    def glimpse(self):
+    def glimpse(self) -> Tuple[Any, ...]:
         """Looks of what the fill that is being made is becoming."""
         return self._job.glimpse if self._job else ()
 

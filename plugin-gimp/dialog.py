@@ -6,10 +6,12 @@ introspection, GTK 2 by its C functions.
 """
 
 import contextlib
+import functools
 import os
 from typing import Any
 
 import fill
+import models
 import panel
 import params
 import preview
@@ -19,6 +21,9 @@ import widgets
 Gallery: Any = None
 with contextlib.suppress(ImportError):  # GTK 2's dialog has no preview
     from gallery import Gallery
+ModelsWindow: Any = None
+with contextlib.suppress(ImportError):  # nor has it the models
+    from models_window import ModelsWindow
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TITLE = "Mend: Inpaint"
@@ -30,31 +35,39 @@ REST = 120
 # Pixels that the dialog is high at most, without its frame: it fits the smallest screens in use.
 HEIGHT = 560
 INT_MAX = 2**31 - 1
+MODELS = 2  # the answer of the button that opens the models
 
 
 def ask(host, inpainter, memory, at_once=False):
     """Shows the dialog; with `at_once` as if the user pressed Fill at once. (What the user wants,
     as an Asked; what was chosen from its preview, or None), or None; what was set is remembered."""
-    settings = panel.Panel(inpainter.describe(), memory.read())
-    if Gallery:
-        settings.with_intents()
-    settings.for_item(host.item)
-    view = View(settings, host, inpainter)
-    if at_once and Gallery:
-        widgets.later(0, lambda: view.window.answer(widgets.FILL))
-    try:
-        if not view.run():
+    stored, more = memory.read(), False
+    while True:
+        settings = panel.Panel(inpainter.describe(), stored)
+        if Gallery:
+            settings.with_intents()
+        settings.for_item(host.item)
+        view = View(settings, host, inpainter, more)
+        if at_once and Gallery:
+            widgets.later(0, functools.partial(view.window.answer, widgets.FILL))
+            at_once = False
+        try:
+            if view.run():
+                memory.write(settings.stored())
+                return settings.asked(), view.taken
+        finally:
+            view.close()
+        if not view.outdated:
             return None
-    finally:
-        view.close()
-    memory.write(settings.stored())
-    return settings.asked(), view.taken
+        # Models came or went, and engines with them: it opens again as it was left.
+        stored, more = settings.stored(), True
 
 
 class View:
     """The widgets, and the plan that follows them."""
 
-    def __init__(self, settings, host, inpainter):
+    def __init__(self, settings, host, inpainter, more=False):
+        self.outdated = False  # models came or went: this dialog is to be asked anew
         self.panel, self.host, self.inpainter = settings, host, inpainter
         self.timer, self.drawn_for, self.good, self.closed = None, [], False, False
         self.gallery, self.taken = None, None
@@ -73,9 +86,13 @@ class View:
             self.inside = window.more(window.form, "_More", self._opened)
             window.put(self.inside, self.boxes["more"])
             window.put(self.inside, self.boxes["own more"])
-        missing = params.missing_text(settings.description)
+        missing = params.missing_text(settings.description, bool(ModelsWindow))
         if missing:
             window.note(self.inside, missing)
+        if ModelsWindow:
+            window.button(self.inside, "Mode_ls…", "What is here, and what can be had.", MODELS)
+        if more:
+            window.open_more()
         self.said = window.note(window.foot, "")
         self._draw()
         self._refresh()
@@ -119,6 +136,12 @@ class View:
                 if problem:
                     self.window.say(self.said, problem, True)
                     self._fit()
+            elif answer == MODELS:
+                shelf = models.Shelf(self.inpainter)
+                self.window.show_models(ModelsWindow, shelf)
+                if shelf.changed:
+                    self.outdated = True
+                    return False
             elif answer == widgets.RESET:
                 self.panel.reset()
                 self.panel.for_item(self.host.item)

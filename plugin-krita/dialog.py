@@ -22,6 +22,7 @@ from .inputs import (
     line,
 )
 from .krita_job import IN_PLACE, LAYER, OWN, VISIBLE, Options
+from .models_dialog import ModelsDialog
 from .qt import QtCore, QtWidgets
 
 Qt = QtCore.Qt
@@ -32,7 +33,7 @@ class Dialog(QtWidgets.QDialog):
 
     `plan_of(options)` gives the plan or raises an exception whose text says what is wrong;
     `refusal(options)` says why not, or None; `advice` likewise what to know. `chosen(options)` is
-    emitted when the user starts the fill.
+    emitted when the user starts the fill. `shelf()` makes a models.Shelf for "Models…".
 
     What is wanted comes first, then the fill as it would be, in the picture, and others to choose
     from. "More" opens all settings beside it; they scroll, and the picture, the plan and the
@@ -41,13 +42,17 @@ class Dialog(QtWidgets.QDialog):
     """
 
     chosen = QtCore.pyqtSignal(object)
+    # Models came or went: this dialog has closed, and is to be asked anew with these options.
+    outdated = QtCore.pyqtSignal(object)
 
     # A small laptop's screen holds it, with the window's title and a bar of the desktop's.
     MOST_HEIGHT = 560
     # Pixels that the picture is wide, and the settings beside it.
     LEFT, RIGHT = 428, 380
 
-    def __init__(self, parent, title, description, options, plan_of, refusal, advice, previewer):
+    def __init__(
+        self, parent, title, description, options, plan_of, refusal, advice, previewer, shelf=None
+    ):
         super().__init__(parent)
         self.setObjectName("mend_inpaint_dialog")
         self.setWindowTitle("Mend: Inpaint")
@@ -63,6 +68,8 @@ class Dialog(QtWidgets.QDialog):
         self._source: Any = None
 
         self.previewer, self.taken = previewer, None
+        self._shelf: Any = shelf
+        self.models: Any = None
         whole = QtWidgets.QVBoxLayout(self)
         whole.setSpacing(8)
         whole.addWidget(Note(title, 1.0))
@@ -146,6 +153,11 @@ class Dialog(QtWidgets.QDialog):
         missing = params.missing_text(self._description)
         if missing:
             note = Note(missing)
+            if self._shelf:
+                note.setTextFormat(Qt.TextFormat.RichText)
+                link = '<a href="models">Models\u2026</a>'
+                note.setText(escaped(missing).replace("\u201cModels\u2026\u201d", link))
+                note.linkActivated.connect(lambda _: self.open_models())
             note.setToolTip(
                 "\n".join(
                     "%s: %s" % (e.label, e.why_not)
@@ -154,6 +166,8 @@ class Dialog(QtWidgets.QDialog):
                 )
             )
             self._behind.add_wide(note)
+        if self._shelf:
+            self._behind.add("", self._models_button())
         inside = QtWidgets.QWidget()
         column = QtWidgets.QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
@@ -207,6 +221,34 @@ class Dialog(QtWidgets.QDialog):
         self._keep.toggled.connect(lambda _: self._dress())
         self._behind.add("", self._keep)
         self._behind.add("", self._undo)
+
+    def _models_button(self):
+        """The way to the models, in "More"."""
+        button = QtWidgets.QPushButton("Mode&ls\u2026")
+        button.setObjectName("mend_models")
+        button.setToolTip("What is here, and what can be had, imported and removed.")
+        button.setAutoDefault(False)
+        button.clicked.connect(lambda _=False: self.open_models())
+        return button
+
+    def open_models(self):
+        """Opens the dialog of the models; afterwards this one follows what changed."""
+        self._gallery.previewer.stop()
+        self.models = ModelsDialog(self, self._shelf())
+        self.models.finished.connect(self._models_closed)
+        self.models.open()
+
+    def show_more(self):
+        """Opens "More"."""
+        self._more.setChecked(True)
+
+    def _models_closed(self, _result):
+        changed = self.models.shelf.changed
+        self.models = None
+        if changed:
+            options = self.options()
+            self.reject()
+            self.outdated.emit(options)
 
     def _buttons(self):
         buttons = QtWidgets.QDialogButtonBox()

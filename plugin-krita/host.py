@@ -16,6 +16,7 @@ from .colours import Colours
 from .dialog import Dialog, Progress
 from .krita_job import IN_PLACE, LAYER, VISIBLE, Refused
 from .layers import Changed, Target
+from .models import Shelf
 from .qt import QtCore, QtGui, QtWidgets
 from .reading import Reading
 from .run import Run
@@ -132,7 +133,7 @@ class Inpaint(Extension):
         plan = self._plan(self._mend, target, options)[1]
         return preview.slow(params.stepwise(self._description, plan["engine"]), plan["seconds"])
 
-    def _ask(self, target):
+    def _ask(self, target, options=None):
         mend, planned = self._mend, {}
 
         def plan(options):
@@ -155,14 +156,16 @@ class Inpaint(Extension):
             _window(),
             krita_job.title_text(target.facts),
             self._description,
-            self._recall(),
+            options or self._recall(),
             plan_of,
             lambda options: _refusal(target, options),
             lambda options: krita_job.advice(options, target.facts),
             preview.Previewer(mend, read, rest=0.15),
+            lambda: Shelf(mend),
         )
         dialog.chosen.connect(lambda options: self._chosen(target, options, dialog.taken))
         dialog.finished.connect(self._closed)
+        dialog.outdated.connect(lambda options: self._ask_anew(target, options))
         # Krita's window does not keep the Python half of a dialog alive.
         self._dialog = dialog
         dialog.open()
@@ -178,6 +181,17 @@ class Inpaint(Extension):
 
     def _closed(self, _result):
         self._dialog = None
+
+    def _ask_anew(self, target, options):
+        """Models came or went, and engines with them: the dialog opens again, as it was left."""
+
+        @_guarded
+        def ask(self):
+            self._description = self._mend.describe()
+            self._ask(target, options)
+            self._dialog.show_more()
+
+        ask(self)
 
     def _recall(self):
         text = Krita.instance().readSetting(SETTINGS, "last", "")

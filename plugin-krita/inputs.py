@@ -217,7 +217,7 @@ class Intents(QtWidgets.QWidget):
         if not params.prompted(description):
             button = self._buttons[params.PROMPT]
             button.setEnabled(False)
-            button.setToolTip("This needs a model: “mend models” lists those that can be fetched.")
+            button.setToolTip("This needs a model: “Models…”, at the end of “More”, gets one.")
 
     def get(self):
         return next((i for i, button in self._buttons.items() if button.isChecked()), None)

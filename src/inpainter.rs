@@ -213,7 +213,8 @@ impl Inpainter {
 
     /// Installed and known models; where the folder cannot be read, the known ones.
     fn known_models(&self) -> Vec<Json> {
-        let known = catalog::known();
+        let own = catalog::catalogue(self.options.catalog.as_deref());
+        let known = own.unwrap_or_else(|_| catalog::known());
         let store = self.options.models_folder().map(Store::new);
         listing(store.as_ref(), &known)
             .or_else(|_| listing(None, &known))

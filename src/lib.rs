@@ -29,6 +29,7 @@
 //! | `match` | 2 | PatchMatch, voting |
 //! | [`detail`] | 3 | native detail for an answer of lower resolution |
 //! | [`catalog`] | 3 | known and installed models: files, SHA-256, licence, where from |
+//! | `fetch` | 4 | getting models from the network; only with the feature `fetch` |
 //! | `engines` | 4 | the `Engine` trait, one file an engine |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
 //! | [`capi`] | 6 | the C ABI |
@@ -40,6 +41,8 @@ pub mod catalog;
 #[doc(hidden)]
 pub mod detail;
 mod engines;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 pub mod inpainter;
 mod r#match;
 pub mod params;

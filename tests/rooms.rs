@@ -26,6 +26,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("detail", 3),
     ("models", 3),
     ("catalog", 3),
+    ("fetch", 4),
     ("engines", 4),
     ("request", 5),
     ("inpainter", 5),

@@ -128,9 +128,7 @@ class Window:
             button.set_active(key == chosen)
             if key not in able:
                 button.set_sensitive(False)
-                row.set_tooltip_text(
-                    "A prompt needs a model: “mend models” lists those that can be fetched."
-                )
+                row.set_tooltip_text("A prompt needs a model: “Models…”, under “More”, gets one.")
             row.pack_start(button, False, False, 0)
             made[key] = button
         for key, button in made.items():
@@ -166,6 +164,24 @@ class Window:
         button.show()
         self._more = button
         return self.form
+
+    def open_more(self):
+        """As if the button of `beside` had been pressed."""
+        self._more.set_active(True)
+
+    def button(self, parent, text, tip, answer):
+        """A button with which `run` ends, like those below."""
+        button = Gtk.Button.new_with_mnemonic(text)
+        button.set_tooltip_text(tip)
+        button.set_halign(Gtk.Align.START)
+        button.connect("clicked", lambda _: self._dialog.response(answer))
+        parent.pack_start(button, False, False, 0)
+        button.show()
+        return button
+
+    def show_models(self, kind, shelf):
+        """The dialog of the models, in front of this one."""
+        kind(self._dialog, shelf).run()
 
     def allow(self, answer, good):
         self._dialog.set_response_sensitive(answer, good)

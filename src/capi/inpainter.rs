@@ -57,6 +57,8 @@ pub unsafe extern "C" fn mend_inpainter_new(
 ///   as "1500M" or "2G" (K, M, G, T and KiB to TiB are powers of 1024; KB to TB powers of 1000);
 ///   0 sets no limit.
 /// - "models", "": the folder with the model files; if empty, the user's own.
+/// - "catalog", "": a file with a catalogue of models that can be fetched besides the known ones; if
+///   empty, the one that the environment variable MEND_CATALOG names, if any. Since version 1.4.
 ///
 /// mend_describe lists them too. Both strings are copied. No pointer but 'err' may be NULL. No
 /// other thread may use the inpainter during the call.
@@ -118,10 +120,8 @@ pub unsafe extern "C" fn mend_inpainter_free(inpainter: *mut mend_inpainter) {
 ///   up to "max_pixels", or a share such as "50%" up to "max_percent"; "sides" are one to four of
 ///   these, without "auto", see mend_expanded_size; "bytes" is as "max-memory".
 /// - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
-/// - "models": an array of the models in the models folder and of those that can be fetched: "id",
-///   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it),
-///   "bytes", "licence" (null, or "name" and "url"); installed ones also have "path", others "get"
-///   (the command that gets it), and broken ones "error".
+/// - "models": an array of the models in the models folder and of those that can be fetched, as in
+///   mend_models.
 ///
 /// Later versions may add members and types. *json receives the string; free it with
 /// mend_string_free. On failure *json is NULL. No pointer but 'err' may be NULL. Any number of

@@ -37,9 +37,13 @@ mod request;
 
 mod cancel;
 
+mod callback;
+
 mod run;
 
 mod variations;
+
+mod models;
 
 #[cfg(test)]
 mod tests;
@@ -56,6 +60,10 @@ pub use image::{
 pub use inpainter::{
     mend_describe, mend_inpainter, mend_inpainter_free, mend_inpainter_new, mend_inpainter_set,
     mend_inpainter_trim,
+};
+pub use models::{
+    mend_models, mend_models_fetch, mend_models_import, mend_models_remove, mend_transfer,
+    mend_transfer_fn,
 };
 pub use request::{
     mend_expanded_size, mend_request, mend_request_free, mend_request_new, mend_request_set,

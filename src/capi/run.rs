@@ -1,5 +1,6 @@
 //! `mend_plan` and `mend_inpaint`.
 
+use super::callback::goes_on;
 use super::cancel::mend_cancel;
 use super::error::mend_error;
 use super::guard::guard_out;
@@ -322,30 +323,8 @@ impl Progress for Callback {
             preview_width: width,
             preview_height: height,
         };
-        // SAFETY: the same function and the same way to call it; only that it may be left in another way
-        // than by its return is said too.
-        let progress: Unwinding = unsafe { std::mem::transmute(progress) };
-        let returns = Returns;
-        // SAFETY: a function of C's with this signature; the struct outlives the call.
-        let goes_on = unsafe { progress(&told, self.user) == 1 };
-        std::mem::forget(returns);
-        goes_on
-    }
-}
-
-/// The function of a [`mend_progress_fn`], with what the end of its thread does.
-type Unwinding = unsafe extern "C-unwind" fn(*const mend_progress, *mut c_void) -> i32;
-
-/// Dropped where a callback does not return: the thread is being ended (pthread_exit unwinds it, and
-/// no Rust function may be ended so).
-struct Returns;
-
-impl Drop for Returns {
-    fn drop(&mut self) {
-        // What the fill holds stays; nothing but the end of the process can come.
-        loop {
-            std::thread::park();
-        }
+        // SAFETY: C gave the function for this, with its `user`; the struct lives until it returns.
+        unsafe { goes_on(progress, &told, self.user) }
     }
 }
 

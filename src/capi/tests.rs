@@ -238,6 +238,46 @@ const ENTRIES: &[(&str, Entry)] = &[
     ("mend_describe", |w, out, err| unsafe {
         Status(mend_describe(w.inpainter, out.cast(), err))
     }),
+    ("mend_models", |w, out, err| unsafe {
+        Status(mend_models(w.inpainter, out.cast(), err))
+    }),
+    ("mend_models_fetch", |w, out, err| unsafe {
+        // No such model: nothing is asked of the network even without a panic.
+        let (id, none) = (c"none".as_ptr(), null_mut());
+        let cancel = w.cancel;
+        Status(mend_models_fetch(
+            w.inpainter,
+            id,
+            null(),
+            None,
+            none,
+            cancel,
+            out.cast(),
+            err,
+        ))
+    }),
+    ("mend_models_import", |w, out, err| unsafe {
+        let (path, none) = (c"/no/such/file".as_ptr(), null_mut());
+        let cancel = w.cancel;
+        Status(mend_models_import(
+            w.inpainter,
+            path,
+            null(),
+            None,
+            none,
+            cancel,
+            out.cast(),
+            err,
+        ))
+    }),
+    ("mend_models_remove", |w, out, err| unsafe {
+        Status(mend_models_remove(
+            w.inpainter,
+            c"none".as_ptr(),
+            out.cast(),
+            err,
+        ))
+    }),
     ("mend_plan", |w, out, err| unsafe {
         let mask = World::image(&mut w.mask);
         Status(mend_plan(

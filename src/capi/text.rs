@@ -33,8 +33,8 @@ pub(super) fn lossless(text: String) -> CString {
     })
 }
 
-/// Frees a string that mend_describe, mend_plan, mend_inpaint or mend_inpaint_variations gave. NULL does
-/// nothing.
+/// Frees a string that mend_describe, mend_plan, mend_inpaint, mend_inpaint_variations or a function of
+/// the models gave. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mend_string_free(string: *mut c_char) {
     // SAFETY: null or a string from [`lossless`] that was not freed.

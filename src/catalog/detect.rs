@@ -78,6 +78,17 @@ impl Kind {
         }
     }
 
+    /// What its models are for, in a few words for people.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::Diffusers | Self::Checkpoint => "Fills with a prompt, or without",
+            Self::Lora => "Changes Stable Diffusion",
+            Self::Taesd => "Speeds Stable Diffusion up",
+            Self::Lama | Self::Migan => "Removes things",
+            Self::Rad => "Removes things, step by step",
+        }
+    }
+
     /// Of a name.
     pub fn parse(name: &str) -> Option<Self> {
         KINDS.iter().find(|(_, n)| *n == name).map(|k| k.0)

@@ -71,6 +71,23 @@ struct Outside {
 }
 
 impl Store {
+    /// An id that no model has yet, made from the name of the file or folder at `path`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Argument`] where its name makes none; [`ErrorKind::Io`].
+    pub fn free_id(&self, path: &Path) -> Result<String> {
+        let path = fs::canonicalize(path).map_err(|e| io_error(path, "read", &e))?;
+        let first = id(&hub::snapshot(path), &Import::default())?;
+        let taken = |id: &String| {
+            let folder = self.model_folder(id);
+            folder.is_ok_and(|f| fs::read_dir(f).is_ok_and(|mut all| all.next().is_some()))
+        };
+        let further =
+            (2..1000).map(|n| id_from(&format!("{}-{n}", first.get(..60).unwrap_or(&first))));
+        let mut all = std::iter::once(first.clone()).chain(further);
+        Ok(all.find(|id| !taken(id)).unwrap_or(first))
+    }
+
     /// Takes in the model at `path`, a diffusers folder or a single file (`.safetensors`, PyTorch's
     /// archive, `.onnx`), after its headers were checked. What it is is told from its tensors. `progress` is told of each piece's
     /// length.
@@ -158,6 +175,22 @@ impl Store {
         }
         self.install(manifest)
     }
+}
+
+/// An upper bound of the bytes that an import of `path` reads; 0 where there is nothing.
+pub fn import_size(path: &Path) -> u64 {
+    let length =
+        |path: &Path| fs::metadata(path).map_or(0, |m| if m.is_file() { m.len() } else { 0 });
+    let all = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let weights = entries.map(|e| e.path()).filter(|p| {
+            p.extension()
+                .is_some_and(|e| e == "safetensors" || e == "bin")
+        });
+        weights.map(|p| length(&p)).sum::<u64>()
+    };
+    let parts = ["unet", "vae", "text_encoder"].map(|part| all(&path.join(part)));
+    length(path) + parts.iter().sum::<u64>()
 }
 
 fn id(path: &Path, how: &Import) -> Result<String> {

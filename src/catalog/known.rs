@@ -24,6 +24,8 @@ pub struct Model {
     pub kind: Kind,
     /// The family.
     pub base: Base,
+    /// What people call it.
+    pub title: String,
     /// One line for people.
     pub about: String,
     /// Its terms.
@@ -212,6 +214,7 @@ pub fn known() -> Vec<Model> {
         model(
             "sd15-inpainting",
             (Kind::Diffusers, Base::Sd15Inpainting),
+            "Stable Diffusion 1.5 Inpainting",
             "Stable Diffusion 1.5, trained to fill; 16-bit weights",
             OPENRAIL,
             "stable-diffusion-v1-5/stable-diffusion-inpainting/resolve/8a4288a76071f7280aedbdb3253bdb9e9d5d84bb",
@@ -220,6 +223,7 @@ pub fn known() -> Vec<Model> {
         model(
             "sd2-inpainting",
             (Kind::Diffusers, Base::Sd2Inpainting),
+            "Stable Diffusion 2 Inpainting",
             "Stable Diffusion 2, trained to fill; 16-bit weights, a community's copy",
             OPENRAIL_PP,
             "sd2-community/stable-diffusion-2-inpainting/resolve/5f74973cbb64c8568780732c17f43eb269d63a0d",
@@ -228,6 +232,7 @@ pub fn known() -> Vec<Model> {
         model(
             "sd15",
             (Kind::Diffusers, Base::Sd15),
+            "Stable Diffusion 1.5",
             "Stable Diffusion 1.5; 16-bit weights",
             OPENRAIL,
             "stable-diffusion-v1-5/stable-diffusion-v1-5/resolve/451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
@@ -236,6 +241,7 @@ pub fn known() -> Vec<Model> {
         model(
             "lcm-lora-sdv15",
             (Kind::Lora, Base::Sd15),
+            "LCM-LoRA",
             "LCM-LoRA: Stable Diffusion 1.5 in four to eight steps",
             OPENRAIL_PP,
             "latent-consistency/lcm-lora-sdv1-5/resolve/cf2fced511dbe7e26c8d1d397e728fbab875db4b",
@@ -244,6 +250,7 @@ pub fn known() -> Vec<Model> {
         model(
             "taesd",
             (Kind::Taesd, Base::Any),
+            "TAESD",
             "A tiny autoencoder for Stable Diffusion 1 and 2",
             ["MIT", "https://huggingface.co/madebyollin/taesd"],
             "madebyollin/taesd/resolve/614f76814bbe30edbe2e627ace1c2234c81a2c0e",
@@ -252,6 +259,7 @@ pub fn known() -> Vec<Model> {
         model(
             "migan",
             (Kind::Migan, Base::Any),
+            "MI-GAN",
             "MI-GAN 512, trained on Places2: erases in a fraction of a second",
             [
                 "MIT",
@@ -266,6 +274,7 @@ pub fn known() -> Vec<Model> {
             ..model(
                 "lama",
                 (Kind::Lama, Base::Any),
+                "big-LaMa",
                 "big-LaMa, trained on Places2: erases large things in seconds",
                 [
                     "Apache-2.0",
@@ -281,6 +290,7 @@ pub fn known() -> Vec<Model> {
 fn model(
     id: &str,
     (kind, base): (Kind, Base),
+    title: &str,
     about: &str,
     [licence, url]: [&str; 2],
     place: &str,
@@ -295,6 +305,7 @@ fn model(
         id: id.to_owned(),
         kind,
         base,
+        title: title.to_owned(),
         about: about.to_owned(),
         licence: Some(Licence {
             name: licence.to_owned(),
@@ -305,9 +316,29 @@ fn model(
     }
 }
 
-/// Reads a catalogue of one's own: `{"models": [{"id", "kind", "base", "about", "licence": {"name",
-/// "url"}, "url", "files": [{"path", "size", "sha256"}]}]}`; `about`, `licence`, `size` and `sha256`
-/// may be missing.
+/// The environment variable with a user's own catalogue.
+const CATALOG: &str = "MEND_CATALOG";
+
+/// All models that can be fetched: those of a user's own catalogue, `file` or the one that the environment
+/// variable `MEND_CATALOG` names, and then the [`known`] ones. Of two with one id the first counts.
+///
+/// # Errors
+/// As [`parse`].
+pub fn catalogue(file: Option<&Path>) -> Result<Vec<Model>> {
+    let set = std::env::var_os(CATALOG).filter(|v| !v.is_empty());
+    let file = file.map(Path::to_path_buf).or(set.map(Into::into));
+    let mut models = file.map_or(Ok(Vec::new()), |file| parse(&file))?;
+    let more = known().into_iter();
+    let more: Vec<Model> = more
+        .filter(|k| models.iter().all(|m| m.id != k.id))
+        .collect();
+    models.extend(more);
+    Ok(models)
+}
+
+/// Reads a catalogue of one's own: `{"models": [{"id", "kind", "base", "title", "about", "licence": {"name",
+/// "url"}, "url", "files": [{"path", "size", "sha256"}]}]}`; `title`, `about`, `licence`, `size` and
+/// `sha256` may be missing.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Model`] when it is none, or names files that could leave the models folder;
@@ -355,6 +386,7 @@ fn one(json: &Json) -> Result<Model, String> {
         id: id.to_owned(),
         kind: kind_of(json)?,
         base: base_of(json)?,
+        title: json["title"].as_str().unwrap_or(id).to_owned(),
         about: json["about"].as_str().unwrap_or("").to_owned(),
         licence: licence_of(json)?,
         url: text(json, "url")?.trim_end_matches('/').to_owned(),

@@ -1,5 +1,5 @@
 //! Known and installed models: what there is, where it lies, whether it is whole. Pure of network:
-//! offline is the normal state, and the command line fetches. Floor 3.
+//! offline is the normal state, and the room `fetch` above is what fetches. Floor 3.
 //!
 //! A model is a folder of its own in the models folder, named by its id, with a manifest
 //! (`mend-model.json`) that lists its files with sizes and SHA-256. The manifest is written last, so a
@@ -18,6 +18,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod count;
 mod detect;
 mod digest;
 mod hub;
@@ -27,20 +28,25 @@ mod listing;
 mod manifest;
 mod names;
 mod place;
+mod space;
 mod store;
+mod terms;
 #[cfg(test)]
 mod tests;
 
+pub use count::Count;
 pub use detect::{Base, Kind, check_file};
 pub use digest::{Sha256, hash_file};
 pub use hub::snapshot;
-pub use import::Import;
-pub use known::{Model, ModelFile, known, parse as parse_catalogue};
+pub use import::{Import, import_size};
+pub use known::{Model, ModelFile, catalogue, known, parse as parse_catalogue};
 pub use listing::listing;
 pub use manifest::{InstalledFile, Licence, MANIFEST, Manifest, Trust};
 pub use names::{check_id, check_path};
 pub use place::models_folder;
+pub use space::{bytes_text, check_room};
 pub use store::{FileCheck, FileState, Found, Lock, Removed, Store};
+pub use terms::Terms;
 
 use crate::error::{Error, ErrorKind};
 use std::fmt::Display;
@@ -48,11 +54,17 @@ use std::io;
 use std::path::Path;
 
 /// The system's word on a file.
-fn io_error(path: &Path, what: &str, e: &io::Error) -> Error {
+pub(crate) fn io_error(path: &Path, what: &str, e: &io::Error) -> Error {
     let advice = match e.kind() {
         io::ErrorKind::NotFound => "there is no such file; correct the path".into(),
         io::ErrorKind::PermissionDenied => "you may not; check the permissions".into(),
         io::ErrorKind::StorageFull => "the disk is full; make room and try again".into(),
+        io::ErrorKind::QuotaExceeded => {
+            "your disk quota is used up; make room and try again".into()
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "the file system is read-only; use another place".into()
+        }
         _ => e.to_string(),
     };
     Error::new(

@@ -393,6 +393,28 @@ impl Store {
         Ok(text.and_then(|t| crate::json::parse(&t).ok()))
     }
 
+    /// Bytes on the disk of a model whose fetch was broken off: finished files and parts of files.
+    ///
+    /// # Errors
+    /// As [`Self::model_folder`].
+    pub fn partial_bytes(&self, id: &str) -> Result<u64> {
+        let folder = self.model_folder(id)?;
+        let partial = self.partial(id)?;
+        let files = partial.as_ref().and_then(|p| p["files"].as_object());
+        let names = files.into_iter().flatten().map(|(path, _)| path);
+        let mut bytes = 0u64;
+        for path in names.filter(|p| check_path(p).is_ok()) {
+            for file in [
+                below(&folder, path),
+                below(&folder, &format!("{path}.part")),
+            ] {
+                let about = fs::symlink_metadata(file).ok().filter(|m| m.is_file());
+                bytes = bytes.saturating_add(about.map_or(0, |m| m.len()));
+            }
+        }
+        Ok(bytes)
+    }
+
     /// Writes down how far a fetch is.
     ///
     /// # Errors

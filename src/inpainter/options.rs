@@ -14,6 +14,8 @@ pub struct Options {
     pub max_memory: Option<u64>,
     /// Folder of model files; `None`: the user's own.
     pub models: Option<PathBuf>,
+    /// A catalogue of models that can be fetched besides the known ones; `None`: what `MEND_CATALOG` names.
+    pub catalog: Option<PathBuf>,
 }
 
 impl Options {
@@ -48,6 +50,14 @@ impl Options {
                 kind: ParamKind::Text,
                 default: "",
             },
+            ParamSpec {
+                name: "catalog",
+                label: "Catalogue",
+                help: "A file with a catalogue of models that can be fetched besides the known ones; if \
+                       empty, the one that MEND_CATALOG names, if any.",
+                kind: ParamKind::Text,
+                default: "",
+            },
         ]
     }
 
@@ -75,6 +85,9 @@ impl Options {
             // The untrimmed text: a folder's name may end in a space.
             ("models", Value::Text(_)) => {
                 self.models = (!value.is_empty()).then(|| PathBuf::from(value));
+            }
+            ("catalog", Value::Text(_)) => {
+                self.catalog = (!value.is_empty()).then(|| PathBuf::from(value));
             }
             _ => {
                 return Err(Error::new(

@@ -8,8 +8,13 @@ mod declared;
 mod header;
 mod larger;
 mod misuse;
+mod models;
 mod picture;
 mod previews;
 #[cfg(target_os = "linux")]
 mod programs;
 mod rust;
+// The command line's tests fetch from it, too.
+#[allow(dead_code)]
+#[path = "../../crates/mend-cli/tests/cli/models/server.rs"]
+mod server;

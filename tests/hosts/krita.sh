@@ -73,7 +73,8 @@ END
 sed -i --follow-symlinks 's/^\[python\]$/[python]\nenable_mend_test_driver=true/' "$rc"
 grep -q '^enable_mend_inpaint=true$' "$rc" || { echo "FAIL not enabled"; exit 1; }
 cp -r "$here/krita" "$work/cases"
-cp "$top/examples/photos/lighthouse.png" "$work/cases/"
+cp "$top/examples/photos/lighthouse.png" "$top/tests/golden/migan.pt" "$here/slow_server.py" \
+    "$work/cases/"
 mkdir -p "$work/data/mend/models"
 PYTHONPATH=$here python3 -B -c 'import sys, tiny_model; tiny_model.make(*sys.argv[1:])' \
     "$top/tests/golden" "$work/data/mend/models/tiny"

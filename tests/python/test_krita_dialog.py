@@ -7,6 +7,7 @@ MEND_TEST_QT=PyQt6 chooses where both are installed; without either the tests ar
 import copy
 import importlib
 import os
+import threading
 import unittest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -261,8 +262,32 @@ class DialogTest(unittest.TestCase):
         self.assertTrue(dialog._start.isEnabled())
         dialog._gallery.another.click()
         self.ready(dialog)
-        self.assertEqual([name for name, _ in self.library.calls], ["inpaint"])
+        # A quick fill is shown first, by an engine that takes no time.
+        (quick, made) = [given for name, given in self.library.calls if name == "inpaint"]
+        self.assertNotIn("engine", quick)
+        self.assertEqual(made, dialog.previewer.fills and {"result": "layer"})
         self.assertEqual(dialog._gallery.another.text(), "&Another Set")
+
+    def test_filling_in_steps_is_seen_in_the_dialog_and_then_put_in_place(self):
+        dialog = self.dialog(plan=dict(PLAN, engine="c"))
+        gate = self.library.gate = threading.Event()
+        taken = []
+        dialog.chosen.connect(lambda options: taken.append(dialog.taken))
+        self.settle()
+        dialog._start.click()
+        self.assertEqual(dialog._start.text(), "Filling\u2026")
+        self.assertFalse(dialog._start.isEnabled())
+        self.wait(lambda: dialog._gallery.another.text() == "Stop &Here", "it never began")
+        # Another wish takes it back.
+        dialog.input("seed").set(5)
+        self.assertEqual(dialog._start.text(), "&Fill")
+        self.settle()
+        self.assertEqual(dialog.previewer.state, "ask")
+        gate.set()
+        dialog._start.click()
+        self.wait(lambda: taken, "it was not put in place")
+        self.assertIsNotNone(taken[0])
+        self.assertFalse(dialog.isVisible())
 
     def test_what_cannot_be_read_is_said_in_the_picture(self):
         def read(key):

@@ -52,6 +52,8 @@ SCALARS = {
     "double": ctypes.c_double,
     "mend_status": ctypes.c_int32,
     "mend_progress_fn": native.mend_progress_fn,
+    "uint64_t": ctypes.c_uint64,
+    "mend_transfer_fn": native.mend_transfer_fn,
 }
 HANDLES = {"mend_inpainter", "mend_request", "mend_cancel", "mend_error", "mend_variations"}
 
@@ -78,6 +80,8 @@ def ctype(declaration, named=True):
         return ctypes.POINTER(ctypes.c_uint32)
     if base == "mend_progress":
         return ctypes.POINTER(native.mend_progress)
+    if base == "mend_transfer":
+        return ctypes.POINTER(native.mend_transfer)
     if base == "void" or base in HANDLES:
         return ctypes.c_void_p
     raise AssertionError("unknown type %r" % declaration)
@@ -121,16 +125,18 @@ class Header(unittest.TestCase):
     def test_structs(self):
         self.assertEqual(self.struct_fields("mend_image"), native.mend_image._fields_)
         self.assertEqual(self.struct_fields("mend_progress"), native.mend_progress._fields_)
+        self.assertEqual(self.struct_fields("mend_transfer"), native.mend_transfer._fields_)
 
-    def test_callback(self):
-        found = re.search(
-            r"typedef\s+int32_t\s*\(\s*\*\s*mend_progress_fn\s*\)\s*\(([^()]*)\)", self.text
-        )
-        self.assertIsNotNone(found)
-        self.assertEqual(
-            tuple(ctype(p) for p in found.group(1).split(",")), native.mend_progress_fn._argtypes_
-        )
-        self.assertEqual(native.mend_progress_fn._restype_, ctypes.c_int32)
+    def test_callbacks(self):
+        for name in ("mend_progress_fn", "mend_transfer_fn"):
+            found = re.search(
+                r"typedef\s+int32_t\s*\(\s*\*\s*%s\s*\)\s*\(([^()]*)\)" % name, self.text
+            )
+            self.assertIsNotNone(found)
+            kind = getattr(native, name)
+            arguments = tuple(ctype(p) for p in found.group(1).split(","))
+            self.assertEqual(arguments, kind._argtypes_)
+            self.assertEqual(kind._restype_, ctypes.c_int32)
 
     def constant(self, name):
         found = re.search(r"\b%s\b\s*(?:=\s*)?\(?\s*(0x[0-9a-fA-F]+|\d+)" % name, self.text)

@@ -16,6 +16,7 @@ import traceback
 
 sys.path.insert(0, os.environ["MEND_TESTS"])
 G = importlib.import_module(os.environ["MEND_HOST"])
+import slow_server  # noqa: E402
 import texture  # noqa: E402
 
 INPAINT = "plug-in-mend-inpaint"
@@ -539,9 +540,72 @@ def cancel():
     G.close(display)
 
 
+def models():
+    """The dialog of the models, of GIMP 3 alone: a model is fetched, stopped, gone on with."""
+    if G.VERSION < 3:
+        return
+    name = "^Mend: Models$"
+    file = os.path.join(os.environ["MEND_EVERY"], "migan.pt")
+    place = os.path.join(os.environ["MEND_MODELS"], "eraser")
+    part, done = os.path.join(place, "migan.pt.part"), os.path.join(place, "mend-model.json")
+    left_with()
+    image, _, display = photo()
+    before = state(image)
+
+    def opened():
+        press("alt+l", DIALOG_NAME)
+        wait("the models", lambda: windows(name), 20)
+        time.sleep(1)
+
+    if open_dialog("for the models") is not None:
+        press("alt+m", DIALOG_NAME)
+        time.sleep(0.7)
+        opened()
+        shot("gimp3-models", windows(name)[-1])
+        press("Escape", name)
+        wait("the models to go", lambda: not windows(name))
+        server = slow_server.Slow(file, os.environ["MEND_CATALOG"], "MIT")
+        opened()
+        # The first model of the list is the catalogue's own.
+        press("alt+g", name)
+        wait("half of it", lambda: os.path.exists(part) and os.path.getsize(part) > 50000)
+        shot("gimp3-models-getting", windows(name)[-1])
+        press("alt+a", name)
+        time.sleep(1)
+        half = os.path.getsize(part)
+        check("a stopped fetch keeps its part", half > 50000 and not os.path.exists(done), half)
+        press("alt+c", name)  # Continue
+        wait("the model", lambda: os.path.exists(done))
+        time.sleep(0.5)
+        shot("gimp3-models-got", windows(name)[-1])
+        press("Escape", name)
+        wait("the models to go", lambda: not windows(name))
+        # The dialog opens anew, with what came, and with More as it was.
+        wait("the dialog again", lambda: windows(DIALOG_NAME), 20)
+        time.sleep(1)
+        shot("gimp3-models-after", windows(DIALOG_NAME)[-1])
+        opened()
+        press("alt+r", name)
+        wait("the question", lambda: windows("^Mend$"))
+        shot("gimp3-models-remove", windows("^Mend$")[-1])
+        press("alt+r", "^Mend$")
+        wait("it to go", lambda: not os.path.exists(done))
+        time.sleep(0.5)
+        press("Escape", name)
+        time.sleep(1.5)
+        leave()
+        server.close()
+    check("models change no picture", state(image) == before)
+    left_with()
+    G.close(display)
+
+
+GROUPS = (undo_and_redo, heights, models, engines, dialog, previews, megapixels, meddling, cancel)
+
+
 def main():
     wanted = os.environ.get("MEND_GROUPS", "").split()
-    for group in (undo_and_redo, heights, engines, dialog, previews, megapixels, meddling, cancel):
+    for group in GROUPS:
         if wanted and group.__name__ not in wanted:
             continue
         begin = time.time()

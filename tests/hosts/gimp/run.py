@@ -31,6 +31,7 @@ KEYS = [
     ("F9", "plug-in-mend-remove-object"),
 ]
 DOCUMENTED = ["gimp%d-dialog.png", "gimp%d-dialog-more.png"]
+DOCUMENTED_3 = ["gimp3-models.png"]  # GIMP 2.10 has no dialog of the models
 PROFILES = [
     "/usr/share/color/icc/ghostscript/a98.icc",
     "/usr/share/color/icc/ghostscript/rommrgb.icc",
@@ -50,6 +51,10 @@ class Run:
         os.makedirs(self.profile)
         os.makedirs(self.shots)
         shutil.copytree(HERE, os.path.join(self.work, "tests"))
+        slow = os.path.join(os.path.dirname(HERE), "slow_server.py")
+        shutil.copy(slow, os.path.join(self.work, "tests"))
+        with open(os.path.join(self.work, "catalog.json"), "w") as file:
+            file.write('{"models": []}')
         tiny_model.make(
             os.path.join(REPOSITORY, "tests", "golden"), os.path.join(self.work, "tiny")
         )
@@ -162,6 +167,7 @@ class Run:
                 "MEND_TINY_RAD": self.inside(os.path.join(self.work, "every", "rad.safetensors")),
                 "MEND_EVERY": self.inside(os.path.join(self.work, "every")),
                 "MEND_MODELS": self.inside(os.path.join(self.work, "models")),
+                "MEND_CATALOG": self.inside(os.path.join(self.work, "catalog.json")),
                 "MEND_PROFILE_FOLDER": self.inside(self.profile),
                 "MEND_GROUPS": self.options.groups,
                 "MEND_PHOTO": self.inside(photo),
@@ -332,8 +338,8 @@ class Run:
             for name in os.listdir(self.shots):
                 shutil.copy(os.path.join(self.shots, name), self.options.shots)
         if self.options.docs:
-            for name in DOCUMENTED:
-                name = name % self.options.version
+            names = [name % self.options.version for name in DOCUMENTED]
+            for name in names + (DOCUMENTED_3 if self.options.version == 3 else []):
                 shutil.copy(
                     os.path.join(self.shots, name), os.path.join(REPOSITORY, "docs", "images")
                 )

@@ -49,7 +49,12 @@ def shown(name):
 
 
 def idle():
-    return not plugin()._busy and not plugin()._looking
+    return not (plugin()._busy or plugin()._looking or filling())
+
+
+def filling():
+    """A fill is being made in the dialog, to be put in place when it is there."""
+    return bool(plugin()._dialog and plugin()._dialog._filling)
 
 
 def running():

@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 
 import fills
+import getting
 import models
 import nodes
 import previews
@@ -65,6 +66,7 @@ def cases():
     yield "diffusion model with a prompt, layer", lambda: models.diffusion("layer")
     yield "diffusion model with a prompt, in-place", lambda: models.diffusion("in-place")
     yield "diffusion model, in the dialog", models.in_the_dialog
+    yield "models, from the dialog", getting.models
     yield "refusals", trouble.refusals
     yield "locked layer", trouble.locked
     yield "wrong layer", trouble.wrong_layer

@@ -3,6 +3,7 @@
 
 use crate::terminal::{Terminal, escaped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mend::catalog::Count;
 use serde_json::json;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -14,12 +15,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Meter {
     bar: ProgressBar,
     file: String,
-    done: u64,
-    total: Option<u64>,
+    count: Count,
     lines: bool,
-    start: Instant,
-    /// Bytes that were there at the start: they tell nothing of the speed.
-    before: u64,
     told: Instant,
 }
 
@@ -42,11 +39,8 @@ impl Meter {
         Self {
             bar,
             file: String::new(),
-            done: 0,
-            total,
+            count: Count::new(total),
             lines,
-            start: Instant::now(),
-            before: 0,
             told: Instant::now(),
         }
     }
@@ -60,28 +54,31 @@ impl Meter {
 
     /// More is to be done than was known.
     pub fn more(&mut self, bytes: u64) {
-        self.total = self.total.map(|t| t.saturating_add(bytes));
+        self.count.more(bytes);
         self.bar.inc_length(bytes);
     }
 
     /// So much was there already.
     pub fn there(&mut self, bytes: u64) {
-        self.before = self.before.saturating_add(bytes);
-        self.add(bytes);
+        self.count.there(bytes);
+        self.show();
         self.bar.reset_eta();
     }
 
     /// So much has to be done again.
     pub fn back(&mut self, bytes: u64) {
-        self.done = self.done.saturating_sub(bytes);
-        self.before = self.before.min(self.done);
-        self.bar.set_position(self.done);
+        self.count.back(bytes);
+        self.bar.set_position(self.count.done());
     }
 
     /// So much was done.
     pub fn add(&mut self, bytes: u64) {
-        self.done = self.done.saturating_add(bytes);
-        self.bar.set_position(self.done);
+        self.count.add(bytes);
+        self.show();
+    }
+
+    fn show(&mut self) {
+        self.bar.set_position(self.count.done());
         if self.lines && self.told.elapsed() >= PAUSE {
             self.told = Instant::now();
             self.line();
@@ -89,14 +86,10 @@ impl Meter {
     }
 
     fn line(&self) {
-        let seconds = self.start.elapsed().as_secs_f64();
-        let speed = self.done.saturating_sub(self.before) as f64 / seconds.max(1e-3);
-        let left = self
-            .total
-            .map(|t| t.saturating_sub(self.done) as f64 / speed.max(1.0));
         let line = json!({
-            "event": "progress", "file": self.file, "bytes": self.done, "total": self.total,
-            "bytes_per_second": speed.round(), "seconds_left": left.map(f64::round),
+            "event": "progress", "file": self.file, "bytes": self.count.done(),
+            "total": self.count.total(), "bytes_per_second": self.count.speed().round(),
+            "seconds_left": self.count.seconds_left().map(f64::round),
         });
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
@@ -108,15 +101,5 @@ impl Drop for Meter {
             self.line();
         }
         self.bar.finish_and_clear();
-    }
-}
-
-/// Bytes for people.
-pub fn bytes(n: u64) -> String {
-    match n {
-        0..10_000 => format!("{n} B"),
-        10_000..10_000_000 => format!("{:.0} kB", n as f64 / 1e3),
-        10_000_000..1_000_000_000 => format!("{:.0} MB", n as f64 / 1e6),
-        _ => format!("{:.2} GB", n as f64 / 1e9),
     }
 }

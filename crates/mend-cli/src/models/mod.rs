@@ -2,22 +2,19 @@
 #![forbid(unsafe_code)]
 
 mod fetch;
-mod http;
 mod meter;
-mod transfer;
-mod url;
 
 use crate::App;
 use crate::args::TellArgs;
 use crate::terminal::escaped;
 use clap::{Args, Subcommand};
 use mend::catalog::{
-    FileState, Found, Import, Manifest, Store, known, listing, models_folder, parse_catalogue,
+    FileState, Found, Import, Manifest, Store, bytes_text as bytes, catalogue, check_room,
+    import_size, listing, models_folder,
 };
 use mend::{Error, ErrorKind, Result};
-use meter::{Meter, bytes};
+use meter::Meter;
 use serde_json::json;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 pub const AFTER: &str = "\
@@ -197,11 +194,7 @@ fn store(folder: Option<&Path>) -> Result<Store> {
 }
 
 fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
-    let mut models = match &args.catalog {
-        Some(path) => parse_catalogue(path)?,
-        None => Vec::new(),
-    };
-    models.extend(known());
+    let mut models = catalogue(args.catalog.as_deref())?;
     if app.terminal.json {
         let all = listing(Some(store), &models)?;
         let folder = store.folder().to_string_lossy();
@@ -258,13 +251,13 @@ fn list(app: &App, store: &Store, args: &ListArgs) -> Result<()> {
 
 fn import(app: &App, store: &Store, args: &ImportArgs) -> Result<()> {
     if !args.link {
-        transfer::room(&store.folder().join("x"), size_of(&args.path))?;
+        check_room(store.folder(), import_size(&args.path), fetch::WORDS.folder)?;
     }
     let how = Import {
         id: args.id.clone(),
         link: args.link,
     };
-    let mut meter = Meter::new(&app.terminal, Some(size_of(&args.path)), false);
+    let mut meter = Meter::new(&app.terminal, Some(import_size(&args.path)), false);
     meter.file(&args.path.to_string_lossy());
     let manifest = store.import(&args.path, &how, &mut |n| meter.add(n), &app.cancel)?;
     drop(meter);
@@ -282,22 +275,6 @@ fn import(app: &App, store: &Store, args: &ImportArgs) -> Result<()> {
             .print(&(escaped(format!("{id}: {what}, {size}, {}", path.display())) + "\n"))?;
     }
     Ok(())
-}
-
-/// An upper bound of what an import copies, for the bar and the disk.
-fn size_of(path: &Path) -> u64 {
-    let length =
-        |path: &Path| fs::metadata(path).map_or(0, |m| if m.is_file() { m.len() } else { 0 });
-    let all = |folder: &Path| {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let weights = entries.map(|e| e.path()).filter(|p| {
-            p.extension()
-                .is_some_and(|e| e == "safetensors" || e == "bin")
-        });
-        weights.map(|p| length(&p)).sum::<u64>()
-    };
-    let parts = ["unet", "vae", "text_encoder"].map(|part| all(&path.join(part)));
-    length(path) + parts.iter().sum::<u64>()
 }
 
 fn verify(app: &App, store: &Store, ids: &[String]) -> Result<()> {

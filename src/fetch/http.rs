@@ -16,7 +16,7 @@ const PIECES: usize = 32;
 
 /// What is asked for.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(super) struct Request {
     pub url: Url,
     /// From this byte on, and only if the file still has this entity tag.
     pub from: u64,
@@ -27,7 +27,7 @@ pub struct Request {
 
 /// What comes back, in this order: a head, pieces, the end; or a failure at any point.
 #[derive(Debug)]
-pub enum Event {
+pub(super) enum Event {
     Head(Head),
     Data(Vec<u8>),
     End,
@@ -36,7 +36,7 @@ pub enum Event {
 
 /// An answer's head.
 #[derive(Clone, Debug, Default)]
-pub struct Head {
+pub(super) struct Head {
     pub status: u16,
     pub length: Option<u64>,
     /// A strong one.
@@ -50,7 +50,7 @@ pub struct Head {
 
 /// What went wrong on the way, and whether trying again can help.
 #[derive(Clone, Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     pub what: String,
     pub again: bool,
 }
@@ -61,7 +61,7 @@ fn lasting(what: impl Into<String>) -> Failure {
 }
 
 /// Starts it.
-pub fn start(request: Request) -> Receiver<Event> {
+pub(super) fn start(request: Request) -> Receiver<Event> {
     let (tell, events) = sync_channel(PIECES);
     std::thread::spawn(move || {
         if let Err(failure) = run(&request, &tell) {

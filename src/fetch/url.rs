@@ -1,11 +1,11 @@
 //! Addresses: enough of RFC 3986 for downloads and their redirects.
 #![forbid(unsafe_code)]
 
-use mend::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// An address of http or https.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Url {
+pub(super) struct Url {
     pub https: bool,
     /// Host and port.
     pub authority: String,

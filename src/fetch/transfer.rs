@@ -2,11 +2,11 @@
 #![forbid(unsafe_code)]
 
 use super::http::{self, Event, Head, Request};
-use super::meter::{Meter, bytes};
 use super::url::Url;
-use crate::App;
-use mend::catalog::{Sha256, hash_file};
-use mend::{Error, ErrorKind, Result};
+use super::{Manners, Watch, Words};
+use crate::catalog::{Sha256, bytes_text, check_room, hash_file};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Cancel;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -20,19 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How often it is looked whether somebody pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How to fetch.
-#[derive(Clone, Copy, Debug)]
-pub struct Manners {
-    /// Tries in a row that bring nothing.
-    pub tries: u32,
-    /// Before the second try; doubled before each further one.
-    pub wait: Duration,
-    /// The longest silence.
-    pub timeout: Duration,
-}
-
 /// What is to be fetched.
-pub struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     pub url: &'a Url,
     pub target: &'a Path,
     /// As messages name it.
@@ -43,14 +32,14 @@ pub struct Wanted<'a> {
 
 /// What an earlier go learned of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Learned {
+pub(super) struct Learned {
     pub url: String,
     pub etag: Option<String>,
     pub size: Option<u64>,
 }
 
 /// The place of a file that is not whole yet.
-pub fn part_of(target: &Path) -> PathBuf {
+pub(super) fn part_of(target: &Path) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
     name.push(".part");
     name.into()
@@ -60,7 +49,7 @@ pub fn part_of(target: &Path) -> PathBuf {
 ///
 /// # Errors
 /// [`ErrorKind::Model`] where something else is in its place.
-pub fn plain_length(path: &Path) -> Result<Option<u64>> {
+pub(super) fn plain_length(path: &Path) -> Result<Option<u64>> {
     match fs::symlink_metadata(path) {
         Ok(about) if about.is_file() => Ok(Some(about.len())),
         Ok(_) => Err(Error::new(
@@ -77,14 +66,14 @@ pub fn plain_length(path: &Path) -> Result<Option<u64>> {
 }
 
 /// Fetches a file; gives its size and SHA-256.
-pub struct Transfer<'a> {
-    pub app: &'a App,
-    pub manners: Manners,
+pub(super) struct Transfer<'a> {
+    pub cancel: &'a Cancel,
+    pub manners: &'a Manners,
     pub wanted: Wanted<'a>,
     pub learned: Learned,
     /// Keeps what was learned, so that another process can go on.
     pub keep: &'a mut dyn FnMut(&Learned) -> Result<()>,
-    pub meter: &'a mut Meter,
+    pub watch: &'a mut dyn Watch,
 }
 
 /// How a go ended.
@@ -117,9 +106,9 @@ impl Transfer<'_> {
             }
             let mut hash = Sha256::new();
             if have > 0 {
-                let meter = &mut self.meter;
-                let mut there = |n| meter.there(n);
-                hash_file(&part, have, &mut hash, &mut there, &self.app.cancel)?;
+                let watch = &mut self.watch;
+                let mut there = |n| watch.there(n);
+                hash_file(&part, have, &mut hash, &mut there, self.cancel)?;
             }
             let resumed = have > 0;
             let before = have;
@@ -127,7 +116,6 @@ impl Transfer<'_> {
                 Some(size) if size == have && resumed => Go::Whole,
                 _ => self.go(&part, &mut have, &mut hash, same)?,
             };
-            let undo = |meter: &mut Meter| meter.back(have);
             match go {
                 Go::Whole => {
                     let found = hash.finish();
@@ -135,7 +123,7 @@ impl Transfer<'_> {
                         self.place(&part)?;
                         return Ok((have, found));
                     }
-                    undo(self.meter);
+                    self.watch.back(have);
                     drop(fs::remove_file(&part));
                     // Its first bytes may have been another file's.
                     if resumed && !restarted {
@@ -144,13 +132,14 @@ impl Transfer<'_> {
                     }
                     return Err(self.wrong(format!(
                         "what {} sent has the SHA-256 {found}, expected {}; it was deleted: try \
-                         again, or use another mirror with --from",
+                         again, or {}",
                         self.wanted.url.origin(),
-                        self.wanted.sha256.unwrap_or("another")
+                        self.wanted.sha256.unwrap_or("another"),
+                        self.manners.words.mirror
                     )));
                 }
                 Go::Over => {
-                    undo(self.meter);
+                    self.watch.back(have);
                     drop(fs::remove_file(&part));
                     self.learned = Learned::default();
                     failures += 1;
@@ -159,7 +148,7 @@ impl Transfer<'_> {
                     }
                 }
                 Go::Again(why, least) => {
-                    undo(self.meter);
+                    self.watch.back(have);
                     failures = if have > before { 1 } else { failures + 1 };
                     if failures >= self.manners.tries {
                         return Err(Error::new(
@@ -167,7 +156,7 @@ impl Transfer<'_> {
                             format!(
                                 "{}: {why}, {failures} times; {}",
                                 self.wanted.name,
-                                kept(&part)
+                                self.kept(&part)
                             ),
                         ));
                     }
@@ -175,7 +164,7 @@ impl Transfer<'_> {
                         .manners
                         .wait
                         .saturating_mul(1 << (failures - 1).min(10));
-                    self.app.terminal.chat(&format!("{why}; trying again"));
+                    self.watch.note(&format!("{why}; trying again"));
                     self.pause(doubled.min(PATIENCE).max(least), &part)?;
                 }
             }
@@ -228,7 +217,7 @@ impl Transfer<'_> {
             }
             _ => {
                 // The server knows no ranges, or the file is another one now.
-                self.meter.back(*have);
+                self.watch.back(*have);
                 (*have, *hash) = (0, Sha256::new());
                 head.length
             }
@@ -242,16 +231,21 @@ impl Transfer<'_> {
             }
             return Err(self.wrong(format!(
                 "{} offers {total} bytes, expected {expected}; it is not the file that was \
-                 published: use another mirror with --from",
-                head.origin
+                 published: {}",
+                head.origin, self.manners.words.mirror
             )));
         }
         let most = total.or(expected);
         if let Some(most) = most {
-            room(part, most.saturating_sub(*have))?;
+            let folder = part.parent().unwrap_or(part);
+            check_room(
+                folder,
+                most.saturating_sub(*have),
+                self.manners.words.folder,
+            )?;
         }
         if self.wanted.size.is_none() && self.learned.size.is_none() {
-            self.meter.more(most.unwrap_or(0));
+            self.watch.more(most.unwrap_or(0));
         }
         self.learned = Learned {
             url: self.wanted.url.to_string(),
@@ -289,16 +283,16 @@ impl Transfer<'_> {
                         drop(file);
                         drop(fs::remove_file(part));
                         return Err(self.wrong(format!(
-                            "{} sends more than the {} bytes that it promised; nothing was kept: use \
-                             another mirror with --from",
+                            "{} sends more than the {} bytes that it promised; nothing was kept: {}",
                             self.wanted.url.origin(),
-                            most.unwrap_or(UNTOLD)
+                            most.unwrap_or(UNTOLD),
+                            self.manners.words.mirror
                         )));
                     }
                     file.write_all(&piece).map_err(fail)?;
                     hash.update(&piece);
                     *have += n;
-                    self.meter.add(n);
+                    self.watch.add(n);
                 }
                 Event::End if most.is_none_or(|most| *have == most) => {
                     file.sync_all().map_err(fail)?;
@@ -316,8 +310,8 @@ impl Transfer<'_> {
 
     /// What an answer's status means; `None` where bytes follow.
     fn judge(&self, head: &Head) -> Result<Option<Go>> {
-        let origin = &head.origin;
-        let status = head.status;
+        let (origin, status) = (&head.origin, head.status);
+        let Words { mirror, import, .. } = self.manners.words;
         match status {
             200 | 206 => Ok(None),
             416 => Ok(Some(Go::Over)),
@@ -335,18 +329,18 @@ impl Transfer<'_> {
             }
             401 | 403 => Err(self.fault(format!(
                 "{origin} does not give it to everybody (status {status}); download the model in a \
-                 browser and use 'mend models import'"
+                 browser and {import}"
             ))),
             404 | 410 => Err(self.fault(format!(
-                "{origin} has no such file (status {status}); use another mirror with --from, or \
-                 download the model elsewhere and use 'mend models import'"
+                "{origin} has no such file (status {status}); {mirror}, or download the model elsewhere \
+                 and {import}"
             ))),
             _ => Err(self.fault(format!("{origin} answers with status {status}"))),
         }
     }
 
     /// The next event, unless somebody pressed Ctrl-C.
-    fn next(&self, events: &Receiver<Event>, part: &Path) -> Result<Event> {
+    fn next(&mut self, events: &Receiver<Event>, part: &Path) -> Result<Event> {
         loop {
             self.look(part)?;
             match events.recv_timeout(LOOK) {
@@ -357,7 +351,7 @@ impl Transfer<'_> {
         }
     }
 
-    fn pause(&self, time: Duration, part: &Path) -> Result<()> {
+    fn pause(&mut self, time: Duration, part: &Path) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < time {
             self.look(part)?;
@@ -366,9 +360,10 @@ impl Transfer<'_> {
         Ok(())
     }
 
-    fn look(&self, part: &Path) -> Result<()> {
-        if self.app.cancel.is_cancelled() {
-            let what = format!("cancelled; {}", kept(part));
+    fn look(&mut self, part: &Path) -> Result<()> {
+        self.watch.wait();
+        if self.cancel.is_cancelled() {
+            let what = format!("cancelled; {}", self.kept(part));
             return Err(Error::new(ErrorKind::Cancelled, what));
         }
         Ok(())
@@ -382,23 +377,24 @@ impl Transfer<'_> {
         Ok(())
     }
 
+    /// What is there to go on from.
+    fn kept(&self, part: &Path) -> String {
+        let again = self.manners.words.again;
+        match fs::metadata(part).map_or(0, |m| m.len()) {
+            0 => format!("{again} tries again"),
+            n => format!(
+                "{} are kept, and {again} continues from there",
+                bytes_text(n)
+            ),
+        }
+    }
+
     fn wrong(&self, what: impl std::fmt::Display) -> Error {
         Error::new(ErrorKind::Model, format!("{}: {what}", self.wanted.name))
     }
 
     fn fault(&self, what: impl std::fmt::Display) -> Error {
         Error::new(ErrorKind::Io, format!("{}: {what}", self.wanted.name))
-    }
-}
-
-/// What is there to go on from.
-fn kept(part: &Path) -> String {
-    match fs::metadata(part).map_or(0, |m| m.len()) {
-        0 => "the same command tries again".into(),
-        n => format!(
-            "{} are kept, and the same command continues from there",
-            bytes(n)
-        ),
     }
 }
 
@@ -413,38 +409,6 @@ fn content_range(text: &str) -> Option<(u64, u64, Option<u64>)> {
     Some((from.trim().parse().ok()?, to.trim().parse().ok()?, total))
 }
 
-/// Whether the disk has room for so many bytes more, and some for others.
-///
-/// # Errors
-/// [`ErrorKind::Io`].
-pub fn room(near: &Path, needed: u64) -> Result<()> {
-    const SPARE: u64 = 64 << 20;
-    let Some(folder) = near.ancestors().skip(1).find(|f| f.is_dir()) else {
-        return Ok(());
-    };
-    // A system that does not tell is no reason to refuse.
-    let Ok(free) = fs4::available_space(folder) else {
-        return Ok(());
-    };
-    if needed > 0 && needed.saturating_add(SPARE) > free {
-        return Err(Error::new(
-            ErrorKind::Io,
-            format!(
-                "{}: {} more are needed, and the disk has {} free; make room, or use another \
-                 folder with --models",
-                folder.display(),
-                bytes(needed),
-                bytes(free)
-            ),
-        ));
-    }
-    Ok(())
-}
-
 fn io_error(path: &Path, e: &io::Error) -> Error {
-    let what = crate::files::io_text(e);
-    Error::new(
-        ErrorKind::Io,
-        format!("{} cannot be written: {what}", path.display()),
-    )
+    crate::catalog::io_error(path, "written", e)
 }
