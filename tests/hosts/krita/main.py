@@ -66,6 +66,7 @@ def cases():
     yield "diffusion model with a prompt, layer", lambda: models.diffusion("layer")
     yield "diffusion model with a prompt, in-place", lambda: models.diffusion("in-place")
     yield "diffusion model, in the dialog", models.in_the_dialog
+    yield "diffusion model, ended early", models.ended_early
     yield "models, from the dialog", getting.models
     yield "refusals", trouble.refusals
     yield "locked layer", trouble.locked

@@ -100,3 +100,30 @@ def in_the_dialog():
     pixel = after[(y * picture.width + x) * 4 :][:4]
     check(after != before and tuple(pixel) != FLAT, "the model filled nothing")
     yield from picture.close()
+
+
+def ended_early():
+    """A fill in steps is seen as it is made, and ends with what there is when the user says so."""
+    picture = Picture()
+    yield from picture.open()
+    picture.select(HOLES[0])
+    remember("layer", **dict(TINY, steps=900, scheduler="ddim"), prompt="a tree")
+    before, tree = picture.seen(), layers(picture.doc.rootNode())
+    APP.action("mend_inpaint_again").trigger()
+    yield lambda: shown("mend_inpaint_dialog")
+    box = plugin()._dialog
+    now, button = box.previewer, box._gallery.another
+    yield lambda: now.glimpse and "step" in now.words
+    check(not box._start.isEnabled(), "another fill could be started")
+    check(button.text() == "Stop &Here" and button.isEnabled(), "the button says", button.text())
+    check(box._gallery.picture.scene is box._gallery._becoming, "the steps are not seen")
+    yield from photograph(box, "krita-steps.png")
+    check(picture.seen() == before, "the picture changed")
+    button.click()
+    yield idle
+    yield 100
+    check(not shown("mend_inpaint_dialog"), "the dialog is still there")
+    check(not shown("mend_inpaint_message"), *[b.text() for b in shown("mend_inpaint_message")])
+    check(picture.seen() != before, "nothing was filled")
+    check(len(layers(picture.doc.rootNode())) == len(tree) + 1, "there is no new layer")
+    yield from picture.close()
