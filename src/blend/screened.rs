@@ -14,9 +14,9 @@ use rayon::prelude::*;
 const C: usize = 3;
 /// Smoothing sweeps before and after the visit to the coarser grid.
 const SWEEPS: usize = 2;
-/// Visits from the finest grid down and up again. Another 26 change no value of 8 bits by more than 1, and one in two
-/// hundred at all.
-const CYCLES: usize = 4;
+/// Visits from the finest grid down and up again: as few as come within a thousandth of what endless relaxation
+/// solves. Four do not.
+const CYCLES: usize = 5;
 
 /// One grid of the hierarchy.
 struct Grid {
