@@ -10,6 +10,10 @@ use crate::memory;
 use crate::pixels::{Rect, RgbImage};
 use crate::progress::Cancel;
 use rayon::prelude::*;
+use std::array;
+
+/// The values in a patch's row.
+const ROW: usize = SIDE * 3;
 
 /// What the patches propose for a box of the crop.
 pub struct Proposal {
@@ -40,22 +44,21 @@ impl Sums {
         self.shares.fill(0.0);
     }
 
+    /// Adds `N` values from pixel `left` on, each as much as its pixel's weight says.
     #[inline(always)]
-    fn add(
-        &mut self,
-        left: usize,
-        count: usize,
-        weight: impl Fn(usize) -> f32,
-        value: impl Fn(usize) -> f32,
-    ) {
-        for (i, s) in self.values[left * 3..(left + count) * 3]
-            .iter_mut()
-            .enumerate()
-        {
-            *s += weight(i / 3) * value(i);
+    fn add<const N: usize>(&mut self, left: usize, weights: &[f32; SIDE], values: &[f32; N]) {
+        let sums = &mut self.values[left * 3..left * 3 + N];
+        // Of fixed lengths, so that the compiler makes vectors of them.
+        let mut each = [0.0f32; N];
+        for (i, e) in each.iter_mut().enumerate() {
+            *e = weights[i / 3];
         }
-        for (i, s) in self.shares[left..left + count].iter_mut().enumerate() {
-            *s += weight(i);
+        for ((sum, weight), value) in sums.iter_mut().zip(&each).zip(values) {
+            *sum += weight * value;
+        }
+        let shares = &mut self.shares[left..left + N / 3];
+        for (share, weight) in shares.iter_mut().zip(weights) {
+            *share += weight;
         }
     }
 
@@ -157,19 +160,26 @@ pub fn reconstruct(
                         let (sx, sy) = (usize::from(sx), usize::from(sy));
                         let weight = weight[cy * w + cx];
                         let left = cx - RADIUS;
-                        let span = (sx - RADIUS) * 3..(sx + RADIUS + 1) * 3;
-                        let here = &image.row(sy + y - cy)[span.clone()];
+                        let from = (sx - RADIUS) * 3;
+                        let here = &image.row(sy + y - cy)[from..][..ROW];
                         let b = shift(level, (cx, cy), (sx, sy), weights.shift);
                         let b = b.map(|b| b / SCALE);
                         let first = (sy + y - cy) * w + sx - RADIUS;
-                        let own = |i: usize| weight * opacity(first + i);
-                        sums.add(left, SIDE, own, |i| here[i] + b[i % 3]);
-                        let both = |i: usize| own(i) * opacity(first + i + 1);
-                        across.add(left, SIDE - 1, both, |i| here[i + 3] - here[i]);
+                        let own: [f32; SIDE] = array::from_fn(|i| weight * opacity(first + i));
+                        let shifted: [f32; ROW] = array::from_fn(|i| here[i] + b[i % 3]);
+                        sums.add(left, &own, &shifted);
+                        // The last one of a row has no neighbour in the patch.
+                        let both = array::from_fn(|i| match i + 1 < SIDE {
+                            true => own[i] * opacity(first + i + 1),
+                            false => 0.0,
+                        });
+                        let steps: [f32; ROW - 3] = array::from_fn(|i| here[i + 3] - here[i]);
+                        across.add(left, &both, &steps);
                         if y < cy + RADIUS {
-                            let below = &image.row(sy + y + 1 - cy)[span];
-                            let both = |i: usize| own(i) * opacity(first + i + w);
-                            down.add(left, SIDE, both, |i| below[i] - here[i]);
+                            let below = &image.row(sy + y + 1 - cy)[from..][..ROW];
+                            let both = array::from_fn(|i| own[i] * opacity(first + i + w));
+                            let steps: [f32; ROW] = array::from_fn(|i| below[i] - here[i]);
+                            down.add(left, &both, &steps);
                         }
                     }
                 }

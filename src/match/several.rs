@@ -21,6 +21,8 @@ use crate::workers::Workers;
 
 /// First radius of the random search where the coarser level has decided.
 const QUICK_RADIUS: u32 = 4;
+/// Rounds at the coarsest level of all fills but the first.
+const QUICK_ROUNDS: u32 = 3;
 
 /// What of the search a fill goes by, besides what those before it took.
 #[derive(Clone, Copy)]
@@ -191,13 +193,25 @@ fn descend(
     Ok(last)
 }
 
-/// The rounds of a fill: the first has all of them, the others follow what the coarsest level has decided.
+/// The rounds of a fill: the first has all of them. The others are to be told apart,
+/// which fewer of them do, and follow at the finer levels what the coarsest has decided.
 fn quick(rounds: Rounds, fill: u32, levels: usize) -> Rounds {
-    if fill == 0 || rounds.number + 1 == levels {
+    if fill == 0 {
         return rounds;
     }
+    if rounds.number + 1 == levels {
+        return Rounds {
+            rounds: QUICK_ROUNDS,
+            ..rounds
+        };
+    }
+    let (count, sweeps) = match rounds.number {
+        0 => (1, 1),
+        _ => (2, rounds.sweeps),
+    };
     Rounds {
-        rounds: if rounds.number == 0 { 1 } else { 2 },
+        rounds: count,
+        sweeps,
         radius: rounds.radius.min(QUICK_RADIUS),
         ..rounds
     }

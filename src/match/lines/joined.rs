@@ -5,7 +5,8 @@ use super::{ACROSS, Line, NEAR, Point, SUPPORT, TURN, is_hole, turn};
 use crate::r#match::level::Level;
 
 /// What share of the part of a line that is looked at must be edge points, and how much of it must be seen at least.
-const COVER: f32 = 0.65;
+/// Where lines cross, as on a chequered floor, up to a half has none.
+const COVER: f32 = 0.55;
 const LEAST_SEEN: f32 = 9.0;
 /// The least correlation of both sides' profiles.
 const ALIKE: f32 = 0.75;
