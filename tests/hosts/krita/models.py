@@ -13,6 +13,7 @@ from hands import (
     filled_layer,
     fits,
     idle,
+    layers,
     photograph,
     plugin,
     refused,
