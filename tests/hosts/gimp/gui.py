@@ -276,10 +276,31 @@ def engines():
         else:
             shot("gimp%d-%s" % (G.VERSION, engine))
             leave()
+    if G.VERSION == 3:
+        ended_early(image, before)
     shutil.rmtree(models)
     os.makedirs(models)
     left_with()
     G.close(display)
+
+
+def ended_early(image, before):
+    """A fill in steps is seen as it is made, and ends with what there is when the user says so."""
+    own = {"steps": 900, "scheduler": "ddim"}
+    left_with(settings={"": {"engine": "diffusion"}, "diffusion": own})
+    window = open_dialog("steps")
+    if window is None:
+        return
+    press("Return", DIALOG_NAME)
+    time.sleep(0.4)
+    press("alt+h", DIALOG_NAME)
+    if wait("the fill that was ended early", lambda: state(image) != before, 20):
+        check("the dialog went with it", not windows(DIALOG_NAME))
+        press("ctrl+z")
+        wait("undo what was ended early", lambda: state(image) == before, 10)
+    else:
+        shot("gimp3-not-ended")
+        leave()
 
 
 def dialog():
