@@ -2,6 +2,7 @@
 """An engine with a model and a prompt. The model is tiny, and its fill is noise."""
 
 import os
+from typing import Any
 
 from hands import (
     APP,
@@ -108,7 +109,8 @@ def ended_early():
     picture = Picture()
     yield from picture.open()
     picture.select(HOLES[0])
-    remember("layer", **dict(TINY, steps=900, scheduler="ddim"), prompt="a tree")
+    values: Any = dict(TINY, steps=900, scheduler="ddim", prompt="a tree")
+    remember("layer", **values)
     before, tree = picture.seen(), layers(picture.doc.rootNode())
     APP.action("mend_inpaint_again").trigger()
     yield lambda: shown("mend_inpaint_dialog")
