@@ -31,6 +31,7 @@
 //! | [`catalog`] | 3 | known and installed models: files, SHA-256, licence, where from |
 //! | `engines` | 4 | the `Engine` trait, one file an engine |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
+//! | [`select`] | 5 | an object's mask from clicks or a box |
 //! | [`capi`] | 6 | the C ABI |
 
 #[doc(hidden)]
@@ -47,6 +48,7 @@ pub mod pixels;
 pub mod plan;
 pub mod progress;
 pub mod request;
+pub mod select;
 
 // The floors below, which have a crate of their own.
 pub use mend_infer::error;

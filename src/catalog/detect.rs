@@ -3,6 +3,7 @@
 
 use super::bad;
 use crate::error::Result;
+use crate::models::MobileSam;
 use crate::weights::Weights;
 use std::fs;
 use std::path::Path;
@@ -26,6 +27,8 @@ pub enum Kind {
     /// A network for region-aware diffusion, or ADM's that one is made from: a folder with `unet/` alone, or one
     /// file.
     Rad,
+    /// MobileSAM, which selects objects, in one file.
+    MobileSam,
 }
 
 /// The family whose networks it holds or changes.
@@ -44,7 +47,7 @@ pub enum Base {
     Any,
 }
 
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 8] = [
     (Kind::Diffusers, "diffusers"),
     (Kind::Checkpoint, "checkpoint"),
     (Kind::Lora, "lora"),
@@ -52,6 +55,7 @@ const KINDS: [(Kind, &str); 7] = [
     (Kind::Lama, "lama"),
     (Kind::Migan, "migan"),
     (Kind::Rad, "rad"),
+    (Kind::MobileSam, "mobile-sam"),
 ];
 
 const BASES: [(Base, &str); 5] = [
@@ -68,13 +72,14 @@ impl Kind {
         KINDS.iter().find(|(k, _)| *k == self).map_or("?", |k| k.1)
     }
 
-    /// The id of the engine that uses models of this kind.
+    /// The id of the engine that uses models of this kind; `select` for what selects and does not fill.
     pub fn engine(self) -> &'static str {
         match self {
             Self::Diffusers | Self::Checkpoint | Self::Lora | Self::Taesd => "diffusion",
             Self::Lama => "lama",
             Self::Migan => "migan",
             Self::Rad => "rad",
+            Self::MobileSam => "select",
         }
     }
 
@@ -198,6 +203,9 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
     if ends("encoder.b512.fromrgb.weight") || ends("encoder.b256.fromrgb.weight") {
         return Ok((Kind::Migan, Base::Any));
     }
+    if MobileSam::is(weights) {
+        return Ok((Kind::MobileSam, Base::Any));
+    }
     let prefix = "model.diffusion_model.input_blocks.";
     if let Some(first) = shape(&format!("{prefix}0.0.weight")) {
         let text = shape(&format!(
@@ -209,7 +217,7 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
         "one network of a diffusers folder; import the whole folder"
     } else {
         "no checkpoint, LoRA or tiny autoencoder that Mend knows; take one of Stable Diffusion 1.5 \
-         or 2, LaMa, MI-GAN or RAD"
+         or 2, LaMa, MI-GAN, RAD or MobileSAM"
     };
     let refused = weights.refused();
     Err(bad(weights.name(), format!("this is {what}{refused}")))

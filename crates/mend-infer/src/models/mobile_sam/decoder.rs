@@ -117,7 +117,10 @@ impl MaskDecoder {
             output_padding: (0, 0),
             groups: 1,
         };
-        let (upscaling, by) = (scope.pp("output_upscaling"), scope.pp("output_hypernetworks_mlps"));
+        let (upscaling, by) = (
+            scope.pp("output_upscaling"),
+            scope.pp("output_hypernetworks_mlps"),
+        );
         let (half, quarter) = (width / 4, width / 8);
         Ok(Self {
             transformer: TwoWay::new(cx, &scope.pp("transformer"), width)?,

@@ -113,9 +113,7 @@ impl MobileSam {
         }
         let features = self.encoder.forward(run, framed(run, picture, side)?)?;
         let shape = features.dims().to_vec();
-        let positions = run.write(&shape, |out| {
-            self.prompt.grid(run, side / STRIDE, out)
-        })?;
+        let positions = run.write(&shape, |out| self.prompt.grid(run, side / STRIDE, out))?;
         Ok(Embedded {
             features: features.into_tensor(),
             positions: positions.into_tensor(),

@@ -42,7 +42,11 @@ impl PromptEncoder {
     pub fn new(scope: &Scope, width: usize) -> Result<Self> {
         let matrix = "pe_layer.positional_encoding_gaussian_matrix";
         let _: [usize; 2] = told(scope, matrix)?;
-        let row = |name: &str| scope.get(&format!("{name}.weight"), &[1, width])?.into_f32();
+        let row = |name: &str| {
+            scope
+                .get(&format!("{name}.weight"), &[1, width])?
+                .into_f32()
+        };
         let meaning = |i: usize| row(&format!("point_embeddings.{i}"));
         Ok(Self {
             frequencies: scope.get(matrix, &[2, width / 2])?.into_f32()?,
@@ -76,10 +80,16 @@ impl PromptEncoder {
             let from = all.len();
             all.resize(from + width, 0.0);
             self.place(of(x), of(y), &mut all[from..]);
-            all[from..].iter_mut().zip(meaning).for_each(|(v, m)| *v += m);
+            all[from..]
+                .iter_mut()
+                .zip(meaning)
+                .for_each(|(v, m)| *v += m);
         };
         for point in points {
-            token((point.x, point.y), &self.meanings[usize::from(point.wanted)]);
+            token(
+                (point.x, point.y),
+                &self.meanings[usize::from(point.wanted)],
+            );
         }
         if let Some(Corners { from, to }) = corners {
             token(from, &self.meanings[2]);
@@ -108,7 +118,8 @@ impl PromptEncoder {
         let (across, down) = self.frequencies.split_at(self.frequencies.len() / 2);
         let (sines, cosines) = out.split_at_mut(across.len());
         for (i, (sine, cosine)) in sines.iter_mut().zip(cosines).enumerate() {
-            let turns = (2.0 * x - 1.0) * f64::from(across[i]) + (2.0 * y - 1.0) * f64::from(down[i]);
+            let turns =
+                (2.0 * x - 1.0) * f64::from(across[i]) + (2.0 * y - 1.0) * f64::from(down[i]);
             let (s, c) = (TAU * turns).sin_cos();
             (*sine, *cosine) = (s as f32, c as f32);
         }

@@ -5,8 +5,8 @@ use super::*;
 use crate::kernels::Path;
 use crate::models::testing::{full_size, list};
 use crate::models::tests::{Blocks, compare};
-use crate::nn::tests::{Golden, floats, planes};
 use crate::nn::from_vec;
+use crate::nn::tests::{Golden, floats, planes};
 
 const FRAME: usize = 96;
 
@@ -93,9 +93,17 @@ fn the_published_files_tensors_are_read() {
         assert!(known.iter().any(|k| name.contains(k)), "{name}");
     }
     // 9.7 M parameters of 16 bits here, and the windows' biases laid out in full.
-    assert!((19 << 20..40 << 20).contains(&net.bytes()), "{}", net.bytes());
+    assert!(
+        (19 << 20..40 << 20).contains(&net.bytes()),
+        "{}",
+        net.bytes()
+    );
     let cost = net.cost(&cx, SIDE).unwrap();
-    assert!((60_000_000_000..90_000_000_000).contains(&cost.flops), "{}", cost.flops);
+    assert!(
+        (60_000_000_000..90_000_000_000).contains(&cost.flops),
+        "{}",
+        cost.flops
+    );
     assert!(cost.bytes < 160 << 20, "{} MiB", cost.bytes >> 20);
 }
 

@@ -3,8 +3,8 @@
 
 use super::{told, unfit};
 use crate::error::Result;
-use crate::memory::filled;
 use crate::kernels::{Activation, Bias, Context, ConvShape};
+use crate::memory::filled;
 use crate::nn::{
     Act, Columns, Conv2d, Extra, Heads, LayerNorm, Linear, Run, Windows, attend_biased, each,
     from_vec, values,
@@ -168,7 +168,11 @@ impl Stage {
     /// Stage `i`; `width` is what it gets, then what it gives.
     fn new(cx: &Context, scope: &Scope, i: usize, width: &mut usize) -> Result<Self> {
         let (channels, blocks) = (*width, scope.pp("blocks"));
-        let probe = if i == 0 { "conv1.c.weight" } else { "attn.qkv.weight" };
+        let probe = if i == 0 {
+            "conv1.c.weight"
+        } else {
+            "attn.qkv.weight"
+        };
         let depth = (0..).take_while(|n| blocks.pp(n).has(probe)).count();
         let blocks = each(cx, depth, |n| {
             let own = blocks.pp(n);

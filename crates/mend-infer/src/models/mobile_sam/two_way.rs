@@ -57,12 +57,7 @@ impl Attention {
         all.map(Linear::bytes).iter().sum()
     }
 
-    fn forward(
-        &self,
-        run: &Run,
-        [q, k, v]: [&Tensor; 3],
-        add: Option<&Tensor>,
-    ) -> Result<Act> {
+    fn forward(&self, run: &Run, [q, k, v]: [&Tensor; 3], add: Option<&Tensor>) -> Result<Act> {
         let heads = Heads {
             heads: HEADS,
             dim: self.q.outputs() / HEADS,
@@ -103,7 +98,12 @@ impl Block {
             lin1: Linear::new(cx, &scope.pp("mlp.lin1"), inner, width)?,
             lin2: Linear::new(cx, &scope.pp("mlp.lin2"), width, inner)?,
             from_picture: attention("cross_attn_image_to_token")?,
-            norms: [norm("norm1")?, norm("norm2")?, norm("norm3")?, norm("norm4")?],
+            norms: [
+                norm("norm1")?,
+                norm("norm2")?,
+                norm("norm3")?,
+                norm("norm4")?,
+            ],
         })
     }
 
@@ -160,7 +160,9 @@ impl TwoWay {
     /// Reads the weights.
     pub fn new(cx: &Context, scope: &Scope, width: usize) -> Result<Self> {
         let layers = scope.pp("layers");
-        let depth = (0..).take_while(|i| layers.pp(i).has("norm1.weight")).count();
+        let depth = (0..)
+            .take_while(|i| layers.pp(i).has("norm1.weight"))
+            .count();
         Ok(Self {
             blocks: each(cx, depth, |i| Block::new(cx, &layers.pp(i), width, i == 0))?,
             last: Attention::new(cx, &scope.pp("final_attn_token_to_image"), width)?,
