@@ -13,3 +13,4 @@ mod previews;
 #[cfg(target_os = "linux")]
 mod programs;
 mod rust;
+mod select;
