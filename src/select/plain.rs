@@ -1,6 +1,6 @@
 //! Without a network: the object is where one comes from the clicks, past weaker edges than from elsewhere.
 //!
-//! A watershed from seeds (the image foresting transform with the largest edge on the way; Falcão, Stolfi,
+//! A watershed from seeds (the image foresting transform with the strongest edge on the way; Falcão, Stolfi,
 //! Lotufo 2004): a path costs its strongest edge, and each pixel goes to the seed that reaches it at
 //! the least cost, of equals to the nearer one. Where nothing is said of what is not the object, the pixels of
 //! the picture's frame say it that lie behind strong edges, as seen from the clicks; in a box without a
@@ -38,8 +38,9 @@ pub struct Seed {
 pub struct Plain {
     width: usize,
     height: usize,
-    /// Lightness, red against green, yellow against blue; without the finest grain.
-    colours: Vec<[f32; 3]>,
+    /// How strong an edge each pixel lies on, of 255. A path is held up by the pixels on an edge and not by the
+    /// steps between them: along a slanted edge it could climb in steps as small as it likes.
+    edges: Vec<u8>,
 }
 
 impl Plain {
@@ -49,6 +50,7 @@ impl Plain {
     /// [`crate::ErrorKind::Memory`].
     pub fn new(picture: &RgbImage) -> Result<Self> {
         let (width, height) = (picture.width, picture.height);
+        // Lightness, red against green, yellow against blue; without the finest grain.
         let mut colours = memory::filled(width * height, [0f32; 3], WHAT)?;
         for (i, colour) in colours.iter_mut().enumerate() {
             let (x, y) = (i % width, i / width);
@@ -69,10 +71,24 @@ impl Plain {
             let light = 0.3 * r + 0.59 * g + 0.11 * b;
             *colour = [light, 0.7 * (r - g), 0.5 * (0.5 * (r + g) - b)];
         }
+        let mut edges = memory::filled(width * height, 0u8, WHAT)?;
+        for (i, edge) in edges.iter_mut().enumerate() {
+            let (x, y) = (i % width, i / width);
+            let row = y * width;
+            let (left, right) = (row + x.saturating_sub(1), row + (x + 1).min(width - 1));
+            let above = y.saturating_sub(1) * width + x;
+            let below = (y + 1).min(height - 1) * width + x;
+            let apart = |a: usize, b: usize| {
+                let pairs = colours[a].iter().zip(&colours[b]);
+                pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>()
+            };
+            let slope = (apart(left, right) + apart(above, below)).sqrt();
+            *edge = (slope * SCALE).round().min(255.0) as u8;
+        }
         Ok(Self {
             width,
             height,
-            colours,
+            edges,
         })
     }
 
@@ -154,13 +170,6 @@ impl Plain {
         Ok(())
     }
 
-    /// How strong the edge between two pixels is.
-    fn edge(&self, a: usize, b: usize) -> u8 {
-        let (a, b) = (&self.colours[a], &self.colours[b]);
-        let square: f32 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
-        (square.sqrt() * SCALE).round().min(255.0) as u8
-    }
-
     /// The label of the seed that reaches each pixel, and at what cost.
     fn flood(&self, start: &[u8]) -> Result<(Vec<u8>, Vec<u8>)> {
         let (w, h) = (self.width, self.height);
@@ -185,7 +194,7 @@ impl Plain {
             for ny in y.saturating_sub(1)..(y + 2).min(h) {
                 for nx in x.saturating_sub(1)..(x + 2).min(w) {
                     let j = ny * w + nx;
-                    let cost = costs[i].max(self.edge(i, j));
+                    let cost = costs[i].max(self.edges[j]);
                     if !done[j] && (cost < costs[j] || labels[j] == 0) {
                         (labels[j], costs[j]) = (labels[i], cost);
                         queues[usize::from(cost)].push_back(j as u32);

@@ -20,7 +20,15 @@ fn picture() -> Picture {
     for y in 0..SIZE.1 {
         for x in 0..SIZE.0 {
             let inside = (12..30).contains(&x) && (8..24).contains(&y);
-            made.set_pixel(x, y, if inside { &[220, 180, 90] } else { &[40, 50, 60] });
+            made.set_pixel(
+                x,
+                y,
+                if inside {
+                    &[220, 180, 90]
+                } else {
+                    &[40, 50, 60]
+                },
+            );
         }
     }
     made
@@ -70,7 +78,16 @@ fn select(
     // SAFETY: live, or null where C may be so wrong.
     let status = unsafe {
         let (at, count) = (clicks.as_ptr(), clicks.len());
-        mend_select(seen, at, count, area, 0, &image_mut(dst), &mut report, &mut err)
+        mend_select(
+            seen,
+            at,
+            count,
+            area,
+            0,
+            &image_mut(dst),
+            &mut report,
+            &mut err,
+        )
     };
     outcome(status, err)?;
     Ok(serde_json::from_str(&taken(report)).expect("JSON"))

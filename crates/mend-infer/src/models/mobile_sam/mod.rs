@@ -57,6 +57,11 @@ impl Embedded {
         self.side
     }
 
+    /// What the encoder made, `[1, side / 16, side / 16, channels]`.
+    pub fn features(&self) -> &Tensor {
+        &self.features
+    }
+
     /// Bytes that it holds.
     pub fn bytes(&self) -> usize {
         4 * (self.features.elem_count() + self.positions.elem_count())
