@@ -3,7 +3,6 @@
 
 use super::bad;
 use crate::error::Result;
-use crate::models::MobileSam;
 use crate::weights::Weights;
 use std::fs;
 use std::path::Path;
@@ -203,7 +202,11 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
     if ends("encoder.b512.fromrgb.weight") || ends("encoder.b256.fromrgb.weight") {
         return Ok((Kind::Migan, Base::Any));
     }
-    if MobileSam::is(weights) {
+    let sam = [
+        "image_encoder.patch_embed.seq.0.c.weight",
+        "mask_decoder.iou_token.weight",
+    ];
+    if sam.iter().all(|name| weights.contains(name)) {
         return Ok((Kind::MobileSam, Base::Any));
     }
     let prefix = "model.diffusion_model.input_blocks.";

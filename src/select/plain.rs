@@ -161,11 +161,24 @@ impl Plain {
     fn behind(&self, start: &mut [u8]) -> Result<()> {
         let (_, costs) = self.flood(start)?;
         let most = costs.iter().copied().max().unwrap_or(0);
-        for (s, cost) in start.iter_mut().zip(&costs) {
-            // Where there is no edge, all of the box is meant.
-            if *s == 0 && (most <= NOTHING || f32::from(*cost) >= BEHIND * f32::from(most)) {
-                *s = OBJECT;
-            }
+        let strong = |edge: u8| f32::from(edge) >= BEHIND * f32::from(most);
+        // Where there is no edge, all of the box is meant.
+        let behind = |i: usize| most <= NOTHING || strong(costs[i]);
+        // What lies on the edge itself goes to the nearer side, if there is anything else.
+        let within = |i: usize| behind(i) && (most <= NOTHING || !strong(self.edges[i]));
+        let open = |i: &usize| start[*i] == 0;
+        let mut object: Vec<usize> = (0..start.len())
+            .filter(open)
+            .filter(|i| within(*i))
+            .collect();
+        if object.is_empty() {
+            object = (0..start.len())
+                .filter(open)
+                .filter(|i| behind(*i))
+                .collect();
+        }
+        for i in object {
+            start[i] = OBJECT;
         }
         Ok(())
     }
