@@ -4,9 +4,9 @@ weights loaded.
 
     benches/mobile_sam.py --python VENV/bin/python [--threads 2] [--passes 7]
 
-The weights are random, written to a file once and read by both sides; the published network takes as
-long. PyTorch computes the definition in `tests/golden/mobile_sam.py`, and its embedding is compared
-with ours. The Python needs torch, numpy and safetensors. Times are medians; memory is the whole
+The weights are random, written to a file once and read by both sides; the published network takes
+as long. PyTorch computes the definition in `tests/golden/mobile_sam.py`, and its embedding is
+compared with ours. The Python needs torch, numpy and safetensors. Times are medians; memory is the whole
 process's peak.
 """
 
@@ -93,7 +93,8 @@ def compare(binary, args):
             f"{mend / peer:.2f} of it"
         )
     print(
-        f"Mend's peak {int(peak) / 1000:.0f} MB, loaded in {loaded:.2f} s; largest error {error:.1e}"
+        f"Mend's peak {int(peak) / 1000:.0f} MB, loaded in {loaded:.2f} s; "
+        f"largest error {error:.1e}"
     )
 
 

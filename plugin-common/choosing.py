@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Selecting an object by clicks and boxes: what was pointed at, and the mask that it means, which is
-made on a thread while a dialog is open.
+"""Selecting an object by clicks and boxes: what was pointed at, and the mask that it means, which
+is made on a thread while a dialog is open.
 
 Knows no host and no toolkit. One copy serves every host. Python's standard library only, 3.8 or
 newer. All methods of Chooser belong on the dialog's thread, and none of them waits; a timer of the
@@ -134,7 +134,7 @@ class Chooser:
 
     def click(self, x, y, wanted):
         """The object is there, or is not."""
-        self._ask(self.asked._replace(clicks=self.asked.clicks + ((x, y, bool(wanted)),)))
+        self._ask(self.asked._replace(clicks=(*self.asked.clicks, (x, y, bool(wanted)))))
 
     def box(self, area):
         """The object is in there; a box before it goes."""

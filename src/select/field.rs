@@ -47,10 +47,10 @@ impl Field {
     fn bounds(&self, width: u32, height: u32) -> Rect {
         let all = &self.values;
         let inside = |row: &[f32]| row.iter().any(|v| *v > 0.0);
-        let rows = (0..all.height).filter(|y| inside(all.row(*y)));
-        let (top, bottom) = (rows.clone().next(), rows.last());
-        let columns = (0..all.width).filter(|x| (0..all.height).any(|y| all.row(y)[*x] > 0.0));
-        let (left, right) = (columns.clone().next(), columns.last());
+        let mut rows = (0..all.height).filter(|y| inside(all.row(*y)));
+        let (top, bottom) = (rows.clone().next(), rows.next_back());
+        let mut columns = (0..all.width).filter(|x| (0..all.height).any(|y| all.row(y)[*x] > 0.0));
+        let (left, right) = (columns.clone().next(), columns.next_back());
         let (Some(top), Some(bottom), Some(left), Some(right)) = (top, bottom, left, right) else {
             return Rect::default();
         };

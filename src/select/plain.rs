@@ -140,7 +140,8 @@ impl Plain {
         let object: Vec<u8> = start.iter().map(|s| s & OBJECT).collect();
         let (_, costs) = self.flood(&object)?;
         let (w, h) = (self.width, self.height);
-        let frame = |i: &usize| i % w == 0 || i % w == w - 1 || *i < w || *i >= w * (h - 1);
+        let frame =
+            |i: &usize| i.is_multiple_of(w) || i % w == w - 1 || *i < w || *i >= w * (h - 1);
         let most = (0..w * h)
             .filter(frame)
             .map(|i| costs[i])

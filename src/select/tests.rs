@@ -17,7 +17,7 @@ fn disk(w: u32, h: u32, centre: (f64, f64), radius: f64, colour: [u8; 3]) -> Vec
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let grain = (state >> 29) as u8;
             let (dx, dy) = (f64::from(x) - centre.0, f64::from(y) - centre.1);
-            let inside = dx.hypot(dy) <= radius;
+            let inside = dx * dx + dy * dy <= radius * radius;
             let slope = (x * 30 / w) as u8;
             for c in colour {
                 pixels.push(match inside {
@@ -48,7 +48,8 @@ fn overlap(selected: &Selected, centre: (f64, f64), radius: f64) -> f64 {
     let (mut both, mut either) = (0, 0);
     for y in 0..h {
         for (x, v) in selected.row(y).iter().enumerate().take(w as usize) {
-            let inside = (x as f64 - centre.0).hypot(f64::from(y) - centre.1) <= radius;
+            let (dx, dy) = (x as f64 - centre.0, f64::from(y) - centre.1);
+            let inside = dx * dx + dy * dy <= radius * radius;
             both += u32::from(inside && *v > 0);
             either += u32::from(inside || *v > 0);
         }
@@ -161,7 +162,8 @@ fn what_makes_no_sense_is_refused_in_words() {
         .unwrap();
     let area = |x0, y0, x1, y1| Some(Area { x0, y0, x1, y1 });
     let many = vec![click(1.0, 1.0, true); MOST_CLICKS + 1];
-    let cases: [(&[Click], Option<Area>, Option<u32>, &str); 8] = [
+    type Case<'a> = (&'a [Click], Option<Area>, Option<u32>, &'a str);
+    let cases: [Case; 8] = [
         (&[], None, None, "a point on it, or a box"),
         (
             &[click(1.0, 1.0, false)],

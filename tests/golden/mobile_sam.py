@@ -5,9 +5,9 @@ and mobile_sam.txt, the names and shapes of the published one's state dict.
     venv/bin/python mobile_sam.py
 
 The network is written down here after ChaoningZhang/MobileSAM's `mobile_sam/modeling` and its
-`build_sam_vit_t`, with their modules' names. What the published file holds and masks by clicks do not
-use (`norm_head`, `head`, `mask_downscaling`) is in the list of names only. `benches/mobile_sam.py`
-times the same definition.
+`build_sam_vit_t`, with their modules' names. What the published file holds and masks by clicks do
+not use (`norm_head`, `head`, `mask_downscaling`) is in the list of names only.
+`benches/mobile_sam.py` times the same definition.
 """
 
 import math
@@ -386,7 +386,7 @@ def draw(model):
                 p.uniform_(0.6, 1.6)
             elif p.dim() == 1:
                 p.uniform_(-0.4, 0.4)
-            elif "embed" in name or "token" in name and "attn" not in name:
+            elif "embed" in name or ("token" in name and "attn" not in name):
                 p.normal_()
             else:
                 p.normal_(std=1.4 / p[0].numel() ** 0.5)
@@ -395,7 +395,7 @@ def draw(model):
                 b.uniform_(-0.3, 0.3)
             elif name.endswith("running_var"):
                 b.uniform_(0.5, 1.5)
-        for name, value in model.state_dict().items():
+        for value in model.state_dict().values():
             if value.is_floating_point():
                 value.copy_(value.half().float())
 

@@ -52,7 +52,7 @@ struct Stage {
 }
 
 enum Block {
-    Conv(MbConv),
+    Conv(Box<MbConv>),
     Window(Box<WindowBlock>),
 }
 
@@ -177,7 +177,7 @@ impl Stage {
         let blocks = each(cx, depth, |n| {
             let own = blocks.pp(n);
             Ok(match i {
-                0 => Block::Conv(MbConv::new(cx, &own, channels)?),
+                0 => Block::Conv(Box::new(MbConv::new(cx, &own, channels)?)),
                 _ => Block::Window(Box::new(WindowBlock::new(cx, &own, channels)?)),
             })
         })?;
@@ -302,7 +302,8 @@ impl WindowAttention {
         let [heads, places] = told::<2>(scope, "attention_biases")?;
         let side = places.isqrt();
         // Larger windows than any that is published are no such network.
-        if side * side != places || side > 64 || heads > channels || channels % heads != 0 {
+        if side * side != places || side > 64 || heads > channels || !channels.is_multiple_of(heads)
+        {
             return Err(unfit(scope, "its windows or heads make no sense"));
         }
         let table = scope.get("attention_biases", &[heads, places])?;
