@@ -6,8 +6,8 @@ weights loaded.
 
 The weights are random, written to a file once and read by both sides; the published network takes
 as long. PyTorch computes the definition in `tests/golden/mobile_sam.py`, and its embedding is
-compared with ours. The Python needs torch, numpy and safetensors. Times are medians; memory is the whole
-process's peak.
+compared with ours. The Python needs torch, numpy and safetensors. Times are medians; memory is the
+whole process's peak.
 """
 
 import argparse

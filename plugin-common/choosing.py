@@ -223,8 +223,9 @@ class _Worker(threading.Thread):
 
     def __init__(self, selector, image, cancel):
         super().__init__(name="mend-select", daemon=True)
-        self.looked = False
-        self._selector, self._image, self._flag = selector, image, cancel
+        self.looked, self._flag = False, cancel
+        self._selector: Any = selector
+        self._image: Any = image
         self._change = threading.Condition()
         self._wanted: Any = None
         self._done: Any = None
@@ -263,7 +264,8 @@ class _Worker(threading.Thread):
                     self._change.wait()
                 if self._stopped:
                     return
-                order, self._wanted = self._wanted, None
+                wanted, self._wanted = self._wanted, None
+            order: Any = wanted
             asked, grow = order
             try:
                 kind = native.GRAY | native.U8

@@ -119,7 +119,8 @@ pub unsafe extern "C" fn mend_inpainter_free(inpainter: *mut mend_inpainter) {
 ///   these, without "auto", see mend_expanded_size; "bytes" is as "max-memory".
 /// - "engines": an array of {"id", "label", "summary", "params" (the engine's own), "available"}.
 /// - "models": an array of the models in the models folder and of those that can be fetched: "id",
-///   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it),
+///   "state" ("installed", "known", "partial" or "broken"), "kind", "base", "engine" (which uses it; null for
+///   one that mend_select uses),
 ///   "bytes", "licence" (null, or "name" and "url"); installed ones also have "path", others "get"
 ///   (the command that gets it), and broken ones "error".
 ///

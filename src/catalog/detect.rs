@@ -71,14 +71,14 @@ impl Kind {
         KINDS.iter().find(|(k, _)| *k == self).map_or("?", |k| k.1)
     }
 
-    /// The id of the engine that uses models of this kind; `select` for what selects and does not fill.
-    pub fn engine(self) -> &'static str {
+    /// The id of the engine that uses models of this kind; `None` for what selects and does not fill.
+    pub fn engine(self) -> Option<&'static str> {
         match self {
-            Self::Diffusers | Self::Checkpoint | Self::Lora | Self::Taesd => "diffusion",
-            Self::Lama => "lama",
-            Self::Migan => "migan",
-            Self::Rad => "rad",
-            Self::MobileSam => "select",
+            Self::Diffusers | Self::Checkpoint | Self::Lora | Self::Taesd => Some("diffusion"),
+            Self::Lama => Some("lama"),
+            Self::Migan => Some("migan"),
+            Self::Rad => Some("rad"),
+            Self::MobileSam => None,
         }
     }
 

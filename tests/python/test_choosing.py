@@ -62,7 +62,7 @@ def image():
 
 
 class Choosing(unittest.TestCase):
-    def chooser(self, selector, state=choosing.WAITING):
+    def chooser(self, selector, state: Any = choosing.WAITING):
         chooser = Chooser(selector, image())
         self.addCleanup(chooser.close)
         if state:

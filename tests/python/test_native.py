@@ -240,9 +240,10 @@ class Real(unittest.TestCase):
         self.assertTrue(steps and steps[-1].share == 1.0)
         # What was seen outlives both.
         del selector, image
-        out = native.Image(bytearray(self.W * self.H), self.W, self.H, native.GRAY | native.U8)
+        mask = bytearray(self.W * self.H)
+        out = native.Image(mask, self.W, self.H, native.GRAY | native.U8)
         for clicks, area in (([(40, 30, True)], None), ([], (25, 15, 65, 55))):
-            out.data[:] = b"\x07" * len(out.data)
+            mask[:] = b"\x07" * len(mask)
             report = seen.select(clicks, out, area, grow=0)
             self.assertEqual(report["way"], "plain")
             self.assertEqual(report["pixels"], out.data.count(255))
