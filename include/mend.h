@@ -139,6 +139,18 @@ typedef struct mend_inpainter mend_inpainter;
 typedef struct mend_request mend_request;
 
 /**
+ * A picture that a selector has looked at. It holds nothing of the picture's memory and nothing of the
+ * selector, which may both be freed before it.
+ */
+typedef struct mend_seen mend_seen;
+
+/**
+ * Finds objects in pictures. Making one costs nothing; threads start and the network loads with the
+ * first picture and stay for the next. Make one and keep it.
+ */
+typedef struct mend_selector mend_selector;
+
+/**
  * Different fills of one hole, the best first, to choose from. They hold the pixels that they fill and
  * nothing of what they were made with, which may all be freed before them.
  */
@@ -282,6 +294,50 @@ typedef struct mend_transfer {
  * mend_progress_fn holds here too.
  */
 typedef int32_t (*mend_transfer_fn)(const struct mend_transfer *transfer, void *user);
+
+/**
+ * A place that the user pointed at.
+ *
+ * Its layout is frozen.
+ */
+typedef struct mend_click {
+    /**
+     * Column of the picture: 0 is the middle of the leftmost pixel.
+     */
+    double x;
+    /**
+     * Row of the picture: 0 is the middle of the top pixel.
+     */
+    double y;
+    /**
+     * 1 if the object is there; 0 if what is there does not belong to it.
+     */
+    uint32_t wanted;
+} mend_click;
+
+/**
+ * A box around an object: the pixels of two of its corners, which both lie inside.
+ *
+ * Its layout is frozen.
+ */
+typedef struct mend_box {
+    /**
+     * Left column.
+     */
+    double x0;
+    /**
+     * Top row.
+     */
+    double y0;
+    /**
+     * Right column, at least x0.
+     */
+    double x1;
+    /**
+     * Bottom row, at least y0.
+     */
+    double y1;
+} mend_box;
 
 /**
  * The call did what it says.
@@ -843,6 +899,99 @@ mend_status mend_models_remove(const struct mend_inpainter *inpainter,
                                const char *id,
                                char **json,
                                struct mend_error **err);
+
+/**
+ * Makes a selector with every option at its default.
+ *
+ * *out receives it; free it with mend_selector_free. On failure *out is NULL. 'err' may be NULL. Any
+ * thread. Since version 1.4 of the C interface.
+ */
+mend_status mend_selector_new(struct mend_selector **out,
+                              struct mend_error **err);
+
+/**
+ * Sets an option by name, those of mend_inpainter_set: "threads", "max-memory" and "models". If
+ * "max-memory" is less than the network needs, the plain selection serves.
+ *
+ * Both strings are copied. No pointer but 'err' may be NULL. No other thread may use the selector
+ * during the call. Since version 1.4 of the C interface.
+ *
+ * Errors as mend_inpainter_set. The selector stays as it was.
+ */
+mend_status mend_selector_set(struct mend_selector *selector,
+                              const char *name,
+                              const char *value,
+                              struct mend_error **err);
+
+/**
+ * Looks at a picture, so that clicks on it cost some hundredths of a second each.
+ *
+ * If MobileSAM is in the models folder ('mend models fetch mobile-sam'), its network looks, for about a
+ * second; otherwise the selection is a plain one by colour and edges, which finds a distinct object on
+ * plain ground. 'image' is a picture in any format; transparent pixels count as black. *out receives what
+ * was seen; free it with mend_seen_free. On failure *out is NULL.
+ *
+ * 'progress', 'user' and 'cancel' are as for mend_inpaint. 'progress', 'user', 'cancel' and 'err' may be
+ * NULL. Any number of threads may use one selector at once. Nobody may change 'image' during the call.
+ * Since version 1.4 of the C interface.
+ *
+ * MEND_ERR_IMAGE: the picture cannot be used, or has a pixel that is no number. MEND_ERR_MODEL,
+ * MEND_ERR_IO: the model cannot be used. MEND_ERR_MEMORY, MEND_ERR_CANCELLED.
+ */
+mend_status mend_selector_picture(const struct mend_selector *selector,
+                                  const struct mend_image *image,
+                                  mend_progress_fn progress,
+                                  void *user,
+                                  const struct mend_cancel *cancel,
+                                  struct mend_seen **out,
+                                  struct mend_error **err);
+
+/**
+ * Selects the object that clicks and a box mean, and writes its mask to 'dst'.
+ *
+ * 'clicks' are 'count' places, 0 to 1024; 'area' is a box, or NULL for none. At least one click that is
+ * wanted or a box is needed. A single click may mean a thing or a part of it; the network's best guess is
+ * taken. 'grow' widens the mask by so many pixels, 0 to 4096; below 0, by 0.4 % of the object's longer
+ * side, and 2 pixels at the least.
+ *
+ * 'dst' is one gray channel of u8 (MEND_LAYOUT_GRAY | MEND_DEPTH_U8) with the size of the picture: it
+ * receives 255 where the object is and 0 elsewhere, as mend_inpaint takes it. Bytes between the rows are not
+ * touched. On any failure 'dst' is not touched at all. The same clicks give the same mask, on any number
+ * of threads.
+ *
+ * *report receives a JSON object in UTF-8: "way" ("mobile-sam", or "plain" for the selection by colour
+ * and edges), "quality" (how well the network takes its mask and the object to agree, about 0 to 1, or
+ * null), "pixels" (how many are selected), "rect" ({"x", "y", "width", "height"}, around them), "grow"
+ * (pixels by which the mask was grown), "looking" and "seconds" (what mend_selector_picture and this
+ * call took) and "notes" (an array of strings for the user, such as that nothing was found, which is
+ * no failure). Free it with mend_string_free; on failure it is NULL.
+ *
+ * 'clicks' may be NULL if 'count' is 0. 'area', 'report' and 'err' may be NULL. Any number of threads may use
+ * what was seen at once, each with a 'dst' of its own. Since version 1.4 of the C interface.
+ *
+ * MEND_ERR_ARGUMENT: nothing says where the object is, a place is not in the picture, the box is turned
+ * about, or 'grow' or 'count' is too large. MEND_ERR_MASK: 'dst' cannot be used. MEND_ERR_MODEL,
+ * MEND_ERR_MEMORY.
+ */
+mend_status mend_select(const struct mend_seen *seen,
+                        const struct mend_click *clicks,
+                        size_t count,
+                        const struct mend_box *area,
+                        int32_t grow,
+                        const struct mend_image *dst,
+                        char **report,
+                        struct mend_error **err);
+
+/**
+ * Frees what was seen of a picture. NULL does nothing. No call may be using it.
+ */
+void mend_seen_free(struct mend_seen *seen);
+
+/**
+ * Frees a selector. NULL does nothing. No call may be using it. Its threads and its network end with
+ * the last of what it has seen.
+ */
+void mend_selector_free(struct mend_selector *selector);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -92,6 +92,19 @@ class mend_progress(ctypes.Structure):
     ]
 
 
+class mend_click(ctypes.Structure):
+    _fields_ = [("x", ctypes.c_double), ("y", ctypes.c_double), ("wanted", ctypes.c_uint32)]
+
+
+class mend_box(ctypes.Structure):
+    _fields_ = [
+        ("x0", ctypes.c_double),
+        ("y0", ctypes.c_double),
+        ("x1", ctypes.c_double),
+        ("y1", ctypes.c_double),
+    ]
+
+
 mend_progress_fn = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.POINTER(mend_progress), ctypes.c_void_p)
 
 
@@ -151,6 +164,27 @@ SIGNATURES = {
             _out,
         ],
     ),
+    "mend_selector_new": (_status, [_out, _out]),
+    "mend_selector_set": (_status, [_handle, _text, _text, _out]),
+    "mend_selector_picture": (
+        _status,
+        [_handle, _image, mend_progress_fn, ctypes.c_void_p, _handle, _out, _out],
+    ),
+    "mend_select": (
+        _status,
+        [
+            _handle,
+            ctypes.POINTER(mend_click),
+            ctypes.c_size_t,
+            ctypes.POINTER(mend_box),
+            ctypes.c_int32,
+            _image,
+            _out,
+            _out,
+        ],
+    ),
+    "mend_seen_free": (None, [_handle]),
+    "mend_selector_free": (None, [_handle]),
     "mend_inpaint_variations": (
         _status,
         [
@@ -502,18 +536,8 @@ class Inpainter(_Handle):
 
     def _run(self, function, request, images, progress, cancel, results):
         """Calls a function that fills."""
-        with _called(mend_progress_fn, Progress, progress) as trampoline:
-            _check(
-                self._library,
-                function,
-                self._pointer,
-                request._pointer,
-                *[_by_reference(image) for image in images],
-                trampoline,
-                None,
-                cancel._pointer if cancel else None,
-                *[ctypes.byref(result) for result in results],
-            )
+        given = [self._pointer, request._pointer]
+        _watched(self._library, function, given, images, progress, cancel, results)
 
     def _request(self, parameters, source=None, guide=None):
         request = _Handle(self._library, "request")
@@ -539,12 +563,74 @@ class Inpainter(_Handle):
         return request
 
     def _take_json(self, text):
-        if not text:
-            raise MendError(ERR_INTERNAL, "Mend's library gave no answer")
+        return _json(self._library, text)
+
+
+class Selector(_Handle):
+    """Finds objects by clicks. Threads start and the network loads with the first picture."""
+
+    def __init__(self, settings=None, library=None):
+        super().__init__(library or load(), "selector")
+        for name, value in (settings or {}).items():
+            _check(
+                self._library,
+                self._library.mend_selector_set,
+                self._pointer,
+                _encode(name),
+                _encode(value),
+            )
+
+    def cancel(self):
+        """A flag for `look`."""
+        return Cancel(self._library)
+
+    def look(self, image, progress=None, cancel=None):
+        """Looks at a picture, for about a second with a network; gives back Seen. `progress` and
+        `cancel` are as for Inpainter.inpaint."""
+        struct, keep = image._as_struct()
+        seen = ctypes.c_void_p()
+        function = self._library.mend_selector_picture
         try:
-            return json.loads(ctypes.string_at(text.value).decode("utf-8"))
+            given = [self._pointer]
+            _watched(self._library, function, given, [struct], progress, cancel, [seen])
         finally:
-            self._library.mend_string_free(text)
+            del keep
+        return Seen(self._library, seen)
+
+
+class Seen:
+    """A picture that was looked at; it keeps nothing of the picture or the selector."""
+
+    def __init__(self, library, pointer):
+        self._library, self._pointer = library, pointer
+
+    def __del__(self):
+        if getattr(self, "_pointer", None):
+            self._library.mend_seen_free(self._pointer)
+            self._pointer = None
+
+    def select(self, clicks, out, area=None, grow=-1):
+        """Writes the mask of what `clicks`, [(x, y, wanted)], and `area`, (x0, y0, x1, y1), mean to
+        `out`, an Image of GRAY | U8; gives back the report. `grow` below 0 widens it a little."""
+        _check_writable(out)
+        array = (mend_click * len(clicks))(*[(x, y, int(wanted)) for x, y, wanted in clicks])
+        struct, keep = out._as_struct()
+        text = ctypes.c_void_p()
+        try:
+            _check(
+                self._library,
+                self._library.mend_select,
+                self._pointer,
+                array,
+                len(clicks),
+                ctypes.byref(mend_box(*area)) if area is not None else None,
+                grow,
+                ctypes.byref(struct),
+                ctypes.byref(text),
+            )
+        finally:
+            del keep
+        return _json(self._library, text)
 
 
 class Variations:
@@ -582,6 +668,31 @@ class Variations:
             )
         finally:
             del keep_image, keep_out
+
+
+def _json(library, text):
+    """What a string of the library's says; it is freed."""
+    if not text:
+        raise MendError(ERR_INTERNAL, "Mend's library gave no answer")
+    try:
+        return json.loads(ctypes.string_at(text.value).decode("utf-8"))
+    finally:
+        library.mend_string_free(text)
+
+
+def _watched(library, function, given, images, progress, cancel, results):
+    """Calls a function that tells the progress of a fill."""
+    with _called(mend_progress_fn, Progress, progress) as trampoline:
+        _check(
+            library,
+            function,
+            *given,
+            *[_by_reference(image) for image in images],
+            trampoline,
+            None,
+            cancel._pointer if cancel else None,
+            *[ctypes.byref(result) for result in results],
+        )
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ mod vary;
 
 pub use expanded::Expanded;
 pub use options::Options;
+pub(crate) use pool::Pool;
 pub use prepared::Prepared;
 pub use variations::Variations;
 
@@ -49,7 +50,6 @@ use checks::needs_alpha;
 use expanded::check_keeps_size;
 use once_cell::sync::OnceCell;
 use part::Part;
-use pool::Pool;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Instant;

@@ -32,6 +32,7 @@
 //! | `fetch` | 4 | getting models from the network; only with the feature `fetch` |
 //! | `engines` | 4 | the `Engine` trait, one file an engine |
 //! | [`request`], [`inpainter`] | 5 | what is asked for, and the flow above |
+//! | [`select`] | 5 | an object's mask from clicks or a box |
 //! | [`capi`] | 6 | the C ABI |
 
 #[doc(hidden)]
@@ -50,6 +51,7 @@ pub mod pixels;
 pub mod plan;
 pub mod progress;
 pub mod request;
+pub mod select;
 
 // The floors below, which have a crate of their own.
 pub use mend_infer::error;

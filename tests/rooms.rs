@@ -30,6 +30,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("engines", 4),
     ("request", 5),
     ("inpainter", 5),
+    ("select", 5),
     ("capi", 6),
 ];
 
@@ -50,6 +51,7 @@ const LEVEL: &[(&[&str], &[&str])] = &[
         &["error", "memory", "json"],
     ),
     (&["inpainter"], &["request"]),
+    (&["select"], &["inpainter"]),
 ];
 
 /// Rooms that may hold `unsafe`.

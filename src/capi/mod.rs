@@ -44,6 +44,7 @@ mod run;
 mod variations;
 
 mod models;
+mod select;
 
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,10 @@ pub use request::{
     mend_request_set_mask,
 };
 pub use run::{mend_inpaint, mend_plan, mend_progress, mend_progress_fn};
+pub use select::{
+    mend_box, mend_click, mend_seen, mend_seen_free, mend_select, mend_selector,
+    mend_selector_free, mend_selector_new, mend_selector_picture, mend_selector_set,
+};
 pub use status::{
     MEND_ERR_ARGUMENT, MEND_ERR_BUDGET, MEND_ERR_CANCELLED, MEND_ERR_ENGINE, MEND_ERR_IMAGE,
     MEND_ERR_INTERNAL, MEND_ERR_IO, MEND_ERR_MASK, MEND_ERR_MEMORY, MEND_ERR_MODEL, MEND_ERR_NULL,

@@ -16,6 +16,8 @@ struct World {
     error: *mut mend_error,
     json: *mut c_char,
     variations: *mut mend_variations,
+    selector: *mut mend_selector,
+    seen: *mut mend_seen,
     pixels: [u8; 64],
     mask: [u8; 64],
 }
@@ -29,6 +31,8 @@ impl World {
             error: null_mut(),
             json: null_mut(),
             variations: null_mut(),
+            selector: null_mut(),
+            seen: null_mut(),
             pixels: std::array::from_fn(|i| i as u8),
             mask: [0; 64],
         };
@@ -52,6 +56,14 @@ impl World {
                 null_mut(),
                 null_mut(),
             );
+            assert_eq!(status, MEND_OK);
+            assert_eq!(mend_selector_new(&mut w.selector, null_mut()), MEND_OK);
+            let (models, folder) = (c"models".as_ptr(), c"/no/such/folder".as_ptr());
+            let status = mend_selector_set(w.selector, models, folder, null_mut());
+            assert_eq!(status, MEND_OK);
+            let (seen, none) = (&raw mut w.seen, null_mut());
+            let status =
+                mend_selector_picture(w.selector, &image, None, none, null(), seen, null_mut());
             assert_eq!(status, MEND_OK);
             let name = c"nonsense".as_ptr();
             let status = mend_request_set(w.request, name, name, &mut w.error);
@@ -99,6 +111,8 @@ impl Drop for World {
             mend_error_free(self.error);
             mend_string_free(self.json);
             mend_variations_free(self.variations);
+            mend_seen_free(self.seen);
+            mend_selector_free(self.selector);
         }
     }
 }
@@ -114,6 +128,38 @@ type Entry = unsafe fn(&mut World, out: *mut *mut c_void, err: *mut *mut mend_er
 
 /// Every entry point, called with arguments that it would accept.
 const ENTRIES: &[(&str, Entry)] = &[
+    // SAFETY, of these six: everything passed is live; a panic before a freeing leaves the object alive.
+    ("mend_selector_new", |_, out, err| unsafe {
+        Status(mend_selector_new(out.cast(), err))
+    }),
+    ("mend_selector_set", |w, _, err| unsafe {
+        let (name, value) = (c"threads".as_ptr(), c"1".as_ptr());
+        Status(mend_selector_set(w.selector, name, value, err))
+    }),
+    ("mend_selector_picture", |w, out, err| unsafe {
+        let image = World::image(&mut w.pixels);
+        let (none, out) = (null_mut(), out.cast());
+        let status = mend_selector_picture(w.selector, &image, None, none, null(), out, err);
+        Status(status)
+    }),
+    ("mend_select", |w, out, err| unsafe {
+        let click = mend_click {
+            x: 3.0,
+            y: 3.0,
+            wanted: 1,
+        };
+        let dst = World::image(&mut w.mask);
+        let status = mend_select(w.seen, &click, 1, null(), 0, &dst, out.cast(), err);
+        Status(status)
+    }),
+    ("mend_seen_free", |w, _, _| unsafe {
+        mend_seen_free(w.seen);
+        Fallback(true)
+    }),
+    ("mend_selector_free", |w, _, _| unsafe {
+        mend_selector_free(w.selector);
+        Fallback(true)
+    }),
     ("mend_abi_version", |_, _, _| {
         Fallback(mend_abi_version() == 0)
     }),

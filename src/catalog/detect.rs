@@ -26,6 +26,8 @@ pub enum Kind {
     /// A network for region-aware diffusion, or ADM's that one is made from: a folder with `unet/` alone, or one
     /// file.
     Rad,
+    /// MobileSAM, which selects objects, in one file.
+    MobileSam,
 }
 
 /// The family whose networks it holds or changes.
@@ -44,7 +46,7 @@ pub enum Base {
     Any,
 }
 
-const KINDS: [(Kind, &str); 7] = [
+const KINDS: [(Kind, &str); 8] = [
     (Kind::Diffusers, "diffusers"),
     (Kind::Checkpoint, "checkpoint"),
     (Kind::Lora, "lora"),
@@ -52,6 +54,7 @@ const KINDS: [(Kind, &str); 7] = [
     (Kind::Lama, "lama"),
     (Kind::Migan, "migan"),
     (Kind::Rad, "rad"),
+    (Kind::MobileSam, "mobile-sam"),
 ];
 
 const BASES: [(Base, &str); 5] = [
@@ -68,13 +71,14 @@ impl Kind {
         KINDS.iter().find(|(k, _)| *k == self).map_or("?", |k| k.1)
     }
 
-    /// The id of the engine that uses models of this kind.
-    pub fn engine(self) -> &'static str {
+    /// The id of the engine that uses models of this kind; `None` for what selects and does not fill.
+    pub fn engine(self) -> Option<&'static str> {
         match self {
-            Self::Diffusers | Self::Checkpoint | Self::Lora | Self::Taesd => "diffusion",
-            Self::Lama => "lama",
-            Self::Migan => "migan",
-            Self::Rad => "rad",
+            Self::Diffusers | Self::Checkpoint | Self::Lora | Self::Taesd => Some("diffusion"),
+            Self::Lama => Some("lama"),
+            Self::Migan => Some("migan"),
+            Self::Rad => Some("rad"),
+            Self::MobileSam => None,
         }
     }
 
@@ -86,6 +90,7 @@ impl Kind {
             Self::Taesd => "Speeds Stable Diffusion up",
             Self::Lama | Self::Migan => "Removes things",
             Self::Rad => "Removes things, step by step",
+            Self::MobileSam => "Selects objects",
         }
     }
 
@@ -209,6 +214,13 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
     if ends("encoder.b512.fromrgb.weight") || ends("encoder.b256.fromrgb.weight") {
         return Ok((Kind::Migan, Base::Any));
     }
+    let sam = [
+        "image_encoder.patch_embed.seq.0.c.weight",
+        "mask_decoder.iou_token.weight",
+    ];
+    if sam.iter().all(|name| weights.contains(name)) {
+        return Ok((Kind::MobileSam, Base::Any));
+    }
     let prefix = "model.diffusion_model.input_blocks.";
     if let Some(first) = shape(&format!("{prefix}0.0.weight")) {
         let text = shape(&format!(
@@ -220,7 +232,7 @@ pub(super) fn single(weights: &Weights) -> Result<(Kind, Base)> {
         "one network of a diffusers folder; import the whole folder"
     } else {
         "no checkpoint, LoRA or tiny autoencoder that Mend knows; take one of Stable Diffusion 1.5 \
-         or 2, LaMa, MI-GAN or RAD"
+         or 2, LaMa, MI-GAN, RAD or MobileSAM"
     };
     let refused = weights.refused();
     Err(bad(weights.name(), format!("this is {what}{refused}")))

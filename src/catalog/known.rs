@@ -199,6 +199,12 @@ const MIGAN: &[Row] = &[(
     "6f1f3530a1a2324b19752018ce756088b07973cda8d7d890034ace5c8a48c40b",
 )];
 
+const MOBILE_SAM: &[Row] = &[(
+    "mobile_sam.pt",
+    40_728_226,
+    "6dbb90523a35330fedd7f1d3dfc66f995213d81b29a5ca8108dbcdd4e37d6c2f",
+)];
+
 const OPENRAIL: [&str; 2] = [
     "CreativeML OpenRAIL-M",
     "https://huggingface.co/spaces/CompVis/stable-diffusion-license",
@@ -282,6 +288,23 @@ pub fn known() -> Vec<Model> {
                 ],
                 "",
                 LAMA,
+            )
+        },
+        Model {
+            url: "https://raw.githubusercontent.com/ChaoningZhang/MobileSAM/\
+                  34bbbfdface3c18e5221aa7de6032d7220c6c6a1/weights"
+                .to_owned(),
+            ..model(
+                "mobile-sam",
+                (Kind::MobileSam, Base::Any),
+                "MobileSAM",
+                "MobileSAM: selects what a click or a box means; fills nothing",
+                [
+                    "Apache-2.0",
+                    "https://github.com/ChaoningZhang/MobileSAM/blob/master/LICENSE",
+                ],
+                "",
+                MOBILE_SAM,
             )
         },
     ]

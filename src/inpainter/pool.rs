@@ -7,7 +7,7 @@ use std::process;
 
 /// Threads do not survive a fork. In a child process the pool refuses work, and its drop waits for
 /// nobody.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     /// `None` only while it is dropped.
     workers: Option<Workers>,
     process: u32,
@@ -18,7 +18,7 @@ impl Pool {
     ///
     /// # Errors
     /// [`ErrorKind::Memory`] when the system gives no more.
-    pub(super) fn new(count: usize) -> Result<Self> {
+    pub(crate) fn new(count: usize) -> Result<Self> {
         Ok(Self {
             workers: Some(Workers::new(count)?),
             process: process::id(),
@@ -29,7 +29,7 @@ impl Pool {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] in another process than the one that started them.
-    pub(super) fn threads(&self) -> Result<&Workers> {
+    pub(crate) fn threads(&self) -> Result<&Workers> {
         match &self.workers {
             Some(workers) if self.process == process::id() => Ok(workers),
             _ => Err(Error::new(

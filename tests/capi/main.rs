@@ -14,6 +14,7 @@ mod previews;
 #[cfg(target_os = "linux")]
 mod programs;
 mod rust;
+mod select;
 // The command line's tests fetch from it, too.
 #[allow(dead_code)]
 #[path = "../../crates/mend-cli/tests/cli/models/server.rs"]

@@ -55,7 +55,15 @@ SCALARS = {
     "uint64_t": ctypes.c_uint64,
     "mend_transfer_fn": native.mend_transfer_fn,
 }
-HANDLES = {"mend_inpainter", "mend_request", "mend_cancel", "mend_error", "mend_variations"}
+HANDLES = {
+    "mend_inpainter",
+    "mend_request",
+    "mend_cancel",
+    "mend_error",
+    "mend_variations",
+    "mend_selector",
+    "mend_seen",
+}
 
 
 def ctype(declaration, named=True):
@@ -75,6 +83,8 @@ def ctype(declaration, named=True):
         return ctypes.c_char_p
     if base == "mend_image":
         return ctypes.POINTER(native.mend_image)
+    if base in ("mend_click", "mend_box"):
+        return ctypes.POINTER(getattr(native, base))
     if base == "uint32_t":
         # A number that is given back.
         return ctypes.POINTER(ctypes.c_uint32)
@@ -126,6 +136,8 @@ class Header(unittest.TestCase):
         self.assertEqual(self.struct_fields("mend_image"), native.mend_image._fields_)
         self.assertEqual(self.struct_fields("mend_progress"), native.mend_progress._fields_)
         self.assertEqual(self.struct_fields("mend_transfer"), native.mend_transfer._fields_)
+        self.assertEqual(self.struct_fields("mend_click"), native.mend_click._fields_)
+        self.assertEqual(self.struct_fields("mend_box"), native.mend_box._fields_)
 
     def test_callbacks(self):
         for name in ("mend_progress_fn", "mend_transfer_fn"):
@@ -222,6 +234,33 @@ class Real(unittest.TestCase):
             with self.assertRaises(native.MendError) as caught:
                 made.take(number, self.image)
             self.assertEqual(caught.exception.status, native.ERR_ARGUMENT)
+
+    def test_an_object_is_selected_by_clicks_and_by_a_box(self):
+        pixels = bytearray(b"\x30\x30\x30\xff" * (self.W * self.H))
+        for y in range(20, 50):
+            pixels[(y * self.W + 30) * 4 : (y * self.W + 60) * 4] = b"\xd0\x80\x40\xff" * 30
+        image = native.Image(bytes(pixels), self.W, self.H, native.RGBA | native.U8)
+        selector = native.Selector({"models": "/no/such/folder"}, self.library)
+        steps = []
+        seen = selector.look(image, progress=steps.append)
+        self.assertTrue(steps and steps[-1].share == 1.0)
+        # What was seen outlives both.
+        del selector, image
+        mask = bytearray(self.W * self.H)
+        out = native.Image(mask, self.W, self.H, native.GRAY | native.U8)
+        for clicks, area in (([(40, 30, True)], None), ([], (25, 15, 65, 55))):
+            mask[:] = b"\x07" * len(mask)
+            report = seen.select(clicks, out, area, grow=0)
+            self.assertEqual(report["way"], "plain")
+            self.assertEqual(report["pixels"], out.data.count(255))
+            self.assertTrue(850 <= report["pixels"] <= 950, report)
+            self.assertEqual((out.data[30 * self.W + 40], out.data[0]), (255, 0))
+        before = bytes(out.data)
+        for clicks in ([], [(400, 30, True)], [(40, 30, False)]):
+            with self.assertRaises(native.MendError) as caught:
+                seen.select(clicks, out)
+            self.assertEqual(caught.exception.status, native.ERR_ARGUMENT)
+        self.assertEqual(out.data, before)
 
     def test_a_guide_is_a_mask_of_the_pictures_size(self):
         small = native.Image(b"\xff" * 4, 2, 2, native.GRAY | native.U8)

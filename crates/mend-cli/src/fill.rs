@@ -13,7 +13,7 @@ use crate::output::place_all;
 use crate::previews::Previews;
 use crate::sink::{Sink, copy, kind_of_output};
 use crate::terminal::{Bar, duration};
-use crate::{batch, pipe};
+use crate::{batch, pipe, pointing};
 use mend::pixels::Depth;
 use mend::{Canvas, Error, ErrorKind, Inpainter, Plan, Report, Request, Result, Variations};
 use serde_json::{Value as Json, json};
@@ -472,8 +472,14 @@ pub fn source<'a>(app: &'a App, path: &'a Path, budget: &Budget) -> Source<'a> {
 
 /// Applies `--linear` and `--encoded`.
 pub fn set_encoding(picture: &mut Picture, select: &SelectArgs) {
-    if matches!(picture.format.depth, Depth::F16 | Depth::F32) {
-        picture.format.linear = (picture.format.linear || select.linear) && !select.encoded;
+    picture.format.linear = encoding(picture, select);
+}
+
+/// Whether a picture's pixels are proportional to light, with `--linear` and `--encoded`.
+fn encoding(picture: &Picture, select: &SelectArgs) -> bool {
+    match picture.format.depth {
+        Depth::F16 | Depth::F32 => (picture.format.linear || select.linear) && !select.encoded,
+        _ => picture.format.linear,
     }
 }
 
@@ -503,9 +509,14 @@ fn read_both(
 ) -> Result<(Picture, Mask)> {
     let Some(found) = &job.mask else {
         let picture = files::read(source, Want::Pixels)?;
-        let mask = match args.select.mask_is_alpha() {
-            true => mask::of_alpha(source, &picture, args.select.mask_how())?,
-            false => Mask::nothing(picture.width, picture.height)?,
+        let select = &args.select;
+        let mask = if select.mask_is_alpha() {
+            mask::of_alpha(source, &picture, select.mask_how())?
+        } else if select.pointing.is_given() {
+            pointed_at(app, select, args.machine.threads, budget, &picture)
+                .map_err(|e| named(&job.image, budget.explain(e)))?
+        } else {
+            Mask::nothing(picture.width, picture.height)?
         };
         return Ok((picture, mask));
     };
@@ -528,6 +539,21 @@ fn read_both(
     let (picture, mask) = (picture?, mask?);
     let mask = reading.fitted(&picture, &found.path, mask)?;
     Ok((picture, mask))
+}
+
+/// The mask of the object that the user points at.
+///
+/// # Errors
+/// As [`pointing::select`].
+pub fn pointed_at(
+    app: &App,
+    select: &SelectArgs,
+    threads: u32,
+    budget: &Budget,
+    picture: &Picture,
+) -> Result<Mask> {
+    let pixels = (picture, encoding(picture, select));
+    pointing::select(app, &select.pointing, None, threads, budget, pixels)?.mask()
 }
 
 /// The report on an empty mask. The library looks at the mask alone then, so the mask does for the

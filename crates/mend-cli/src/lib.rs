@@ -30,7 +30,9 @@ mod orient;
 pub mod output;
 mod pipe;
 mod plan;
+mod pointing;
 mod previews;
+mod select;
 mod sink;
 mod terminal;
 
@@ -138,6 +140,7 @@ fn dispatch(app: &App, job: &Job) -> Result<()> {
     match job {
         Job::Fill(args) => fill::run(app, args),
         Job::Plan(args) => plan::run(app, args),
+        Job::Select(args) => select::run(app, args),
         Job::Engines(_) => engines::run(app),
         Job::Doctor(args) => doctor::run(app, args),
         Job::Bench(args) => bench::run(app, args),

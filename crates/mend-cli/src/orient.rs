@@ -92,12 +92,12 @@ fn shape((aw, ah): (u32, u32), (bw, bh): (u32, u32)) -> bool {
 }
 
 /// The size at which a picture of the stored `size` is shown.
-fn shown_size(orientation: u16, (w, h): (u32, u32)) -> (u32, u32) {
+pub fn shown_size(orientation: u16, (w, h): (u32, u32)) -> (u32, u32) {
     if orientation >= 5 { (h, w) } else { (w, h) }
 }
 
 /// Where the stored pixel `(x, y)` of a picture of the stored size `(w, h)` is shown.
-fn to_shown(orientation: u16, (w, h): (u32, u32), (x, y): (u32, u32)) -> (u32, u32) {
+pub fn to_shown(orientation: u16, (w, h): (u32, u32), (x, y): (u32, u32)) -> (u32, u32) {
     let (right, below) = (w - 1 - x, h - 1 - y);
     match orientation {
         2 => (right, y),
@@ -112,7 +112,7 @@ fn to_shown(orientation: u16, (w, h): (u32, u32), (x, y): (u32, u32)) -> (u32, u
 }
 
 /// Where the pixel that is shown at `(x, y)` is stored in a picture of the stored size `(w, h)`.
-fn to_stored(orientation: u16, (w, h): (u32, u32), (x, y): (u32, u32)) -> (u32, u32) {
+pub fn to_stored(orientation: u16, (w, h): (u32, u32), (x, y): (u32, u32)) -> (u32, u32) {
     match orientation {
         // A quarter turn is undone by the other one; the rest undo themselves.
         6 => to_shown(8, (h, w), (x, y)),

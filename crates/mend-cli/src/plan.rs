@@ -5,7 +5,7 @@ use crate::App;
 use crate::args::PlanArgs;
 use crate::budget::{Budget, mib, resident};
 use crate::files::{self, Picture, Source, Want};
-use crate::fill::{named, source, take_stdin};
+use crate::fill::{named, pointed_at, source, take_stdin};
 use crate::larger::set_sides;
 use crate::mask::Mask;
 use crate::mask_file::MaskReading;
@@ -37,6 +37,13 @@ pub fn run(app: &App, args: &PlanArgs) -> Result<()> {
         None if select.mask_is_alpha() => {
             let picture = files::read(&from, Want::Pixels)?;
             let mask = mask::of_alpha(&from, &picture, select.mask_how())?;
+            (picture, mask)
+        }
+        None if select.pointing.is_given() => {
+            let picture = files::read(&from, Want::Pixels)?;
+            let threads = args.machine.threads;
+            let mask = pointed_at(app, select, threads, &budget, &picture)
+                .map_err(|e| named(image, budget.explain(e)))?;
             (picture, mask)
         }
         None => {

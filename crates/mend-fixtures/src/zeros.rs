@@ -22,6 +22,18 @@ pub fn keys(network: &str) -> Vec<(String, Vec<usize>)> {
     own.collect()
 }
 
+/// Names and shapes of a published state dict, of a list in `tests/golden`: a name and sides a line.
+pub fn list(name: &str) -> Vec<(String, Vec<usize>)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden");
+    let text = fs::read_to_string(format!("{folder}/{name}")).unwrap();
+    let lines = text.lines().map(|line| {
+        let (name, shape) = line.split_once(' ').unwrap();
+        let sides = shape.split(',').filter(|s| !s.is_empty());
+        (name.to_owned(), sides.map(|s| s.parse().unwrap()).collect())
+    });
+    lines.collect()
+}
+
 /// A new temporary file with these tensors, all zeros: sparse where the file system has that.
 pub fn file(name: &str, keys: &[(String, Vec<usize>)]) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);

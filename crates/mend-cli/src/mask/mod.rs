@@ -68,6 +68,23 @@ impl Mask {
         Self::new(width, height, Depth::U8)
     }
 
+    /// The mask whose rows, of bytes, `row` gives.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Memory`].
+    pub fn of_rows(width: u32, height: u32, row: impl Fn(u32) -> Vec<u8>) -> Result<Self> {
+        let mut mask = Self::new(width, height, Depth::U8)?;
+        for y in 0..height {
+            mask.put_bytes(y as usize, &row(y));
+        }
+        Ok(mask)
+    }
+
+    /// Its values, row by row, of its depth.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.data
+    }
+
     /// An error of the library with what is known of the mask, where it is about that.
     pub fn explain(&self, error: Error) -> Error {
         match (&self.advice, error.kind()) {

@@ -17,6 +17,7 @@ mod metadata;
 mod models;
 mod orientation;
 mod pipes;
+mod select;
 mod support;
 mod telling;
 mod variations;

@@ -10,6 +10,7 @@ use super::shared::{Place, Shared};
 use super::simd::{Isa, Kernel, Strip, StripMut, math};
 use super::tile::{self, Tile};
 use crate::error::Result;
+use crate::memory;
 use std::f32::consts::LOG2_E;
 
 /// Keys at a time: with 32 queries, 16 KB of scores.
@@ -62,6 +63,46 @@ impl Strided<'_> {
     }
 }
 
+/// What scores get added, the same in each sequence of a batch: a relative position's bias.
+pub struct Bias {
+    /// `[heads][keys][queries]`, times log₂ e as the scores are; queries filled up to whole panels.
+    values: Vec<f32>,
+    heads: usize,
+    keys: usize,
+    queries: usize,
+}
+
+impl Bias {
+    /// With `of(head, query, key)`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    pub fn new(
+        cx: &Context,
+        (heads, queries, keys): (usize, usize, usize),
+        of: impl Fn(usize, usize, usize) -> f32,
+    ) -> Result<Self> {
+        let row = queries.div_ceil(cx.width()) * cx.width();
+        let mut values = memory::filled(heads * keys * row, 0f32, "an attention's bias")?;
+        for (i, row) in values.chunks_exact_mut(row.max(1)).enumerate() {
+            for (query, v) in row[..queries].iter_mut().enumerate() {
+                *v = of(i / keys, query, i % keys) * LOG2_E;
+            }
+        }
+        Ok(Self {
+            values,
+            heads,
+            keys,
+            queries,
+        })
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.values.len() * 4
+    }
+}
+
 /// `out[batch · queries][heads · dim] = softmax(scale · q kᵀ) v`, head by head.
 ///
 /// # Errors
@@ -77,7 +118,34 @@ pub fn attention(
     v: Strided,
     out: &mut [f32],
 ) -> Result<()> {
+    attention_biased(cx, shape, None, q, k, v, out)
+}
+
+/// As [`attention`], with `bias` added to the scores once they are scaled.
+///
+/// # Errors
+/// [`crate::ErrorKind::Memory`].
+///
+/// # Panics
+/// As [`attention`], and when the bias is of another shape or was made for wider vectors.
+pub fn attention_biased(
+    cx: &Context,
+    shape: &Attention,
+    bias: Option<&Bias>,
+    q: Strided,
+    k: Strided,
+    v: Strided,
+    out: &mut [f32],
+) -> Result<()> {
     let s = shape;
+    if let Some(b) = bias {
+        let row = s.queries.div_ceil(cx.width()) * cx.width();
+        assert!(
+            (b.heads, b.keys, b.queries) == (s.heads, s.keys, s.queries)
+                && b.values.len() == s.heads * s.keys * row,
+            "a bias of the attention's shape"
+        );
+    }
     let columns = s.heads * s.dim;
     q.check(s.batch * s.queries, columns, "queries");
     k.check(s.batch * s.keys, columns, "keys");
@@ -92,6 +160,7 @@ pub fn attention(
     let blocks = s.queries.div_ceil(panels * width);
     let job = Job {
         shape: s,
+        bias,
         q,
         k,
         v,
@@ -113,6 +182,7 @@ pub fn attention(
 
 struct Job<'a> {
     shape: &'a Attention,
+    bias: Option<&'a Bias>,
     q: Strided<'a>,
     k: Strided<'a>,
     v: Strided<'a>,
@@ -192,6 +262,11 @@ impl Kernel for Task<'_> {
                 };
                 let c = Place::of(scores, (keys, width), width);
                 product(isa, s.dim, &k, turned, c, false);
+                if let Some(bias) = self.job.bias {
+                    let row = s.queries.div_ceil(width) * width;
+                    let from = (self.head * s.keys + key) * row + self.first + p * width;
+                    lean(isa, scores, &bias.values[from..], (keys, width, row));
+                }
                 if s.causal {
                     blind(scores, width, key, keys, self.first + p * width);
                 }
@@ -251,6 +326,24 @@ fn blind(scores: &mut [f32], width: usize, key: usize, keys: usize, query: usize
     for (i, row) in scores.chunks_exact_mut(width).take(keys).enumerate() {
         let hidden = (key + i).saturating_sub(query).min(width);
         row[..hidden].fill(LEAST);
+    }
+}
+
+/// Adds a bias, whose rows are `row` apart, to the scores of `keys` keys.
+#[inline(always)]
+fn lean<S: Isa>(
+    isa: S,
+    scores: &mut [f32],
+    bias: &[f32],
+    (keys, width, row): (usize, usize, usize),
+) {
+    for lane in (0..width).step_by(S::LANES) {
+        let bias = Strip::new(bias, (keys, row), (lane, S::LANES));
+        let mut scores = StripMut::new(scores, (keys, width), (lane, S::LANES));
+        for i in 0..keys {
+            let sum = isa.add(isa.load(scores.row(i)), isa.load(bias.row(i)));
+            isa.store(scores.row(i), sum);
+        }
     }
 }
 

@@ -245,6 +245,33 @@ impl Conv2d {
         self.forward_field(cx, algorithm, &field, x, ep, y)
     }
 
+    /// `rows` rows of the output, `[rows · out_width][outputs]`, of a picture that continues above and
+    /// below `x` or has `top` rows of zeros above it; what is missing below are zeros. Computed directly.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`].
+    ///
+    /// # Panics
+    /// When a length is not what the shapes say.
+    #[allow(clippy::too_many_arguments)]
+    pub fn forward_between(
+        &self,
+        cx: &Context,
+        (top, rows): (usize, usize),
+        height: usize,
+        width: usize,
+        x: &[f32],
+        ep: &Epilogue,
+        y: &mut [f32],
+    ) -> Result<()> {
+        let field = Field {
+            out_height: rows,
+            padding: (top, self.shape.padding.1),
+            ..self.field(1, height, width)
+        };
+        self.forward_field(cx, Algorithm::Direct, &field, x, ep, y)
+    }
+
     fn forward_field(
         &self,
         cx: &Context,

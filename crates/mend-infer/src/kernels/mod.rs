@@ -7,6 +7,7 @@
 //! Activations are channels-last: a picture is `[height * width][channels]`, so that its pixels are
 //! the rows of a matrix, and attention's tokens without any transposition.
 
+mod activate;
 mod attention;
 mod context;
 mod conv;
@@ -33,7 +34,8 @@ mod transposed;
 mod winograd;
 mod zeroed;
 
-pub use attention::{Attention, Strided, attention};
+pub use activate::activate;
+pub use attention::{Attention, Bias, Strided, attention, attention_biased};
 pub use context::Context;
 pub use conv::Conv2d;
 pub use cpu::Path;

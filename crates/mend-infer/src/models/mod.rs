@@ -10,6 +10,7 @@ mod json;
 pub mod lama;
 pub mod lora;
 pub mod migan;
+pub mod mobile_sam;
 pub mod prompt;
 pub mod rad_unet;
 pub mod rethined;
@@ -23,6 +24,7 @@ pub mod unet_2d_condition;
 
 pub use autoencoder_kl::AutoencoderKL;
 pub use clip::{CLIPTextModel, CLIPTokenizer};
+pub use mobile_sam::MobileSam;
 pub use rad_unet::RadUnet;
 pub use rethined::Rethined;
 pub use single_file::SingleFile;

@@ -4,7 +4,7 @@
 use crate::nn::tests::error;
 use crate::weights::Weights;
 use candle_core::Tensor;
-pub use mend_fixtures::zeros::keys;
+pub use mend_fixtures::zeros::{keys, list};
 use std::fs;
 
 /// Checks the largest error over the reference's root mean square.

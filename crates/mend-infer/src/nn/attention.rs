@@ -3,7 +3,7 @@
 
 use super::{Act, Extra, Linear, Run, misfit, values};
 use crate::error::Result;
-use crate::kernels::{self, Context, Strided};
+use crate::kernels::{self, Bias, Context, Strided};
 use crate::weights::Scope;
 use candle_core::Tensor;
 
@@ -47,6 +47,21 @@ pub struct Heads {
 /// # Errors
 /// What stops the pass, see [`Run::write`].
 pub fn attend(run: &Run, heads: Heads, q: Columns, k: Columns, v: Columns) -> Result<Act> {
+    attend_biased(run, heads, None, q, k, v)
+}
+
+/// As [`attend`], with `bias`, of that many heads, queries and keys, added to the scores.
+///
+/// # Errors
+/// What stops the pass, see [`Run::write`].
+pub fn attend_biased(
+    run: &Run,
+    heads: Heads,
+    bias: Option<&Bias>,
+    q: Columns,
+    k: Columns,
+    v: Columns,
+) -> Result<Act> {
     let columns = heads.heads * heads.dim;
     let (batch, queries) = q.check(columns)?;
     let of_keys = k.check(columns)?;
@@ -76,9 +91,10 @@ pub fn attend(run: &Run, heads: Heads, q: Columns, k: Columns, v: Columns) -> Re
         let (q, k, v) = (values(q.tensor)?, values(k.tensor)?, values(v.tensor)?);
         let [q, k, v] = [&q[..], &k[..], &v[..]];
         let part = |i: usize, data| columns_from(data, from[i], strides[i]);
-        kernels::attention(
+        kernels::attention_biased(
             run.cx(),
             &attention,
+            bias,
             part(0, q),
             part(1, k),
             part(2, v),

@@ -202,6 +202,36 @@ impl Conv2d {
     }
 }
 
+/// Of some rows of a picture.
+impl Conv2d {
+    /// `rows` rows of the output from `x`, `[1, height, width, inputs]`, the rows that they are made of,
+    /// with `top` rows of zeros above those and, as far as rows are missing, zeros below.
+    ///
+    /// # Errors
+    /// What stops the pass, see [`Run::write`].
+    pub fn forward_between(
+        &self,
+        run: &Run,
+        x: &Tensor,
+        (top, rows): (usize, usize),
+        extra: Extra,
+    ) -> Result<Act> {
+        let s = *self.0.shape();
+        let (_, h, w) = dims("a convolution", x, s.inputs)?;
+        let ow = s.output(s.under(1), w).1;
+        let taps = s.kernel.0 * s.kernel.1 * (s.inputs / s.groups);
+        run.count(2 * (rows * ow * s.outputs) as u64 * taps as u64);
+        let shape = [1, rows, ow, s.outputs];
+        run.write(&shape, |y| {
+            let x = values(x)?;
+            extra.with("a convolution", &shape, |ep| {
+                let at = (top, rows);
+                self.0.forward_between(run.cx(), at, h, w, &x, ep, y)
+            })
+        })
+    }
+}
+
 /// Of a picture in bands.
 impl Conv2d {
     /// All of the output, `x` read `through` something, plus `add`, shaped as the output. Of `x` each

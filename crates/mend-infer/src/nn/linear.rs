@@ -56,6 +56,26 @@ impl Linear {
         Self::pack(cx, scope, &[outputs, inputs, 1, 1], true)
     }
 
+    /// Of weights that are here: `weight`, `[outputs, inputs]`, and `bias`, `[outputs]`, of the lengths
+    /// that the shape says.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Memory`]; [`crate::ErrorKind::Internal`] for other lengths.
+    pub fn from_values(
+        cx: &Context,
+        weight: &[f32],
+        bias: Option<&[f32]>,
+        outputs: usize,
+        inputs: usize,
+    ) -> Result<Self> {
+        if weight.len() != outputs * inputs || bias.is_some_and(|b| b.len() != outputs) {
+            let what = "weights of its shape";
+            return Err(misfit("a linear layer", what, &[weight.len()]));
+        }
+        let weight = kernels::Source::F32(weight);
+        kernels::Linear::new(cx, weight, bias, outputs, inputs).map(Self)
+    }
+
     fn pack(cx: &Context, scope: &Scope, shape: &[usize], bias: bool) -> Result<Self> {
         let weight = Weight::open(cx.precision(), &[scope], shape)?;
         let bias = bias.then(|| vector(scope, "bias", shape[0])).transpose()?;

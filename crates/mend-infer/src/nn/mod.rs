@@ -35,9 +35,10 @@ mod shuffle;
 pub(crate) mod tests;
 mod time;
 mod transformer;
+mod windows;
 
 pub use arena::{Act, Arena};
-pub use attention::{Attention, AttentionConfig, Columns, Heads, attend};
+pub use attention::{Attention, AttentionConfig, Columns, Heads, attend, attend_biased};
 pub use bands::{Bands, Through};
 pub use bilinear::upsample_bilinear;
 pub use candle_core::Tensor;
@@ -55,6 +56,7 @@ pub use sampling::{Downsample2D, Upsample2D, average_pool};
 pub use shuffle::{pixel_shuffle, pixel_unshuffle};
 pub use time::{TimestepEmbedding, Timesteps};
 pub use transformer::{BasicTransformerBlock, Transformer2DConfig, Transformer2DModel};
+pub use windows::Windows;
 
 use crate::error::{Error, ErrorKind};
 
