@@ -509,7 +509,7 @@ class DialogTest(unittest.TestCase):
 
         radio = dialog.findChild(QtWidgets.QRadioButton, "mend_intent_prompt")
         self.assertFalse(radio.isEnabled(), "no engine that can run here reads a prompt")
-        self.assertIn("mend models", radio.toolTip())
+        self.assertIn("Models…", radio.toolTip())
         notes = [n for n in dialog.findChildren(QtWidgets.QLabel) if "B." in n.text()]
         self.assertEqual([n.isVisible() for n in notes], [False])
         dialog._more.click()
