@@ -5,7 +5,8 @@
 //!
 //! ```
 //! use mend::select::{Click, Selector};
-//! use mend::{Cancel, Depth, ImageView, Layout, Options, PixelFormat};
+//! use mend::pixels::{Depth, Layout};
+//! use mend::{Cancel, ImageView, Options, PixelFormat};
 //! // A light square on dark ground.
 //! let pixels: Vec<u8> = (0..64 * 48)
 //!     .map(|i| if (20..40).contains(&(i % 64)) && (10..30).contains(&(i / 64)) { 220 } else { 40 })
