@@ -925,7 +925,10 @@ fn description(surface: &dyn Surface) -> Vec<Seen> {
             .map(|p| p["name"].as_str().expect("a name").to_owned())
             .collect()
     };
-    assert_eq!(names(&said["options"]), ["threads", "max-memory", "models"]);
+    assert_eq!(
+        names(&said["options"]),
+        ["threads", "max-memory", "models", "catalog"]
+    );
     assert!(names(&said["params"]).contains(&"seed".to_owned()));
     let engines = said["engines"].as_array().expect("engines");
     // Each model is of an engine that there is, and says how it is used or got.

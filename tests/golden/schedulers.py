@@ -14,6 +14,7 @@ from diffusers.schedulers import (
     scheduling_ddpm,
     scheduling_euler_ancestral_discrete,
     scheduling_lcm,
+    scheduling_tcd,
 )
 from diffusers.schedulers.scheduling_utils import AysSchedules
 
@@ -29,7 +30,10 @@ CLASSES = {
     "dpmpp_2m_karras": diffusers.DPMSolverMultistepScheduler,
     "unipc": diffusers.UniPCMultistepScheduler,
     "lcm": diffusers.LCMScheduler,
+    "tcd": diffusers.TCDScheduler,
 }
+# Their times are their teacher's, and what they call the clean sample is not what theirs is here.
+DISTILLED = ("lcm", "tcd")
 # scheduler/scheduler_config.json of Stable Diffusion 1.5, but for PNDM's own keys
 SD15 = {
     "num_train_timesteps": 1000,
@@ -72,7 +76,12 @@ def drawn(shape, generator=None, device=None, dtype=None, layout=None):
     return noise(STEP[0]).to(dtype)
 
 
-for module in (scheduling_ddpm, scheduling_euler_ancestral_discrete, scheduling_lcm):
+for module in (
+    scheduling_ddpm,
+    scheduling_euler_ancestral_discrete,
+    scheduling_lcm,
+    scheduling_tcd,
+):
     module.randn_tensor = drawn
 
 
@@ -118,7 +127,7 @@ def schedule(kind, steps, config):
     return case
 
 
-def run(kind, config, steps=10, given=None, start=0, whole=False):
+def run(kind, config, steps=10, given=None, start=0, whole=False, eta=None):
     s = make(kind, config, steps, given)
     times = s.timesteps[start:]
     # add_noise asks for the time's index, before which nothing may have run.
@@ -132,13 +141,15 @@ def run(kind, config, steps=10, given=None, start=0, whole=False):
     for k, t in enumerate(times):
         STEP[0] = start + k
         out = model(s.scale_model_input(x, t), float(t))
-        result = s.step(out, t, x)
+        result = s.step(out, t, x, **({} if eta is None else {"eta": eta}))
         x = result.prev_sample
         samples.append(flat(x))
-        if kind != "lcm" and getattr(result, "pred_original_sample", None) is not None:
+        if kind not in DISTILLED and getattr(result, "pred_original_sample", None) is not None:
             originals.append(flat(result.pred_original_sample))
     assert torch.isfinite(x).all(), (kind, config)
     case = {"kind": kind, "config": config, "steps": steps, "start": start}
+    if eta is not None:
+        case["eta"] = eta
     if given is not None:
         case["timesteps"] = [float(t) for t in given]
     case["samples"] = samples if whole else [samples[0], samples[1], samples[-1]]
@@ -169,7 +180,7 @@ for config in (
 
 for kind in CLASSES:
     for steps in (1, 4, 10, 20, 30):
-        for config in SPACINGS if kind != "lcm" else [{}]:
+        for config in SPACINGS if kind not in DISTILLED else [{}]:
             schedules.append(schedule(kind, steps, config))
 for kind in ("euler", "dpmpp_2m", "unipc"):
     schedules.append(schedule(kind, 12, {"use_karras_sigmas": True}))
@@ -193,13 +204,17 @@ for kind in CLASSES:
             runs.append(run(kind, {"prediction_type": prediction}, whole=prediction != "sample"))
     runs.append(run(kind, {}, steps=12, start=5))
     runs.append(run(kind, {}, steps=30))
-    if kind != "lcm":
+    if kind not in DISTILLED:
         runs.append(run(kind, {"timestep_spacing": "trailing"}))
-    if "karras" not in kind and kind != "lcm":
+    if "karras" not in kind and kind not in DISTILLED:
         runs.append(run(kind, ZERO_SNR))
 for kind in ("ddim", "ddpm", "lcm"):
     for prediction in ("epsilon", "sample"):
         runs.append(run(kind, {"clip_sample": True, "prediction_type": prediction}))
+for eta in (0.0, 0.7, 1.0):
+    runs.append(run("tcd", {}, steps=4, eta=eta))
+runs.append(run("tcd", {}, steps=1, eta=1.0))
+runs.append(run("tcd", {"clip_sample": True}, steps=4))
 runs.append(run("ddim", {"set_alpha_to_one": True}))
 runs.append(run("ddim", {"timestep_spacing": "linspace"}, steps=7))
 runs.append(run("ddpm", {"variance_type": "fixed_small_log"}))
@@ -223,7 +238,7 @@ for config in (
     {"use_karras_sigmas": True, **SIGMA_MIN},
 ):
     runs.append(run("unipc", config, whole=config.get("solver_order") == 3))
-for kind in ("ddpm", "euler", "dpmpp_2m", "lcm"):
+for kind in ("ddpm", "euler", "dpmpp_2m", "lcm", "tcd"):
     runs.append(run(kind, {}, given=AysSchedules["StableDiffusionTimesteps"]))
 
 
@@ -244,7 +259,7 @@ def digest(kind, config, most):
     return {"kind": kind, "config": config, "steps": most, "digest": str(h)}
 
 
-digests = [digest("lcm", {}, 50)]
+digests = [digest(kind, {}, 50) for kind in DISTILLED]
 for kind in ("ddim", "ddpm", "euler", "euler_a", "dpmpp_2m", "unipc"):
     digests += [digest(kind, config, 333) for config in SPACINGS]
 digests.append(digest("dpmpp_2m_karras", {}, 100))

@@ -4,7 +4,9 @@
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Precision;
 use crate::params::{ParamKind, ParamSpec, Parameters};
-use crate::schedulers::{Config, Kind, Scheduler, Times, align_your_steps, scheduler, start};
+use crate::schedulers::{
+    Config, Kind, Scheduler, Times, TimestepSpacing, align_your_steps, scheduler, start,
+};
 
 /// The strength of a fill without a prompt is no more than this: of the exemplar fill the layout and
 /// the colours are left, so that the model has no reason to invent an object, and its own textures
@@ -31,6 +33,17 @@ pub enum Vae {
     Taesd,
 }
 
+/// Where the steps lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timesteps {
+    /// As the model's configuration has it.
+    Own,
+    /// Spaced so, whatever the configuration says.
+    Spaced(TimestepSpacing),
+    /// At the times of Align Your Steps.
+    Aligned,
+}
+
 /// The values of a fill.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
@@ -46,8 +59,10 @@ pub struct Settings {
     /// The same as it was set.
     pub asked: f64,
     pub scheduler: Kind,
-    /// Whether the steps are at the times of Align Your Steps.
-    pub aligned: bool,
+    /// Where the steps lie.
+    pub timesteps: Timesteps,
+    /// See [`Config::eta`].
+    pub eta: f64,
     pub content: Content,
     pub precision: Precision,
     /// LoRAs by name or path, and how much of each.
@@ -120,14 +135,26 @@ pub fn params() -> Vec<ParamSpec> {
         ParamSpec {
             name: "timesteps",
             label: "Time steps",
-            help: "Where the steps lie: as the scheduler spaces them, or at the times of Align Your \
-                   Steps. Those suit Stable Diffusion 1.x with about ten steps and a scheduler \
-                   without Karras's sigmas.",
+            help: "Where the steps lie: as the model spaces them, by another spacing, or at the times \
+                   of Align Your Steps. Models and LoRAs for few steps mostly ask for trailing. Align \
+                   Your Steps suits Stable Diffusion 1.x with about ten steps and a scheduler without \
+                   Karras's sigmas.",
             kind: ParamKind::Choice(vec![
-                ("spaced", "The scheduler's own"),
+                ("spaced", "The model's own"),
+                ("trailing", "Trailing: from the noisiest on"),
+                ("leading", "Leading: up to the cleanest"),
+                ("linspace", "Evenly, with both ends"),
                 ("align_your_steps", "Align Your Steps"),
             ]),
             default: "spaced",
+        },
+        ParamSpec {
+            name: "eta",
+            label: "Eta",
+            help: "With the scheduler TCD, how much of each step is left to chance: 0.3 for TCD's own \
+                   LoRAs, 1 for Hyper-SD in one step. Other schedulers do not use it.",
+            kind: ParamKind::Number { min: 0.0, max: 1.0 },
+            default: "0.3",
         },
         ParamSpec {
             name: "masked-content",
@@ -207,7 +234,14 @@ impl Settings {
             strength: strength.min(most),
             asked: strength,
             scheduler: Kind::parse(parameters.text("scheduler")?)?,
-            aligned: parameters.text("timesteps")? == "align_your_steps",
+            timesteps: match parameters.text("timesteps")? {
+                "trailing" => Timesteps::Spaced(TimestepSpacing::Trailing),
+                "leading" => Timesteps::Spaced(TimestepSpacing::Leading),
+                "linspace" => Timesteps::Spaced(TimestepSpacing::Linspace),
+                "align_your_steps" => Timesteps::Aligned,
+                _ => Timesteps::Own,
+            },
+            eta: parameters.number("eta")?,
             content,
             precision: match parameters.text("precision")? {
                 "int8" => Precision::Int8,
@@ -258,11 +292,28 @@ impl Settings {
     /// # Errors
     /// As [`scheduler`] and [`align_your_steps`].
     pub fn schedule(&self, config: &Config) -> Result<Box<dyn Scheduler>> {
-        if !self.aligned {
-            return scheduler(self.scheduler, config, Times::Steps(self.steps));
+        let mut config = config.clone();
+        config.eta = self.eta;
+        match self.timesteps {
+            Timesteps::Own => {}
+            Timesteps::Spaced(_) if matches!(self.scheduler, Kind::Lcm | Kind::Tcd) => {
+                return Err(Error::new(
+                    ErrorKind::Parameter,
+                    format!(
+                        "parameter 'timesteps': the scheduler '{}' visits times that its models were \
+                         distilled at, and no others: set timesteps back to 'spaced', or take another \
+                         scheduler, such as ddim or euler",
+                        self.scheduler.id()
+                    ),
+                ));
+            }
+            Timesteps::Spaced(spacing) => config.timestep_spacing = Some(spacing),
+            Timesteps::Aligned => {
+                let times = align_your_steps(&config, self.steps)?;
+                return scheduler(self.scheduler, &config, Times::Given(&times));
+            }
         }
-        let times = align_your_steps(config, self.steps)?;
-        scheduler(self.scheduler, config, Times::Given(&times))
+        scheduler(self.scheduler, &config, Times::Steps(self.steps))
     }
 
     /// The index of the first of `steps` that is run. What is taken off the strength unasked leaves one
@@ -351,6 +402,29 @@ mod tests {
         // The default has levels of its own.
         let error = times(&[ays]).unwrap_err();
         assert!(error.contains("Karras"), "{error}");
+        // Whatever the model says of its spacing.
+        let at = |spacing, scheduler| {
+            let set = [
+                ("steps", "4"),
+                ("timesteps", spacing),
+                ("scheduler", scheduler),
+            ];
+            times(&set)
+        };
+        assert_eq!(
+            at("trailing", "ddim").unwrap(),
+            [999.0, 749.0, 499.0, 249.0]
+        );
+        assert_eq!(at("leading", "ddim").unwrap(), [751.0, 501.0, 251.0, 1.0]);
+        assert_eq!(at("linspace", "euler").unwrap(), [999.0, 666.0, 333.0, 0.0]);
+        assert_eq!(at("spaced", "tcd").unwrap().len(), 4);
+        for scheduler in ["tcd", "lcm"] {
+            let error = at("trailing", scheduler).unwrap_err();
+            assert!(
+                error.contains("'timesteps'") && error.contains(scheduler),
+                "{error}"
+            );
+        }
     }
 
     #[test]

@@ -119,10 +119,13 @@ pub struct Config {
     pub euler_at_final: bool,
     /// Euler, DPM++ and UniPC: noise levels after Karras et al. (arXiv 2206.00364), ρ = 7.
     pub use_karras_sigmas: bool,
-    /// LCM: steps of the teacher in its distillation.
+    /// LCM, TCD: steps of the teacher in its distillation.
     pub original_inference_steps: usize,
     /// LCM: the factor of times in the boundary condition.
     pub timestep_scaling: f64,
+    /// TCD: from 0, where nothing is left to chance, to 1, where each step is noised anew from x₀: the γ of the
+    /// paper. No key of the file.
+    pub eta: f64,
 }
 
 impl Default for Config {
@@ -148,6 +151,7 @@ impl Default for Config {
             use_karras_sigmas: false,
             original_inference_steps: 50,
             timestep_scaling: 10.0,
+            eta: 0.3,
         }
     }
 }
@@ -234,6 +238,7 @@ impl Config {
                 d.original_inference_steps,
             )?,
             timestep_scaling: number(map, "timestep_scaling", d.timestep_scaling)?,
+            eta: d.eta,
         };
         config.check().map_err(|e| bad(e.message()))?;
         Ok(config)
@@ -264,6 +269,9 @@ impl Config {
         }
         if !(self.timestep_scaling > 0.0 && self.timestep_scaling.is_finite()) {
             return Err(wrong("timestep_scaling", "must be above 0"));
+        }
+        if !(0.0..=1.0).contains(&self.eta) {
+            return Err(wrong("eta", "must be 0 to 1"));
         }
         Ok(())
     }

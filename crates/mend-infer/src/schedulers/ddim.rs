@@ -38,6 +38,23 @@ impl Alphas {
     }
 }
 
+impl Alphas {
+    /// How ε follows from a step's sample and the model's output.
+    pub fn epsilon(&self, i: usize) -> Original {
+        let at = level(self.alphas[i]);
+        let (sample, output) = match self.prediction {
+            PredictionType::Epsilon => (0.0, 1.0),
+            PredictionType::VPrediction => (at.noise, at.original),
+            PredictionType::Sample => (1.0 / at.noise, -at.original / at.noise),
+        };
+        Original {
+            sample,
+            output,
+            clip: f64::INFINITY,
+        }
+    }
+}
+
 impl Levels for Alphas {
     fn timesteps(&self) -> &[f64] {
         &self.timesteps
@@ -108,17 +125,11 @@ impl Scheduler for Ddim {
         _noise: &mut dyn FnMut(&mut [f32]),
     ) -> Result<()> {
         check(i, self.run.timesteps.len(), model_output, sample)?;
-        let (from, to) = (level(self.run.alphas[i]), level(self.after[i]));
-        let original = self.original(i);
+        let to = level(self.after[i]);
         // ε from the output, before x₀ is clipped, as diffusers has it.
-        let (of_sample, of_output) = match self.run.prediction {
-            PredictionType::Epsilon => (0.0, 1.0),
-            PredictionType::VPrediction => (from.noise, from.original),
-            PredictionType::Sample => (1.0 / from.noise, -from.original / from.noise),
-        };
+        let (original, epsilon) = (self.original(i), self.run.epsilon(i));
         for (x, m) in sample.iter_mut().zip(model_output) {
-            let epsilon = of_sample * f64::from(*x) + of_output * f64::from(*m);
-            *x = (to.original * original.of(*x, *m) + to.noise * epsilon) as f32;
+            *x = (to.original * original.of(*x, *m) + to.noise * epsilon.of(*x, *m)) as f32;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use super::{
     Config, Scheduler, Times, ddim::Ddim, ddpm::Ddpm, dpmpp_2m::Dpmpp2m, euler::Euler,
-    euler_a::EulerA, lcm::Lcm, unipc::UniPc, wrong,
+    euler_a::EulerA, lcm::Lcm, tcd::Tcd, unipc::UniPc, wrong,
 };
 use crate::error::Result;
 
@@ -26,11 +26,13 @@ pub enum Kind {
     UniPc,
     /// `LCMScheduler`.
     Lcm,
+    /// `TCDScheduler`, with [`Config::eta`].
+    Tcd,
 }
 
 impl Kind {
     /// All of them, in the order of lists in dialogs.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Dpmpp2m,
         Self::Dpmpp2mKarras,
         Self::UniPc,
@@ -39,6 +41,7 @@ impl Kind {
         Self::Ddim,
         Self::Ddpm,
         Self::Lcm,
+        Self::Tcd,
     ];
 
     /// The name in parameters. Names are for ever.
@@ -52,6 +55,7 @@ impl Kind {
             Self::Dpmpp2mKarras => "dpmpp_2m_karras",
             Self::UniPc => "unipc",
             Self::Lcm => "lcm",
+            Self::Tcd => "tcd",
         }
     }
 
@@ -65,6 +69,7 @@ impl Kind {
             Self::Dpmpp2m => "DPM++ 2M: good from 15 steps on",
             Self::Dpmpp2mKarras => "DPM++ 2M Karras: more of the steps for fine detail",
             Self::UniPc => "UniPC: good from 8 steps on",
+            Self::Tcd => "TCD: 1 to 8 steps, for models distilled for it only",
             Self::Lcm => "LCM: 4 to 8 steps, for models distilled for it only",
         }
     }
@@ -103,5 +108,6 @@ pub fn scheduler(kind: Kind, config: &Config, times: Times) -> Result<Box<dyn Sc
         }
         Kind::UniPc => Box::new(UniPc::new(config, times)?),
         Kind::Lcm => Box::new(Lcm::new(config, times)?),
+        Kind::Tcd => Box::new(Tcd::new(config, times)?),
     })
 }

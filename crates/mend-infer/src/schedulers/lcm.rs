@@ -20,10 +20,7 @@ pub(super) struct Lcm {
 impl Lcm {
     pub fn new(config: &Config, times: Times) -> Result<Self> {
         let table = alphas_cumprod(config)?;
-        let timesteps = match times {
-            Times::Given(given) => check_given(given, table.len(), true)?,
-            Times::Steps(steps) => spaced(config, steps)?,
-        };
+        let timesteps = distilled(config, table.len(), times, "LCM")?;
         Ok(Self {
             run: Alphas::new(config, &table, timesteps)?,
             timestep_scaling: config.timestep_scaling,
@@ -31,12 +28,23 @@ impl Lcm {
     }
 }
 
-/// `steps` of the times that the teacher visited.
-fn spaced(config: &Config, steps: usize) -> Result<Vec<f64>> {
+/// The times of a method, called `name`, that is distilled from a teacher: of those that the teacher
+/// visited, of training's `all`, unless they are given.
+///
+/// # Errors
+/// [`crate::ErrorKind::Parameter`] for more steps than the teacher had.
+pub(super) fn distilled(config: &Config, all: usize, times: Times, name: &str) -> Result<Vec<f64>> {
+    match times {
+        Times::Given(given) => check_given(given, all, true),
+        Times::Steps(steps) => spaced(config, steps, name),
+    }
+}
+
+fn spaced(config: &Config, steps: usize, name: &str) -> Result<Vec<f64>> {
     let taught = config.original_inference_steps;
     if !(1..=taught).contains(&steps) {
         let what = format!(
-            "cannot be {steps} with LCM: give 1 to {taught}, the original_inference_steps of the model"
+            "cannot be {steps} with {name}: give 1 to {taught}, the original_inference_steps of the model"
         );
         return Err(wrong("steps", what));
     }

@@ -40,6 +40,7 @@ mod noise;
 pub mod pixelwise;
 mod sigmas;
 mod spacing;
+mod tcd;
 mod unipc;
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ pub struct NoiseLevel {
     pub noise: f64,
 }
 
-/// How the clean sample follows from a step's input and the model's output:
+/// How the clean sample, or its noise, follows from a step's input and the model's output:
 /// x₀ = `sample`·x + `output`·m, then kept within ±`clip`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Original {

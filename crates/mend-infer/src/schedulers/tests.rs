@@ -184,6 +184,10 @@ fn runs_are_diffusers() {
         let times = given
             .as_deref()
             .map_or(Times::Steps(steps(case)), Times::Given);
+        let config = Config {
+            eta: case["eta"].as_f64().unwrap_or(config.eta),
+            ..config
+        };
         let mut s = scheduler(kind(case), &config, times).unwrap();
         let from = case["start"].as_u64().unwrap() as usize;
         let samples: Vec<_> = case["samples"]
@@ -292,8 +296,10 @@ fn the_exact_noise_leads_to_the_picture() {
                     .unwrap();
                 }
                 let off = difference(&x, &picture);
+                // TCD ends at training's least noise, some 0.03 of it.
+                let limit = if kind == Kind::Tcd { 0.1 } else { 2e-4 };
                 assert!(
-                    off < 2e-4,
+                    off < limit,
                     "{kind:?} {prediction_type:?} {steps} {from}: {off:.1e}"
                 );
             }
