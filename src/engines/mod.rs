@@ -259,6 +259,11 @@ pub trait Opened: Send + Sync {
         None
     }
 
+    /// What the user should know of how its settings were read.
+    fn note(&self) -> Option<&str> {
+        None
+    }
+
     /// Fills the hole of `crop`.
     ///
     /// The returned picture has the crop's size. Outside the hole it holds the engine's own version

@@ -110,6 +110,7 @@ impl Inpainter {
             parameters: &parameters,
             models,
         })?;
+        notes.extend(engine.note().map(str::to_owned));
         notes.extend(notes::of_guide(request, about.id, engine.guides()));
         let (work, draft) = self.work(about.id, engine, &case)?;
         let seconds = match settings.fills.made {

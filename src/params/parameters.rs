@@ -3,11 +3,15 @@
 
 use super::{Extent, ParamSpec, Value};
 use crate::error::{Error, ErrorKind, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The values of parameters by name. What was not set has its default.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Parameters(BTreeMap<&'static str, Value>);
+pub struct Parameters {
+    values: BTreeMap<&'static str, Value>,
+    /// Those that were set, if to their defaults.
+    set: BTreeSet<&'static str>,
+}
 
 impl Parameters {
     /// Those of `specs`, each at its default.
@@ -32,12 +36,20 @@ impl Parameters {
     ) -> Result<()> {
         for spec in specs {
             let value = match set(spec.name) {
-                Some(text) => parse(spec, text)?,
+                Some(text) => {
+                    self.set.insert(spec.name);
+                    parse(spec, text)?
+                }
                 None => spec.parse(spec.default)?,
             };
-            self.0.insert(spec.name, value);
+            self.values.insert(spec.name, value);
         }
         Ok(())
+    }
+
+    /// Whether it was set, if to its default.
+    pub fn was_set(&self, name: &str) -> bool {
+        self.set.contains(name)
     }
 
     /// A text, or the id of a choice.
@@ -46,7 +58,7 @@ impl Parameters {
     /// [`ErrorKind::Internal`] for a parameter that was not described, or as another type, here and
     /// below.
     pub fn text(&self, name: &str) -> Result<&str> {
-        match self.0.get(name) {
+        match self.values.get(name) {
             Some(Value::Text(text)) => Ok(text),
             _ => Err(misread(name)),
         }
@@ -54,7 +66,7 @@ impl Parameters {
 
     /// A number.
     pub fn number(&self, name: &str) -> Result<f64> {
-        match self.0.get(name) {
+        match self.values.get(name) {
             Some(Value::Number(number)) => Ok(*number),
             _ => Err(misread(name)),
         }
@@ -62,7 +74,7 @@ impl Parameters {
 
     /// A whole number that fits `N`.
     pub fn integer<N: TryFrom<i64>>(&self, name: &str) -> Result<N> {
-        match self.0.get(name) {
+        match self.values.get(name) {
             Some(Value::Integer(n)) => N::try_from(*n).map_err(|_| misread(name)),
             _ => Err(misread(name)),
         }
@@ -70,7 +82,7 @@ impl Parameters {
 
     /// A length around a hole.
     pub fn extent(&self, name: &str) -> Result<Extent> {
-        match self.0.get(name) {
+        match self.values.get(name) {
             Some(Value::Extent(extent)) => Ok(*extent),
             _ => Err(misread(name)),
         }

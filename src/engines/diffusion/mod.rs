@@ -15,6 +15,7 @@ mod model;
 mod padded;
 mod pipeline;
 mod preview;
+mod quality;
 mod settings;
 mod stages;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use cost::predict;
 use folder::{Files, Folder};
 use model::Model;
 use padded::{Padded, cut};
+use quality::{Means, Quality, preset};
 use settings::{Content, Settings, Vae};
 use stages::Stages;
 use std::path::{Path, PathBuf};
@@ -78,6 +80,8 @@ struct OpenDiffusion {
     stages: Stages,
     tiling: Tiling,
     warm: Arc<Warm>,
+    /// What the user should know.
+    note: Option<String>,
 }
 
 impl Diffusion {
@@ -111,6 +115,23 @@ impl Diffusion {
     }
 }
 
+impl Diffusion {
+    /// What is asked for, as its preset has it, and what is to be said of that.
+    fn settings(&self, options: &OpenOptions<'_>) -> Result<(Settings, Option<String>)> {
+        let settings = Settings::new(options.parameters)?;
+        if settings.quality == Quality::Balanced {
+            return Ok((settings, None));
+        }
+        let folder = self.folder(options.models, &settings)?;
+        let means = Means {
+            runs: &|with| self.folder(options.models, with).is_ok(),
+            taesd: find::taesd(options.models, &folder.path).is_ok(),
+            distilled: folder.unet.time_cond_proj_dim.is_some(),
+        };
+        Ok(preset(&settings, options.parameters, &means))
+    }
+}
+
 impl Engine for Diffusion {
     fn description(&self) -> EngineDescription {
         EngineDescription {
@@ -128,7 +149,7 @@ impl Engine for Diffusion {
     }
 
     fn open(&self, options: &OpenOptions<'_>) -> Result<Box<dyn Opened>> {
-        let settings = Settings::new(options.parameters)?;
+        let (settings, note) = self.settings(options)?;
         let folder = self.folder(options.models, &settings)?;
         // Steps that cannot be are told before anything is loaded.
         let steps = settings.schedule(&folder.scheduler)?;
@@ -142,6 +163,7 @@ impl Engine for Diffusion {
             key,
             tiling: self.tiling,
             warm: self.warm.clone(),
+            note,
         }))
     }
 
@@ -196,6 +218,10 @@ impl Opened for OpenDiffusion {
 
     fn model(&self) -> Option<&Path> {
         Some(&self.model.folder.path)
+    }
+
+    fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     fn fill(&self, crop: &Crop<'_>, run: &mut Run<'_>) -> Result<RgbImage> {

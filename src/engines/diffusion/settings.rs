@@ -1,6 +1,7 @@
 //! The engine's parameters.
 #![forbid(unsafe_code)]
 
+use super::quality::Quality;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kernels::Precision;
 use crate::params::{ParamKind, ParamSpec, Parameters};
@@ -47,6 +48,8 @@ pub enum Timesteps {
 /// The values of a fill.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// What sets those that were not set one by one, see [`super::quality::preset`].
+    pub quality: Quality,
     /// A folder's name in the models folder, a path, or empty.
     pub model: String,
     pub prompt: String,
@@ -96,6 +99,15 @@ pub fn params() -> Vec<ParamSpec> {
             help: "What not to show in the hole. This needs a guidance above 1.",
             kind: ParamKind::Text,
             default: "",
+        },
+        ParamSpec {
+            name: "quality",
+            label: "Quality",
+            help: "How good and how slow. Draft takes a few steps, with the LoRA lcm-lora-sdv15 where it \
+                   is installed and fits the model, and decodes with TAESD where that is; best takes \
+                   40. What is set one by one counts for more.",
+            kind: ParamKind::Choice(Quality::CHOICES.to_vec()),
+            default: "balanced",
         },
         ParamSpec {
             name: "steps",
@@ -228,6 +240,7 @@ impl Settings {
             false => parameters.number("guidance")?,
         };
         Ok(Self {
+            quality: Quality::parse(parameters.text("quality")?),
             model: text("model")?,
             steps: parameters.integer("steps")?,
             guidance,

@@ -160,6 +160,37 @@ fn loras_change_the_fill_and_the_warm_unet() {
     }
 }
 
+/// As if what the preset chose had been set one by one; a LoRA that is for another model is left alone.
+#[test]
+fn a_draft_takes_what_is_there() {
+    let temporary = Temporary::new("draft");
+    let models = temporary.0.as_path();
+    tiny::model(&models.join("tiny"), 9);
+    let (engine, cancel) = (Diffusion::default(), Cancel::new());
+    let made = |set: &[(&str, &str)]| {
+        let all: Vec<_> = [("model", "tiny"), ("prompt", "a cat")]
+            .iter()
+            .chain(set)
+            .copied()
+            .collect();
+        fill_with(&engine, models, &cancel, &all).unwrap()
+    };
+    let draft = ("quality", "draft");
+    // Two steps are set by all tests, and stay.
+    let plain = [("scheduler", "unipc")];
+    assert!(made(&[draft]) == made(&plain));
+    fs::write(models.join("lcm-lora-sdv15.safetensors"), b"another thing").unwrap();
+    assert!(made(&[draft]) == made(&plain));
+    part("lora", "kohya/", &models.join("lcm-lora-sdv15.safetensors"));
+    let few = [
+        ("lora", "lcm-lora-sdv15"),
+        ("scheduler", "lcm"),
+        ("guidance", "1"),
+    ];
+    assert!(made(&[draft]) == made(&few));
+    assert!(made(&[draft, ("guidance", "5")]) != made(&few));
+}
+
 /// As LCM-LoRA is used: in the UNet, with the scheduler `lcm` and without guidance.
 #[test]
 fn a_lora_with_lcm_is_the_references() {
