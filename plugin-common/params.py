@@ -5,21 +5,27 @@ One copy serves every host. Python's standard library only, 3.8 or newer.
 """
 
 import re
-from typing import NamedTuple, Optional, Tuple, Union
+from typing import List, NamedTuple, Optional, Tuple, Union
 
 # What most fills need no more than. "prompt" is there only with an engine that reads one.
-ESSENTIAL = ("engine", "prompt", "grow")
+ESSENTIAL = ("engine", "expand", "prompt", "grow")
 # Engines' parameters that say what is wanted, and not how an engine is to work: one value for all.
 WISHES = ("prompt",)
 # Parameters that the plug-ins set themselves: where a fill goes is asked for in the host's words.
-# And what they cannot do: a host's canvas does not grow yet.
+# And how far the canvas grows, which has a dialog of its own.
 ASKED_OTHERWISE = ("result", "expand")
 # Those that no dialog has a field for: several fills are shown, and one of them is chosen.
-NO_FIELDS = (*ASKED_OTHERWISE, "variations", "best-of")
+NO_FIELDS = ("result", "variations", "best-of")
 # What a user wants, before anything is said of engines.
 REMOVE, PROMPT = "remove", "prompt"
 NO_PROMPT = "Write what is to be seen in the selection."
 INTENTS = (REMOVE, PROMPT)
+# And what the dialog is for that needs no selection; which parameters mean nothing then.
+EXPAND = "expand"
+NO_SIZE = "Say by how much the picture is to grow, in pixels (64) or as a share (10%)."
+OF_SELECTIONS = ("grow", "feather")
+# How far a picture grows if nobody says so, and what is offered.
+SIDES = ("10%", "25%", "64", "left=25%", "right=25%", "top=25%", "bottom=25%")
 # The engines that are made for removing, the best first. Who installed one of them wants it.
 REMOVERS = ("lama", "migan")
 # The actions without a dialog, by the parameters that they set: one for selections that hug an
@@ -224,6 +230,50 @@ def intent_of(description, stored):
     return PROMPT if able and wanted else REMOVE
 
 
+def sides_of(text):
+    """("px" or "%", [left, top, right, bottom]) of the value of "expand"; nothing of what it cannot
+    read, and of lengths of both kinds those of the first."""
+    named = ("left", "top", "right", "bottom")
+    found: List[str] = [""] * 4
+    parts = [part.strip() for part in str(text).split(",")]
+    if any("=" in part for part in parts):
+        for part in parts:
+            name, _, length = part.partition("=")
+            if name.strip() in named:
+                found[named.index(name.strip())] = length.strip()
+    else:
+        times = {1: (0, 0, 0, 0), 2: (0, 1, 0, 1), 4: (0, 1, 2, 3)}.get(len(parts), ())
+        found = [parts[i] for i in times] or found
+    unit, lengths = None, []
+    for length in found:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(%|px)?", length)
+        own = (match.group(2) or "px") if match else None
+        if match and float(match.group(1)) > 0:
+            unit = unit or own
+        lengths.append(round(float(match.group(1))) if match and own in (unit, None) else 0)
+    return unit or "px", lengths
+
+
+def sides_text(unit, lengths):
+    """The value of "expand" for these lengths."""
+    return ",".join("%d%s" % (n, "%" if unit == "%" and n else "") for n in lengths)
+
+
+def sides_over(selection, canvas):
+    """The value of "expand" that takes in a selection that reaches over the canvas's edge; None for
+    one that does not."""
+    if selection.empty:
+        return None
+    lengths = [
+        canvas.x - selection.x,
+        canvas.y - selection.y,
+        selection.right - canvas.right,
+        selection.bottom - canvas.bottom,
+    ]
+    lengths = [max(length, 0) for length in lengths]
+    return sides_text("px", lengths) if any(lengths) else None
+
+
 class Settings:
     """What a user chose: a value of the common parameters, and one for each engine of its own.
 
@@ -286,6 +336,9 @@ class Settings:
         known = [one for one in self.offered() if one in able]
         if self.intent == PROMPT:
             return known[0] if known else "auto"
+        if self.intent == EXPAND:
+            # With a prompt the library takes an engine that reads it.
+            return "auto"
         return next((one for one in REMOVERS if one in known), "auto")
 
     def fields(self):
@@ -293,8 +346,23 @@ class Settings:
         return [
             field
             for field in fields_of(self.description, self.engine)
-            if field.name not in NO_FIELDS and not (self.intent == REMOVE and field.name in WISHES)
+            if field.name not in NO_FIELDS and self._means_something(field.name)
         ]
+
+    def _means_something(self, name):
+        if self.intent == EXPAND:
+            return name not in OF_SELECTIONS
+        return name != "expand" and not (self.intent == REMOVE and name in WISHES)
+
+    @property
+    def missing(self):
+        """What is still to be said before a fill can start; None where all is."""
+        if self.needs_prompt:
+            return NO_PROMPT
+        for field in self.fields():
+            if field.name == "expand" and str(self.get(field)).strip() in ("", field.default):
+                return NO_SIZE
+        return None
 
     @property
     def needs_prompt(self):

@@ -37,13 +37,13 @@ FAILED = "failed"
 
 
 # What a quick fill takes from the settings of a slow one.
-QUICK = ("seed", "grow", "feather", "result")
+QUICK = ("seed", "grow", "feather", "result", "expand")
 
 
-def slow(stepwise, seconds):
+def slow(stepwise, seconds, most=LONG):
     """Whether nobody waits for a preview unasked: of an engine that works in steps, or of a fill
-    that is foreseen to take so many seconds."""
-    return stepwise or seconds > LONG
+    that is foreseen to take more than so many seconds."""
+    return stepwise or seconds > most
 
 
 class Reading:
@@ -57,11 +57,23 @@ class Reading:
     def __init__(self, parameters, parts, seconds):
         self.parameters, self.parts, self.seconds = parameters, parts, seconds
 
+    def given(self, part):
+        """The picture and the mask that the library gets of a part."""
+        rect = part.piece.rect
+        mask = native.Image(part.mask, rect.width, rect.height, native.GRAY | native.U8)
+        return native.Image(part.data, rect.width, rect.height, part.format), mask
+
+    def kept(self, part, data):
+        """What is kept of `data`, a fill of a part: the hole's pixels."""
+        rect, size = part.piece.rect, native.pixel_bytes(part.format)
+        hole = part.piece.hole.moved(-rect.x, -rect.y)
+        return job.cut(data, rect.width * size, hole, size)
+
 
 class Fill(NamedTuple):
     """One fill of all parts."""
 
-    pixels: Tuple[bytes, ...]  # of each part's hole
+    pixels: Tuple[Any, ...]  # of each part what Reading.kept gives
     looks: Tuple[Any, ...]  # a thumbs.Look for each part that is in view
     reports: Tuple[dict, ...]
 
@@ -182,8 +194,7 @@ class Job(threading.Thread):
         def image(data):
             return native.Image(data, rect.width, rect.height, part.format)
 
-        mask = native.Image(part.mask, rect.width, rect.height, native.GRAY | native.U8)
-        whole = image(part.data)
+        whole, mask = self.reading.given(part)
         given = {"progress": progress, "cancel": self._cancel}
         if count == 1:
             out = bytearray(len(part.data))
@@ -198,10 +209,8 @@ class Job(threading.Thread):
         return fills
 
     def _one(self, part, data, report):
-        """(the hole's pixels, what is seen of them, the report)."""
-        rect, size = part.piece.rect, native.pixel_bytes(part.format)
-        hole = part.piece.hole.moved(-rect.x, -rect.y)
-        pixels = job.cut(data, rect.width * size, hole, size)
+        """(what is kept, what is seen of it, the report)."""
+        pixels = self.reading.kept(part, data)
         cover = getattr(part, "soft", None)
         return pixels, thumbs.look(part, data, self.view, self._step, cover), report
 

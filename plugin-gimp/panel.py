@@ -122,8 +122,8 @@ class Panel:
         """What a fill would do with these settings, without doing it."""
         engine, asked, slow, steps = self.settings.runs, self.asked(), False, False
         try:
-            if self.settings.needs_prompt:
-                raise fill.Refusal(params.NO_PROMPT)
+            if self.settings.missing:
+                raise fill.Refusal(self.settings.missing)
             plan = fill.plan(host, inpainter, *asked)
             engine = plan["engine"]
             steps = params.stepwise(self.description, engine)

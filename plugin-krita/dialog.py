@@ -16,6 +16,7 @@ from .inputs import (
     Message,
     Note,
     Number,
+    Sides,
     Text,
     Whole,
     escaped,
@@ -26,6 +27,8 @@ from .models_dialog import ModelsDialog
 from .qt import QtCore, QtWidgets
 
 Qt = QtCore.Qt
+# A canvas that takes more seconds to grow is shown only if that is asked for.
+EXPANDED_AT_ONCE = 4.0
 
 
 class Dialog(QtWidgets.QDialog):
@@ -62,6 +65,7 @@ class Dialog(QtWidgets.QDialog):
         self._description, self._plan_of = description, plan_of
         self._refusal, self._advice = refusal, advice
         self._engines = {e.id: e for e in params.engines(description)}
+        self._expanding = options.intent == params.EXPAND
         self._runs = ""  # the engine that the plan names
         self._settings = krita_job.settings(description, options)
         self._rows = {}  # (whose it is, name): (field, label, input)
@@ -189,6 +193,8 @@ class Dialog(QtWidgets.QDialog):
             widget = Choice(params.choices(field, self._description))
         elif field.type == "extent":
             widget = Extent(field)
+        elif field.type == "sides":
+            widget = Sides(field)
         else:
             widget = Text(field)
         widget.setObjectName("mend_" + field.name)
@@ -196,7 +202,8 @@ class Dialog(QtWidgets.QDialog):
         for part in (widget, label):
             part.setToolTip("<qt>%s</qt>" % escaped(field.help))
         label.setBuddy(widget)
-        (self._front if field.name in params.WISHES else self._behind).add(label, widget)
+        front = field.name in (*params.WISHES, "expand")
+        (self._front if front else self._behind).add(label, widget)
         self._rows[field.key] = (field, label, widget)
         widget.changed.connect(lambda: self._set(field, widget))
         if field.name == "engine":
@@ -316,7 +323,9 @@ class Dialog(QtWidgets.QDialog):
 
     def _show(self, options):
         self._settings = krita_job.settings(self._description, options)
-        self._intents.set(self._settings.intent)
+        self._intents.setVisible(not self._expanding)
+        if not self._expanding:
+            self._intents.set(self._settings.intent)
         self._offer_engines()
         for field, _, widget in self._rows.values():
             if field.name == "engine":
@@ -330,7 +339,10 @@ class Dialog(QtWidgets.QDialog):
         self._changed()
 
     def _reset(self):
-        self._show(krita_job.recall("", self._description))
+        options = krita_job.recall("", self._description)
+        if self._expanding:
+            options = krita_job.expanding(options, job.Rect(0, 0, 0, 0), job.Rect(0, 0, 1, 1))
+        self._show(options)
 
     def _changed(self):
         self._fill_on(False)
@@ -361,8 +373,8 @@ class Dialog(QtWidgets.QDialog):
             self._result.set(LAYER)
             self._result.blockSignals(blocked)
             options = self.options()
-        self._result.setEnabled(not merged)
-        self._keep.setVisible(options.result == LAYER)
+        self._result.setEnabled(not merged and not self._expanding)
+        self._keep.setVisible(options.result == LAYER and not self._expanding)
         self._undo.setText(krita_job.undo_text(options))
         advice = self._advice(options)
         self._advised.setText(advice)
@@ -405,7 +417,7 @@ class Dialog(QtWidgets.QDialog):
     def _plan(self):
         self._rest.stop()
         options = self.options()
-        problem = self._refusal(options) or krita_job.no_prompt(self._settings)
+        problem = self._refusal(options) or self._settings.missing
         key, slow, stepwise = None, False, False
         if problem is None:
             try:
@@ -414,7 +426,8 @@ class Dialog(QtWidgets.QDialog):
                     self._runs = plan["engine"]
                 key = krita_job.preview_key(self._description, options)
                 stepwise = params.stepwise(self._description, plan["engine"])
-                slow = preview.slow(stepwise, plan["seconds"])
+                most = EXPANDED_AT_ONCE if self._expanding else preview.LONG
+                slow = preview.slow(stepwise, plan["seconds"], most)
                 self._planned.setText(job.plan_text(plan, self._description))
             except Exception as error:
                 memory = isinstance(error, MemoryError)
@@ -431,7 +444,7 @@ class Dialog(QtWidgets.QDialog):
         if self._start.isEnabled():
             options = self.options()
             self.taken = self.previewer.taken(krita_job.preview_key(self._description, options))
-            if self.taken is None and self.previewer.slow:
+            if self.taken is None and (self.previewer.slow or self._expanding):
                 # It is made here, where it can be seen, and put in place when it is there.
                 self._fill_on(True)
                 self._gallery.make()

@@ -18,7 +18,7 @@ from .krita_job import IN_PLACE, LAYER, VISIBLE, Refused
 from .layers import Changed, Target
 from .models import Shelf
 from .qt import QtCore, QtGui, QtWidgets
-from .reading import Reading
+from .reading import Expansion, Reading
 from .run import Run
 
 SETTINGS = "mend_inpaint"
@@ -84,6 +84,7 @@ class Inpaint(Extension):
         for name, text, slot in (
             ("mend_inpaint", "Mend: Inpaint\u2026", self.ask),
             ("mend_inpaint_again", "Mend: Inpaint Again", self.again),
+            ("mend_expand", "Mend: Expand Canvas\u2026", self.expand),
             ("mend_remove_object", "Mend: Remove Object", self.remove_object),
             ("mend_fill_quickly", "Mend: Fill Quickly", self.fill_quickly),
         ):
@@ -103,6 +104,11 @@ class Inpaint(Extension):
         self._with_target(self._again)
 
     @_guarded
+    def expand(self):
+        """Shows the dialog for a canvas that grows."""
+        self._with_target(self._expand, expanding=True)
+
+    @_guarded
     def remove_object(self):
         """Fills the selection and a narrow rim around it, without a question."""
         self._one_click(params.REMOVE_OBJECT)
@@ -117,6 +123,11 @@ class Inpaint(Extension):
         self._with_target(
             lambda target: self._start(target, krita_job.one_click(self._recall(), values))
         )
+
+    def _expand(self, target):
+        text = Krita.instance().readSetting(SETTINGS, "expand", "")
+        options = krita_job.recall(text, self._description)
+        self._ask(target, krita_job.expanding(options, target.facts.selection, target.facts.canvas))
 
     def _again(self, target):
         options = self._recall()
@@ -154,7 +165,7 @@ class Inpaint(Extension):
 
         dialog = Dialog(
             _window(),
-            krita_job.title_text(target.facts),
+            krita_job.title_text(target.facts, bool(options and options.intent == params.EXPAND)),
             self._description,
             options or self._recall(),
             plan_of,
@@ -174,7 +185,9 @@ class Inpaint(Extension):
     def _chosen(self, target, options, taken):
         @_guarded
         def start(self):
-            Krita.instance().writeSetting(SETTINGS, "last", krita_job.remember(options))
+            # "Inpaint Again" is about a selection.
+            name = "expand" if options.intent == params.EXPAND else "last"
+            Krita.instance().writeSetting(SETTINGS, name, krita_job.remember(options))
             self._start(target, options, taken)
 
         start(self)
@@ -197,22 +210,22 @@ class Inpaint(Extension):
         text = Krita.instance().readSetting(SETTINGS, "last", "")
         return krita_job.recall(text, self._description)
 
-    def _with_target(self, work):
+    def _with_target(self, work, expanding=False):
         """Calls `work` with what is to be filled, or says why nothing can be."""
         if self._busy:
             self.say("A fill is running. Wait until it is done, or cancel it.")
         elif not self._looking:
-            self._look(work, TRIES)
+            self._look(work, TRIES, expanding)
 
-    def _look(self, work, tries):
+    def _look(self, work, tries, expanding):
         self._looking = False
         target = Target(Krita.instance())
-        problem = krita_job.no_target(target.facts)
-        if tries and target.document and target.facts.selection.empty:
+        problem = krita_job.no_target(target.facts, expanding)
+        if tries and target.document and target.facts.selection.empty and not expanding:
 
             @_guarded
             def again(self):
-                self._look(work, tries - 1)
+                self._look(work, tries - 1, expanding)
 
             self._looking = True
             QtCore.QTimer.singleShot(WAIT, lambda: again(self))
@@ -234,6 +247,11 @@ class Inpaint(Extension):
         """The window of the canvas and the plan inside it; Refused where nothing is around a
         hole."""
         parameters = krita_job.request(self._description, options)
+        if options.intent == params.EXPAND:
+            width, height = target.canvas[2:]
+            nothing = bytes(target.canvas.area)
+            mask = native.Image(nothing, width, height, native.GRAY | native.U8)
+            return target.canvas, mend.plan(parameters, mask)
 
         def plan_of(window):
             mask = native.Image(
@@ -250,6 +268,8 @@ class Inpaint(Extension):
 
     def _read(self, target, options, window, plan):
         parameters = krita_job.request(self._description, options)
+        if options.intent == params.EXPAND:
+            return Expansion(self._colours, target, options.source == VISIBLE, parameters, plan)
         return Reading(self._colours, target, options.source == VISIBLE, parameters, window, plan)
 
     def _start(self, target, options, taken=None):
@@ -390,7 +410,10 @@ class Fill(QtCore.QObject):
             return
         target, reading = self._target, self._reading
         target.there()
-        if self._options.result == LAYER:
+        if self._options.intent == params.EXPAND:
+            target.grow(reading.canvas)
+            self._activate(target.add_layer("Expand", reading.as_layer(pixels), QtCore.QByteArray))
+        elif self._options.result == LAYER:
             parts = reading.as_layer(pixels)
             if self._options.keep and others:
                 hidden = [reading.as_layer(other) for other in others]

@@ -118,6 +118,51 @@ class Text(QtWidgets.QLineEdit):
         self.setText(str(value))
 
 
+class Sides(QtWidgets.QWidget):
+    """How far each side of the picture is moved out, in pixels or as a share of the picture."""
+
+    changed = QtCore.pyqtSignal()
+    NAMES = (("\u2190", "Left"), ("\u2191", "Top"), ("\u2192", "Right"), ("\u2193", "Bottom"))
+
+    def __init__(self, field):
+        super().__init__()
+        row = _row(self)
+        row.setSpacing(4)
+        self._limits = {"px": field.max_pixels or 65536, "%": int(field.max_percent or 400)}
+        self._sides = []
+        for arrow, name in self.NAMES:
+            side = QtWidgets.QSpinBox()
+            side.setPrefix(arrow + " ")
+            side.setAccessibleName(name)
+            side.setToolTip(name)
+            side.setAccelerated(True)
+            side.valueChanged.connect(lambda _: self.changed.emit())
+            row.addWidget(side, 1)
+            self._sides.append(side)
+        self._unit = QtWidgets.QComboBox()
+        for name, label in (("%", "%"), ("px", "px")):
+            self._unit.addItem(label, name)
+        self._unit.setAccessibleName("Unit")
+        row.addWidget(self._unit)
+        self._show_unit()
+        self._unit.currentIndexChanged.connect(lambda _: self._show_unit())
+
+    def _show_unit(self):
+        unit = self._unit.currentData()
+        for side in self._sides:
+            side.setRange(0, self._limits[unit])
+        self.changed.emit()
+
+    def get(self):
+        return params.sides_text(self._unit.currentData(), [side.value() for side in self._sides])
+
+    def set(self, value):
+        unit, lengths = params.sides_of(value)
+        self._unit.setCurrentIndex(self._unit.findData(unit))
+        for side, length in zip(self._sides, lengths):
+            side.setValue(length)
+
+
 class Choice(QtWidgets.QComboBox):
     changed = QtCore.pyqtSignal()
 

@@ -85,16 +85,17 @@ _KINDS = {
 }
 
 
-def no_target(facts):
-    """Why nothing at all can be filled, and what to do; None where something can."""
+def no_target(facts, expanding=False):
+    """Why nothing at all can be filled, or with `expanding` the canvas cannot grow, and what to do;
+    None where it can."""
     if not facts.document:
         return "There is no picture. Open one, select what is to be filled, and try again."
-    if facts.selection.empty:
+    if facts.selection.empty and not expanding:
         return (
             "Nothing is selected. Select what is to be filled with one of the selection tools, "
             "and try again."
         )
-    if facts.selection.intersect(facts.canvas).empty:
+    if facts.selection.intersect(facts.canvas).empty and not expanding:
         return "The selection lies outside the canvas. Select something on it, and try again."
     if not facts.layer:
         return "No layer is active. Choose one in the Layers docker, and try again."
@@ -248,17 +249,13 @@ def offered(description):
 
 def changed(settings):
     """How many of the chosen engine's values that stand behind "More" are not the defaults."""
-    return sum(1 for field in settings.changed() if field.name not in params.WISHES)
+    front = (*params.WISHES, "expand")
+    return sum(1 for field in settings.changed() if field.name not in front)
 
 
 def one_click(options, values):
     """Everything at its default but `values`; the fill goes where the user's last one went."""
     return options._replace(values={"": dict(values)}, intent=None)
-
-
-def no_prompt(settings):
-    """That there is no prompt yet, where one is to be filled with; None where all is well."""
-    return params.NO_PROMPT if settings.needs_prompt else None
 
 
 def preview_key(description, options):
@@ -296,8 +293,19 @@ def remember(options):
 def request(description, options):
     """The library's parameters: those of the chosen engine that are not its defaults."""
     wanted = settings(description, options).parameters()
-    wanted["result"] = "layer" if options.result == LAYER else "image"
+    layer = options.result == LAYER and options.intent != params.EXPAND
+    wanted["result"] = "layer" if layer else "image"
     return wanted
+
+
+def expanding(options, selection, canvas):
+    """The options for a canvas that grows: as far as the selection reaches over its edge, and else
+    as it last did, or by a tenth."""
+    sides = params.sides_over(selection, canvas)
+    kept = options.values.get("", {})
+    values = dict(options.values)
+    values[""] = dict(kept, expand=sides or kept.get("expand", params.SIDES[0]))
+    return options._replace(values=values, intent=params.EXPAND, result=LAYER, keep=False)
 
 
 def extent_parts(text):
@@ -319,6 +327,11 @@ def extent_parts(text):
 
 def undo_text(options):
     """How a fill is taken back."""
+    if options.intent == params.EXPAND:
+        return (
+            "What is new goes on a new layer above. Taking it back needs two Undo steps: one for "
+            "the layer, and one for the canvas."
+        )
     if options.result == LAYER:
         return "One Undo takes it back. The layer below is not changed."
     return (
@@ -327,8 +340,13 @@ def undo_text(options):
     )
 
 
-def title_text(facts):
+def title_text(facts, expanding=False):
     """What will be filled."""
+    if expanding:
+        return "Makes the picture of %d \u00d7 %d pixels larger, and fills what is new." % (
+            facts.canvas.width,
+            facts.canvas.height,
+        )
     hole = facts.selection.intersect(facts.canvas)
     name = facts.name if len(facts.name) <= 40 else facts.name[:39] + "\u2026"
     return "Fills the selection, %d \u00d7 %d pixels, on \u201c%s\u201d." % (

@@ -159,6 +159,14 @@ class Target:
         self.document.waitForDone()
         return layer
 
+    def grow(self, canvas):
+        """Makes the canvas of the document that of a plan. One undo step."""
+        self.there()
+        size = canvas["width"], canvas["height"]
+        self.document.resizeImage(-canvas["x"], -canvas["y"], *size)
+        self.document.waitForDone()
+        self.canvas = Rect(0, 0, *size)
+
     def add_group(self, name, parts, hidden, to_bytes):
         """As `add_layer`, in a group with a hidden layer for each of `hidden`. One undo step."""
         parent = self.there()

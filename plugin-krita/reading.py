@@ -3,7 +3,7 @@
 Krita and no Qt; every call belongs on the main thread.
 """
 
-from . import job, masks, preview, raw
+from . import expanding, job, masks, preview, raw
 from .layers import Changed
 from .run import Work
 
@@ -15,10 +15,7 @@ class Reading(preview.Reading):
     """The pixels that a plan needs, and no more."""
 
     def __init__(self, colours, target, merged, parameters, window, plan):
-        self._colours, self._target, self.merged = colours, target, merged
-        self._space = target.image_space() if merged else target.facts.space
-        self._converted = self._space.model in raw.CONVERTED
-        self._working = colours.working() if self._converted else self._space
+        self._look_at(colours, target, merged)
         # Of each hole: where it is, its pixels, and these as the library got them.
         self._holes = []
         works = []
@@ -27,6 +24,12 @@ class Reading(preview.Reading):
         for piece in job.pieces(plan):
             works.append(self._work(piece, window, mask, pixel_format))
         super().__init__(parameters, works, plan["seconds"])
+
+    def _look_at(self, colours, target, merged):
+        self._colours, self._target, self.merged = colours, target, merged
+        self._space = target.image_space() if merged else target.facts.space
+        self._converted = self._space.model in raw.CONVERTED
+        self._working = colours.working() if self._converted else self._space
 
     def _work(self, piece, window, mask, pixel_format):
         rect = piece.rect.moved(window.x, window.y)
@@ -90,3 +93,25 @@ class Reading(preview.Reading):
                 % (space.model, space.profile)
             )
         return out
+
+
+class Expansion(expanding.Reading, Reading):
+    """All pixels of the picture, for a canvas that grows."""
+
+    def __init__(self, colours, target, merged, parameters, plan):
+        self._look_at(colours, target, merged)
+        self.canvas, (_, _, width, height) = plan["canvas"], target.canvas
+        data = target.read(target.canvas, merged)
+        if self._converted:
+            data = colours.convert(data, width, height, self._space, self._working)
+        pixel_format = raw.pixel_format(self._working, colours.linear(self._working))
+        frame = expanding.Frame(self.canvas, (width, height), data, pixel_format)
+        if self._converted:
+            frame.matrix = raw.TO_SCREEN.get(self._working.profile)
+        preview.Reading.__init__(self, parameters, [frame], plan["seconds"])
+
+    def as_layer(self, pixels):
+        """(rect, pixels) of what is new, on the new canvas and in the image's colour space."""
+        space = self._target.image_space()
+        strips = [strip for of_part in pixels for strip in of_part]
+        return [(rect, self._on_layer(filled, rect, space)) for rect, filled in strips]

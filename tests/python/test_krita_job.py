@@ -124,7 +124,14 @@ class Files(unittest.TestCase):
             code = file.read()
         names = [action.get("name") for action in tree.iter("Action")]
         self.assertEqual(
-            names, ["mend_inpaint", "mend_inpaint_again", "mend_remove_object", "mend_fill_quickly"]
+            names,
+            [
+                "mend_inpaint",
+                "mend_inpaint_again",
+                "mend_expand",
+                "mend_remove_object",
+                "mend_fill_quickly",
+            ],
         )
         for action in tree.iter("Action"):
             self.assertIn('"%s"' % action.get("name"), code)

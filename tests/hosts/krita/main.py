@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(__file__))
 
+import canvas
 import fills
 import getting
 import models
@@ -67,6 +68,8 @@ def cases():
     yield "diffusion model with a prompt, in-place", lambda: models.diffusion("in-place")
     yield "diffusion model, in the dialog", models.in_the_dialog
     yield "diffusion model, ended early", models.ended_early
+    yield "canvas that grows", lambda: canvas.expanded(False)
+    yield "canvas that grows as far as the selection", lambda: canvas.expanded(True)
     yield "models, from the dialog", getting.models
     yield "refusals", trouble.refusals
     yield "locked layer", trouble.locked

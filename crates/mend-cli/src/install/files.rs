@@ -24,7 +24,7 @@ macro_rules! plugin {
 
 /// GIMP 2.10's.
 pub const GIMP2: &[Plugin] = plugin! {
-    "plugin-common": "choosing.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
+    "plugin-common": "choosing.py" "expanding.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
     "plugin-gimp":
         "arguments.py" "dialog.py" "fill.py" "help.html" "panel.py" "procedures.py" "reading.py";
     "plugin-gimp/gimp2": "mend-inpaint" "host.py" "libgimp.py" "widgets.py";
@@ -32,7 +32,7 @@ pub const GIMP2: &[Plugin] = plugin! {
 
 /// GIMP 3's.
 pub const GIMP3: &[Plugin] = plugin! {
-    "plugin-common": "choosing.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
+    "plugin-common": "choosing.py" "expanding.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
     "plugin-gimp":
         "arguments.py" "dialog.py" "fill.py" "help.html" "panel.py" "procedures.py" "reading.py";
     "plugin-gimp/gimp3": "mend-inpaint.py" "gallery.py" "host.py" "models_window.py" "widgets.py";
@@ -40,7 +40,7 @@ pub const GIMP3: &[Plugin] = plugin! {
 
 /// Krita's.
 pub const KRITA: &[Plugin] = plugin! {
-    "plugin-common": "choosing.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
+    "plugin-common": "choosing.py" "expanding.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
     "plugin-krita":
         "Manual.html" "__init__.py" "colours.py" "dialog.py" "gallery.py" "host.py" "inputs.py"
         "krita_job.py" "layers.py" "mend_inpaint.action" "mend_inpaint.desktop" "models_dialog.py"
