@@ -10,6 +10,7 @@ import functools
 import os
 from typing import Any
 
+import canvas
 import fill
 import models
 import panel
@@ -26,7 +27,7 @@ with contextlib.suppress(ImportError):  # nor has it the models
     from models_window import ModelsWindow
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TITLE = "Mend: Inpaint"
+TITLE, TITLE_EXPAND = "Mend: Inpaint", "Mend: Expand Canvas"
 # What a length around the hole is mostly set to; anything else can be typed.
 EXTENTS = ("auto", "25%", "50%", "100%", "64", "256")
 INTENTS = {params.REMOVE: "Remo_ve", params.PROMPT: "Fill with a _prompt"}
@@ -38,13 +39,13 @@ INT_MAX = 2**31 - 1
 MODELS = 2  # the answer of the button that opens the models
 
 
-def ask(host, inpainter, memory, at_once=False):
+def ask(host, inpainter, memory, at_once=False, intent=None):
     """Shows the dialog; with `at_once` as if the user pressed Fill at once. (What the user wants,
     as an Asked; what was chosen from its preview, or None), or None; what was set is remembered."""
     stored, more = memory.read(), False
     while True:
-        settings = panel.Panel(inpainter.describe(), stored)
-        if Gallery:
+        settings = panel.Panel(inpainter.describe(), stored, intent)
+        if Gallery and intent is None:
             settings.with_intents()
         settings.for_item(host.item)
         view = View(settings, host, inpainter, more)
@@ -72,16 +73,16 @@ class View:
         self.timer, self.drawn_for, self.good, self.closed = None, [], False, False
         self.gallery, self.taken = None, None
         self.filling, self.made = False, False
-        self.window: Any = widgets.Window(TITLE)
+        self.window: Any = widgets.Window(TITLE_EXPAND if settings.only else TITLE)
         window = self.window
-        window.note(window.head, fill.target_text(host.item))
+        window.note(window.head, self._title())
         # The engine's own rows change with the engine; the others stay, and keep the focus.
-        names = ("engine", "own", "common", "more", "own more")
+        names = ("front", "engine", "own", "common", "more", "own more")
         self.boxes = {name: widgets.column() for name in names}
         if Gallery:
             self._with_preview(window)
         else:
-            for name in names[:3]:
+            for name in names[:4]:
                 window.put(window.form, self.boxes[name])
             self.inside = window.more(window.form, "_More", self._opened)
             window.put(self.inside, self.boxes["more"])
@@ -105,7 +106,9 @@ class View:
             params.REMOVE,
             *([params.PROMPT] if params.prompted(self.panel.description) else []),
         }
-        self.intents = window.intents(INTENTS, self.panel.intent, able, self._intend)
+        if self.panel.only is None:
+            self.intents = window.intents(INTENTS, self.panel.intent, able, self._intend)
+        window.put(window.left, self.boxes["front"])
         window.put(window.left, self.boxes["own"])
         read = preview.Previewer(self.inpainter, self._read, rest=0.18)
         self.gallery = Gallery(read, self._made)
@@ -114,8 +117,16 @@ class View:
         for name in ("engine", "common", "more", "own more"):
             window.put(self.inside, self.boxes[name])
 
+    def _title(self):
+        if self.panel.only == params.EXPAND:
+            size = (self.host.canvas.width, self.host.canvas.height)
+            return "Makes the image of %d × %d pixels larger, and fills what is new." % size
+        return fill.target_text(self.host.item)
+
     def _read(self, key):
         parameters, output, sample = key
+        if self.panel.only == params.EXPAND:
+            return canvas.Reading(self.host, self.inpainter, dict(parameters), output, sample)
         return reading.Reading(self.host, self.inpainter, dict(parameters), output, sample)
 
     def _intend(self, intent):
@@ -145,7 +156,7 @@ class View:
             elif answer == widgets.RESET:
                 self.panel.reset()
                 self.panel.for_item(self.host.item)
-                if self.gallery:
+                if self.gallery and self.panel.only is None:
                     self.window.intend(self.intents, self.panel.intent)
                 self._draw()
                 self._refresh()
@@ -158,7 +169,7 @@ class View:
             return True
         previewer = self.gallery.previewer
         self.taken = previewer.taken(self.panel.asked().key)
-        if self.taken is not None or not previewer.slow:
+        if self.taken is not None or not (previewer.slow or self.panel.only):
             return True
         # Unless it has just failed, or was stopped.
         self._fill_on(not self.made)
@@ -193,12 +204,13 @@ class View:
     def _draw(self):
         """All rows anew."""
         self.rows = {}
-        for name in ("engine", "common", "more"):
+        for name in ("front", "engine", "common", "more"):
             self.window.clear(self.boxes[name])
         basic, more = self.panel.fields(True), self.panel.fields(False)
         for field in basic:
             if not field.engine:
-                self._row(self.boxes["engine" if field.name == "engine" else "common"], field)
+                place = {"engine": "engine", "expand": "front"}.get(field.name, "common")
+                self._row(self.boxes[place], field)
         self.summary = self.window.note(self.boxes["engine"], "")
         if self.host.item.is_layer:
             self._pair("Fill from:", "Where the fill takes its pixels from", fill.SAMPLES, "sample")
@@ -252,6 +264,8 @@ class View:
             widget = widgets.spin(low, high, step, 0 if whole else 2, value, changed)
         elif field.type == "extent":
             widget = widgets.entry(value, changed, EXTENTS)
+        elif field.type == "sides":
+            widget = widgets.entry(value, changed, params.SIDES)
         else:
             widget = widgets.entry(value, changed)
         self.rows[field.key] = widget

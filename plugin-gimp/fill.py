@@ -304,6 +304,10 @@ class Source:
             self.format = pixel_format(self.encoding)
         self.pixel_bytes = native.pixel_bytes(self.format)
 
+    def read_all(self, rect):
+        """The pixels of a rectangle, transparent where there are none."""
+        return bytes(self._read(rect, self.encoding))
+
     def read(self, rect, mask):
         """The pixels of a piece whose hole `mask` has. Raises Refusal for one with no
         surroundings."""

@@ -5,11 +5,15 @@ import json
 import os
 from typing import NamedTuple
 
+import canvas
 import fill
 import job
 import native
 import params
 import preview
+
+# An image that takes more seconds to grow is shown only if that is asked for.
+EXPANDED_AT_ONCE = 4.0
 
 
 class Asked(NamedTuple):
@@ -28,8 +32,8 @@ class Asked(NamedTuple):
 class Memory:
     """The settings of the last dialog, in a file of the user's GIMP folder."""
 
-    def __init__(self, folder):
-        self.path = os.path.join(folder, "mend-inpaint.json")
+    def __init__(self, folder, name="mend-inpaint.json"):
+        self.path = os.path.join(folder, name)
 
     def read(self):
         """What `write` was given; {} where there is none, or another version's."""
@@ -64,20 +68,30 @@ class Verdict(NamedTuple):
 class Panel:
     """The values behind the dialog's widgets."""
 
-    def __init__(self, description, stored):
+    def __init__(self, description, stored, intent=None):
+        """`intent`: what the dialog is for, if for one thing only."""
         self.description = description
         # A dialog without intents stores none, and then a prompt decides.
-        intent = stored.get("intent")
+        self.only = intent
+        kept = stored.get("intent")
         self.settings = params.Settings(
-            description, stored.get("settings"), intent if intent in params.INTENTS else None
+            description,
+            stored.get("settings"),
+            intent or (kept if kept in params.INTENTS else None),
         )
         self._fit_intent()
+        self._fit_sides()
         self.output = _one_of(fill.OUTPUTS, stored.get("output"))
         self.sample = _one_of(fill.SAMPLES, stored.get("sample"))
 
     def _fit_intent(self):
         if self.intent == params.PROMPT and not params.prompted(self.description):
             self.intent = params.REMOVE
+
+    def _fit_sides(self):
+        for field in self.settings.fields():
+            if field.name == "expand" and self.settings.get(field) == field.default:
+                self.settings.set(field, params.SIDES[0])
 
     @property
     def intent(self):
@@ -98,7 +112,8 @@ class Panel:
         self.settings.reset()
         self.output, self.sample = fill.OUTPUTS[0][0], fill.SAMPLES[0][0]
         if self.intent is not None:
-            self.intent = params.REMOVE
+            self.intent = self.only or params.REMOVE
+        self._fit_sides()
 
     def fields(self, essential):
         """The parameters for the chosen engine: those that are shown at once, or the others."""
@@ -124,10 +139,11 @@ class Panel:
         try:
             if self.settings.missing:
                 raise fill.Refusal(self.settings.missing)
-            plan = fill.plan(host, inpainter, *asked)
+            plan = self._plan(host, inpainter, asked)
             engine = plan["engine"]
             steps = params.stepwise(self.description, engine)
-            slow = preview.slow(steps, plan["seconds"])
+            most = EXPANDED_AT_ONCE if self.only else preview.LONG
+            slow = preview.slow(steps, plan["seconds"], most)
             good, text = True, job.plan_text(plan, self.description) + "."
         except fill.Refusal as refusal:
             good, text = False, str(refusal)
@@ -137,6 +153,11 @@ class Panel:
             good, text = False, job.NO_MEMORY
         summaries = {e.id: e.summary for e in params.engines(self.description)}
         return Verdict(good, text, summaries.get(engine, ""), slow, steps)
+
+    def _plan(self, host, inpainter, asked):
+        if self.only == params.EXPAND:
+            return canvas.plan(host, inpainter, *asked)
+        return fill.plan(host, inpainter, *asked)
 
 
 def _one_of(pairs, value):

@@ -7,6 +7,7 @@ import sys
 import traceback
 from typing import NamedTuple
 
+import canvas
 import fill
 import job
 import native
@@ -15,6 +16,7 @@ import params
 
 INPAINT, AGAIN = "plug-in-mend-inpaint", "plug-in-mend-inpaint-again"
 REMOVE, QUICK = "plug-in-mend-remove-object", "plug-in-mend-fill-quickly"
+EXPAND = "plug-in-mend-expand"
 PRESETS = {REMOVE: params.REMOVE_OBJECT, QUICK: params.FILL_QUICKLY}
 MENU = "<Image>/Filters/Enhance"
 AUTHORS, YEAR = "The Mend authors", "2026"
@@ -54,6 +56,18 @@ WORDS = {
 }
 
 
+# What GIMP 2.10 has not.
+WORDS_3 = {
+    **WORDS,
+    EXPAND: Words(
+        "Mend: _Expand Canvas…",
+        "Make the image larger and fill what is new",
+        "Moves the sides of the image out and continues the picture there. No pixel changes that "
+        "was there before.",
+    ),
+}
+
+
 def asked_for(name, mode, host, inpainter, folder, from_script):
     """(What is to be filled how, what was chosen from a preview or None); None when the user left
     the dialog.
@@ -63,8 +77,10 @@ def asked_for(name, mode, host, inpainter, folder, from_script):
     """
     if name in PRESETS:
         return panel.Asked(dict(PRESETS[name]), fill.IN_PLACE, fill.LAYER), None
-    if name == INPAINT and mode == NONINTERACTIVE:
+    if name in (INPAINT, EXPAND) and mode == NONINTERACTIVE:
         return from_script(), None
+    if name == EXPAND:
+        return _asked_to_expand(mode, host, inpainter, panel.Memory(folder, "mend-expand.json"))
     memory = panel.Memory(folder)
     if name == INPAINT and mode == INTERACTIVE:
         fill.find_hole(host, output=fill.NEW_LAYER)  # without one there is nothing to ask
@@ -82,6 +98,22 @@ def asked_for(name, mode, host, inpainter, folder, from_script):
     return last.asked(), None
 
 
+def _asked_to_expand(mode, host, inpainter, memory):
+    if mode == INTERACTIVE:
+        import dialog
+
+        return dialog.ask(host, inpainter, memory, intent=params.EXPAND)
+    last = panel.Panel(inpainter.describe(), memory.read(), params.EXPAND)
+    return last.asked(), None
+
+
+def _fill(name, host, inpainter, asked, selection, taken):
+    given = (asked.parameters, asked.output, asked.sample)
+    if name == EXPAND:
+        return canvas.expand(host, inpainter, *given, taken)
+    return fill.fill(host, inpainter, *given, selection, taken)
+
+
 def run(name, mode, host, inpainter, folder, from_script):
     """Asks as `asked_for`, and fills. (whether something was filled, the new layer or None)."""
     # What was selected when this began counts, and after a dialog what is selected then.
@@ -93,9 +125,7 @@ def run(name, mode, host, inpainter, folder, from_script):
     if taken is not None or (name == INPAINT and mode == INTERACTIVE):
         selection = None
     host.progress(0.0, "")
-    layer, notes = fill.fill(
-        host, inpainter, asked.parameters, asked.output, asked.sample, selection, taken
-    )
+    layer, notes = _fill(name, host, inpainter, asked, selection, taken)
     if not host.item.is_layer and name != INPAINT:
         # A dialog has said it before.
         notes = [fill.filled_text(host.item), *notes]

@@ -66,6 +66,8 @@ class Dialog(QtWidgets.QDialog):
         self._refusal, self._advice = refusal, advice
         self._engines = {e.id: e for e in params.engines(description)}
         self._expanding = options.intent == params.EXPAND
+        if self._expanding:
+            self.setWindowTitle("Mend: Expand Canvas")
         self._runs = ""  # the engine that the plan names
         self._settings = krita_job.settings(description, options)
         self._rows = {}  # (whose it is, name): (field, label, input)

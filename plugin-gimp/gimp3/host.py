@@ -159,6 +159,26 @@ class Host:
         Gimp.displays_flush()
         return target if new_layer else None
 
+    def grow(self, canvas, strips, encoding, new_layer):
+        image, name, layer = self.image, self._format(encoding), self.drawable
+        size = Rect(0, 0, canvas["width"], canvas["height"])
+        image.undo_group_start()
+        try:
+            image.resize(size.width, size.height, canvas["x"], canvas["y"])
+            if new_layer:
+                layer = self._layer("Expanded", Rect(0, 0, size.width, size.height))
+            else:
+                layer.resize_to_image_size()
+            buffer = layer.get_buffer()
+            for rect, pixels in strips:
+                buffer.set(gegl(rect), name, bytes(pixels))
+            buffer.flush()
+        finally:
+            image.undo_group_end()
+        layer.update(0, 0, size.width, size.height)
+        Gimp.displays_flush()
+        return layer if new_layer else None
+
     def _keeper(self, hole):
         size = Babl.format_get_bytes_per_pixel(self.format)
         return Keeper(hole, size, lambda rect: self.read(rect, None))
@@ -169,10 +189,15 @@ class Host:
         buffer.flush()
 
     def _new_layer(self, bounds):
+        name = "Inpaint of %s" % self.drawable.get_name()
+        return self._layer(name, bounds.moved(self.rect.x, self.rect.y))
+
+    def _layer(self, name, bounds):
+        """A new layer above the drawable, transparent, over a rectangle of the canvas."""
         drawable = self.drawable
         layer = Gimp.Layer.new(
             self.image,
-            "Inpaint of %s" % drawable.get_name(),
+            name,
             bounds.width,
             bounds.height,
             drawable.type_with_alpha(),
@@ -180,7 +205,7 @@ class Host:
             Gimp.LayerMode.NORMAL,
         )
         layer.fill(Gimp.FillType.TRANSPARENT)
-        layer.set_offsets(bounds.x + self.rect.x, bounds.y + self.rect.y)
+        layer.set_offsets(bounds.x, bounds.y)
         chosen = self.image.get_selected_layers()
         position = self.image.get_item_position(drawable)
         self.image.insert_layer(layer, drawable.get_parent(), position)

@@ -19,12 +19,17 @@ import arguments  # noqa: E402
 import fill  # noqa: E402
 import native  # noqa: E402
 import panel  # noqa: E402
+import params  # noqa: E402
 import procedures  # noqa: E402
 
 READWRITE = GObject.ParamFlags.READWRITE
 # GIMP's integers have 32 bits.
 INT_MIN, INT_MAX = -(2**31), 2**31 - 1
 NUMBER_MAX = 1e300
+EXPAND = (
+    "How far the sides are moved out: 64 or 10% for all of them, 64,0,64,10% for left, top, right "
+    "and bottom, or left=64,bottom=10%"
+)
 
 
 class Mend:
@@ -80,10 +85,12 @@ def add_arguments(procedure, description):
         add_argument(procedure, argument)
 
 
-def from_script(config, description):
+def from_script(config, description, name):
     """The fill that a script asks for."""
     value_of = config.get_property
     parameters = arguments.from_named(description, value_of)
+    if name == procedures.EXPAND:
+        parameters["expand"] = value_of("expand")
     return panel.Asked(parameters, value_of("output"), value_of("sample"))
 
 
@@ -113,7 +120,7 @@ def run(procedure, run_mode, image, drawables, config, mend):
             host,
             mend.inpainter,
             Gimp.directory(),
-            lambda: from_script(config, mend.registered()),
+            lambda: from_script(config, mend.registered(), name),
         )
         if not filled:
             return answer(procedure, Gimp.PDBStatusType.CANCEL)
@@ -133,11 +140,11 @@ class MendInpaint(Gimp.PlugIn):
         return False
 
     def do_query_procedures(self):
-        return list(procedures.WORDS)
+        return list(procedures.WORDS_3)
 
     def do_create_procedure(self, name):
         mend = Mend()
-        words = procedures.WORDS[name]
+        words = procedures.WORDS_3[name]
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, mend)
         procedure.set_image_types("*")
         mask = Gimp.ProcedureSensitivityMask
@@ -145,7 +152,9 @@ class MendInpaint(Gimp.PlugIn):
         procedure.set_attribution(procedures.AUTHORS, procedures.AUTHORS, procedures.YEAR)
         procedure.set_menu_label(words.label)
         procedure.set_documentation(words.blurb, words.help, name)
-        if name == procedures.INPAINT:
+        if name == procedures.EXPAND:
+            procedure.add_string_argument("expand", "Expand", EXPAND, params.SIDES[0], READWRITE)
+        if name in (procedures.INPAINT, procedures.EXPAND):
             add_arguments(procedure, mend.registered())
         procedure.add_menu_path(procedures.MENU)
         procedure.add_drawable_return_value(

@@ -26,7 +26,8 @@ LOG = open(os.environ["MEND_LOG"], "w", encoding="utf-8")
 FAILED, CHECKS = [], [0]
 # The keys that run.py has bound to the menu entries.
 DIALOG_KEY, AGAIN_KEY, REMOVE_KEY = "ctrl+shift+F7", "ctrl+shift+F8", "ctrl+shift+F9"
-DIALOG_NAME = "^Mend: Inpaint$"
+EXPAND_KEY = "ctrl+shift+F10"
+DIALOG_NAME = "^Mend: (Inpaint|Expand Canvas)$"
 
 
 def say(*words):
@@ -621,7 +622,71 @@ def models():
     G.close(display)
 
 
-GROUPS = (undo_and_redo, heights, models, engines, dialog, previews, megapixels, meddling, cancel)
+def larger():
+    """An image that grows: what was there keeps its bits, one Undo takes all of it back, and Redo
+    brings it again."""
+    if G.VERSION != 3:
+        return
+    left_with()
+    for output in ("in-place", "new-layer"):
+        image, layer, display = scene()
+        G.select_none(image)
+        before, size = state(image), (image.get_width(), image.get_height())
+        given = {"expand": "left=24,bottom=10%", "output": output}
+        good, message, _ = G.call("plug-in-mend-expand", image, layer, **given)
+        check("larger, %s: runs" % output, good, message)
+        now = (image.get_width(), image.get_height())
+        check("larger, %s: its size" % output, now == (264, 198), now)
+        after = state(image)
+        seen = G.get(
+            G.layers(image)[-1], (24 if output == "in-place" else 0, 0, *size), "R'G'B' u8"
+        )
+        old = bytes(before[0][-1][1])
+        check("larger, %s: what was there" % output, seen == old[: len(seen)])
+        top = G.layers(image)[0]
+        alphas = G.get(top, (0, 0, 24, 198), "R'G'B'A u8")[3::4]
+        check("larger, %s: what is new" % output, set(alphas) == {255})
+        press("ctrl+z")
+        wait("one undo", lambda: (image.get_width(), image.get_height()) == size)
+        check("larger, %s: one undo" % output, state(image) == before)
+        press("ctrl+y")
+        wait("one redo", lambda: (image.get_width(), image.get_height()) == now)
+        check("larger, %s: one redo" % output, state(image)[0] == after[0])
+        G.close(display)
+    image, layer, display = photo()
+    before = state(image)
+    size = (image.get_width(), image.get_height())
+    press(EXPAND_KEY)
+    if wait("the dialog for a larger image", lambda: windows(DIALOG_NAME), 30):
+        time.sleep(4)
+        window = windows(DIALOG_NAME)[-1]
+        measure("larger", window)
+        shot("gimp3-expand", window)
+        press("Return", DIALOG_NAME)
+        wide = round(size[0] * 0.1)
+        if wait("the larger image", lambda: image.get_width() == size[0] + 2 * wide, 60):
+            time.sleep(0.5)
+            press("ctrl+z")
+            wait("undo", lambda: image.get_width() == size[0])
+            check("larger, by the dialog: undo", state(image) == before)
+        else:
+            leave()
+    left_with()
+    G.close(display)
+
+
+GROUPS = (
+    undo_and_redo,
+    heights,
+    larger,
+    models,
+    engines,
+    dialog,
+    previews,
+    megapixels,
+    meddling,
+    cancel,
+)
 
 
 def main():

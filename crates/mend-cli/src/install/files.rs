@@ -26,7 +26,7 @@ macro_rules! plugin {
 pub const GIMP2: &[Plugin] = plugin! {
     "plugin-common": "choosing.py" "expanding.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
     "plugin-gimp":
-        "arguments.py" "dialog.py" "fill.py" "help.html" "panel.py" "procedures.py" "reading.py";
+        "arguments.py" "canvas.py" "dialog.py" "fill.py" "help.html" "panel.py" "procedures.py" "reading.py";
     "plugin-gimp/gimp2": "mend-inpaint" "host.py" "libgimp.py" "widgets.py";
 };
 
@@ -34,7 +34,7 @@ pub const GIMP2: &[Plugin] = plugin! {
 pub const GIMP3: &[Plugin] = plugin! {
     "plugin-common": "choosing.py" "expanding.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
     "plugin-gimp":
-        "arguments.py" "dialog.py" "fill.py" "help.html" "panel.py" "procedures.py" "reading.py";
+        "arguments.py" "canvas.py" "dialog.py" "fill.py" "help.html" "panel.py" "procedures.py" "reading.py";
     "plugin-gimp/gimp3": "mend-inpaint.py" "gallery.py" "host.py" "models_window.py" "widgets.py";
 };
 

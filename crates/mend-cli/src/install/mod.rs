@@ -243,11 +243,13 @@ fn removal(place: &Place) -> Result<Changes> {
         Host::Gimp2 => changes.push(Change::Remove("mend-inpaint.json".into())),
         Host::Gimp3 => {
             changes.push(Change::Remove("mend-inpaint.json".into()));
+            changes.push(Change::Remove("mend-expand.json".into()));
             for procedure in [
                 "plug-in-mend-inpaint",
                 "plug-in-mend-inpaint-again",
                 "plug-in-mend-remove-object",
                 "plug-in-mend-fill-quickly",
+                "plug-in-mend-expand",
             ] {
                 changes.push(Change::Remove(
                     format!("plug-in-settings/GimpProcedureConfigRun-{procedure}.last").into(),
