@@ -21,7 +21,7 @@ def _number(flag):
 # What the button does that makes more, or ends it.
 TIPS = {
     "&Another Set": "Makes other fills. The chosen one stays.",
-    "Stop &Here": "Ends soon, with what the steps have come to by then.",
+    "&Stop Here": "Ends soon, with what the steps have come to by then.",
 }
 CENTRE = _number(Qt.AlignmentFlag.AlignCenter)
 
@@ -323,7 +323,7 @@ class Gallery(QtWidgets.QWidget):
         if now.state in (preview.ASK, preview.FAILED):
             text, able = "Pre&view", True
         elif now.working and now.steps:
-            text, able = "Stop &Here", now.can_finish
+            text, able = "&Stop Here", now.can_finish
         elif now.working and now.slow:
             text, able = "&Stop", True
         if self.another.text() != text:

@@ -20,7 +20,7 @@ MOST_ZOOM, FADED = 3.0, 110
 # What the button does that makes more, or ends it.
 TIPS = {
     "_Another Set": "Makes other fills. The chosen one stays.",
-    "Stop _Here": "Ends soon, with what the steps have come to by then.",
+    "_Stop Here": "Ends soon, with what the steps have come to by then.",
 }
 LOOK = 30  # milliseconds between two looks at the preview
 
@@ -267,7 +267,7 @@ class Gallery:
         if now.state in (preview.ASK, preview.FAILED):
             text, able = "Previe_w", True
         elif now.working and now.steps:
-            text, able = "Stop _Here", now.can_finish
+            text, able = "_Stop Here", now.can_finish
         elif now.working and now.slow:
             text, able = "_Stop", True
         if self.another.get_label() != text:

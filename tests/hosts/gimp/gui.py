@@ -294,7 +294,7 @@ def ended_early(image, before):
         return
     press("Return", DIALOG_NAME)
     time.sleep(0.4)
-    press("alt+h", DIALOG_NAME)
+    press("alt+s", DIALOG_NAME)
     if wait("the fill that was ended early", lambda: state(image) != before, 20):
         check("the dialog went with it", not windows(DIALOG_NAME))
         press("ctrl+z")

@@ -118,7 +118,7 @@ def ended_early():
     now, button = box.previewer, box._gallery.another
     yield lambda: now.glimpse and "step" in now.words
     check(not box._start.isEnabled(), "another fill could be started")
-    check(button.text() == "Stop &Here" and button.isEnabled(), "the button says", button.text())
+    check(button.text() == "&Stop Here" and button.isEnabled(), "the button says", button.text())
     check(box._gallery.picture.scene is box._gallery._becoming, "the steps are not seen")
     yield from photograph(box, "krita-steps.png")
     check(picture.seen() == before, "the picture changed")
