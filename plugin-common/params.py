@@ -274,6 +274,19 @@ def sides_over(selection, canvas):
     return sides_text("px", lengths) if any(lengths) else None
 
 
+# So many prompts are kept, to be offered while one is written.
+PROMPTS = 30
+
+
+def with_prompt(prompts, prompt):
+    """`prompts`, as they were stored, with `prompt` in front; the oldest goes."""
+    kept = [p for p in prompts if isinstance(p, str)] if isinstance(prompts, list) else []
+    prompt = str(prompt).strip()
+    if not prompt:
+        return kept[:PROMPTS]
+    return [prompt, *(p for p in kept if p != prompt)][:PROMPTS]
+
+
 class Settings:
     """What a user chose: a value of the common parameters, and one for each engine of its own.
 
@@ -353,6 +366,12 @@ class Settings:
         if self.intent == EXPAND:
             return name not in OF_SELECTIONS
         return name != "expand" and not (self.intent == REMOVE and name in WISHES)
+
+    @property
+    def prompt(self):
+        """The prompt that a fill goes by; empty where it goes by none."""
+        wishes = [str(self.get(field)) for field in self.fields() if field.name in WISHES]
+        return wishes[0] if wishes else ""
 
     @property
     def missing(self):

@@ -268,6 +268,9 @@ class View:
             widget = widgets.entry(value, changed, params.SIDES)
         else:
             widget = widgets.entry(value, changed)
+            complete = getattr(widgets, "complete", None)  # GTK 2's has none
+            if complete and field.name in params.WISHES:
+                complete(widget, self.panel.prompts)
         self.rows[field.key] = widget
         self.window.row(box, label, field.help, widget)
 

@@ -73,6 +73,7 @@ class Panel:
         self.description = description
         # A dialog without intents stores none, and then a prompt decides.
         self.only = intent
+        self.prompts = params.with_prompt(stored.get("prompts"), "")
         kept = stored.get("intent")
         self.settings = params.Settings(
             description,
@@ -131,6 +132,9 @@ class Panel:
     def stored(self):
         """All of it, for `Memory`."""
         stored = {"settings": self.settings.stored(), "output": self.output, "sample": self.sample}
+        prompts = params.with_prompt(self.prompts, self.settings.prompt)
+        if prompts:
+            stored["prompts"] = prompts
         return stored if self.intent is None else dict(stored, intent=self.intent)
 
     def judge(self, host, inpainter):

@@ -19,6 +19,7 @@ from .inputs import (
     Sides,
     Text,
     Whole,
+    complete,
     escaped,
     line,
 )
@@ -469,6 +470,12 @@ class Dialog(QtWidgets.QDialog):
             if self.taken is not None:
                 self.accept()
                 self.chosen.emit(options)
+
+    def offer(self, prompts):
+        """Offers earlier prompts while one is written."""
+        for field, _, widget in self._rows.values():
+            if field.name in params.WISHES:
+                complete(widget, prompts)
 
     def fill_at_once(self):
         """As if the user had pressed Fill."""

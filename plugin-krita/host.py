@@ -176,6 +176,7 @@ class Inpaint(Extension):
         )
         dialog.chosen.connect(lambda options: self._chosen(target, options, dialog.taken))
         dialog.finished.connect(self._closed)
+        dialog.offer(krita_job.prompts_of(self._prompts()))
         dialog.outdated.connect(lambda options: self._ask_anew(target, options))
         # Krita's window does not keep the Python half of a dialog alive.
         self._dialog = dialog
@@ -188,6 +189,9 @@ class Inpaint(Extension):
             # "Inpaint Again" is about a selection.
             name = "expand" if options.intent == params.EXPAND else "last"
             Krita.instance().writeSetting(SETTINGS, name, krita_job.remember(options))
+            prompt = krita_job.settings(self._description, options).prompt
+            prompts = krita_job.with_prompt(self._prompts(), prompt)
+            Krita.instance().writeSetting(SETTINGS, "prompts", prompts)
             self._start(target, options, taken)
 
         start(self)
@@ -205,6 +209,9 @@ class Inpaint(Extension):
             self._dialog.show_more()
 
         ask(self)
+
+    def _prompts(self):
+        return Krita.instance().readSetting(SETTINGS, "prompts", "")
 
     def _recall(self):
         text = Krita.instance().readSetting(SETTINGS, "last", "")

@@ -118,6 +118,14 @@ class Text(QtWidgets.QLineEdit):
         self.setText(str(value))
 
 
+def complete(widget, texts):
+    """Offers `texts` while something like them is typed, the first ones first."""
+    completer = QtWidgets.QCompleter(texts, widget)
+    completer.setCaseSensitivity(QtCore.Qt.CaseSensitivity.CaseInsensitive)
+    completer.setFilterMode(QtCore.Qt.MatchFlag.MatchContains)
+    widget.setCompleter(completer)
+
+
 class Sides(QtWidgets.QWidget):
     """How far each side of the picture is moved out, in pixels or as a share of the picture."""
 

@@ -285,6 +285,19 @@ def recall(text, description):
     )
 
 
+def prompts_of(text):
+    """The prompts that `with_prompt` wrote, the last one first."""
+    try:
+        return params.with_prompt(json.loads(text) if text else [], "")
+    except (ValueError, RecursionError):
+        return []
+
+
+def with_prompt(text, prompt):
+    """The same with one more, as one line of text."""
+    return json.dumps(params.with_prompt(prompts_of(text), prompt))
+
+
 def remember(options):
     """The options as one line of text."""
     return json.dumps(options._asdict(), sort_keys=True)

@@ -269,6 +269,19 @@ def entry(value, changed, suggestions=()):
     return widget
 
 
+def complete(widget, texts):
+    """Offers `texts` while something like them is typed into an entry."""
+    known = Gtk.ListStore(str)
+    for text in texts:
+        known.append([text])
+    completion = Gtk.EntryCompletion(model=known, minimum_key_length=1)
+    completion.set_text_column(0)
+    completion.set_match_func(
+        lambda _, typed, row: typed.lower() in known[row][0].lower() if typed else False
+    )
+    widget.set_completion(completion)
+
+
 def _keep_from_wheel(widget):
     """The wheel scrolls the form; it does not change what lies under the pointer."""
 

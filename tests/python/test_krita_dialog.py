@@ -223,6 +223,18 @@ class DialogTest(unittest.TestCase):
         self.assertEqual(dialog.previewer.chosen, 1)
         self.keys_differ(dialog)
 
+    def test_earlier_prompts_are_offered(self):
+        text = krita_job.with_prompt(krita_job.with_prompt("", "a red boat"), "a wall")
+        self.assertEqual(krita_job.prompts_of(text), ["a wall", "a red boat"])
+        for damaged in ("{", "7", "[" * 100000):
+            self.assertEqual(krita_job.prompts_of(damaged), [])
+        dialog = self.dialog()
+        dialog.offer(krita_job.prompts_of(text))
+        self.intend(dialog, "prompt")
+        completer = dialog.input("prompt").completer()
+        completer.setCompletionPrefix("BOAT")
+        self.assertEqual(completer.currentCompletion(), "a red boat")
+
     def keys_differ(self, dialog):
         """No two things have one key."""
         from mend_inpaint.qt import QtGui, QtWidgets

@@ -305,5 +305,18 @@ class Parameters(unittest.TestCase):
         self.assertEqual(params.missing_text(TWO), "")
 
 
+class Prompts(unittest.TestCase):
+    def test_the_last_ones_are_kept_each_once(self):
+        kept = []
+        for number in range(40):
+            kept = params.with_prompt(kept, " a boat %d " % number)
+        self.assertEqual((len(kept), kept[0], kept[-1]), (30, "a boat 39", "a boat 10"))
+        self.assertEqual(params.with_prompt(kept, "a boat 20")[:2], ["a boat 20", "a boat 39"])
+        self.assertEqual(params.with_prompt(kept, " "), kept)
+        for damaged in (None, 7, {"a": 1}, "text"):
+            self.assertEqual(params.with_prompt(damaged, "a cat"), ["a cat"])
+        self.assertEqual(params.with_prompt([1, "a", None], ""), ["a"])
+
+
 if __name__ == "__main__":
     unittest.main()
