@@ -185,7 +185,7 @@ class Thumb(QtWidgets.QAbstractButton):
 
 class Gallery(QtWidgets.QWidget):
     """All of the preview. `previewer`: a preview.Previewer; a timer here makes it go on. `settled`
-    is emitted when something was made, or could not be."""
+    is emitted when a fill was made, or could not be."""
 
     settled = QtCore.pyqtSignal()
 
@@ -280,7 +280,8 @@ class Gallery(QtWidgets.QWidget):
             self._polling = False
         if changed or (self.previewer.working and self.previewer.slow):
             self.refresh()
-        if worked and not self.previewer.working:
+        now = self.previewer
+        if (worked and not now.working) or (changed and now.fills and not now.stale):
             self.settled.emit()
 
     def make(self):

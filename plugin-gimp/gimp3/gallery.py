@@ -91,7 +91,7 @@ def _pixbuf(look):
 
 class Gallery:
     """All of the preview. `previewer`: a preview.Previewer; a timer here makes it go on.
-    `settled()` is called when something was made, or could not be."""
+    `settled()` is called when a fill was made, or could not be."""
 
     def __init__(self, previewer, settled=lambda: None):
         self.previewer, self._settled = previewer, settled
@@ -214,10 +214,11 @@ class Gallery:
         self.refresh()
 
     def _look(self):
-        worked = self.previewer.working
-        if self.previewer.poll() or (self.previewer.working and self.previewer.slow):
+        now = self.previewer
+        worked, changed = now.working, now.poll()
+        if changed or (now.working and now.slow):
             self.refresh()
-        if worked and not self.previewer.working:
+        if (worked and not now.working) or (changed and now.fills and not now.stale):
             self._settled()
         return GLib.SOURCE_CONTINUE
 
