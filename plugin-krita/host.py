@@ -9,16 +9,16 @@ import contextlib
 import functools
 import traceback
 
-from krita import Extension, Krita
+from krita import Extension, Krita, Selection
 
-from . import job, krita_job, native, params, preview
+from . import choosing, choosing_dialog, job, krita_job, native, params, preview, raw
 from .colours import Colours
 from .dialog import Dialog, Progress
 from .krita_job import IN_PLACE, LAYER, VISIBLE, Refused
 from .layers import Changed, Target
 from .models import Shelf
 from .qt import QtCore, QtGui, QtWidgets
-from .reading import Expansion, Reading
+from .reading import Expansion, Reading, Whole
 from .run import Run
 
 SETTINGS = "mend_inpaint"
@@ -73,6 +73,7 @@ class Inpaint(Extension):
         self._busy = False  # from before the fill's first read until after its last write
         self._looking = False  # for a selection that is on its way
         self._dialog = None
+        self._choosing = None
         application = QtWidgets.QApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self._quit)
@@ -84,6 +85,7 @@ class Inpaint(Extension):
         for name, text, slot in (
             ("mend_inpaint", "Mend: Inpaint\u2026", self.ask),
             ("mend_inpaint_again", "Mend: Inpaint Again", self.again),
+            ("mend_select_object", "Mend: Select Object\u2026", self.select_object),
             ("mend_expand", "Mend: Expand Canvas\u2026", self.expand),
             ("mend_remove_object", "Mend: Remove Object", self.remove_object),
             ("mend_fill_quickly", "Mend: Fill Quickly", self.fill_quickly),
@@ -102,6 +104,11 @@ class Inpaint(Extension):
     def again(self):
         """Fills with the settings of the last Inpaint, without a question."""
         self._with_target(self._again)
+
+    @_guarded
+    def select_object(self):
+        """Shows the dialog that selects an object by clicks."""
+        self._with_target(self._select_object, expanding=True)
 
     @_guarded
     def expand(self):
@@ -123,6 +130,32 @@ class Inpaint(Extension):
         self._with_target(
             lambda target: self._start(target, krita_job.one_click(self._recall(), values))
         )
+
+    def _select_object(self, target):
+        if not raw.known(target.image_space()):
+            raise Refused(krita_job.no_merged_fill(target.facts, target.image_space()))
+        with waiting():
+            whole = Whole(self._colours, target)
+        chooser = choosing.Chooser(native.Selector(), whole.image)
+        selected = not target.facts.selection.empty
+        dialog = choosing_dialog.Dialog(_window(), whole, chooser, selected)
+        dialog.taken.connect(lambda *taken: self._selected(target, *taken))
+        dialog.finished.connect(self._chosen_object)
+        self._choosing = dialog
+        dialog.open()
+
+    def _chosen_object(self, _result):
+        self._choosing = None
+
+    def _selected(self, target, mask, add, fill):
+        @_guarded
+        def select(self):
+            target.there()
+            target.select(Selection(), mask, add, QtCore.QByteArray)
+            if fill:
+                self.ask()
+
+        select(self)
 
     def _expand(self, target):
         text = Krita.instance().readSetting(SETTINGS, "expand", "")
@@ -311,6 +344,8 @@ class Inpaint(Extension):
     def _quit(self):
         if self._fill is not None:
             self._fill.stop()
+        if self._choosing is not None:
+            self._choosing.chooser.close()
         if self._dialog is not None:
             self._dialog.previewer.close(5.0)
 

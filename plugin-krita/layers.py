@@ -159,6 +159,15 @@ class Target:
         self.document.waitForDone()
         return layer
 
+    def select(self, selection, mask, add, to_bytes):
+        """Makes `mask`, over the canvas, the document's selection, or adds it to that. `selection`
+        is an empty one of Krita's. Krita makes no undo step of it."""
+        selection.setPixelData(to_bytes(mask), *self.canvas)
+        if add and self._selection is not None:
+            selection.add(self._selection)
+        self.document.setSelection(selection)
+        self.document.waitForDone()
+
     def grow(self, canvas):
         """Makes the canvas of the document that of a plan. One undo step."""
         self.there()

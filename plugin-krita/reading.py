@@ -3,7 +3,9 @@
 Krita and no Qt; every call belongs on the main thread.
 """
 
-from . import expanding, job, masks, preview, raw
+from typing import Any
+
+from . import expanding, job, masks, native, preview, raw
 from .layers import Changed
 from .run import Work
 
@@ -93,6 +95,27 @@ class Reading(preview.Reading):
                 % (space.model, space.profile)
             )
         return out
+
+
+class Whole:
+    """All that is to be seen of the picture, as a part of a preview.Reading has it."""
+
+    def __init__(self, colours, target):
+        space, (_, _, width, height) = target.image_space(), target.canvas
+        data = target.read(target.canvas, True)
+        self.matrix: Any = None
+        if space.model in raw.CONVERTED:
+            working = colours.working()
+            data = colours.convert(data, width, height, space, working)
+            self.matrix, space = raw.TO_SCREEN.get(working.profile), working
+        self.piece, self.data = job.Piece(target.canvas, target.canvas, 1.0), data
+        self.format = raw.pixel_format(space, colours.linear(space))
+
+    @property
+    def image(self):
+        """As the library takes it."""
+        rect = self.piece.rect
+        return native.Image(self.data, rect.width, rect.height, self.format)
 
 
 class Expansion(expanding.Reading, Reading):

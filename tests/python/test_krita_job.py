@@ -128,6 +128,7 @@ class Files(unittest.TestCase):
             [
                 "mend_inpaint",
                 "mend_inpaint_again",
+                "mend_select_object",
                 "mend_expand",
                 "mend_remove_object",
                 "mend_fill_quickly",

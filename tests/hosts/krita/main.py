@@ -12,6 +12,7 @@ import time
 sys.path.insert(0, os.path.dirname(__file__))
 
 import canvas
+import choosing
 import fills
 import getting
 import models
@@ -68,6 +69,7 @@ def cases():
     yield "diffusion model with a prompt, in-place", lambda: models.diffusion("in-place")
     yield "diffusion model, in the dialog", models.in_the_dialog
     yield "diffusion model, ended early", models.ended_early
+    yield "object selected by a click", choosing.by_a_click
     yield "canvas that grows", lambda: canvas.expanded(False)
     yield "canvas that grows as far as the selection", lambda: canvas.expanded(True)
     yield "models, from the dialog", getting.models

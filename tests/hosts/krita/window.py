@@ -21,6 +21,7 @@ def menu():
     for name, text, key in (
         ("mend_inpaint", "Mend: Inpaint\u2026", "Shift+F5"),
         ("mend_inpaint_again", "Mend: Inpaint Again", "Ctrl+F5"),
+        ("mend_select_object", "Mend: Select Object…", ""),
         ("mend_expand", "Mend: Expand Canvas…", ""),
         ("mend_remove_object", "Mend: Remove Object", ""),
         ("mend_fill_quickly", "Mend: Fill Quickly", ""),

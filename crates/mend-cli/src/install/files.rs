@@ -42,7 +42,7 @@ pub const GIMP3: &[Plugin] = plugin! {
 pub const KRITA: &[Plugin] = plugin! {
     "plugin-common": "choosing.py" "expanding.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
     "plugin-krita":
-        "Manual.html" "__init__.py" "colours.py" "dialog.py" "gallery.py" "host.py" "inputs.py"
+        "Manual.html" "__init__.py" "choosing_dialog.py" "colours.py" "dialog.py" "gallery.py" "host.py" "inputs.py"
         "krita_job.py" "layers.py" "mend_inpaint.action" "mend_inpaint.desktop" "models_dialog.py"
         "qt.py" "raw.py" "reading.py" "run.py";
 };
