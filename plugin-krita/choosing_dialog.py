@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from . import choosing, thumbs
+from . import choosing, job, thumbs
 from .inputs import Note, line
 from .job import Rect
 from .qt import QtCore, QtGui, QtWidgets
@@ -54,6 +54,7 @@ class Picture(QtWidgets.QWidget):
             painter.drawImage(place, self.tint)
         self._mark(painter, frame)
         if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(self.palette().color(QtGui.QPalette.ColorRole.Highlight))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
         painter.end()
@@ -211,7 +212,7 @@ class Dialog(QtWidgets.QDialog):
 
     def _refresh(self):
         chooser = self.chooser
-        self._hint.setText(chooser.hint)
+        self._hint.setText(job.sentence(chooser.hint))
         found = chooser.found
         self.select.setEnabled(found)
         self.inpaint.setEnabled(found)

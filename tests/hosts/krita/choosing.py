@@ -58,6 +58,13 @@ def by_a_click():
     yield lambda: box.chooser.state == "ready"
     check("plain" in box._hint.text(), "it does not say how:", box._hint.text())
     yield from photograph(box, "krita-select.png")
+    # The disc is seen tinted, and the ground is seen as it is.
+    seen = box.picture.grab().toImage()
+    for place, wanted in ((CENTRE, "disc"), ((260, 120), "ground")):
+        x, y = box.picture.frame().place(place[0] + 12, place[1] + 12)
+        colour = seen.pixelColor(int(x), int(y))
+        red = colour.red() > colour.green()
+        check(red == (wanted == "disc"), wanted, "is", colour.getRgb())
     # What is not the object, and back again.
     click(box.picture, 10, 10, Qt.MouseButton.RightButton)
     yield lambda: box.chooser.state == "ready"
