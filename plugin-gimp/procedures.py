@@ -8,6 +8,7 @@ import traceback
 from typing import NamedTuple
 
 import canvas
+import choosing
 import fill
 import job
 import native
@@ -16,7 +17,7 @@ import params
 
 INPAINT, AGAIN = "plug-in-mend-inpaint", "plug-in-mend-inpaint-again"
 REMOVE, QUICK = "plug-in-mend-remove-object", "plug-in-mend-fill-quickly"
-EXPAND = "plug-in-mend-expand"
+EXPAND, SELECT = "plug-in-mend-expand", "plug-in-mend-select-object"
 PRESETS = {REMOVE: params.REMOVE_OBJECT, QUICK: params.FILL_QUICKLY}
 MENU = "<Image>/Filters/Enhance"
 AUTHORS, YEAR = "The Mend authors", "2026"
@@ -59,6 +60,12 @@ WORDS = {
 # What GIMP 2.10 has not.
 WORDS_3 = {
     **WORDS,
+    SELECT: Words(
+        "Mend: _Select Object…",
+        "Select an object by a click or a box",
+        "Shows the picture to click on. What does not belong to the object is said with the right "
+        "button.",
+    ),
     EXPAND: Words(
         "Mend: _Expand Canvas…",
         "Make the image larger and fill what is new",
@@ -107,6 +114,37 @@ def _asked_to_expand(mode, host, inpainter, memory):
     return last.asked(), None
 
 
+def _select(mode, host, inpainter, folder):
+    """Selects an object, and fills it if the user says so."""
+    if mode == NONINTERACTIVE:
+        raise fill.Refusal(
+            "Select Object asks where the object is: run it with a dialog, or take 'mend select'."
+        )
+    import choosing_window
+
+    area = host.canvas
+    source = fill.Source(host, fill.NEW_LAYER, fill.VISIBLE)
+    whole = Whole(source, source.read_all(area), area)
+    image = native.Image(whole.data, area.width, area.height, whole.format)
+    chooser = choosing.Chooser(native.Selector(), image)
+    window = choosing_window.ChoosingWindow(whole, chooser, host.selection_bounds() is not None)
+    answer = window.run()
+    if answer is None:
+        return False, None
+    mask, add, inpaint = answer
+    host.select_mask(mask, add)
+    if inpaint:
+        run(INPAINT, INTERACTIVE, host, inpainter, folder, dict)
+    return True, None
+
+
+class Whole:
+    """All of the picture, as thumbs.look takes a part."""
+
+    def __init__(self, source, data, area):
+        self.piece, self.data, self.format = job.Piece(area, area, 1.0), data, source.format
+
+
 def _fill(name, host, inpainter, asked, selection, taken):
     given = (asked.parameters, asked.output, asked.sample)
     if name == EXPAND:
@@ -116,6 +154,8 @@ def _fill(name, host, inpainter, asked, selection, taken):
 
 def run(name, mode, host, inpainter, folder, from_script):
     """Asks as `asked_for`, and fills. (whether something was filled, the new layer or None)."""
+    if name == SELECT:
+        return _select(mode, host, inpainter, folder)
     # What was selected when this began counts, and after a dialog what is selected then.
     selection = fill.Selection.now(host)
     answer = asked_for(name, mode, host, inpainter, folder, from_script)

@@ -99,6 +99,22 @@ class Host:
         image.select_item(Gimp.ChannelOps.REPLACE, channel)
         image.remove_channel(channel)
 
+    def select_mask(self, mask, add):
+        """Makes `mask`, 8 bits a pixel of the canvas, the selection, or adds it to that. One undo
+        step."""
+        image, area = self.image, self.canvas
+        if add and self.selection_bounds() is not None:
+            mask = bytes(map(max, mask, self.selection(area)))
+        layers = image.get_selected_layers()
+        image.undo_group_start()
+        try:
+            self._select(image, area, mask)
+        finally:
+            image.undo_group_end()
+        if layers:
+            image.set_selected_layers(layers)
+        Gimp.displays_flush()
+
     def _format(self, encoding):
         """The name of the pixel format, in the layer's own colour space."""
         if encoding is None:

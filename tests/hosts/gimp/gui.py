@@ -26,7 +26,7 @@ LOG = open(os.environ["MEND_LOG"], "w", encoding="utf-8")
 FAILED, CHECKS = [], [0]
 # The keys that run.py has bound to the menu entries.
 DIALOG_KEY, AGAIN_KEY, REMOVE_KEY = "ctrl+shift+F7", "ctrl+shift+F8", "ctrl+shift+F9"
-EXPAND_KEY = "ctrl+shift+F10"
+EXPAND_KEY, SELECT_KEY = "ctrl+shift+F10", "ctrl+shift+F11"
 DIALOG_NAME = "^Mend: (Inpaint|Expand Canvas)$"
 
 
@@ -675,10 +675,46 @@ def larger():
     G.close(display)
 
 
+def selecting():
+    """An object is selected by a click on the dialog's picture, and one Undo takes it back."""
+    if G.VERSION != 3:
+        return
+    left_with()
+    image, layer, display = photo()
+    width, height = G.size(layer)
+    G.select_none(image)
+    G.put(layer, (300, 100, 120, 90), "R'G'B' u8", bytes((230, 20, 200)) * (120 * 90))
+    G.flush()
+    before = state(image)
+    press(SELECT_KEY)
+    if wait("the dialog to select", lambda: windows("^Mend: Select Object$"), 30):
+        time.sleep(2.5)
+        window = windows("^Mend: Select Object$")[-1]
+        scale = min(720 / width, 400 / height)
+        # The picture begins where the dialog's borders end.
+        x, y = round(360 * scale) + 12, round(145 * scale) + 12
+        xdotool("mousemove", "--window", window, str(x), str(y), "click", "1")
+        time.sleep(1.5)
+        shot("gimp3-select", window)
+        press("alt+s", "^Mend: Select Object$")
+        wait("the selection", lambda: state(image)[2] != before[2], 20)
+        chosen = state(image)[2]
+        inside = [chosen[(100 + y) * width + 300 + x] for y in range(5, 85) for x in range(5, 115)]
+        check("selecting: the object", all(inside), inside.count(0))
+        check("selecting: and little else", sum(map(bool, chosen)) < 140 * 110)
+        check("selecting: no pixel changed", state(image)[0] == before[0])
+        press("ctrl+z")
+        wait("undo of the selection", lambda: state(image)[2] == before[2], 10)
+        check("selecting: one undo", state(image) == before)
+    left_with()
+    G.close(display)
+
+
 GROUPS = (
     undo_and_redo,
     heights,
     larger,
+    selecting,
     models,
     engines,
     dialog,

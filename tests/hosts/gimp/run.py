@@ -30,6 +30,7 @@ KEYS = [
     ("F8", "plug-in-mend-inpaint-again"),
     ("F9", "plug-in-mend-remove-object"),
     ("F10", "plug-in-mend-expand"),
+    ("F11", "plug-in-mend-select-object"),
 ]
 DOCUMENTED = ["gimp%d-dialog.png", "gimp%d-dialog-more.png"]
 DOCUMENTED_3 = ["gimp3-models.png"]  # GIMP 2.10 has no dialog of the models

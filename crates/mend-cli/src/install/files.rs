@@ -35,7 +35,7 @@ pub const GIMP3: &[Plugin] = plugin! {
     "plugin-common": "choosing.py" "expanding.py" "job.py" "masks.py" "models.py" "native.py" "params.py" "preview.py" "thumbs.py";
     "plugin-gimp":
         "arguments.py" "canvas.py" "dialog.py" "fill.py" "help.html" "panel.py" "procedures.py" "reading.py";
-    "plugin-gimp/gimp3": "mend-inpaint.py" "gallery.py" "host.py" "models_window.py" "widgets.py";
+    "plugin-gimp/gimp3": "mend-inpaint.py" "choosing_window.py" "gallery.py" "host.py" "models_window.py" "widgets.py";
 };
 
 /// Krita's.

@@ -250,6 +250,7 @@ fn removal(place: &Place) -> Result<Changes> {
                 "plug-in-mend-remove-object",
                 "plug-in-mend-fill-quickly",
                 "plug-in-mend-expand",
+                "plug-in-mend-select-object",
             ] {
                 changes.push(Change::Remove(
                     format!("plug-in-settings/GimpProcedureConfigRun-{procedure}.last").into(),
