@@ -4,6 +4,7 @@
 from typing import Any
 
 from . import choosing, job, thumbs
+from .gallery import image_of
 from .inputs import Note, line
 from .job import Rect
 from .qt import QtCore, QtGui, QtWidgets
@@ -118,7 +119,7 @@ class Dialog(QtWidgets.QDialog):
         view = Rect(0, 0, chooser.width, chooser.height)
         self._step = thumbs.step_of(view, MOST)
         look: Any = thumbs.look(whole, whole.data, view, self._step)
-        self.picture = Picture(_image(look.width, look.height, look.rgba), chooser)
+        self.picture = Picture(image_of(look), chooser)
         self.picture.setAccessibleName("Picture")
         self.picture.pointed.connect(self._refresh)
         self._hint = Note()
@@ -220,7 +221,7 @@ class Dialog(QtWidgets.QDialog):
         tint = None
         if chooser.mask is not None:
             made = choosing.tint(chooser.mask, chooser.width, chooser.height, self._step)
-            tint = _image(*made)
+            tint = image_of(thumbs.Look(Rect(0, 0, chooser.width, chooser.height), *made))
         self.picture.tint = tint
         self.picture.update()
 
@@ -228,9 +229,3 @@ class Dialog(QtWidgets.QDialog):
         self._timer.stop()
         self.chooser.close()
         super().done(result)
-
-
-def _image(width, height, rgba):
-    kind = QtGui.QImage.Format.Format_RGBA8888
-    # A copy, for the image does not keep the bytes alive.
-    return QtGui.QImage(rgba, width, height, width * 4, kind).copy()

@@ -32,7 +32,7 @@ class Scene:
     def __init__(self, view, close_up, looks, fill=None):
         self.fill, self.close_up = fill, close_up
         self.whole = Rect(0, 0, view.width, view.height)
-        self._images = [(look.rect, _image(look)) for look in looks]
+        self._images = [(look.rect, image_of(look)) for look in looks]
 
     def paint(self, painter, rect, faded, part):
         """`part` of it in the middle of `rect`, as large as it goes; `faded` where it is out of
@@ -67,7 +67,7 @@ class Scene:
         painter.restore()
 
 
-def _image(look):
+def image_of(look):
     kind = QtGui.QImage.Format.Format_RGBA8888
     # A copy, for the image does not keep the bytes alive.
     return QtGui.QImage(look.rgba, look.width, look.height, look.width * 4, kind).copy()

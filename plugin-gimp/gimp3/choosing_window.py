@@ -14,7 +14,7 @@ gi.require_version("Gtk", "3.0")
 import choosing  # noqa: E402
 import job  # noqa: E402
 import thumbs  # noqa: E402
-from gallery import _blank, _pixbuf  # noqa: E402
+from gallery import blank, pixbuf  # noqa: E402
 from gi.repository import Gdk, GdkPixbuf, GimpUi, GLib, Gtk  # noqa: E402
 from job import Rect  # noqa: E402
 
@@ -41,7 +41,7 @@ class ChoosingWindow:
         self._size = (max(round(chooser.width * scale), 1), max(round(chooser.height * scale), 1))
         self.frame = choosing.Frame(chooser.width, chooser.height, self._size)
         smooth = GdkPixbuf.InterpType.BILINEAR
-        self._picture = _pixbuf(look).scale_simple(*self._size, smooth)
+        self._picture = pixbuf(look).scale_simple(*self._size, smooth)
         self._drag: Any = None
         self._dialog = Gtk.Dialog(title="Mend: Select Object", resizable=False)
         self._dialog.set_role("mend-choosing")
@@ -174,7 +174,7 @@ class ChoosingWindow:
     def _lay(self, shown, tint):
         """Lays the tint over the picture."""
         width, height, rgba = tint
-        over = _pixbuf(thumbs.Look(Rect(0, 0, width, height), width, height, rgba))
+        over = pixbuf(thumbs.Look(Rect(0, 0, width, height), width, height, rgba))
         scale = (self._size[0] / width, self._size[1] / height)
         over.composite(shown, 0, 0, *self._size, 0, 0, *scale, GdkPixbuf.InterpType.BILINEAR, 255)
 
@@ -201,7 +201,7 @@ class ChoosingWindow:
         place = Rect(round(x), round(y), max(round(width), 1), max(round(height), 1))
         inside = place.intersect(Rect(0, 0, *self._size))
         if not inside.empty:
-            spot = _blank(inside.width, inside.height)
+            spot = blank(inside.width, inside.height)
             spot.fill(colour)
             nearest = GdkPixbuf.InterpType.NEAREST
             spot.composite(shown, *inside, inside.x, inside.y, 1.0, 1.0, nearest, 255)

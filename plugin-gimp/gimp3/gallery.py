@@ -30,7 +30,7 @@ class Scene:
 
     def __init__(self, looks, fill=None):
         self.fill, self._sizes = fill, {}
-        self._images = [(look.rect, _pixbuf(look)) for look in looks]
+        self._images = [(look.rect, pixbuf(look)) for look in looks]
 
     def at(self, part, width, height, faded=False):
         """`part` of it as a pixbuf of that size, the same one as long as nothing changes."""
@@ -43,7 +43,7 @@ class Scene:
         scale = min(width / part.width, height / part.height, MOST_ZOOM)
         wide = max(min(round(part.width * scale), width), 1)
         high = max(min(round(part.height * scale), height), 1)
-        inside = _blank(wide, high)
+        inside = blank(wide, high)
         for rect, image in self._images:
             seen = rect.intersect(part)
             if seen.empty:
@@ -66,14 +66,14 @@ class Scene:
                 GdkPixbuf.InterpType.BILINEAR,
                 255,
             )
-        whole = _blank(width, height)
+        whole = blank(width, height)
         x, y = (width - wide) // 2, (height - high) // 2
         nearest = GdkPixbuf.InterpType.NEAREST
         inside.composite(whole, x, y, wide, high, x, y, 1.0, 1.0, nearest, FADED if faded else 255)
         return whole
 
 
-def _blank(width, height):
+def blank(width, height):
     made = GdkPixbuf.Pixbuf.new(GdkPixbuf.Colorspace.RGB, True, 8, width, height)
     if made is None:
         raise MemoryError("no memory for a picture of the fill")
@@ -81,7 +81,7 @@ def _blank(width, height):
     return made
 
 
-def _pixbuf(look):
+def pixbuf(look):
     data = GLib.Bytes.new(look.rgba)
     rgb = GdkPixbuf.Colorspace.RGB
     return GdkPixbuf.Pixbuf.new_from_bytes(
@@ -249,7 +249,7 @@ class Gallery:
         if now.glimpse and not self._held:
             shown = self._becoming
         shown = shown or self._original
-        picture = _blank(*size)
+        picture = blank(*size)
         if shown:
             whole = Rect(0, 0, now.view.width, now.view.height)
             picture = shown.at(whole, *size, now.stale and not self._held)
@@ -279,7 +279,7 @@ class Gallery:
     def _refresh_thumb(self, number, thumb):
         now = self.previewer
         there = number < len(now.fills)
-        framed = _blank(SMALL[0] + 2 * FRAME, SMALL[1] + 2 * FRAME)
+        framed = blank(SMALL[0] + 2 * FRAME, SMALL[1] + 2 * FRAME)
         if there:
             fill = now.fills[number]
             if number == now.chosen:
