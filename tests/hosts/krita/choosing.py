@@ -46,6 +46,8 @@ def by_a_click():
     """A click selects the disc, and what is selected can be removed."""
     picture = Picture(pixels=disc(W, H))
     yield from picture.open()
+    # With the settings of nobody, such as an engine that takes minutes.
+    APP.writeSetting("mend_inpaint", "last", "")
     doc = picture.doc
     before, tree, undoable = picture.seen(), layers(doc.rootNode()), undo_name()
     APP.action("mend_select_object").trigger()
